@@ -1,0 +1,64 @@
+"""What an adapter is: a pure state machine per site and vendor that turns a switch's words into canonical events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Protocol
+
+from shared import events
+from shared.events import Event, Provenance
+from shared.raw import Raw
+
+
+class Adapter(Protocol):
+    """One per site. Its output depends on its input alone: no clock, no timer, no I/O."""
+
+    def feed(self, raw: Raw) -> list[Event]:
+        """The events that this raw record makes true, in order; often none.
+
+        Raises InvalidInput when the record cannot be used; the state is then as it was before.
+        """
+        ...
+
+    def dump(self) -> bytes:
+        """The whole state, for the checkpoint."""
+        ...
+
+    def load(self, state: bytes) -> None:
+        """Replace the state by what `dump` gave."""
+        ...
+
+
+class Emitter:
+    """Builds the events of one raw record: position, id and source are the same for every vendor."""
+
+    def __init__(self, raw: Raw) -> None:
+        self.raw = raw
+        self.events: list[Event] = []
+
+    def emit(
+        self, time: datetime, data: events.Data, *, provenance: Provenance = "observed", precision_ms: int = 0
+    ) -> None:
+        """Add the event `data`, which happened at `time` by the switch's clock (already shifted)."""
+        raw, index = self.raw, len(self.events)
+        self.events.append(
+            events.make(
+                data,
+                id=f"{raw.site}:{raw.partition}:{raw.offset}:{index}",
+                source=f"/sites/{raw.site}/{raw.connector}",
+                site=raw.site,
+                time=time,
+                receivedtime=raw.received,
+                provenance=provenance,
+                precisionms=precision_ms,
+                rawpartition=raw.partition,
+                rawoffset=raw.offset,
+                rawindex=index,
+            )
+        )
+
+    def emit_all(self, time: datetime, data: Iterable[events.Data]) -> None:
+        """Add several events of the same moment."""
+        for one in data:
+            self.emit(time, one)

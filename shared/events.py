@@ -1,0 +1,272 @@
+"""Canonical events: what happened on a floor, in the past tense, the same for every switch.
+
+One class per fact. On the wire each is a CloudEvents 1.0 JSON object whose `type` is `floorwatch.<kind>.v1` and whose
+`data` is the class below; `shared.codec` reads and writes them. The words are those of CSTA (ECMA-269) and of ACDs.
+
+Ids (`agent_id`, `call_id`, `leg_id`, `transfer_id`) are unique within a site and for as long as the thing lives.
+Times are the switch's clock (`Event.time`), aware UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from shared.envelope import Data, Envelope, data_types_of, envelopes_for
+
+Direction = Literal["inbound", "outbound", "internal"]
+Provenance = Literal["observed", "inferred"]
+
+
+# ---------------------------------------------------------------- the link to the switch
+
+
+class LinkUp(Data, frozen=True):
+    """A connector is logged in to its switch and hears it. Until then, and after `LinkDown`, the site has no data."""
+
+    connector: str
+    switch: str = ""  # what the switch says it is, for people
+    simulated: bool = False  # a made-up floor; every screen says so
+    replay: bool = False  # a recording played back; every screen says so
+    speed: float = 1.0  # seconds of switch time in one of ours; other than 1 only for simulated floors and replays
+
+
+class LinkDown(Data, frozen=True):
+    """The connector no longer hears its switch; what the board shows is from before."""
+
+    connector: str
+    reason: str = ""
+
+
+class Clock(Data, frozen=True):
+    """The switch's time now (the event's own `time`). Written by ingest, carries no position, moves timers only."""
+
+    skew_s: float = 0.0  # our clock minus the switch's, seconds, smallest seen lately
+    speed: float = 1.0  # as in `LinkUp`
+
+
+# ---------------------------------------------------------------- agents: what they declared
+
+
+class AgentLoggedOn(Data, frozen=True):
+    """The agent logged on. Sent again with the whole truth when name or queues change; that is not a second log-on."""
+
+    agent_id: str
+    name: str = ""
+    team: str = ""
+    queues: tuple[str, ...] = ()  # queues the agent serves now
+
+
+class AgentLoggedOff(Data, frozen=True):
+    agent_id: str
+
+
+class AgentReady(Data, frozen=True):
+    """The agent declared to be available for calls. Ends a wrap that has no `until`."""
+
+    agent_id: str
+
+
+class AgentNotReady(Data, frozen=True):
+    """The agent declared a break (pause, auxiliary state)."""
+
+    agent_id: str
+    reason: str = ""
+
+
+class WrapStarted(Data, frozen=True):
+    """After-call work began. With `until` the engine ends it then (a timer); without, at `WrapEnded` or `AgentReady`."""
+
+    agent_id: str
+    call_id: str = ""
+    queue: str = ""
+    until: datetime | None = None
+
+
+class WrapEnded(Data, frozen=True):
+    agent_id: str
+
+
+# ---------------------------------------------------------------- calls and their legs
+
+
+class CallStarted(Data, frozen=True):
+    """A call exists. Calls first heard of by another event are adopted without it."""
+
+    call_id: str
+    direction: Direction = "inbound"
+    from_number: str = ""
+    to_number: str = ""
+
+
+class CallQueued(Data, frozen=True):
+    """The call entered a queue: a queue visit begins. A call can visit several, one after the other."""
+
+    call_id: str
+    queue: str
+    from_number: str = ""
+    position: int | None = None  # 1 is next
+
+
+class CallDequeued(Data, frozen=True):
+    """The queue visit ended.
+
+    `answered`: an agent has it. `abandoned`: the customer left. `timed_out`, `overflowed`: the queue gave it up.
+    `cleared`: the switch ended it. `moved`: taken out by a person or a rule.
+    """
+
+    call_id: str
+    queue: str
+    reason: Literal["answered", "abandoned", "timed_out", "overflowed", "cleared", "moved"]
+    agent_id: str = ""  # who answered
+
+
+class LegStarted(Data, frozen=True):
+    """A phone of an agent takes part in a call, first by ringing or by dialling.
+
+    `role` is `agent` for the customer's conversation, `consult` for a conversation between colleagues on the way to a
+    transfer (on the transferring side), `internal` for any other call between colleagues, a consulted one's included.
+    `state` is `ringing` when this phone alerts, `dialing` when this phone placed the call and waits for the other.
+    """
+
+    call_id: str
+    leg_id: str
+    agent_id: str
+    role: Literal["agent", "consult", "internal"] = "agent"
+    state: Literal["ringing", "dialing", "talking"] = "ringing"
+    queue: str = ""  # the queue that offers the call
+    peer: str = ""  # the other party's number, or agent
+
+
+class LegAnswered(Data, frozen=True):
+    """Both ends can talk."""
+
+    call_id: str
+    leg_id: str
+
+
+class LegHeld(Data, frozen=True):
+    """The agent put the other party on hold."""
+
+    call_id: str
+    leg_id: str
+
+
+class LegRetrieved(Data, frozen=True):
+    call_id: str
+    leg_id: str
+
+
+class LegMoved(Data, frozen=True):
+    """The leg is now part of another call, as the consulted agent's is when an attended transfer completes."""
+
+    leg_id: str
+    call_id: str  # the call it is part of from now on
+    from_call_id: str = ""
+    role: Literal["agent", "consult", "internal"] = "agent"
+    peer: str = ""
+
+
+class LegCleared(Data, frozen=True):
+    call_id: str
+    leg_id: str
+    cause: Literal[
+        "hangup", "no_answer", "busy", "declined", "cancelled", "answered_elsewhere", "transferred", "failed"
+    ] = "hangup"
+
+
+class CallCleared(Data, frozen=True):
+    """The call is over for everybody; legs and queue visits still open end with it."""
+
+    call_id: str
+    cleared_by: Literal["customer", "agent", "switch", ""] = ""
+
+
+# ---------------------------------------------------------------- transfers, timed in legs
+
+
+class TransferRequested(Data, frozen=True):
+    """The agent asked for the transfer: the clock of the 7 s rule starts (`requested`)."""
+
+    transfer_id: str
+    call_id: str
+    kind: Literal["blind", "attended", "queue"]
+    from_agent: str
+    to_agent: str = ""
+    to_queue: str = ""
+    to_number: str = ""
+
+
+class TransferRinging(Data, frozen=True):
+    """The target's phone alerts (`ringing`)."""
+
+    transfer_id: str
+    to_agent: str = ""
+
+
+class TransferAnswered(Data, frozen=True):
+    """The target answered (`answered`)."""
+
+    transfer_id: str
+    to_agent: str = ""
+
+
+class TransferBridged(Data, frozen=True):
+    """Customer and target share media (`bridged`): the transfer is complete and its total is known."""
+
+    transfer_id: str
+    to_agent: str = ""
+
+
+class TransferReleased(Data, frozen=True):
+    """The agent who asked is out of the conversation (`released`)."""
+
+    transfer_id: str
+
+
+class TransferEnded(Data, frozen=True):
+    """The transfer ended without customer and target ever sharing media: a case of its own, not a missing value."""
+
+    transfer_id: str
+    outcome: Literal["failed", "cancelled", "abandoned"]  # cancelled: by the agent; abandoned: the customer left
+    reason: str = ""
+
+
+# ---------------------------------------------------------------- listening
+
+
+class ListenStarted(Data, frozen=True):
+    """Somebody listens to an agent's phone or a call. Such a leg is never a call and counts in no figure."""
+
+    listen_id: str
+    agent_id: str = ""
+    call_id: str = ""
+    listener: str = ""
+
+
+class ListenEnded(Data, frozen=True):
+    listen_id: str
+
+
+# ---------------------------------------------------------------- the envelope
+
+
+class Event(Envelope, frozen=True, kw_only=True, omit_defaults=True):
+    """One canonical event. Build it with `make`, read it with `shared.codec`.
+
+    `time` is when it happened by the switch's clock, `receivedtime` when a connector heard it, by ours.
+    """
+
+    data: Data
+    receivedtime: datetime | None = None
+    provenance: Provenance = "observed"
+    precisionms: int = 0  # resolution of `time`; 0 is better than a millisecond
+
+
+DATA_TYPES: tuple[type[Data], ...] = data_types_of(__name__)
+ENVELOPES: dict[type[Data], type[Event]] = envelopes_for(Event, DATA_TYPES)
+
+
+def make(data: Data, **envelope: Any) -> Event:
+    """The event that carries `data`; the keywords are the fields of `Event`, `specversion` aside."""
+    return ENVELOPES[type(data)](data=data, specversion="1.0", **envelope)

@@ -1,0 +1,121 @@
+"""Facts that the monitor publishes: flags on `floor.flags`, finished things on `floor.records`. CloudEvents, as events are.
+
+Durations are seconds; times are the switch's clock, aware UTC; a value that does not exist is None, never 0.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from shared.envelope import Data, Envelope, data_types_of, envelopes_for
+
+AgentState = Literal["offline", "ready", "ringing", "talk", "hold", "consult", "wrap", "break", "unknown"]
+Subject = Literal["agent", "call", "transfer", "queue", "site"]
+Severity = Literal["info", "warning", "critical"]
+TransferOutcome = Literal["completed", "failed", "cancelled", "abandoned", "running"]
+
+
+class FlagRaised(Data, frozen=True):
+    """A rule's condition has held for its time. `flag_id` derives from site, rule, subject and `started_at`."""
+
+    flag_id: str
+    rule: str
+    severity: Severity
+    subject: Subject
+    subject_id: str
+    started_at: datetime  # since when the condition holds
+    raised_at: datetime  # started_at plus the rule's `for`: the deadline, not the moment it was noticed
+    summary_en: str
+    summary_zh: str
+    labels: dict[str, str] = {}  # agent, agent_name, team, queue, call, kind, ... whatever the subject has
+    evidence: dict[str, Any] = {}  # the subject as the engine saw it when the flag was raised
+    simulated: bool = False
+
+
+class FlagCleared(Data, frozen=True):
+    """The condition of a raised flag no longer holds."""
+
+    flag_id: str
+    rule: str
+    subject: Subject
+    subject_id: str
+    cleared_at: datetime
+    duration_s: float  # how long the condition held, from started_at
+    evidence: dict[str, Any] = {}  # the subject at the end
+
+
+class AgentInterval(Data, frozen=True):
+    """An agent was in one displayed state from `started_at` to `ended_at`. An agent's intervals leave no gap."""
+
+    agent_id: str
+    state: AgentState
+    started_at: datetime
+    ended_at: datetime
+    duration_s: float
+    provenance: str
+    reason: str = ""  # of a break
+    call_id: str = ""
+    queue: str = ""
+
+
+class CallEnded(Data, frozen=True):
+    """One visit of a call to a queue, or a call that never queued, from its start to the end of the conversation."""
+
+    call_id: str
+    direction: str
+    queue: str  # "" when it never queued
+    outcome: Literal["answered", "abandoned", "timed_out", "overflowed", "cleared", "moved", "unanswered"]
+    started_at: datetime  # entered the queue, or the call began
+    answered_at: datetime | None
+    ended_at: datetime
+    waited_s: float
+    talk_s: float | None  # conversation without hold; None when never answered
+    hold_s: float | None
+    agent_id: str = ""
+    from_number: str = ""
+
+
+class TransferEnded(Data, frozen=True):
+    """A transfer with its stamps and legs; a leg that never was is None.
+
+    seek = ringing - requested, ring = answered - ringing, brief = bridged - answered (attended only),
+    customer_gap = bridged - last moment the customer heard a person, total = bridged - requested.
+    """
+
+    transfer_id: str
+    call_id: str
+    kind: Literal["blind", "attended", "queue"]
+    from_agent: str
+    to_agent: str
+    to_queue: str
+    to_number: str
+    requested_at: datetime
+    ringing_at: datetime | None
+    answered_at: datetime | None
+    bridged_at: datetime | None
+    released_at: datetime | None
+    ended_at: datetime
+    seek_s: float | None
+    ring_s: float | None
+    brief_s: float | None
+    customer_gap_s: float | None
+    total_s: float | None
+    outcome: TransferOutcome
+    reason: str = ""
+    precision_ms: int = 0
+
+
+class Fact(Envelope, frozen=True, kw_only=True, omit_defaults=True):
+    """One published fact."""
+
+
+DATA_TYPES: tuple[type[Data], ...] = data_types_of(__name__)
+ENVELOPES: dict[type[Data], type[Fact]] = envelopes_for(Fact, DATA_TYPES)
+FLAG_TYPES: tuple[type[Data], ...] = (FlagRaised, FlagCleared)
+RECORD_TYPES: tuple[type[Data], ...] = (AgentInterval, CallEnded, TransferEnded)
+
+
+def make(data: Data, **envelope: Any) -> Fact:
+    """The fact that carries `data`; the keywords are the fields of `Fact`, `specversion` aside."""
+    return ENVELOPES[type(data)](data=data, specversion="1.0", **envelope)

@@ -1,0 +1,85 @@
+"""Raw records: what a connector heard from its switch, untouched, with the headers that say whence.
+
+On `switch.raw` the value is the vendor's bytes and these fields are Kafka headers of the same names (text, UTF-8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct
+
+from shared.errors import InvalidInput
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+class Raw(Struct, frozen=True, kw_only=True):
+    """One raw record with its position on `switch.raw` (-1 before it is written).
+
+    `kind` "event" is the switch's own words; "link" is the connector's: a JSON `LinkUp` or `LinkDown`, the same for every
+    vendor. `session` names one unbroken connection and `seq` counts its records from 0: equal or smaller is a duplicate,
+    a jump is a gap. `shift_s` is added to the switch's stamps (replaying a recording as if it were now); 0 otherwise.
+    """
+
+    value: bytes
+    vendor: str
+    site: str
+    connector: str
+    received: datetime
+    kind: Literal["event", "link"] = "event"
+    session: str = ""
+    seq: int | None = None
+    shift_s: float = 0.0
+    partition: int = -1
+    offset: int = -1
+
+    def headers(self) -> Headers:
+        """The Kafka headers of this record."""
+        found = [
+            ("vendor", self.vendor),
+            ("site", self.site),
+            ("connector", self.connector),
+            ("received", self.received.isoformat()),
+            ("kind", self.kind),
+        ]
+        if self.session:
+            found.append(("session", self.session))
+        if self.seq is not None:
+            found.append(("seq", str(self.seq)))
+        if self.shift_s:
+            found.append(("shift_s", repr(self.shift_s)))
+        return tuple((name, text.encode()) for name, text in found)
+
+
+def from_record(
+    value: bytes, headers: Iterable[tuple[str, bytes]], partition: int, offset: int, written: datetime
+) -> Raw:
+    """The raw record that a Kafka record holds; `written` (the broker's stamp) stands in for a missing `received`.
+
+    Raises InvalidInput `bad_headers` when `vendor` or `site` is missing or a header cannot be read.
+    """
+    try:
+        found = {name: text.decode() for name, text in headers}
+        received = datetime.fromisoformat(found["received"]) if "received" in found else written
+        if received.tzinfo is None:
+            raise ValueError("received has no time zone")
+        return Raw(
+            value=value,
+            vendor=found["vendor"],
+            site=found["site"],
+            connector=found.get("connector", found["vendor"]),
+            received=received,
+            kind="link" if found.get("kind") == "link" else "event",
+            session=found.get("session", ""),
+            seq=int(found["seq"]) if "seq" in found else None,
+            shift_s=float(found.get("shift_s", "0")),
+            partition=partition,
+            offset=offset,
+        )
+    except KeyError as exc:
+        raise InvalidInput("bad_headers", f"header {exc.args[0]} is missing, needed are vendor and site") from exc
+    except ValueError as exc:
+        raise InvalidInput("bad_headers", f"a header cannot be read: {exc}") from exc

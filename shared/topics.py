@@ -1,0 +1,35 @@
+"""Names, keys and retention of every topic. Nothing else knows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic as it is created. `keep` None with `compacted` keeps the last record of each key for ever."""
+
+    name: str
+    keyed_by: str
+    keep: timedelta | None
+    compacted: bool = False
+
+
+SWITCH_RAW = Topic("switch.raw", "site", timedelta(days=7))
+SWITCH_COMMANDS = Topic("switch.commands", "site", timedelta(days=1))
+SWITCH_DEAD_LETTER = Topic("switch.dead-letter", "site", timedelta(days=30))
+FLOOR_EVENTS = Topic("floor.events", "site", timedelta(days=7))
+FLOOR_FLAGS = Topic("floor.flags", "site", timedelta(days=30))
+FLOOR_RECORDS = Topic("floor.records", "site", timedelta(days=30))
+FLOOR_CHECKPOINTS = Topic("floor.checkpoints", "machine and partition", None, compacted=True)
+
+ALL: tuple[Topic, ...] = (
+    SWITCH_RAW,
+    SWITCH_COMMANDS,
+    SWITCH_DEAD_LETTER,
+    FLOOR_EVENTS,
+    FLOOR_FLAGS,
+    FLOOR_RECORDS,
+    FLOOR_CHECKPOINTS,
+)

@@ -1,0 +1,71 @@
+"""YAML configuration read into structs, with errors that name file, line and key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import yaml
+
+from shared.errors import SettingsError
+
+T = TypeVar("T")
+Where = Callable[[str], str]
+
+_STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+|\.\.\.)\]")
+
+
+def load_checked(path: Path, kind: type[T]) -> tuple[T, Where]:
+    """The content of `path` as `kind`, and a function that turns a dotted key into `file:line: key`.
+
+    Raises SettingsError for a missing file, bad YAML, or a value of the wrong type.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as exc:
+        raise SettingsError(f"{path}: cannot be read: {exc.strerror}") from exc
+    return parse_checked(text, str(path), kind)
+
+
+def parse_checked(text: str, name: str, kind: type[T]) -> tuple[T, Where]:
+    """Like `load_checked`, of text that came from `name`."""
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        plain = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as exc:
+        line = exc.problem_mark.line + 1 if exc.problem_mark else 1
+        raise SettingsError(f"{name}:{line}: not YAML: {exc.problem}") from exc
+
+    def where(key: str) -> str:
+        return f"{name}:{_line_of(tree, key)}: {key}"
+
+    try:
+        return msgspec.convert({} if plain is None else plain, kind), where
+    except msgspec.ValidationError as exc:
+        message, _, tail = str(exc).partition(" - at `$")
+        key = tail.rstrip("`").lstrip(".")
+        unknown = re.search(r"unknown field `(.+?)`", message)
+        if unknown:
+            key = f"{key}.{unknown.group(1)}".lstrip(".")
+        raise SettingsError(f"{where(key)}: {message[:1].lower()}{message[1:]}") from exc
+
+
+def _line_of(tree: yaml.Node | None, key: str) -> int:
+    """The line, from 1, of the deepest part of `key` that exists in `tree`."""
+    node, line = tree, 1
+    for name, index in _STEP.findall(key):
+        found: yaml.Node | None = None
+        if isinstance(node, yaml.MappingNode):
+            for key_node, value_node in node.value:
+                if key_node.value == name:
+                    found, line = value_node, key_node.start_mark.line + 1
+        elif isinstance(node, yaml.SequenceNode) and index.isdigit() and int(index) < len(node.value):
+            found = node.value[int(index)]
+            line = found.start_mark.line + 1
+        if found is None:
+            break
+        node = found
+    return line
