@@ -19,9 +19,9 @@ Headers = tuple[tuple[str, bytes], ...]
 class Raw(Struct, frozen=True, kw_only=True):
     """One raw record with its position on `switch.raw` (-1 before it is written).
 
-    `kind` "event" is the switch's own words; "link" is the connector's: a JSON `LinkUp` or `LinkDown`, the same for every
-    vendor. `session` names one unbroken connection and `seq` counts its records from 0: equal or smaller is a duplicate,
-    a jump is a gap. `shift_s` is added to the switch's stamps (replaying a recording as if it were now); 0 otherwise.
+    `kind` "event" is the switch's own words; "link" is the connector's: a JSON `LinkUp` or `LinkDown`, the same for
+    every vendor. `session` names one unbroken connection and `seq` counts its records from 0: equal or smaller is a
+    duplicate, a jump is a gap. `shift_s` is added to the switch's stamps (replaying a recording as if it were now); 0 otherwise.
     """
 
     value: bytes

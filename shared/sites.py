@@ -18,7 +18,7 @@ ServiceLevelFormula = Literal["F1", "F2", "F3", "F3s", "F4", "F5"]
 
 
 class ServiceLevelTarget(Struct, frozen=True, forbid_unknown_fields=True):
-    """`formula` of docs/metrics.md, answered within `within_s`, short abandons under `short_abandon_s`, target 0 to 1."""
+    """A formula of docs/metrics.md; answered within `within_s`; short abandons under `short_abandon_s`; target 0 to 1."""
 
     formula: ServiceLevelFormula = "F3s"
     within_s: float = 20.0

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from shared import events
+from shared.envelope import Data
 from shared.events import Event, Provenance
 from shared.raw import Raw
 
@@ -37,9 +38,7 @@ class Emitter:
         self.raw = raw
         self.events: list[Event] = []
 
-    def emit(
-        self, time: datetime, data: events.Data, *, provenance: Provenance = "observed", precision_ms: int = 0
-    ) -> None:
+    def emit(self, time: datetime, data: Data, *, provenance: Provenance = "observed", precision_ms: int = 0) -> None:
         """Add the event `data`, which happened at `time` by the switch's clock (already shifted)."""
         raw, index = self.raw, len(self.events)
         self.events.append(
@@ -58,7 +57,7 @@ class Emitter:
             )
         )
 
-    def emit_all(self, time: datetime, data: Iterable[events.Data]) -> None:
+    def emit_all(self, time: datetime, data: Iterable[Data]) -> None:
         """Add several events of the same moment."""
         for one in data:
             self.emit(time, one)
