@@ -49,7 +49,10 @@ class Clock(Data, frozen=True):
 
 
 class AgentLoggedOn(Data, frozen=True):
-    """The agent logged on. Sent again with the whole truth when name or queues change; that is not a second log-on."""
+    """The agent logged on, and is ready unless `AgentNotReady` follows.
+
+    Sent again with the whole truth when name, team or queues change: that is not a second log-on and changes no state.
+    """
 
     agent_id: str
     name: str = ""

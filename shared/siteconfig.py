@@ -1,0 +1,74 @@
+"""What is configured of a site: plain values without I/O, read by `shared.sites`."""
+
+from __future__ import annotations
+
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct, field
+
+ServiceLevelFormula = Literal["F1", "F2", "F3", "F3s", "F4", "F5"]
+
+
+class ServiceLevelTarget(Struct, frozen=True, forbid_unknown_fields=True):
+    """A formula of docs/metrics.md; answered within `within_s`; short abandons under `short_abandon_s`; target 0 to 1."""
+
+    formula: ServiceLevelFormula = "F3s"
+    within_s: float = 20.0
+    short_abandon_s: float = 5.0
+    target: float = 0.8
+
+
+class QueueConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """A queue: `wrap_up_s` of after-call work that the switch grants (0: none), its name for people, its target."""
+
+    label: str = ""
+    wrap_up_s: float = 0.0
+    service_level: ServiceLevelTarget = field(default_factory=ServiceLevelTarget)
+
+
+class AgentConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """An agent as people know them. The key is the id the switch's adapter gives (for Asterisk: extension)."""
+
+    name: str = ""
+    team: str = ""
+    tags: tuple[str, ...] = ()
+
+
+class SiteConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """One site; everything has a default."""
+
+    label: str = ""
+    time_zone: str = "UTC"
+    queues: dict[str, QueueConfig] = field(default_factory=dict)
+    agents: dict[str, AgentConfig] = field(default_factory=dict)
+    default_queue: QueueConfig = field(default_factory=QueueConfig)
+
+    def queue(self, name: str) -> QueueConfig:
+        """The settings of queue `name`, or the default ones."""
+        return self.queues.get(name, self.default_queue)
+
+    def agent(self, agent_id: str) -> AgentConfig:
+        """What is known of agent `agent_id`, possibly nothing."""
+        return self.agents.get(agent_id, _UNKNOWN_AGENT)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The site's time zone."""
+        return ZoneInfo(self.time_zone)
+
+
+_UNKNOWN_AGENT = AgentConfig()
+
+
+class Sites(Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    sites: dict[str, SiteConfig] = field(default_factory=dict)
+
+    def site(self, name: str) -> SiteConfig:
+        """The settings of site `name`, or the defaults."""
+        return self.sites.get(name, _UNKNOWN_SITE)
+
+
+_UNKNOWN_SITE = SiteConfig()
