@@ -1,0 +1,95 @@
+"""Structured logs: lines for people on a terminal, JSON lines otherwise. Secrets never reach either.
+
+Standard fields: `service`, `site`, `topic`, `partition`, `offset`. `structlog.get_logger()` in any module; what other
+libraries log through `logging` comes out the same way.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+import structlog
+
+from shared.settings import LogFormat, LogLevel
+
+REDACTED = "[redacted]"
+
+_SECRET_KEY = re.compile(r"passw|secret|token|authorization|cookie|credential|api_?key|notify_url", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(\w://[^\s:/@]*:)[^\s/@]+(?=@)")
+_QUERY_SECRET = re.compile(r"([?&][^=&\s]*(?:passw|secret|token|ticket|key)[^=&\s]*=)[^&\s\"']+", re.IGNORECASE)
+_CHATTY = ("aiokafka", "aiosqlite", "alembic", "apprise", "asyncio", "httpx", "uvicorn")
+
+
+def configure(service: str, *, level: LogLevel = "info", fmt: LogFormat = "auto") -> None:
+    """Set up logging of this process: to stderr, every line with `service`. Called once, in `main`."""
+    people = sys.stderr.isatty() if fmt == "auto" else fmt == "console"
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        _adding(service),
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    tail: list[Any] = [structlog.dev.ConsoleRenderer(colors=True)] if people else [
+        structlog.processors.dict_tracebacks,
+        redact,  # again: a traceback has become text
+        structlog.processors.JSONRenderer(default=str, ensure_ascii=False),
+    ]  # fmt: skip
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, redact, *tail],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+def _adding(service: str) -> Any:
+    def add(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        event.setdefault("service", service)
+        return event
+
+    return add
+
+
+def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A structlog processor: values of secret-sounding keys, passwords in URLs and secrets in queries become a mark."""
+    return {key: _clean(key, value) for key, value in event.items()}
+
+
+def _clean(key: str, value: Any) -> Any:
+    if _SECRET_KEY.search(key):
+        return REDACTED
+    if isinstance(value, str):
+        return redact_text(value)
+    if isinstance(value, Mapping):
+        return {str(k): _clean(str(k), v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean("", item) for item in value]
+    return value
+
+
+def redact_text(text: str) -> str:
+    """`text` without passwords in URLs and secrets in query strings."""
+    if "://" in text:
+        text = _URL_PASSWORD.sub(r"\1***", text)
+    return _QUERY_SECRET.sub(r"\1***", text) if "=" in text else text

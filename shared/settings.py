@@ -1,0 +1,147 @@
+"""Settings: environment variables, read and checked once in `main` and passed down. No module reads them at import.
+
+`load(MonitorSettings)` gives one frozen object with the service's own settings (prefix `MONITOR_`) and the common ones, or
+raises SettingsError naming each wrong variable and what was expected of it. Tests build the classes with keywords.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from shared.errors import SettingsError
+
+ROOT = Path(__file__).resolve().parent.parent
+RUN_DIR = ROOT / ".run"
+
+Port = Annotated[int, Field(ge=0, le=65535)]  # 0: any free one, for tests
+Seconds = Annotated[float, Field(gt=0)]
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["auto", "console", "json"]
+
+
+def _words(value: Any) -> Any:
+    return tuple(value.split()) if isinstance(value, str) else value
+
+
+def _commas(value: Any) -> Any:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+Words = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_words)]
+Numbers = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_commas)]
+
+
+class CommonSettings(BaseSettings):
+    """What every process needs. The names stay as they are under any service's prefix."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, validate_default=False)
+
+    kafka_bootstrap: str = Field(
+        "127.0.0.1:9392", validation_alias="KAFKA_BOOTSTRAP", pattern=r"^[^\s:,]+:\d+(,[^\s:,]+:\d+)*$"
+    )
+    # the embedded broker has no producer ids; switch it on with Apache Kafka
+    kafka_idempotent: bool = Field(False, validation_alias="KAFKA_IDEMPOTENT")
+    sites_file: Path = Field(ROOT / "deploy" / "sites.yaml", validation_alias="FLOORWATCH_SITES_FILE")
+    log_level: LogLevel = Field("info", validation_alias="FLOORWATCH_LOG_LEVEL")
+    log_format: LogFormat = Field("auto", validation_alias="FLOORWATCH_LOG_FORMAT")  # auto: for people on a terminal
+
+
+class ServiceSettings(CommonSettings):
+    """What every service with an HTTP port has."""
+
+    host: str = "127.0.0.1"  # nothing listens to the network until somebody decides so
+    port: Port = 0
+    # a restart replays the tail since the last checkpoint: at 5000 events a second and 10 s, a quarter of a second
+    checkpoint_s: Seconds = 10.0
+    shutdown_s: Seconds = 5.0  # how long open requests and feeds may take to end
+
+
+class IngestSettings(ServiceSettings):
+    """`INGEST_*`."""
+
+    model_config = SettingsConfigDict(env_prefix="INGEST_")
+
+    port: Port = 8601
+    mark_s: Seconds = 0.05  # clock marks while anything runs on a site: the grain of every timer
+    idle_mark_s: Seconds = 1.0  # clock marks otherwise; a board counts as stale after three missing ones
+    skew_window_s: Seconds = 60.0  # the clock offset is the smallest delay seen in this window
+    dead_letter_limit: int = Field(1000, ge=1)  # a minute; more means a wrong adapter, and readiness says so
+
+
+class MonitorSettings(ServiceSettings):
+    """`MONITOR_*`."""
+
+    model_config = SettingsConfigDict(env_prefix="MONITOR_")
+
+    port: Port = 8600
+    rules_file: Path = ROOT / "deploy" / "rules.yaml"
+    partitions: Numbers = ()  # of floor.events, such as "0,1"; empty: all
+    flush_s: Seconds = 0.05  # deltas of this long go out together; flags do not wait
+    max_unsent_bytes: int = Field(1 << 20, ge=4096)  # per wallboard; a full floor of 1000 agents is about 400 kB
+    delta_log: int = Field(2000, ge=1)  # deltas kept for resume: 100 s of 50 ms flushes
+
+
+class AlertsSettings(ServiceSettings):
+    """`ALERTS_*`."""
+
+    model_config = SettingsConfigDict(env_prefix="ALERTS_")
+
+    port: Port = 8602
+    db_url: SecretStr = SecretStr(f"sqlite+aiosqlite:///{RUN_DIR / 'alerts.db'}")  # secret: it may hold a password
+    notify_urls: Words = ()  # apprise URLs, separated by spaces; none: incidents are only on the page
+    public_url: str = "http://127.0.0.1:8602"  # how people reach this service, for links in notifications
+
+
+class SimulatorSettings(CommonSettings):
+    """`SIMULATOR_*`."""
+
+    model_config = SettingsConfigDict(env_prefix="SIMULATOR_")
+
+    speed: Annotated[float, Field(gt=0, le=1000)] = 1.0  # seconds of floor time in one of ours
+    seed: int = 1  # the same seed gives the same day
+    site: str = Field("demo", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+
+
+class BrokerSettings(BaseSettings):
+    """`BROKER_*`: the embedded broker that `floorwatch run` starts."""
+
+    model_config = SettingsConfigDict(env_prefix="BROKER_", frozen=True, extra="ignore")
+
+    port: Port = 9392
+
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+def load(kind: type[S], **values: Any) -> S:
+    """The settings of `kind` from the environment; `values` go before it.
+
+    Raises SettingsError with one line for each wrong variable.
+    """
+    try:
+        return kind(**values)
+    except ValidationError as exc:
+        raise SettingsError("\n".join(_explain(kind, error) for error in exc.errors())) from None
+
+
+def variable(kind: type[BaseSettings], name: str) -> str:
+    """The environment variable of field `name`: `variable(MonitorSettings, "port")` is `MONITOR_PORT`."""
+    field = kind.model_fields[name]
+    alias = field.validation_alias
+    return alias if isinstance(alias, str) else f"{kind.model_config.get('env_prefix', '')}{name}".upper()
+
+
+def _explain(kind: type[BaseSettings], error: Any) -> str:
+    """`MONITOR_PORT: expected a valid integer, got 'x'`; a secret's value is not repeated."""
+    place = str(error["loc"][0]) if error["loc"] else ""
+    fields = {variable(kind, name): field for name, field in kind.model_fields.items()}
+    named = variable(kind, place) if place in kind.model_fields else place.upper()
+    field = fields.get(named)
+    message = str(error["msg"]).replace("Input should be", "expected").replace("String should", "expected it to")
+    message = message[:1].lower() + message[1:]
+    secret = field is not None and "SecretStr" in str(field.annotation)
+    return f"{named}: {message}" if secret else f"{named}: {message}, got {error['input']!r}"
