@@ -1,0 +1,62 @@
+// One shape per state, severity and mark, on a 16x16 grid, filled with the text colour. Shapes differ in outline, not in
+// detail: they are told apart at 12 px and without colour.
+
+import { setAttr } from "./dom.js";
+
+const PATHS = {
+  // agent states
+  ready: "M8 2a6 6 0 1 1 0 12A6 6 0 0 1 8 2Z",
+  ringing: "M8 1.5 15 14H1L8 1.5Z",
+  talk: "M3.5 2h9A2.5 2.5 0 0 1 15 4.5v5a2.5 2.5 0 0 1-2.5 2.5H8l-4 3.2V12h-.5A2.5 2.5 0 0 1 1 9.5v-5A2.5 2.5 0 0 1 3.5 2Z",
+  hold: "M3 2h3.6v12H3V2Zm6.4 0H13v12H9.4V2Z",
+  consult: "M6 2.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11Zm4.6.1a6.9 6.9 0 0 1 0 10.8 5.5 5.5 0 0 0 0-10.8Z",
+  wrap: "M3 1h7l3 3v11H3V1Zm2 6v1.5h6V7H5Zm0 3.2v1.5h4v-1.5H5Z",
+  break: "M1.5 4H12v1h1a2.5 2.5 0 0 1 0 6h-1.3A4 4 0 0 1 8 14H5.5a4 4 0 0 1-4-4V4ZM12 6.5v3h1a1 1 0 0 0 1-1v-1a1 1 0 0 0-1-1h-1Z",
+  offline: "M8 2a6 6 0 1 1 0 12A6 6 0 0 1 8 2Zm0 1.7a4.3 4.3 0 1 0 0 8.6 4.3 4.3 0 0 0 0-8.6Z",
+  unknown:
+    "M8 1.5 14.5 8 8 14.5 1.5 8 8 1.5ZM7.2 9.3h1.5v-.5c0-.9 1.7-1.2 1.7-2.8 0-1.3-1-2.1-2.4-2.1-1.3 0-2.2.7-2.5 1.9l1.5.5c.1-.6.4-1 1-1 .5 0 .8.3.8.8 0 .9-1.6 1.2-1.6 2.6v.6Zm-.1 1.1v1.6h1.7v-1.6H7.1Z",
+  // severities
+  critical: "M5 1h6l4 4v6l-4 4H5l-4-4V5l4-4Zm2 3v5h2V4H7Zm0 6v2h2v-2H7Z",
+  warning: "M8 1 15.5 14.5H.5L8 1ZM7.1 6v4.3h1.8V6H7.1Zm0 5.2V13h1.8v-1.8H7.1Z",
+  info: "M8 1a7 7 0 1 1 0 14A7 7 0 0 1 8 1ZM7 4v2h2V4H7Zm0 3v5h2V7H7Z",
+  ok: "M8 1a7 7 0 1 1 0 14A7 7 0 0 1 8 1Zm3.2 4L7 9.2 4.9 7.1 3.7 8.3 7 11.6l5.4-5.4L11.2 5Z",
+  // provenance
+  observed: "M8 5a3 3 0 1 1 0 6 3 3 0 0 1 0-6Z",
+  inferred:
+    "M1.5 6.6c1.6-2.2 3.6-2.6 5.6-1.2 1.9 1.3 3.4 1.9 5.4-.6l2 1.2c-2 3-4.5 3.2-7 1.5-1.5-1-2.7-1.3-4.2.6L1.5 6.6Zm0 5c1.6-2.2 3.6-2.6 5.6-1.2 1.9 1.3 3.4 1.9 5.4-.6l2 1.2c-2 3-4.5 3.2-7 1.5-1.5-1-2.7-1.3-4.2.6l-1.8-1.5Z",
+  timer: "M6 0h4v1.6H9v1A6.2 6.2 0 1 1 7 2.6v-1H6V0Zm2 4.2a4.6 4.6 0 1 0 0 9.2 4.6 4.6 0 0 0 0-9.2ZM7.2 6h1.6v3.3L7.2 9V6Z",
+  stale: "M3 1h10v1.6h-1c0 2.6-1.4 4.3-2.7 5.4 1.3 1.1 2.7 2.8 2.7 5.4h1V15H3v-1.6h1c0-2.6 1.4-4.3 2.7-5.4C5.4 6.9 4 5.2 4 2.6H3V1Zm2.6 1.6C5.6 5 7 6.5 8 7.2c1-.7 2.4-2.2 2.4-4.6H5.6Z",
+  // marks and controls
+  listened:
+    "M8 1.5A6.5 6.5 0 0 1 14.5 8v4.5a2 2 0 0 1-2 2H10.5V9h2.3V8a4.8 4.8 0 0 0-9.6 0v1h2.3v5.5H3.5a2 2 0 0 1-2-2V8A6.5 6.5 0 0 1 8 1.5Z",
+  inbound: "M13 1.6 14.4 3 6.4 11H11v2H3V5h2v4.6l8-8Z",
+  outbound: "M3 14.4 1.6 13l8-8H5V3h8v8h-2V6.4l-8 8Z",
+  internal: "M4.5 3.5 0 8l4.5 4.5V9h7v3.5L16 8l-4.5-4.5V7h-7V3.5Z",
+  search: "M6.5 1a5.5 5.5 0 0 1 4.4 8.8l4 4-1.3 1.3-4-4A5.5 5.5 0 1 1 6.5 1Zm0 1.8a3.7 3.7 0 1 0 0 7.4 3.7 3.7 0 0 0 0-7.4Z",
+  close: "m3.3 2 4.7 4.7L12.7 2 14 3.3 9.3 8l4.7 4.7-1.3 1.3L8 9.3 3.3 14 2 12.7 6.7 8 2 3.3 3.3 2Z",
+  system: "M8 1.5a6.5 6.5 0 1 1 0 13 6.5 6.5 0 0 1 0-13ZM8 3.2v9.6a4.8 4.8 0 0 0 0-9.6Z",
+  dark: "M6.2 1.4a6.8 6.8 0 1 0 8.4 8.4A5.6 5.6 0 0 1 6.2 1.4Z",
+  light:
+    "M8 4.5a3.5 3.5 0 1 1 0 7 3.5 3.5 0 0 1 0-7ZM7.2 0h1.6v2.8H7.2V0Zm0 13.2h1.6V16H7.2v-2.8ZM0 7.2h2.8v1.6H0V7.2Zm13.2 0H16v1.6h-2.8V7.2ZM2.9 1.8l2 2-1.1 1.1-2-2 1.1-1.1Zm9.3 9.3 2 2-1.1 1.1-2-2 1.1-1.1Zm0-6.2-1.1-1.1 2-2 1.1 1.1-2 2ZM2.9 14.2l-1.1-1.1 2-2 1.1 1.1-2 2Z",
+  cards: "M1 2h6v5H1V2Zm8 0h6v5H9V2ZM1 9h6v5H1V9Zm8 0h6v5H9V9Z",
+  rows: "M1 2.5h14v2H1v-2Zm0 4.5h14v2H1V7Zm0 4.5h14v2H1v-2Z",
+  down: "M2 5.5 8 11.5l6-6-1.4-1.4L8 8.7 3.4 4.1 2 5.5Z",
+};
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** An icon that says nothing to a screen reader; put the word beside it. */
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("viewBox", "0 0 16 16");
+  svg.setAttribute("aria-hidden", "true");
+  svg.append(document.createElementNS(SVG, "path"));
+  return setIcon(svg, name);
+}
+
+/** Give an icon made by `icon` another shape. */
+export function setIcon(svg, name) {
+  setAttr(svg.firstChild, "d", PATHS[name] ?? PATHS.unknown);
+  return svg;
+}

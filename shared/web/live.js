@@ -1,0 +1,190 @@
+// Staying connected: the WebSocket feed of the monitor, and polling or server-sent events for pages that have those.
+//
+// States told to `onState({state, since, retryAt, attempt, reason})`; `since` and `retryAt` are Date.now() milliseconds:
+//   connecting  never connected yet        live      messages arrive
+//   lost        was live, trying again     refused   the server said not to come back
+
+const SILENCE_MS = 2500; // the server speaks at least once a second; a page must own up within three
+const FIRST_WAIT_MS = 250;
+const LONGEST_WAIT_MS = 5000;
+
+/** Delays between attempts: doubling up to five seconds, each shortened at random so that boards do not knock at once. */
+export class BackOff {
+  constructor(first = FIRST_WAIT_MS, longest = LONGEST_WAIT_MS, random = Math.random) {
+    Object.assign(this, { first, longest, random, attempt: 0 });
+  }
+
+  next() {
+    const full = Math.min(this.longest, this.first * 2 ** this.attempt);
+    this.attempt += 1;
+    return full * (0.5 + this.random() / 2);
+  }
+
+  reset() {
+    this.attempt = 0;
+  }
+}
+
+class Connection {
+  constructor(onState) {
+    this.onState = onState;
+    this.status = { state: "connecting", since: Date.now(), retryAt: null, attempt: 0, reason: "" };
+  }
+
+  tell(state, extra = {}) {
+    const since = state === this.status.state ? this.status.since : Date.now();
+    this.status = { state, since, retryAt: null, attempt: 0, reason: "", ...extra };
+    this.onState(this.status);
+  }
+}
+
+/**
+ * The monitor's feed. Remembers epoch and position, resumes after a break, and falls back to a fresh snapshot when the
+ * server says so. `onMessage` gets snapshot, delta, resumed and clock messages, in order.
+ */
+export class FeedClient extends Connection {
+  constructor({ url = "/api/v1/feed", onMessage, onState }) {
+    super(onState);
+    this.url = url;
+    this.onMessage = onMessage;
+    this.backOff = new BackOff();
+    this.epoch = null;
+    this.position = null;
+    this.heard = 0;
+    this.socket = null;
+    this.retry = null;
+    this.stopped = false;
+  }
+
+  start() {
+    this.watch = setInterval(() => this.#listen(), 250);
+    window.addEventListener("online", () => this.#hurry());
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden) this.#hurry();
+    });
+    this.#open();
+    return this;
+  }
+
+  stop() {
+    this.stopped = true;
+    clearInterval(this.watch);
+    clearTimeout(this.retry);
+    this.socket?.close(1000);
+  }
+
+  #open() {
+    clearTimeout(this.retry);
+    this.retry = null;
+    const address = new URL(this.url, location.href);
+    address.protocol = address.protocol.replace("http", "ws");
+    const socket = new WebSocket(address);
+    this.socket = socket;
+    this.heard = performance.now();
+    socket.onmessage = ({ data }) => socket === this.socket && this.#hear(JSON.parse(data));
+    socket.onclose = ({ code, reason }) => socket === this.socket && this.#closed(code, reason);
+  }
+
+  #hear(message) {
+    this.heard = performance.now();
+    if (message.type === "hello") {
+      const known = this.epoch !== null;
+      const { epoch, position } = this;
+      this.socket.send(JSON.stringify(known ? { type: "resume", epoch, position } : { type: "subscribe" }));
+      return;
+    }
+    if (message.epoch !== undefined) this.epoch = message.epoch;
+    if (message.position !== undefined) this.position = message.position;
+    if (message.type === "snapshot" || message.type === "resumed") {
+      this.backOff.reset();
+      this.tell("live");
+    }
+    this.onMessage(message);
+  }
+
+  /** A line that went silent is dead, also when nobody closed it: a pulled cable tells nothing. */
+  #listen() {
+    if (this.socket && performance.now() - this.heard >= SILENCE_MS) {
+      const silent = this.socket;
+      this.#closed(0, "");
+      silent.close();
+    }
+  }
+
+  #closed(code, reason) {
+    this.socket = null;
+    if (this.stopped) return;
+    if (code >= 4000 && code < 4500) {
+      this.tell("refused", { reason: reason || String(code) });
+      clearInterval(this.watch);
+      return;
+    }
+    const wait = this.backOff.next();
+    const never = this.status.state === "connecting";
+    this.tell(never ? "connecting" : "lost", { reason, attempt: this.backOff.attempt, retryAt: Date.now() + wait });
+    this.retry = setTimeout(() => this.#open(), wait);
+  }
+
+  /** The network came back or somebody looks at the page again: do not sit out the wait. */
+  #hurry() {
+    if (this.retry !== null) this.#open();
+  }
+}
+
+/**
+ * JSON from `url` again and again, each request after the last one ended. `onData(value, response)` gets every answer.
+ * Returns {stop, now}: `now()` asks at once.
+ */
+export function poll(url, { everyMs = 2000, onData, onState = () => {} }) {
+  const connection = new Connection(onState);
+  const backOff = new BackOff(everyMs / 2, 10_000);
+  let timer = null;
+  let abort = null;
+
+  async function ask() {
+    clearTimeout(timer);
+    abort?.abort();
+    const mine = (abort = new AbortController());
+    try {
+      const signal = AbortSignal.any([mine.signal, AbortSignal.timeout(10_000)]);
+      const response = await fetch(typeof url === "function" ? url() : url, { signal, cache: "no-store" });
+      if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
+      const value = await response.json();
+      if (mine.signal.aborted) return;
+      backOff.reset();
+      connection.tell("live");
+      onData(value, response);
+      timer = setTimeout(ask, everyMs);
+    } catch (error) {
+      if (mine.signal.aborted) return;
+      const wait = backOff.next();
+      const state = connection.status.state === "connecting" ? "connecting" : "lost";
+      connection.tell(state, { reason: error.message, attempt: backOff.attempt, retryAt: Date.now() + wait });
+      timer = setTimeout(ask, wait);
+    }
+  }
+
+  ask();
+  return {
+    now: ask,
+    stop() {
+      clearTimeout(timer);
+      abort?.abort();
+    },
+  };
+}
+
+/**
+ * Server-sent events. `events`: {name: handler(value)}, values are parsed JSON. The browser reconnects by itself and sends
+ * Last-Event-ID. Returns {stop}.
+ */
+export function follow(url, { events, onState = () => {} }) {
+  const connection = new Connection(onState);
+  const source = new EventSource(url);
+  source.onopen = () => connection.tell("live");
+  source.onerror = () => connection.tell(connection.status.state === "connecting" ? "connecting" : "lost");
+  for (const [name, handler] of Object.entries(events)) {
+    source.addEventListener(name, (event) => handler(JSON.parse(event.data)));
+  }
+  return { stop: () => source.close() };
+}

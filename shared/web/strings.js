@@ -1,0 +1,96 @@
+export default {
+  "en": {
+    "product": "Floorwatch",
+    "page.monitor": "Wallboard",
+    "page.ingest": "Sources",
+    "page.alerts": "Incidents",
+    "nav.pages": "Pages",
+    "nav.skip": "Skip to the content",
+
+    "state.offline": "Offline",
+    "state.ready": "Ready",
+    "state.ringing": "Ringing",
+    "state.talk": "Talk",
+    "state.hold": "Hold",
+    "state.consult": "Consult",
+    "state.wrap": "Wrap",
+    "state.break": "Break",
+    "state.unknown": "Unknown",
+
+    "severity.critical": "Critical",
+    "severity.warning": "Warning",
+    "severity.info": "Info",
+
+    "connection.connecting": "Connecting",
+    "connection.live": "Live",
+    "connection.lost": "Disconnected",
+    "connection.refused": "Refused",
+    "connection.label": "Connection to the server",
+
+    "mark.simulated": "SIMULATED",
+    "mark.simulated.hint": "These calls and agents are invented. Nobody is on the phone.",
+    "mark.replay": "REPLAY",
+    "mark.replay.hint": "A recorded stretch of time is being played back. This is not happening now.",
+
+    "theme.label": "Theme",
+    "theme.system": "Theme: as the system",
+    "theme.dark": "Theme: dark",
+    "theme.light": "Theme: light",
+    "language.label": "Language",
+
+    "unit.seconds": "{n} s",
+    "unit.minutes": "{n} min",
+    "unit.hours": "{n} h",
+    "unit.days": "{n} d",
+
+    "action.close": "Close",
+    "action.clear": "Clear"
+  },
+  "zh-CN": {
+    "product": "Floorwatch",
+    "page.monitor": "现场看板",
+    "page.ingest": "数据来源",
+    "page.alerts": "突发事件",
+    "nav.pages": "页面",
+    "nav.skip": "跳到正文",
+
+    "state.offline": "离线",
+    "state.ready": "就绪",
+    "state.ringing": "振铃",
+    "state.talk": "通话",
+    "state.hold": "保持",
+    "state.consult": "咨询",
+    "state.wrap": "案面",
+    "state.break": "休息",
+    "state.unknown": "未知",
+
+    "severity.critical": "严重",
+    "severity.warning": "警告",
+    "severity.info": "提示",
+
+    "connection.connecting": "正在连接",
+    "connection.live": "实时",
+    "connection.lost": "已断开",
+    "connection.refused": "被拒绝",
+    "connection.label": "与服务器的连接",
+
+    "mark.simulated": "模拟数据",
+    "mark.simulated.hint": "这些来电和坐席都是模拟的，没有真人在通话。",
+    "mark.replay": "回放",
+    "mark.replay.hint": "正在回放一段录制的时间，并非此刻发生。",
+
+    "theme.label": "主题",
+    "theme.system": "主题：跟随系统",
+    "theme.dark": "主题：深色",
+    "theme.light": "主题：浅色",
+    "language.label": "语言",
+
+    "unit.seconds": "{n} 秒",
+    "unit.minutes": "{n} 分",
+    "unit.hours": "{n} 小时",
+    "unit.days": "{n} 天",
+
+    "action.close": "关闭",
+    "action.clear": "清除"
+  }
+}

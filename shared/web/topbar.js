@@ -1,0 +1,117 @@
+// The bar on top of every page: product, pages, what the page adds, marks, connection, language, theme.
+//
+//     const bar = topbar(document.getElementById("topbar"), { page: "alerts" });
+//     bar.setConnection(status);          // what live.js tells
+//     bar.setMark("simulated");           // or "replay", or null
+//     bar.slot.append(...)                // the page's own things: site, clock, ...
+
+import { fill, h, setAttr, setData, setHidden, setText } from "./dom.js";
+import { LANGUAGES, language, onLanguage, setLanguage, t } from "./i18n.js";
+import { icon, setIcon } from "./icons.js";
+import { pageAddress, PAGES } from "./pages.js";
+import { setTheme, theme, THEMES } from "./theme.js";
+
+const CONNECTION_TONES = { connecting: "warning", live: "ok", lost: "critical", refused: "critical" };
+const CONNECTION_ICONS = { connecting: "offline", live: "ready", lost: "critical", refused: "critical" };
+
+export function topbar(root, { page }) {
+  const marks = h("span", { class: "topbar-mark", hidden: true });
+  const slot = h("div", { class: "topbar-slot" });
+  const links = PAGES.map((name) =>
+    h("a", { href: pageAddress(name, page), "data-t": `page.${name}`, "aria-current": name === page ? "page" : null }),
+  );
+  const connection = connectionIndicator();
+  const languages = languageSwitch();
+  const themes = themeSwitch();
+  root.classList.add("topbar");
+  fill(
+    root,
+    h("a", { class: "skip-link", href: "#main", "data-t": "nav.skip" }),
+    h("a", { class: "topbar-brand", href: "/" }, brandMark(), h("span", { "data-t": "product" })),
+    h("nav", { class: "topbar-pages", "data-t-aria-label": "nav.pages" }, links),
+    marks,
+    slot,
+    h("div", { class: "topbar-end" }, connection.node, languages.node, themes.node),
+  );
+
+  let mark = null;
+  function render() {
+    for (const node of root.querySelectorAll("[data-t]")) setText(node, t(node.dataset.t));
+    setAttr(root.querySelector(".topbar-pages"), "aria-label", t("nav.pages"));
+    setHidden(marks, !mark);
+    setText(marks, mark ? t(`mark.${mark}`) : "");
+    setAttr(marks, "title", mark ? t(`mark.${mark}.hint`) : null);
+    connection.render();
+    languages.render();
+    themes.render();
+  }
+  onLanguage(render);
+  render();
+
+  return {
+    slot,
+    setConnection(status) {
+      connection.set(status);
+    },
+    setMark(name) {
+      if (name === mark) return;
+      mark = name;
+      render();
+    },
+  };
+}
+
+function brandMark() {
+  const svg = icon("cards");
+  svg.firstChild.setAttribute("d", "M1 9h3v6H1V9Zm4.5-5h3v11h-3V4ZM10 7h3v8h-3V7Zm3.5-6a1.5 1.5 0 1 1 0 3 1.5 1.5 0 0 1 0-3Z");
+  svg.classList.add("brand-mark");
+  return svg;
+}
+
+function connectionIndicator() {
+  const shape = icon("offline");
+  const word = h("span");
+  const node = h("span", { class: "badge connection", data: { tone: "warning" } }, shape, word);
+  let state = "connecting";
+  function render() {
+    setData(node, "tone", CONNECTION_TONES[state]);
+    setIcon(shape, CONNECTION_ICONS[state]);
+    setText(word, t(`connection.${state}`));
+    setAttr(node, "title", t("connection.label"));
+  }
+  return {
+    node,
+    render,
+    set(status) {
+      state = status.state;
+      render();
+    },
+  };
+}
+
+function languageSwitch() {
+  const buttons = Object.entries(LANGUAGES).map(([code, name]) =>
+    h("button", { type: "button", lang: code, data: { code }, on: { click: () => setLanguage(code) } }, name),
+  );
+  const node = h("div", { class: "segments", role: "group" }, buttons);
+  function render() {
+    setAttr(node, "aria-label", t("language.label"));
+    for (const button of buttons) setAttr(button, "aria-pressed", String(button.dataset.code === language()));
+  }
+  return { node, render };
+}
+
+function themeSwitch() {
+  const shape = icon("system");
+  const node = h("button", { class: "button quiet icon-only", type: "button" }, shape);
+  function render() {
+    setIcon(shape, theme());
+    setAttr(node, "title", t(`theme.${theme()}`));
+    setAttr(node, "aria-label", t(`theme.${theme()}`));
+  }
+  node.addEventListener("click", () => {
+    setTheme(THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length]);
+    render();
+  });
+  return { node, render };
+}
