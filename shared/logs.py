@@ -34,16 +34,21 @@ def configure(service: str, *, level: LogLevel = "info", fmt: LogFormat = "auto"
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    tail: list[Any] = [structlog.dev.ConsoleRenderer(colors=True)] if people else [
-        structlog.processors.dict_tracebacks,
-        redact,  # again: a traceback has become text
-        structlog.processors.JSONRenderer(default=str, ensure_ascii=False),
-    ]  # fmt: skip
+    # a traceback becomes text without local variables, which hold secrets, and is cleaned after that
+    tail: list[Any]
+    if people:
+        tail = [redact, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    else:
+        tail = [
+            structlog.processors.format_exc_info,
+            redact,
+            structlog.processors.JSONRenderer(default=str, ensure_ascii=False),
+        ]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, redact, *tail],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *tail],
         )
     )
     root = logging.getLogger()

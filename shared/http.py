@@ -1,0 +1,190 @@
+"""What every service's HTTP side has: health, readiness, metrics, problem documents, web pages, safe headers.
+
+    app = create_app("monitor", title="Floorwatch monitor", registry=registry, checks={"feed": hub.check},
+                     background=background)
+    app.include_router(router)
+    mount_web(app, Path(__file__).parent / "web")     # last: it answers every path that nothing else does
+    await serve(app, settings.host, settings.port, background=background)
+
+A check returns None when that part is ready, else the reason in a few words; it may be async.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared import problems
+from shared.problems import Problem, problem_response
+from shared.service import Background, ServiceFailed, serve
+
+__all__ = ["Background", "Check", "Problem", "ServiceFailed", "create_app", "mount_web", "serve"]
+
+Check = Callable[[], str | Awaitable[str | None] | None]
+
+# no inline script or style, nothing from elsewhere, in no frame; 'self' covers this page's WebSocket too
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; media-src 'self' blob:; worker-src 'self'; manifest-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+_SHARED_WEB = Path(__file__).parent / "web"
+
+
+def create_app(
+    name: str,
+    *,
+    title: str = "",
+    registry: CollectorRegistry | None = None,
+    checks: Mapping[str, Check] | None = None,
+    background: Background | None = None,
+    lifespan: Any = None,
+) -> FastAPI:
+    """The base of service `name` (`monitor`): /healthz, /readyz, /metrics, /api/openapi.json and error handling.
+
+    `app.state.service` is the name; the port's setting is `<NAME>_PORT`.
+    """
+    app = FastAPI(
+        title=title or f"Floorwatch {name}",
+        version=version("floorwatch"),
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # its page loads scripts from elsewhere
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.service = name
+    problems.install(app)
+    app.add_middleware(_Guard)
+    all_checks = dict(checks or {})
+    if background is not None:
+        all_checks["tasks"] = background.check
+    _add_health(app, name, all_checks)
+    if registry is not None:
+        _add_metrics(app, registry)
+    return app
+
+
+def _add_health(app: FastAPI, name: str, checks: Mapping[str, Check]) -> None:
+    @app.get("/healthz", tags=["health"])
+    async def healthz() -> dict[str, str]:
+        """Alive: the process answers. Says nothing of what it depends on."""
+        return {"status": "alive", "service": name, "version": app.version}
+
+    @app.get("/readyz", tags=["health"], responses={503: {"description": "some part is not ready"}})
+    async def readyz() -> JSONResponse:
+        """Ready for work: every named check with its reason when it fails."""
+        results = {check_name: await _result(check) for check_name, check in checks.items()}
+        ready = all(reason is None for reason in results.values())
+        body = {
+            "status": "ready" if ready else "not ready",
+            "service": name,
+            "checks": {
+                key: {"ok": reason is None} | ({"reason": reason} if reason is not None else {})
+                for key, reason in results.items()
+            },
+        }
+        return JSONResponse(body, 200 if ready else 503)
+
+
+async def _result(check: Check) -> str | None:
+    found = check()
+    return await found if inspect.isawaitable(found) else found
+
+
+def _add_metrics(app: FastAPI, registry: CollectorRegistry) -> None:
+    @app.get("/metrics", tags=["health"], response_class=Response)
+    async def metrics() -> Response:
+        """Prometheus text format."""
+        return Response(generate_latest(registry), headers={"content-type": CONTENT_TYPE_LATEST})
+
+
+class WebFiles(StaticFiles):
+    """A page's files. Their names carry no version, so that a browser must ask each time and mostly hears 304;
+    those under `vendor/` do carry one and are kept for ever."""
+
+    def file_response(self, full_path: Any, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(full_path, *args, **kwargs)
+        vendored = "vendor" in Path(full_path).parts
+        response.headers["cache-control"] = "public, max-age=31536000, immutable" if vendored else "no-cache"
+        return response
+
+
+def mount_web(app: FastAPI, directory: Path) -> None:
+    """Serve `directory` at `/` (`index.html` for the bare path) and the shared files at `/shared/`. Call it last."""
+    if _SHARED_WEB.is_dir():
+        app.mount("/shared", WebFiles(directory=_SHARED_WEB), name="shared")
+    app.mount("/", WebFiles(directory=directory, html=True), name="web")
+
+
+class _Guard:
+    """Safe headers on every response, a refusal of other sites' pages, and a problem document for unexpected errors."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        if _from_elsewhere(scope):
+            await _refuse(scope, receive, send)
+            return
+        if scope["type"] == "websocket":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def send_safely(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                _add_headers(MutableHeaders(scope=message), scope["path"])
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_safely)
+        except Exception:
+            response = problems.unexpected(scope["path"])  # logs it
+            if started:
+                raise
+            await response(scope, receive, send_safely)
+
+
+def _add_headers(headers: MutableHeaders, path: str) -> None:
+    """Defaults: a response that sets one of these itself keeps its own."""
+    headers.setdefault("content-security-policy", CONTENT_SECURITY_POLICY)
+    headers.setdefault("x-content-type-options", "nosniff")
+    headers.setdefault("referrer-policy", "no-referrer")
+    headers.setdefault("cross-origin-opener-policy", "same-origin")
+    if path.startswith("/api/"):
+        headers.setdefault("cache-control", "no-store")
+
+
+def _from_elsewhere(scope: Scope) -> bool:
+    """True for a WebSocket or a change that a page of another origin asks for: browsers say so in `Origin`."""
+    if scope["type"] == "http" and scope["method"] in ("GET", "HEAD", "OPTIONS"):
+        return False
+    headers = Headers(scope=scope)
+    origin = headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc != headers.get("host", "")
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1008, "reason": "a page of another origin"})
+        return
+    response = problem_response(403, "a page of another origin may not change anything here", instance=scope["path"])
+    await response(scope, receive, send)

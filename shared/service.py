@@ -1,0 +1,244 @@
+"""A service as a process: its background tasks, its HTTP server, its start and its end.
+
+    async def start(settings: MonitorSettings) -> None:
+        async with Background() as background:
+            background.start("pump", pump.run())
+            app = create_app("monitor", background=background, ...)
+            await serve(app, settings.host, settings.port, background=background)
+
+    def main() -> None:
+        run("monitor", MonitorSettings, start)
+
+A background task that ends on its own, with or without an error, ends the service: readiness goes false, the server drains, and
+the process exits with 1 for its supervisor to start it anew. SIGTERM and SIGINT end it in the same order, with 0.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from types import TracebackType
+from typing import Any, TypeVar
+
+import structlog
+import uvicorn
+
+from shared import logs
+from shared.errors import FloorwatchError, SettingsError
+from shared.settings import CommonSettings, load
+
+log = structlog.get_logger()
+
+S = TypeVar("S", bound=CommonSettings)
+
+
+class ServiceFailed(FloorwatchError):
+    """A background task of the service ended; the service cannot go on without it."""
+
+
+class Background:
+    """The named tasks of a service. As a context manager it cancels those still running, last started first."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[asyncio.Task[None], str] = {}
+        self._stopping = False
+        self._dead: asyncio.Future[str] | None = None
+
+    def start(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run `work` from now until the service ends."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks[task] = name
+        task.add_done_callback(self._ended)
+        return task
+
+    def check(self) -> str | None:
+        """For readiness: which task has died, None when all live."""
+        return self._death.result() if self._death.done() else None
+
+    async def failed(self) -> str:
+        """Wait for the first task that dies; its name and why."""
+        return await asyncio.shield(self._death)
+
+    async def stop(self) -> None:
+        """Cancel the tasks one by one and wait for each, so that a later one may still use an earlier one."""
+        self._stopping = True
+        for task in reversed(self._tasks):
+            task.cancel()
+            await asyncio.wait([task])
+
+    @property
+    def _death(self) -> asyncio.Future[str]:
+        if self._dead is None:
+            self._dead = asyncio.get_running_loop().create_future()
+        return self._dead
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        name = self._tasks[task]
+        if error is not None:
+            log.error("a background task died", task=name, exc_info=error)
+        if self._stopping or self._death.done():
+            return
+        self._death.set_result(f"{name}: {error or 'ended'}")
+
+    async def __aenter__(self) -> Background:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+
+def listen(host: str, port: int, *, setting: str) -> socket.socket:
+    """A listening socket. Raises SettingsError naming the port and `setting`, the variable that changes it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+        sock.listen(2048)
+    except OSError as exc:
+        sock.close()
+        if exc.errno == errno.EADDRINUSE:
+            raise SettingsError(f"port {port} is taken; set {setting} to another one") from None
+        if exc.errno == errno.EACCES:
+            raise SettingsError(f"port {port} needs more rights than this user has; set {setting} above 1023") from None
+        raise SettingsError(f"cannot listen on {host} port {port} ({setting}): {exc.strerror or exc}") from None
+    return sock
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to `serve`: uvicorn raises them once more after its shutdown, which would skip ours."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(
+    app: Any,
+    host: str,
+    port: int,
+    *,
+    background: Background | None = None,
+    setting: str = "",
+    shutdown_s: float = 5.0,
+    on_started: Callable[[int], None] | None = None,
+) -> None:
+    """Serve `app` until SIGTERM or SIGINT, or until a background task dies.
+
+    `setting` is the variable that changes the port (default: from the app's name, such as MONITOR_PORT); `on_started` gets the
+    port once requests are answered. Raises SettingsError when the port is taken, ServiceFailed when a task died.
+    """
+    service = getattr(app.state, "service", "service")
+    sock = listen(host, port, setting=setting or f"{service.upper()}_PORT")
+    config = uvicorn.Config(
+        app,
+        ws="websockets-sansio",  # the other implementation is deprecated, and slower
+        ws_per_message_deflate=False,  # costs more than half of the fan-out
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=max(1, round(shutdown_s)),
+    )
+    server = _Server(config)
+    port = sock.getsockname()[1]
+    with _signals(lambda: setattr(server, "should_exit", True)):
+        serving = asyncio.create_task(server.serve(sockets=[sock]), name="http")
+        watching = asyncio.create_task(_watch(background, server), name="watch")
+        try:
+            while not server.started and not serving.done():
+                await asyncio.wait([serving], timeout=0.01)
+            if server.started:
+                log.info("listening", host=host, port=port)
+                if on_started is not None:
+                    on_started(port)
+            await serving
+        finally:
+            watching.cancel()
+    if background is not None and (death := background.check()) is not None:
+        raise ServiceFailed(f"{service} cannot go on: {death}")
+
+
+async def _watch(background: Background | None, server: uvicorn.Server) -> None:
+    if background is not None:
+        await background.failed()
+        server.should_exit = True
+
+
+@contextlib.contextmanager
+def _signals(stop: Callable[[], None]) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    caught: tuple[signal.Signals, ...] = (signal.SIGTERM, signal.SIGINT)
+    try:
+        for number in caught:
+            loop.add_signal_handler(number, stop)
+    except (ValueError, RuntimeError):  # not in the main thread: whoever runs the loop stops it
+        caught = ()
+    try:
+        yield
+    finally:
+        for number in caught:
+            loop.remove_signal_handler(number)
+
+
+async def until_stopped(background: Background) -> None:
+    """For a process without HTTP: return at SIGTERM or SIGINT, raise ServiceFailed when a background task dies."""
+    stopped = asyncio.Event()
+    with _signals(stopped.set):
+        stop = asyncio.create_task(stopped.wait())
+        death = asyncio.create_task(background.failed())
+        done, pending = await asyncio.wait([stop, death], return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        if death in done:
+            raise ServiceFailed(f"cannot go on: {death.result()}")
+
+
+def run(service: str, kind: type[S], start: Callable[[S], Awaitable[None]]) -> None:
+    """The `main` of a service: read settings, set up logs, run `start`, exit with a code that says how it ended.
+
+    0: asked to stop. 1: a background task died or something unexpected happened. 2: a wrong setting or file, said in one line.
+    """
+    try:
+        settings = load(kind)
+        logs.configure(service, level=settings.log_level, fmt=settings.log_format)
+        asyncio.run(_started(start, settings))
+    except KeyboardInterrupt:
+        sys.exit(0)
+    except ServiceFailed as exc:
+        log.error(str(exc))
+        sys.exit(1)
+    except SettingsError as exc:
+        sys.stderr.write(f"{service}: {exc}\n")
+        sys.exit(2)
+    except FloorwatchError as exc:
+        log.error(str(exc))
+        sys.exit(1)
+
+
+async def _started(start: Callable[[S], Awaitable[None]], settings: S) -> None:
+    """A SIGTERM before `serve` has taken over cancels the start; what was begun is undone on the way out."""
+    task = asyncio.current_task()
+    assert task is not None
+    loop = asyncio.get_running_loop()
+    stopped = False
+
+    def stop() -> None:
+        nonlocal stopped
+        stopped = True
+        task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    try:
+        await start(settings)
+    except asyncio.CancelledError:
+        if not stopped:
+            raise
