@@ -3,7 +3,8 @@
 FloorwatchError
 ├── SettingsError     a setting or a configuration file is wrong; says file, line and key
 ├── InvalidInput      a message from outside that cannot be used; goes to the dead-letter topic
-└── BusError          the broker cannot be reached or refused
+├── BusError          the broker cannot be reached or refused
+└── StoreError        the database cannot be reached, is locked, or is of another version
 """
 
 from __future__ import annotations
@@ -30,3 +31,7 @@ class InvalidInput(FloorwatchError):
 
 class BusError(FloorwatchError):
     """The broker cannot be reached, or refused what was asked."""
+
+
+class StoreError(FloorwatchError):
+    """The database cannot be reached, is locked by another process, or is of another version."""

@@ -1,0 +1,185 @@
+"""Rows of the alerts database. They are storage, not the domain: `core/incident.py` knows nothing of them.
+
+Times named `started`, `raised`, `ended`, `cleared` and `switch_time` are the switch's clock, all others the wall clock.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Index, MetaData, Text, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from shared.db import UtcDateTime
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(SQLModel):
+    """Tables of this service alone, with constraint names that are the same on every database."""
+
+    metadata = MetaData(naming_convention=NAMES)
+
+
+def _text(**options: Any) -> Any:
+    return Field(sa_type=Text, **options)
+
+
+def _time(**options: Any) -> Any:
+    return Field(sa_type=UtcDateTime, **options)
+
+
+def _json() -> Any:
+    return Field(default_factory=dict, sa_type=JSON, nullable=False)
+
+
+class IncidentRow(Base, table=True):
+    """An incident as it stands; its history is in `incident_events`."""
+
+    __tablename__ = "incidents"
+    __table_args__ = (
+        # at most one unresolved incident of a group, whatever two replicas think
+        Index(
+            "uq_incidents_unresolved_group",
+            "group_key",
+            unique=True,
+            sqlite_where=text("state <> 'resolved'"),
+            postgresql_where=text("state <> 'resolved'"),
+        ),
+        Index("ix_incidents_group_key_id", "group_key", "id"),
+        Index("ix_incidents_state_id", "state", "id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    opened_by: str = _text(unique=True)
+    group_key: str = _text()
+    site: str = _text()
+    rule: str = _text()
+    subject: str = _text()
+    subject_id: str = _text()
+    severity: str = _text()
+    state: str = _text()
+    simulated: bool = False
+    summary_en: str = _text()
+    summary_zh: str = _text()
+    labels: dict[str, Any] = _json()
+    started: datetime = _time()
+    ended: datetime | None = _time(default=None)
+    opened_at: datetime = _time()
+    changed_at: datetime = _time()
+    quiet_since: datetime | None = _time(default=None, index=True)
+    flags: int = 1
+    openings: int = 1
+    entries: int = 0
+    owner: str = _text(default="")
+    acknowledged_at: datetime | None = _time(default=None)
+    resolver: str = _text(default="")
+    resolved_at: datetime | None = _time(default=None)
+    cause: str = _text(default="")
+    recheck_on: date | None = None
+
+
+class EventRow(Base, table=True):
+    """One line of an incident's history. Rows are only ever added."""
+
+    __tablename__ = "incident_events"
+    __table_args__ = (UniqueConstraint("incident_id", "seq"),)  # two writers cannot both make the same step
+
+    id: int | None = Field(default=None, primary_key=True)
+    incident_id: int = Field(foreign_key="incidents.id")
+    seq: int
+    at: datetime = _time()
+    kind: str = _text()
+    by: str = _text()
+    note: str = _text(default="")
+    flag_id: str = _text(default="")
+    switch_time: datetime | None = _time(default=None)
+    data: dict[str, Any] = _json()
+
+
+class FlagRow(Base, table=True):
+    """A flag: the evidence of its incident, and the memory that it was seen."""
+
+    __tablename__ = "flags"
+
+    flag_id: str = Field(sa_type=Text, primary_key=True)
+    incident_id: int = Field(foreign_key="incidents.id", index=True)
+    site: str = _text()
+    rule: str = _text()
+    severity: str = _text()
+    subject: str = _text()
+    subject_id: str = _text()
+    started: datetime = _time()
+    raised: datetime = _time()
+    received_at: datetime = _time()
+    summary_en: str = _text()
+    summary_zh: str = _text()
+    labels: dict[str, Any] = _json()
+    evidence: dict[str, Any] = _json()
+    simulated: bool = False
+    cleared: datetime | None = _time(default=None)
+    duration_s: float | None = None
+    cleared_evidence: dict[str, Any] = _json()
+
+
+class NotificationRow(Base, table=True):
+    """One notification to one channel: the outbox. Written with its incident, sent after the commit.
+
+    `state`: waiting, sent, failed (attempts used up), withheld (no longer worth sending), no_channel.
+    """
+
+    __tablename__ = "notifications"
+    __table_args__ = (UniqueConstraint("incident_id", "opening", "channel_key"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    incident_id: int = Field(foreign_key="incidents.id")
+    opening: int  # which opening of the incident it is about
+    reason: str = _text()
+    channel_key: str = _text()  # hash of the channel's URL: no secret is stored
+    channel: str = _text()  # for people, without secrets
+    state: str = _text()
+    created_at: datetime = _time()
+    due_at: datetime | None = _time(default=None, index=True)  # next attempt; none when nothing more will happen
+    finished_at: datetime | None = _time(default=None)
+    late_s: float = 0.0  # between the flag's publication and our reading it
+    title: str = _text(default="")
+    body: str = _text(default="")
+    answer: str = _text(default="")
+
+
+class AttemptRow(Base, table=True):
+    """One attempt to send a notification, with the answer."""
+
+    __tablename__ = "notification_attempts"
+
+    id: int | None = Field(default=None, primary_key=True)
+    notification_id: int = Field(foreign_key="notifications.id", index=True)
+    at: datetime = _time()
+    took_s: float
+    ok: bool
+    answer: str = _text(default="")
+
+
+class PositionRow(Base, table=True):
+    """How far a partition was consumed, written in the transaction that holds the result.
+
+    `last_record` is a fingerprint of the record before `next_offset`: when the broker's log is not the one that we
+    read (a new broker in the place of an old one), offsets mean nothing and reading starts anew.
+    """
+
+    __tablename__ = "positions"
+
+    topic: str = Field(sa_type=Text, primary_key=True)
+    partition: int = Field(primary_key=True)
+    next_offset: int = Field(default=0, sa_type=BigInteger)
+    last_record: str = _text(default="")
+    updated_at: datetime = _time()
+
+
+METADATA = Base.metadata

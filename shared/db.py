@@ -1,0 +1,162 @@
+"""The database: SQLite by default, PostgreSQL by URL. The only place that commits.
+
+`Database.unit_of_work()` is one transaction: it commits once, at the end, or rolls back. On SQLite it takes the write
+lock at its start (BEGIN IMMEDIATE), so that two writers queue instead of failing halfway; readers never wait (WAL).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import DateTime, Dialect, event, text
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.types import TypeDecorator
+
+from shared.errors import SettingsError, StoreError
+
+DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+BUSY_TIMEOUT_MS = 5_000  # a writer's turn takes milliseconds; longer than this means a stuck process
+CONNECT_TIMEOUT_S = 5
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC in and out on every database; SQLite keeps no time zone, so it is put back when reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a time without a time zone cannot be stored: {value}")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Database:
+    """One engine and its transactions. Nothing connects before the first use."""
+
+    def __init__(self, url: str) -> None:
+        """Raises SettingsError when `url` is not a SQLite or PostgreSQL URL."""
+        self.url = parse_url(url)
+        self.engine: AsyncEngine = _engine(self.url)
+        self._writer = self.engine.execution_options(begin="IMMEDIATE")
+
+    @asynccontextmanager
+    async def unit_of_work(self) -> AsyncIterator[AsyncSession]:
+        """One transaction that writes. Commits when the block ends, rolls back when it raises.
+
+        Raises StoreError when the database cannot be reached or is locked; other errors of SQL pass as they are.
+        """
+        with _reachable(self.url):
+            async with AsyncSession(self._writer, expire_on_commit=False) as session:
+                try:
+                    yield session
+                    await session.commit()
+                except BaseException:
+                    await session.rollback()
+                    raise
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """A consistent view that writes nothing. Raises StoreError like `unit_of_work`."""
+        with _reachable(self.url):
+            async with AsyncSession(self.engine, expire_on_commit=False) as session:
+                yield session
+
+    async def ping(self) -> None:
+        """Raises StoreError when the database does not answer."""
+        async with self.reading() as session:
+            await session.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def parse_url(url: str) -> URL:
+    """`url` with the asyncio driver of its database; `postgresql://...` and `sqlite:///...` are enough.
+
+    Raises SettingsError.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as exc:
+        raise SettingsError(f"not a database URL: {url!r}, expected such as sqlite:///alerts.db") from exc
+    backend = parsed.get_backend_name()
+    if backend not in DRIVERS:
+        raise SettingsError(f"database {backend!r} is not supported, use sqlite:///FILE or postgresql://USER@HOST/NAME")
+    return parsed.set(drivername=DRIVERS[backend])
+
+
+def shown(url: URL) -> str:
+    """`url` without its password, for messages."""
+    return url.render_as_string(hide_password=True)
+
+
+@asynccontextmanager
+async def migrating(database: Database) -> AsyncIterator[Any]:
+    """A connection in a transaction of its own, for the migrations runner (`shared.migrate`)."""
+    with _reachable(database.url):
+        async with database.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+            yield connection
+
+
+def _engine(url: URL) -> AsyncEngine:
+    if url.get_backend_name() == "sqlite":
+        if url.database and url.database != ":memory:":
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+        event.listen(engine.sync_engine, "connect", _on_sqlite_connect)
+        event.listen(engine.sync_engine, "begin", _on_sqlite_begin)
+        return engine
+    return create_async_engine(url, pool_pre_ping=True, connect_args={"timeout": CONNECT_TIMEOUT_S})
+
+
+def _on_sqlite_connect(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver opens no transactions of its own; `_on_sqlite_begin` does
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = NORMAL")  # with WAL a power cut may lose the last commits, never corrupt
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    cursor.close()
+
+
+def _on_sqlite_begin(connection: Connection) -> None:
+    connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('begin', 'DEFERRED')}")
+
+
+class _reachable:  # noqa: N801  (a context manager, used like a function)
+    """Turns what a driver raises when the database is away into StoreError."""
+
+    def __init__(self, url: URL) -> None:
+        self._url = url
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, exc: BaseException | None, trace: Any) -> None:
+        if exc is not None and _is_outage(exc):
+            raise StoreError(f"database {shown(self._url)}: {_cause(exc)}") from exc
+
+
+def _is_outage(exc: BaseException) -> bool:
+    if isinstance(exc, DBAPIError):
+        return exc.connection_invalidated or isinstance(exc, OperationalError | InterfaceError)
+    return isinstance(exc, OSError | TimeoutError) and not isinstance(exc, SQLAlchemyError)
+
+
+def _cause(exc: BaseException) -> str:
+    first = str(getattr(exc, "orig", None) or exc).strip().splitlines()
+    return first[0] if first else type(exc).__name__
