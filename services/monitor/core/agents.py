@@ -1,0 +1,195 @@
+"""Agents: what they declared, wrap, and the partition of their time into displayed states."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from services.monitor.core import watching
+from services.monitor.core.floor import Floor
+from services.monitor.core.state import Agent, Leg, Shown
+from services.monitor.core.transitions import displayed, line_of
+from shared import events, facts
+from shared.events import Event
+
+
+def labels_of(floor: Floor, agent: Agent) -> dict[str, str]:
+    """What rules may ask and say about an agent."""
+    return {
+        "agent": agent.agent_id,
+        "agent_name": agent.name,
+        "team": agent.team,
+        "queue": agent.shown_queue,
+        "state": agent.state,
+        "reason": agent.shown_reason,
+        "call": agent.shown_call,
+    }
+
+
+def settle(floor: Floor, agent: Agent, at: datetime, provenance: Shown | None = None) -> None:
+    """Derive the displayed state anew; where it changed, close the interval and begin the next.
+
+    The partition holds for any event order: an interval ends where the next begins, and a late event takes effect
+    where the current interval began, never before.
+    """
+    legs = [floor.state.legs[leg_id] for leg_id in agent.legs]
+    line, leg = line_of(legs)
+    state = displayed(agent.declared, line, in_wrap=agent.in_wrap)
+    call_id, queue = _about(agent, leg)
+    reason = agent.reason if state == "break" else ""
+    if (state, reason, call_id) == (agent.state, agent.shown_reason, agent.shown_call):
+        agent.shown_queue = queue
+        return
+    if at < agent.since:
+        floor.anomaly("late_event")
+        at = agent.since
+    close_interval(floor, agent, at)
+    if state != agent.state:
+        _staff(floor, agent.queues, agent.state, -1)
+        _staff(floor, agent.queues, state, 1)
+    agent.state, agent.shown_reason, agent.shown_call, agent.shown_queue = state, reason, call_id, queue
+    agent.provenance = provenance or floor.provenance
+    if state == "wrap" and agent.wrap_until is not None and provenance is None:
+        agent.provenance = "timer"
+    floor.touch("agent", agent.agent_id)
+    watching.watch(
+        floor,
+        "agent",
+        agent.agent_id,
+        labels_of(floor, agent),
+        agent.since,
+        at,
+        floor.config.agent(agent.agent_id).tags,
+    )
+
+
+def _staff(floor: Floor, queues: list[str], state: str, change: int) -> None:
+    """Count an agent in or out of the staff of its queues."""
+    for name in queues:
+        staff = floor.queue(name).staff
+        staff[state] = staff.get(state, 0) + change
+
+
+def _serve(floor: Floor, agent: Agent, queues: list[str]) -> None:
+    """The agent serves these queues from now on."""
+    _staff(floor, agent.queues, agent.state, -1)
+    agent.queues = queues
+    _staff(floor, agent.queues, agent.state, 1)
+
+
+def _about(agent: Agent, leg: Leg | None) -> tuple[str, str]:
+    """The call and queue that the displayed state belongs to."""
+    if leg is not None:
+        return leg.call_id, leg.queue
+    if agent.in_wrap:
+        return agent.wrap_call, agent.wrap_queue
+    return "", ""
+
+
+def close_interval(floor: Floor, agent: Agent, at: datetime) -> None:
+    """End the current interval at `at` (not before its start) and begin the next there."""
+    if at > agent.since:
+        micros = round(agent.since.timestamp() * 1_000_000)
+        floor.emit(
+            f"interval:{agent.agent_id}:{micros}",
+            at,
+            facts.AgentInterval(
+                agent_id=agent.agent_id,
+                state=agent.state,
+                started_at=agent.since,
+                ended_at=at,
+                duration_s=(at - agent.since).total_seconds(),
+                provenance=agent.provenance,
+                reason=agent.shown_reason,
+                call_id=agent.shown_call,
+                queue=agent.shown_queue,
+            ),
+        )
+        agent.since = at
+
+
+# ---------------------------------------------------------------- handlers
+
+
+def logged_on(floor: Floor, event: Event, data: events.AgentLoggedOn) -> None:
+    state = floor.state
+    new = data.agent_id not in state.agents
+    agent = floor.agent(data.agent_id, event.time)
+    if new and event.provenance == "observed" and state.began is not None and state.began < event.time:
+        # Logging on is news, so until now the agent was off, for as long as we have heard this site.
+        agent.state, agent.declared, agent.since, agent.provenance = "offline", "off", state.began, "inferred"
+    agent.name = floor.config.agent(data.agent_id).name or data.name or agent.name
+    agent.team = floor.config.agent(data.agent_id).team or data.team or agent.team
+    _serve(floor, agent, list(dict.fromkeys(data.queues)))
+    if agent.declared in ("off", "unknown"):
+        agent.declared, agent.reason = "ready", ""
+    settle(floor, agent, event.time)
+
+
+def logged_off(floor: Floor, event: Event, data: events.AgentLoggedOff) -> None:
+    agent = floor.agent(data.agent_id, event.time)
+    if agent.declared == "off":
+        floor.anomaly("logged_off_twice")
+    agent.declared, agent.reason, agent.in_wrap, agent.wrap_until = "off", "", False, None
+    settle(floor, agent, event.time)
+    _serve(floor, agent, [])
+
+
+def ready(floor: Floor, event: Event, data: events.AgentReady) -> None:
+    agent = floor.agent(data.agent_id, event.time)
+    agent.declared, agent.reason = "ready", ""
+    if agent.in_wrap and agent.wrap_until is None:
+        agent.in_wrap = False
+    settle(floor, agent, event.time)
+
+
+def not_ready(floor: Floor, event: Event, data: events.AgentNotReady) -> None:
+    agent = floor.agent(data.agent_id, event.time)
+    agent.declared, agent.reason = "not_ready", data.reason
+    settle(floor, agent, event.time)
+
+
+def wrap_started(floor: Floor, event: Event, data: events.WrapStarted) -> None:
+    agent = floor.agent(data.agent_id, event.time)
+    if data.until is not None and data.until <= event.time:
+        return
+    agent.in_wrap, agent.wrap_until = True, data.until
+    agent.wrap_call, agent.wrap_queue = data.call_id, data.queue
+    if data.until is not None:
+        floor.timer(data.until, "wrap", (agent.agent_id, ""))
+    settle(floor, agent, event.time)
+
+
+def wrap_ended(floor: Floor, event: Event, data: events.WrapEnded) -> None:
+    agent = floor.agent(data.agent_id, event.time)
+    if not agent.in_wrap:
+        floor.anomaly("wrap_ended_without_wrap")
+    agent.in_wrap, agent.wrap_until = False, None
+    settle(floor, agent, event.time)
+
+
+def wrap_due(floor: Floor, agent_id: str, due: datetime) -> None:
+    """A wrap timer ran out; it counts only if it is still the one that ends this wrap."""
+    agent = floor.state.agents[agent_id]
+    if agent.in_wrap and agent.wrap_until == due:
+        agent.in_wrap, agent.wrap_until = False, None
+        floor.touch("agent", agent_id)
+        settle(floor, agent, due, "timer")
+
+
+def listen_started(floor: Floor, event: Event, data: events.ListenStarted) -> None:
+    floor.state.listens[data.listen_id] = data.agent_id
+    agent = floor.state.agents.get(data.agent_id)
+    if agent is not None and data.listen_id not in agent.listeners:
+        agent.listeners.append(data.listen_id)
+        floor.touch("agent", agent.agent_id)
+
+
+def listen_ended(floor: Floor, event: Event, data: events.ListenEnded) -> None:
+    agent_id = floor.state.listens.pop(data.listen_id, None)
+    if agent_id is None:
+        floor.anomaly("listen_ended_without_start")
+        return
+    agent = floor.state.agents.get(agent_id)
+    if agent is not None and data.listen_id in agent.listeners:
+        agent.listeners.remove(data.listen_id)
+        floor.touch("agent", agent_id)

@@ -1,0 +1,316 @@
+"""Calls, their visits to queues, and the legs of agents in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from services.monitor.core import agents, queues, watching
+from services.monitor.core.floor import Floor
+from services.monitor.core.state import Call, CallState, Leg, LegState, Visit
+from shared import events, facts
+from shared.events import Event
+
+
+def labels_of(floor: Floor, call: Call) -> dict[str, str]:
+    """What rules may ask and say about a call."""
+    visit = waiting_visit(call)
+    return {
+        "call": call.call_id,
+        "queue": visit.queue if visit else "",
+        "direction": call.direction,
+        "state": call.state,
+    }
+
+
+def waiting_visit(call: Call) -> Visit | None:
+    """The visit in which the call waits now."""
+    return next((visit for visit in reversed(call.visits) if visit.ended is None), None)
+
+
+def settle(floor: Floor, call: Call, at: datetime) -> None:
+    """Derive the call's state anew: transferring over waiting over talking over held over ringing."""
+    visit = waiting_visit(call)
+    legs = {floor.state.legs[leg_id].state for leg_id in call.legs}
+    state: CallState
+    since = at
+    if call.transfers:
+        state = "transferring"
+    elif visit is not None:
+        state, since = "queued", visit.entered
+    elif "talking" in legs:
+        state = "answered"
+    elif "held" in legs:
+        state = "held"
+    elif legs:
+        state = "ringing"
+    else:
+        state = "started"
+    if state != call.state or (state == "queued" and call.since != since):
+        call.state, call.since = state, since
+    floor.touch("call", call.call_id)
+    watching.watch(floor, "call", call.call_id, labels_of(floor, call), call.since or at, at)
+
+
+# ---------------------------------------------------------------- calls and queues
+
+
+def started(floor: Floor, event: Event, data: events.CallStarted) -> None:
+    call = floor.call(data.call_id, event.time)
+    call.direction = data.direction
+    call.from_number = data.from_number or call.from_number
+    call.to_number = data.to_number or call.to_number
+    settle(floor, call, event.time)
+
+
+def queued(floor: Floor, event: Event, data: events.CallQueued) -> None:
+    call = floor.call(data.call_id, event.time)
+    call.from_number = data.from_number or call.from_number
+    open_visit = waiting_visit(call)
+    if open_visit is not None:
+        if open_visit.queue == data.queue:
+            floor.anomaly("queued_twice")
+            return
+        floor.anomaly("queued_while_queued")
+        _end_visit(floor, call, open_visit, event.time, "moved", "")
+    call.visit_count += 1
+    call.visits.append(Visit(queue=data.queue, entered=event.time, number=call.visit_count))
+    queues.entered(floor, data.queue, call.call_id, event.time)
+    settle(floor, call, event.time)
+
+
+def dequeued(floor: Floor, event: Event, data: events.CallDequeued) -> None:
+    call = floor.call(data.call_id, event.time)
+    visit = waiting_visit(call)
+    if visit is None or visit.queue != data.queue:
+        queues.left(floor, data.queue, call.call_id, event.time, data.reason)
+        return
+    _end_visit(floor, call, visit, event.time, data.reason, data.agent_id)
+    settle(floor, call, event.time)
+
+
+def _end_visit(floor: Floor, call: Call, visit: Visit, at: datetime, outcome: str, agent_id: str) -> None:
+    visit.ended, visit.outcome, visit.agent_id = max(at, visit.entered), outcome, agent_id
+    queues.left(floor, visit.queue, call.call_id, at, outcome)
+    if outcome != "answered" or not agent_id:
+        _record_visit(floor, call, visit, None, at)
+
+
+def _record_visit(floor: Floor, call: Call, visit: Visit, leg: Leg | None, at: datetime) -> None:
+    """The visit is over, its conversation included."""
+    call.visits.remove(visit)
+    left_at = visit.ended or at
+    answered = visit.outcome == "answered"
+    floor.emit(
+        f"call:{call.call_id}:{visit.number}",
+        at,
+        facts.CallEnded(
+            call_id=call.call_id,
+            direction=call.direction,
+            queue=visit.queue,
+            outcome=visit.outcome,  # type: ignore[arg-type]  # set from CallDequeued.reason only
+            started_at=visit.entered,
+            answered_at=left_at if answered else None,
+            ended_at=max(at, left_at),
+            waited_s=(left_at - visit.entered).total_seconds(),
+            talk_s=leg.talk_s if leg else None,
+            hold_s=leg.hold_s if leg else None,
+            agent_id=visit.agent_id,
+            from_number=call.from_number,
+        ),
+    )
+
+
+def let_go(floor: Floor, call: Call, at: datetime, waiting_outcome: str = "cleared") -> None:
+    """End the call with all its legs and visits; one that still waited leaves its queue with `waiting_outcome`."""
+    for leg_id in tuple(call.legs):
+        _end_leg(floor, floor.state.legs[leg_id], at)
+    visit = waiting_visit(call)
+    if visit is not None:
+        _end_visit(floor, call, visit, at, waiting_outcome, "")
+    for visit in tuple(call.visits):
+        _record_visit(floor, call, visit, None, at)
+    if call.visit_count == 0 and call.direction != "internal":
+        _record_unqueued(floor, call, at)
+    watching.forget(floor, "call", call.call_id, at)
+    del floor.state.calls[call.call_id]
+    floor.touch("call", call.call_id)
+
+
+def _record_unqueued(floor: Floor, call: Call, at: datetime) -> None:
+    """A call with a customer that never queued, an outbound one mostly, is over."""
+    floor.emit(
+        f"call:{call.call_id}:0",
+        at,
+        facts.CallEnded(
+            call_id=call.call_id,
+            direction=call.direction,
+            queue="",
+            outcome="answered" if call.answered else "unanswered",
+            started_at=call.started,
+            answered_at=call.answered,
+            ended_at=max(at, call.started),
+            waited_s=max(0.0, ((call.answered or at) - call.started).total_seconds()),
+            talk_s=call.talk_s if call.answered else None,
+            hold_s=call.hold_s if call.answered else None,
+            agent_id=call.last_agent,
+            from_number=call.from_number,
+        ),
+    )
+
+
+def close_books(floor: Floor, at: datetime) -> None:
+    """Record conversations that still run, as far as they have come."""
+    for call in tuple(floor.state.calls.values()):
+        for visit in tuple(call.visits):
+            if visit.ended is not None:
+                legs = (floor.state.legs[leg_id] for leg_id in call.legs)
+                leg = next((leg for leg in legs if leg.agent_id == visit.agent_id), None)
+                if leg is not None:
+                    _count(leg, max(at, leg.since))
+                _record_visit(floor, call, visit, leg, at)
+
+
+# ---------------------------------------------------------------- legs
+
+
+def leg_started(floor: Floor, event: Event, data: events.LegStarted) -> None:
+    if data.leg_id in floor.state.legs:
+        floor.anomaly("leg_started_twice")
+        return
+    at = event.time
+    call = floor.call(data.call_id, at)
+    agent = floor.agent(data.agent_id, at)
+    leg = Leg(
+        leg_id=data.leg_id,
+        call_id=data.call_id,
+        agent_id=data.agent_id,
+        role=data.role,
+        state=data.state,
+        since=at,
+        started=at,
+        queue=data.queue,
+        peer=data.peer or (call.from_number if data.role == "agent" else ""),
+    )
+    floor.state.legs[leg.leg_id] = leg
+    call.legs.append(leg.leg_id)
+    agent.legs.append(leg.leg_id)
+    if leg.state == "talking":
+        _talks(call, leg, at)
+    settle(floor, call, at)
+    agents.settle(floor, agent, at)
+
+
+def _change(floor: Floor, event: Event, leg_id: str, to: LegState, valid: Sequence[LegState]) -> None:
+    """Bring a leg into state `to`; from a state outside `valid` that is adopted and counted."""
+    leg = floor.state.legs.get(leg_id)
+    if leg is None:
+        floor.anomaly(f"{to}_unknown_leg")
+        return
+    if leg.state == to:
+        return
+    if leg.state not in valid:
+        floor.anomaly(f"{leg.state}_to_{to}")
+    at = max(event.time, leg.since)
+    call = floor.call(leg.call_id, at)
+    _count(leg, at)
+    leg.state = to
+    if to == "talking":
+        _talks(call, leg, at)
+    else:
+        _unheard(floor, call, leg, at)
+    settle(floor, call, at)
+    agents.settle(floor, floor.agent(leg.agent_id, at), at)
+
+
+def leg_answered(floor: Floor, event: Event, data: events.LegAnswered) -> None:
+    _change(floor, event, data.leg_id, "talking", ("ringing", "dialing"))
+
+
+def leg_held(floor: Floor, event: Event, data: events.LegHeld) -> None:
+    _change(floor, event, data.leg_id, "held", ("talking",))
+
+
+def leg_retrieved(floor: Floor, event: Event, data: events.LegRetrieved) -> None:
+    _change(floor, event, data.leg_id, "talking", ("held",))
+
+
+def leg_moved(floor: Floor, event: Event, data: events.LegMoved) -> None:
+    leg = floor.state.legs.get(data.leg_id)
+    if leg is None:
+        floor.anomaly("moved_unknown_leg")
+        return
+    at = max(event.time, leg.since)
+    _count(leg, at)
+    before = floor.state.calls.get(leg.call_id)
+    if before is not None:
+        before.legs.remove(leg.leg_id)
+        settle(floor, before, at)
+    call = floor.call(data.call_id, at)
+    leg.call_id, leg.role, leg.peer = data.call_id, data.role, data.peer or call.from_number
+    leg.talk_s = leg.hold_s = 0.0
+    call.legs.append(leg.leg_id)
+    if leg.state == "talking":
+        _talks(call, leg, at)
+    settle(floor, call, at)
+    agents.settle(floor, floor.agent(leg.agent_id, at), at)
+
+
+def leg_cleared(floor: Floor, event: Event, data: events.LegCleared) -> None:
+    leg = floor.state.legs.get(data.leg_id)
+    if leg is None:
+        floor.anomaly("cleared_unknown_leg")
+        return
+    _end_leg(floor, leg, event.time)
+
+
+def _end_leg(floor: Floor, leg: Leg, at: datetime) -> None:
+    at = max(at, leg.since)
+    call = floor.call(leg.call_id, at)
+    agent = floor.agent(leg.agent_id, at)
+    _count(leg, at)
+    _unheard(floor, call, leg, at)
+    call.legs.remove(leg.leg_id)
+    agent.legs.remove(leg.leg_id)
+    del floor.state.legs[leg.leg_id]
+    if leg.role == "agent" and leg.answered is not None:
+        call.talk_s += leg.talk_s
+        call.hold_s += leg.hold_s
+        call.last_agent = leg.agent_id
+    for visit in tuple(call.visits):
+        if visit.ended is not None and visit.agent_id == leg.agent_id:
+            _record_visit(floor, call, visit, leg, at)
+    settle(floor, call, at)
+    agents.settle(floor, agent, at)
+
+
+def _count(leg: Leg, at: datetime) -> None:
+    """Add the time since the leg's last change to what it counts."""
+    seconds = (at - leg.since).total_seconds()
+    if leg.state == "talking":
+        leg.talk_s += seconds
+    elif leg.state == "held":
+        leg.hold_s += seconds
+    leg.since = at
+
+
+def _talks(call: Call, leg: Leg, at: datetime) -> None:
+    if leg.answered is None:
+        leg.answered = at
+    if leg.role == "agent":
+        call.answered = call.answered or at
+        call.heard_until = None
+
+
+def _unheard(floor: Floor, call: Call, leg: Leg, at: datetime) -> None:
+    """If the customer now hears nobody, remember since when, for the gap that a transfer makes."""
+    if leg.role != "agent" or call.answered is None or call.heard_until is not None:
+        return
+    others = (floor.state.legs[leg_id] for leg_id in call.legs if leg_id != leg.leg_id)
+    if any(other.role == "agent" and other.state == "talking" for other in others):
+        return
+    call.heard_until = at
+    for transfer_id in call.transfers:
+        transfer = floor.state.transfers[transfer_id]
+        if transfer.bridged is None:
+            transfer.heard_until = at

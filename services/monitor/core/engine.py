@@ -1,0 +1,218 @@
+"""The engine: canonical events in, facts out. Pure: no await, clock, logger, metric or database.
+
+It knows no clock but the log's: `Clock` marks and the times of events drive every timer, so that a replay and a second
+replica fire the same timers in the same order. Duplicates (a position already passed) change nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+import msgspec
+
+from services.monitor.core import agents, calls, links, queues, show, transfers, watching
+from services.monitor.core.floor import Floor, Kind
+from services.monitor.core.rulebook import RuleBook
+from services.monitor.core.state import SiteState, Timer
+from services.monitor.core.views import FloorView
+from shared import events
+from shared.envelope import Data
+from shared.events import Event
+from shared.facts import Fact
+from shared.siteconfig import Sites
+
+Handler = Callable[[Floor, Event, Any], None]
+
+HANDLERS: Final = MappingProxyType[type[Data], Handler](
+    {
+        events.LinkUp: links.up,
+        events.LinkDown: links.down,
+        events.AgentLoggedOn: agents.logged_on,
+        events.AgentLoggedOff: agents.logged_off,
+        events.AgentReady: agents.ready,
+        events.AgentNotReady: agents.not_ready,
+        events.WrapStarted: agents.wrap_started,
+        events.WrapEnded: agents.wrap_ended,
+        events.CallStarted: calls.started,
+        events.CallQueued: calls.queued,
+        events.CallDequeued: calls.dequeued,
+        events.CallCleared: transfers.call_cleared,
+        events.LegStarted: calls.leg_started,
+        events.LegAnswered: calls.leg_answered,
+        events.LegHeld: calls.leg_held,
+        events.LegRetrieved: calls.leg_retrieved,
+        events.LegMoved: calls.leg_moved,
+        events.LegCleared: calls.leg_cleared,
+        events.TransferRequested: transfers.requested,
+        events.TransferRinging: transfers.ringing,
+        events.TransferAnswered: transfers.answered,
+        events.TransferBridged: transfers.bridged,
+        events.TransferReleased: transfers.released,
+        events.TransferEnded: transfers.ended,
+        events.ListenStarted: agents.listen_started,
+        events.ListenEnded: agents.listen_ended,
+    }
+)
+
+_states = msgspec.msgpack.Decoder(dict[str, SiteState])
+
+
+class Engine:
+    """The live state of every site on this engine's partitions. A `shared.machine.Machine`."""
+
+    def __init__(self, sites: Sites, rules: RuleBook) -> None:
+        self._config = sites
+        self._rules = rules
+        self._floors: dict[str, Floor] = {}
+
+    # ------------------------------------------------------------ the machine
+
+    def apply(self, event: Event) -> list[Fact]:
+        """What `event` made true, timers that were due before it first."""
+        floor = self._floor(event.site)
+        state = floor.state
+        if type(event.data) is events.Clock:
+            self._mark(floor, event.time, event.data)
+        else:
+            position = (event.rawpartition, event.rawoffset, event.rawindex)
+            if position[1] >= 0:
+                if position[0] == state.position[0] and position <= state.position:
+                    state.duplicates += 1
+                    return []
+                state.position, state.output_index = position, 0
+            if state.began is None:
+                state.began = event.time
+            self._advance(floor, event.time)
+            floor.provenance, floor.precision_ms = event.provenance, event.precisionms
+            HANDLERS[type(event.data)](floor, event, event.data)
+        out, floor.out = floor.out, []
+        return out
+
+    def tick(self, now: datetime) -> list[Fact]:
+        """Move every site to `now`. Only for the end of a recording: elsewhere time is in the log."""
+        out: list[Fact] = []
+        for floor in self._floors.values():
+            self._advance(floor, now)
+            out += floor.out
+            floor.out = []
+        return out
+
+    def next_deadline(self) -> datetime | None:
+        """Never by the wall clock: marks in the log drive the timers."""
+        return None
+
+    def dump(self) -> bytes:
+        """The whole state as MessagePack."""
+        return msgspec.msgpack.encode({site: floor.state for site, floor in self._floors.items()})
+
+    def load(self, state: bytes) -> None:
+        """Replace the state by what `dump` gave. Raises msgspec.ValidationError for another version's."""
+        found = _states.decode(state)
+        self._floors = {site: Floor(one, self._config.site(site), self._rules) for site, one in found.items()}
+
+    # ------------------------------------------------------------ for the feed
+
+    def changes(self) -> list[tuple[Kind, str, str]]:
+        """Kind, site and id of every entity whose picture changed since the last call, each once."""
+        found: list[tuple[Kind, str, str]] = []
+        for site, floor in self._floors.items():
+            found += [(kind, site, key) for kind, key in floor.changed]
+            floor.changed.clear()
+        return found
+
+    def view(self, kind: Kind, site: str, key: str) -> msgspec.Struct | None:
+        """The picture of one entity; None when it is gone."""
+        floor = self._floors.get(site)
+        return None if floor is None else show.view(floor, kind, key)
+
+    def floor_view(self) -> FloorView:
+        """The picture of everything, in a stable order."""
+        return show.everything(self._floors[site] for site in sorted(self._floors))
+
+    def clocks(self) -> dict[str, tuple[datetime, float]]:
+        """Each site's time now and its speed."""
+        return {
+            site: (floor.state.now, floor.state.speed)
+            for site, floor in self._floors.items()
+            if floor.state.now is not None
+        }
+
+    def anomalies(self, site: str) -> dict[str, int]:
+        """Events that were adopted though they could not follow the last one, and duplicates, by kind."""
+        floor = self._floors.get(site)
+        if floor is None:
+            return {}
+        return {**floor.state.anomalies, **({"duplicate": floor.state.duplicates} if floor.state.duplicates else {})}
+
+    def finish(self) -> list[Fact]:
+        """Close what is open at the end of a recording: running intervals, and conversations as they stand."""
+        out: list[Fact] = []
+        for floor in self._floors.values():
+            if floor.state.now is not None:
+                links.close_books(floor, floor.state.now)
+                out += floor.out
+                floor.out = []
+        return out
+
+    # ------------------------------------------------------------ time
+
+    def _floor(self, site: str) -> Floor:
+        floor = self._floors.get(site)
+        if floor is None:
+            floor = self._floors[site] = Floor(SiteState(site=site), self._config.site(site), self._rules)
+            floor.touch("site", site)
+        return floor
+
+    def _mark(self, floor: Floor, now: datetime, data: events.Clock) -> None:
+        floor.state.skew_s = data.skew_s
+        self._advance(floor, now)
+
+    def _advance(self, floor: Floor, now: datetime) -> None:
+        """Fire what was due before `now`, each at its own time. A mark not newer than the last changes nothing."""
+        state = floor.state
+        if state.now is not None and now <= state.now:
+            return
+        while (timer := floor.due(now)) is not None:
+            state.now = timer.due if state.now is None else max(state.now, timer.due)
+            _FIRE[timer.what](floor, timer)
+        state.now = now
+
+
+def _fire_wrap(floor: Floor, timer: Timer) -> None:
+    agents.wrap_due(floor, timer.about[0], timer.due)
+
+
+def _fire_forget(floor: Floor, timer: Timer) -> None:
+    transfers.forget(floor, timer.about[0])
+
+
+def _fire_day(floor: Floor, timer: Timer) -> None:
+    queue = floor.queue(timer.about[0])
+    queues.day_of(floor, queue, timer.due)
+
+
+def _fire_flag(floor: Floor, timer: Timer) -> None:
+    found = watching.running(floor, timer)
+    if found is None:
+        return
+    rule, watch = found
+    labels = show.labels(floor, rule.subject, watch.subject_id)
+    evidence = show.evidence(floor, rule.subject, watch.subject_id)
+    watching.raise_flag(floor, rule, watch, labels, evidence)
+    floor.touch(rule.subject, watch.subject_id)
+
+
+_FIRE: Final[dict[str, Callable[[Floor, Timer], None]]] = {
+    "wrap": _fire_wrap,
+    "flag": _fire_flag,
+    "forget": _fire_forget,
+    "day": _fire_day,
+}
+
+
+def run(engine: Engine, stream: Iterable[Event]) -> list[Fact]:
+    """All facts of a finite stream of events."""
+    return [fact for event in stream for fact in engine.apply(event)]

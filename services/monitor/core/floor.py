@@ -1,0 +1,110 @@
+"""One site's floor at work: its state, its settings, and what an event made true.
+
+`Floor` is what the handlers (`agents`, `calls`, `transfers`) share: outputs, timers, anomalies, what changed for the feed.
+"""
+
+from __future__ import annotations
+
+import heapq
+from datetime import datetime
+from typing import Literal
+
+from services.monitor.core.rulebook import RuleBook
+from services.monitor.core.state import Agent, Call, Queue, SiteState, Timer
+from shared import facts
+from shared.envelope import Data
+from shared.facts import Fact
+from shared.siteconfig import SiteConfig
+
+Kind = Literal["site", "queue", "agent", "call", "transfer", "flag"]
+
+
+class Floor:
+    """State plus what is needed to change it. Everything that must survive a restart is in `state`."""
+
+    def __init__(self, state: SiteState, config: SiteConfig, rules: RuleBook) -> None:
+        self.state = state
+        self.config = config
+        self.rules = rules
+        self.out: list[Fact] = []
+        self.changed: dict[tuple[Kind, str], None] = {}  # an ordered set
+        self.provenance: Literal["observed", "inferred"] = "observed"  # of the event being applied
+        self.precision_ms = 0
+
+    # ------------------------------------------------------------ what goes out
+
+    def emit(self, fact_id: str, time: datetime, data: Data) -> None:
+        """Publish `data`. Ids derive from content, positions from the last event applied, so a replay repeats both."""
+        state = self.state
+        partition, offset, _ = state.position
+        self.out.append(
+            facts.make(
+                data,
+                id=f"{state.site}:{fact_id}",
+                source=f"/sites/{state.site}/monitor",
+                site=state.site,
+                time=time,
+                rawpartition=partition,
+                rawoffset=offset,
+                rawindex=state.output_index,
+            )
+        )
+        state.output_index += 1
+
+    def touch(self, kind: Kind, key: str) -> None:
+        """Note that the board's picture of this entity changed."""
+        self.changed[kind, key] = None
+
+    def anomaly(self, kind: str) -> None:
+        """Count an event that could not follow the last one; the switch is the authority, so it was adopted."""
+        self.state.anomalies[kind] = self.state.anomalies.get(kind, 0) + 1
+        self.touch("site", self.state.site)
+
+    # ------------------------------------------------------------ timers
+
+    def timer(self, due: datetime, what: Literal["wrap", "flag", "forget", "day"], about: tuple[str, str]) -> int:
+        """Set a timer; returns its generation, by which its owner knows whether it still counts."""
+        self.state.generation += 1
+        heapq.heappush(self.state.timers, Timer(due, self.state.generation, what, about))
+        return self.state.generation
+
+    def due(self, before: datetime) -> Timer | None:
+        """The earliest timer strictly before `before`, taken off the heap; None when there is none."""
+        timers = self.state.timers
+        if timers and timers[0].due < before:
+            return heapq.heappop(timers)
+        return None
+
+    # ------------------------------------------------------------ entities, adopted when first heard of
+
+    def agent(self, agent_id: str, at: datetime) -> Agent:
+        """The agent, made when unknown: heard of in passing, so what was declared is not known."""
+        agent = self.state.agents.get(agent_id)
+        if agent is None:
+            known = self.config.agent(agent_id)
+            agent = Agent(
+                agent_id=agent_id, state="unknown", since=at, seen=at, name=known.name or agent_id, team=known.team
+            )
+            self.state.agents[agent_id] = agent
+        if at > agent.seen:
+            agent.seen = at
+        self.touch("agent", agent_id)
+        return agent
+
+    def call(self, call_id: str, at: datetime) -> Call:
+        """The call, made when unknown."""
+        call = self.state.calls.get(call_id)
+        if call is None:
+            call = Call(call_id=call_id, direction="inbound", started=at, since=at)
+            self.state.calls[call_id] = call
+        self.touch("call", call_id)
+        return call
+
+    def queue(self, name: str) -> Queue:
+        """The queue, made when unknown."""
+        queue = self.state.queues.get(name)
+        if queue is None:
+            queue = Queue(queue=name)
+            self.state.queues[name] = queue
+        self.touch("queue", name)
+        return queue

@@ -1,0 +1,249 @@
+"""From state to the structs that the board shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from services.monitor.core import agents, calls, transfers
+from services.monitor.core.floor import Floor, Kind
+from services.monitor.core.metrics import service_level
+from services.monitor.core.queues import counts_of
+from services.monitor.core.state import Agent, Call, Flag, Queue, Transfer
+from services.monitor.core.transitions import line_of
+from services.monitor.core.views import (
+    AgentCallView,
+    AgentView,
+    CallView,
+    FlagView,
+    FloorView,
+    LegView,
+    QueueView,
+    ServiceLevelView,
+    SiteView,
+    TransferView,
+)
+
+
+def masked(number: str) -> str:
+    """A caller's number with all but its last four digits hidden. Short numbers (extensions) stay."""
+    digits = sum(char.isdigit() for char in number)
+    if digits <= 6:
+        return number
+    hide = digits - 4
+    shown = []
+    for char in number:
+        if char.isdigit() and hide > 0:
+            hide -= 1
+            shown.append("•")
+        else:
+            shown.append(char)
+    return "".join(shown)
+
+
+def view(floor: Floor, kind: Kind, key: str) -> msgspec.Struct | None:
+    """The picture of one entity of this site; None when it is gone."""
+    state = floor.state
+    if kind == "agent":
+        return _if(state.agents.get(key), floor, agent_view)
+    if kind == "queue":
+        return _if(state.queues.get(key), floor, queue_view)
+    if kind == "call":
+        return _if(state.calls.get(key), floor, call_view)
+    if kind == "transfer":
+        return _if(state.transfers.get(key), floor, transfer_view)
+    if kind == "flag":
+        return _if(state.flags.get(key), floor, flag_view)
+    return site_view(floor)
+
+
+def _if(found: Any, floor: Floor, show: Any) -> msgspec.Struct | None:
+    return None if found is None else show(floor, found)
+
+
+def everything(floors: Iterable[Floor]) -> FloorView:
+    """All floors as one snapshot body, entities in a stable order."""
+    found = list(floors)
+
+    def each(what: str, show: Any) -> tuple[Any, ...]:
+        return tuple(show(floor, one) for floor in found for _, one in sorted(getattr(floor.state, what).items()))
+
+    return FloorView(
+        sites=tuple(site_view(floor) for floor in found),
+        queues=each("queues", queue_view),
+        agents=each("agents", agent_view),
+        calls=each("calls", call_view),
+        transfers=each("transfers", transfer_view),
+        flags=each("flags", flag_view),
+    )
+
+
+def labels(floor: Floor, subject: str, subject_id: str) -> dict[str, str]:
+    """What a summary may say about the subject."""
+    state = floor.state
+    if subject == "agent":
+        return agents.labels_of(floor, state.agents[subject_id])
+    if subject == "call":
+        return calls.labels_of(floor, state.calls[subject_id])
+    return transfers.labels_of(floor, state.transfers[subject_id])
+
+
+def evidence(floor: Floor, subject: str, subject_id: str) -> dict[str, Any]:
+    """The subject as the board shows it now, as plain values."""
+    found = view(floor, subject, subject_id)  # type: ignore[arg-type]  # rule subjects are a subset of kinds
+    plain: dict[str, Any] = msgspec.to_builtins(found) if found is not None else {}
+    return plain
+
+
+# ---------------------------------------------------------------- one kind each
+
+
+def site_view(floor: Floor) -> SiteView:
+    state = floor.state
+    return SiteView(
+        site=state.site,
+        label=floor.config.label or state.site,
+        link=state.link,
+        link_since=state.link_since,
+        link_reason=state.link_reason,
+        simulated=state.simulated,
+        replay=state.replay,
+        now=state.now,
+        speed=state.speed,
+        skew_s=state.skew_s,
+        time_zone=floor.config.time_zone,
+        anomalies=sum(state.anomalies.values()),
+    )
+
+
+def agent_view(floor: Floor, agent: Agent) -> AgentView:
+    legs = [floor.state.legs[leg_id] for leg_id in agent.legs]
+    _, leg = line_of(legs)
+    call = None
+    if leg is not None:
+        its_call = floor.state.calls.get(leg.call_id)
+        call = AgentCallView(
+            call_id=leg.call_id,
+            queue=leg.queue,
+            direction=its_call.direction if its_call else "",
+            peer=masked(leg.peer),
+            since=leg.answered or leg.started,
+            other_calls=len(legs) - 1,
+        )
+    return AgentView(
+        site=floor.state.site,
+        agent_id=agent.agent_id,
+        name=agent.name,
+        team=agent.team,
+        queues=tuple(agent.queues),
+        state=agent.state,
+        since=agent.since,
+        provenance=agent.provenance,
+        seen=agent.seen,
+        reason=agent.shown_reason,
+        until=agent.wrap_until if agent.state == "wrap" else None,
+        call=call,
+        listened=bool(agent.listeners),
+        tags=floor.config.agent(agent.agent_id).tags,
+    )
+
+
+def queue_view(floor: Floor, queue: Queue) -> QueueView:
+    config = floor.config.queue(queue.queue)
+    target, day = config.service_level, queue.day
+    counts = counts_of(day) if day else None
+    return QueueView(
+        site=floor.state.site,
+        queue=queue.queue,
+        label=config.label or queue.queue,
+        waiting=len(queue.waiting),
+        longest_since=min(queue.waiting.values(), default=None),
+        agents={state: count for state, count in sorted(queue.staff.items()) if count},
+        offered=day.offered if day else 0,
+        answered=day.answered if day else 0,
+        abandoned=day.abandoned if day else 0,
+        short_abandoned=day.abandoned_short if day else 0,
+        other_ended=day.other_ended if day else 0,
+        asa_s=day.wait_answered_s / day.answered if day and day.answered else None,
+        longest_wait_s=day.longest_wait_s if day else None,
+        service_level=ServiceLevelView(
+            formula=target.formula,
+            within_s=target.within_s,
+            short_abandon_s=target.short_abandon_s,
+            target=target.target,
+            value=service_level(target.formula, counts) if counts else None,
+        ),
+        service_level_f1=service_level("F1", counts) if counts else None,
+        day=day.day if day else "",
+        since=day.counted_from if day else None,
+    )
+
+
+def call_view(floor: Floor, call: Call) -> CallView:
+    visit = calls.waiting_visit(call)
+    legs = [floor.state.legs[leg_id] for leg_id in call.legs]
+    return CallView(
+        site=floor.state.site,
+        call_id=call.call_id,
+        direction=call.direction,
+        state=call.state,
+        since=call.since or call.started,
+        started=call.started,
+        queue=visit.queue if visit else next((leg.queue for leg in legs if leg.queue), ""),
+        queued_since=visit.entered if visit else None,
+        from_number=masked(call.from_number),
+        legs=tuple(
+            LegView(leg_id=leg.leg_id, agent_id=leg.agent_id, role=leg.role, state=leg.state, since=leg.since)
+            for leg in legs
+        ),
+        transfer_id=call.transfers[-1] if call.transfers else "",
+    )
+
+
+def transfer_view(floor: Floor, transfer: Transfer) -> TransferView:
+    return TransferView(
+        site=floor.state.site,
+        transfer_id=transfer.transfer_id,
+        call_id=transfer.call_id,
+        kind=transfer.kind,
+        from_agent=transfer.from_agent,
+        to_agent=transfer.to_agent,
+        to_queue=transfer.to_queue,
+        to_number=masked(transfer.to_number),
+        requested=transfer.requested,
+        ringing=transfer.ringing,
+        answered=transfer.answered,
+        bridged=transfer.bridged,
+        released=transfer.released,
+        ended=transfer.ended,
+        outcome=transfer.outcome,
+        slow=_is_slow(floor, transfer),
+        total_s=transfers.total_s(transfer),
+        customer_gap_s=transfers.customer_gap_s(transfer),
+    )
+
+
+def _is_slow(floor: Floor, transfer: Transfer) -> bool:
+    """Over the limit of the rule that watches running transfers, so far or in the end."""
+    rule = floor.rules.by_name.get("slow_transfer")
+    now: datetime | None = transfer.ended or floor.state.now
+    return rule is not None and now is not None and now - transfer.requested > rule.hold
+
+
+def flag_view(floor: Floor, flag: Flag) -> FlagView:
+    return FlagView(
+        site=floor.state.site,
+        flag_id=flag.flag_id,
+        rule=flag.rule,
+        severity=flag.severity,
+        subject=flag.subject,
+        subject_id=flag.subject_id,
+        started=flag.started,
+        raised=flag.raised,
+        summary_en=flag.summary_en,
+        summary_zh=flag.summary_zh,
+        labels=flag.labels,
+    )

@@ -1,0 +1,194 @@
+"""The engine's whole state as plain structs, so that a checkpoint is one encode of one value.
+
+`gc=False`: these objects form no cycles (they name each other by id), and 10 000 agents must not slow the collector.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct, field
+
+from shared.facts import AgentState, TransferOutcome
+
+Declared = Literal["off", "ready", "not_ready", "unknown"]
+LegState = Literal["ringing", "dialing", "talking", "held"]
+CallState = Literal["started", "queued", "ringing", "answered", "held", "transferring"]
+Shown = Literal["observed", "inferred", "timer", "stale"]
+
+
+class Leg(Struct, gc=False):
+    """An agent's phone in a call. `talk_s` and `hold_s` count up to `since`."""
+
+    leg_id: str
+    call_id: str
+    agent_id: str
+    role: Literal["agent", "consult", "internal"]
+    state: LegState
+    since: datetime
+    started: datetime
+    queue: str = ""
+    peer: str = ""
+    answered: datetime | None = None
+    talk_s: float = 0.0
+    hold_s: float = 0.0
+
+
+class Visit(Struct, gc=False):
+    """A call's visit to a queue. `ended` with an agent waits for that agent's leg to end, then becomes a record."""
+
+    queue: str
+    entered: datetime
+    number: int
+    ended: datetime | None = None
+    outcome: str = ""
+    agent_id: str = ""
+
+
+class Call(Struct, gc=False):
+    call_id: str
+    direction: str
+    started: datetime
+    from_number: str = ""
+    to_number: str = ""
+    state: CallState = "started"
+    since: datetime | None = None  # of `state`
+    legs: list[str] = field(default_factory=list)
+    visits: list[Visit] = field(default_factory=list)
+    visit_count: int = 0
+    transfers: list[str] = field(default_factory=list)  # running ones
+    answered: datetime | None = None
+    heard_until: datetime | None = None  # last moment the customer heard a person; None while one is talking
+    talk_s: float = 0.0  # of legs that ended, for calls that never queued
+    hold_s: float = 0.0
+    last_agent: str = ""
+
+
+class Agent(Struct, gc=False):
+    agent_id: str
+    state: AgentState
+    since: datetime
+    seen: datetime
+    name: str = ""
+    team: str = ""
+    queues: list[str] = field(default_factory=list)
+    declared: Declared = "unknown"
+    reason: str = ""
+    legs: list[str] = field(default_factory=list)
+    in_wrap: bool = False
+    wrap_until: datetime | None = None
+    wrap_call: str = ""
+    wrap_queue: str = ""
+    provenance: Shown = "observed"
+    shown_call: str = ""  # call and queue that the current interval belongs to
+    shown_queue: str = ""
+    shown_reason: str = ""
+    listeners: list[str] = field(default_factory=list)
+
+
+class Transfer(Struct, gc=False):
+    transfer_id: str
+    call_id: str
+    kind: Literal["blind", "attended", "queue"]
+    from_agent: str
+    requested: datetime
+    to_agent: str = ""
+    to_queue: str = ""
+    to_number: str = ""
+    ringing: datetime | None = None
+    answered: datetime | None = None
+    bridged: datetime | None = None
+    released: datetime | None = None
+    ended: datetime | None = None
+    heard_until: datetime | None = None
+    outcome: TransferOutcome = "running"
+    reason: str = ""
+    precision_ms: int = 0
+
+
+class Day(Struct, gc=False):
+    """A queue's figures since midnight in the site's time zone. Sums are seconds."""
+
+    day: str
+    counted_from: datetime
+    offered: int = 0
+    answered: int = 0
+    answered_within: int = 0
+    abandoned: int = 0
+    abandoned_within: int = 0
+    abandoned_short: int = 0
+    other_ended: int = 0
+    wait_answered_s: float = 0.0
+    longest_wait_s: float | None = None
+
+
+class Queue(Struct, gc=False):
+    queue: str
+    waiting: dict[str, datetime] = field(default_factory=dict)  # call id -> when it entered
+    staff: dict[str, int] = field(default_factory=dict)  # displayed state -> agents who serve this queue
+    day: Day | None = None
+
+
+class Watch(Struct, gc=False):
+    """A rule whose condition holds for a subject. `flag_id` is set once the flag is raised."""
+
+    rule: str
+    subject_id: str
+    started: datetime
+    deadline: datetime
+    generation: int
+    flag_id: str = ""
+
+
+class Flag(Struct, gc=False):
+    """A raised flag as the board shows it."""
+
+    flag_id: str
+    rule: str
+    severity: Literal["info", "warning", "critical"]
+    subject: Literal["agent", "call", "transfer", "queue", "site"]
+    subject_id: str
+    started: datetime
+    raised: datetime
+    summary_en: str
+    summary_zh: str
+    labels: dict[str, str]
+
+
+class Timer(Struct, order=True, frozen=True, gc=False):
+    """Due at `due`; `what` and `about` say what for, `generation` whether it still counts."""
+
+    due: datetime
+    generation: int
+    what: Literal["wrap", "flag", "forget", "day"]
+    about: tuple[str, str]
+
+
+class SiteState(Struct, gc=False):
+    """One floor."""
+
+    site: str
+    now: datetime | None = None
+    began: datetime | None = None  # first event ever heard of this site
+    position: tuple[int, int, int] = (-1, -1, -1)  # partition, offset, index of the last event applied
+    output_index: int = 0  # outputs since that event
+    generation: int = 0  # ever-growing, tells timers apart
+    link: Literal["up", "down", "never"] = "never"
+    link_since: datetime | None = None
+    link_reason: str = ""
+    simulated: bool = False
+    replay: bool = False
+    speed: float = 1.0
+    skew_s: float | None = None
+    agents: dict[str, Agent] = field(default_factory=dict)
+    calls: dict[str, Call] = field(default_factory=dict)
+    legs: dict[str, Leg] = field(default_factory=dict)
+    transfers: dict[str, Transfer] = field(default_factory=dict)
+    queues: dict[str, Queue] = field(default_factory=dict)
+    watches: dict[str, dict[str, Watch]] = field(default_factory=dict)  # rule -> subject id -> watch
+    flags: dict[str, Flag] = field(default_factory=dict)
+    listens: dict[str, str] = field(default_factory=dict)  # listen id -> agent id
+    timers: list[Timer] = field(default_factory=list)  # a heap
+    anomalies: dict[str, int] = field(default_factory=dict)
+    duplicates: int = 0

@@ -1,0 +1,113 @@
+"""Rules at work: which conditions hold, since when, and the flags they raise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from services.monitor.core.floor import Floor
+from services.monitor.core.rulebook import Rule
+from services.monitor.core.state import Flag, Timer, Watch
+from shared import facts
+
+
+def watch(
+    floor: Floor,
+    subject: str,
+    subject_id: str,
+    labels: Mapping[str, str],
+    since: datetime,
+    at: datetime,
+    tags: tuple[str, ...] = (),
+) -> None:
+    """Ask every rule for `subject` about this one, whose present condition began at `since`; `at` is now."""
+    for rule in floor.rules.by_subject[subject]:
+        watches = floor.state.watches.setdefault(rule.name, {})
+        holds = rule.holds(labels) and rule.concerns(floor.state.site, labels, tags)
+        running = watches.get(subject_id)
+        if running is not None and (not holds or running.started != since):
+            _end(floor, rule, running, at)
+            running = None
+        if holds and running is None:
+            deadline = since + rule.hold
+            generation = floor.timer(deadline, "flag", (rule.name, subject_id))
+            watches[subject_id] = Watch(rule.name, subject_id, since, deadline, generation)
+
+
+def forget(floor: Floor, subject: str, subject_id: str, at: datetime) -> None:
+    """The subject is gone: end what its rules watched."""
+    for rule in floor.rules.by_subject[subject]:
+        running = floor.state.watches.get(rule.name, {}).get(subject_id)
+        if running is not None:
+            _end(floor, rule, running, at)
+
+
+def running(floor: Floor, timer: Timer) -> tuple[Rule, Watch] | None:
+    """The rule and watch that a due flag timer is for; None when the condition has ended since."""
+    rule_name, subject_id = timer.about
+    rule = floor.rules.by_name.get(rule_name)
+    found = floor.state.watches.get(rule_name, {}).get(subject_id)
+    if rule is None or found is None or found.generation != timer.generation or found.flag_id:
+        return None
+    return rule, found
+
+
+def raise_flag(floor: Floor, rule: Rule, found: Watch, labels: Mapping[str, str], evidence: dict[str, Any]) -> None:
+    """Raise the flag of a watch whose deadline has passed, stamped with the deadline."""
+    site = floor.state.site
+    micros = round(found.started.timestamp() * 1_000_000)
+    found.flag_id = f"{site}:{rule.name}:{found.subject_id}:{micros}"
+    said = {**labels, "for": rule.limit}
+    flag = Flag(
+        flag_id=found.flag_id,
+        rule=rule.name,
+        severity=rule.severity,
+        subject=rule.subject,
+        subject_id=found.subject_id,
+        started=found.started,
+        raised=found.deadline,
+        summary_en=rule.summary.en.format_map(said),
+        summary_zh=rule.summary.zh.format_map(said),
+        labels=dict(labels),
+    )
+    floor.state.flags[flag.flag_id] = flag
+    floor.touch("flag", flag.flag_id)
+    floor.emit(
+        f"flag:{flag.flag_id}:raised",
+        found.deadline,
+        facts.FlagRaised(
+            flag_id=flag.flag_id,
+            rule=flag.rule,
+            severity=flag.severity,
+            subject=flag.subject,
+            subject_id=flag.subject_id,
+            started_at=flag.started,
+            raised_at=flag.raised,
+            summary_en=flag.summary_en,
+            summary_zh=flag.summary_zh,
+            labels=flag.labels,
+            evidence=evidence,
+            simulated=floor.state.simulated,
+        ),
+    )
+
+
+def _end(floor: Floor, rule: Rule, found: Watch, at: datetime) -> None:
+    del floor.state.watches[rule.name][found.subject_id]
+    if not found.flag_id:
+        return
+    floor.state.flags.pop(found.flag_id, None)
+    floor.touch("flag", found.flag_id)
+    floor.emit(
+        f"flag:{found.flag_id}:cleared",
+        at,
+        facts.FlagCleared(
+            flag_id=found.flag_id,
+            rule=rule.name,
+            subject=rule.subject,
+            subject_id=found.subject_id,
+            cleared_at=at,
+            duration_s=(at - found.started).total_seconds(),
+        ),
+    )

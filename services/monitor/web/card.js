@@ -1,0 +1,142 @@
+// An agent's card, and the heading of a team.
+
+import { h, setAttr, setData, setHidden, setText } from "/static/shared/dom.js";
+import { duration } from "/static/shared/format.js";
+import { known, language, t } from "/static/shared/i18n.js";
+import { icon, setIcon } from "/static/shared/icons.js";
+import { STATES } from "./agentlist.js";
+
+/** A break's reason in the reader's language where we have a word for it, else as the switch says it. */
+export function reasonText(reason) {
+  const key = `reason.${reason.toLowerCase().replace(/[\s-]+/g, "_")}`;
+  return known(key) ? t(key) : reason;
+}
+
+export function createCard(open) {
+  const parts = {
+    shape: icon("unknown"),
+    name: h("span", { class: "card-name truncate" }),
+    flag: h("span", { class: "card-mark card-flag", role: "img", hidden: true }, icon("warning")),
+    listened: h("span", { class: "card-mark card-listened", role: "img", hidden: true }, icon("listened")),
+    provenance: h("span", { class: "card-mark card-provenance", role: "img" }, icon("observed")),
+    state: h("span", { class: "card-state truncate" }),
+    time: h("span", { class: "card-time" }),
+    direction: h("span", { class: "card-direction", role: "img", hidden: true }, icon("inbound")),
+    detail: h("span", { class: "card-detail-text truncate" }),
+    second: h("span", { class: "card-second" }),
+  };
+  const node = h(
+    "div",
+    { class: "card", role: "listitem", tabindex: "-1", on: { click: () => open(node.agent.key) } },
+    h("span", { class: "card-shape" }, parts.shape),
+    parts.name,
+    h("span", { class: "card-marks" }, parts.flag, parts.listened, parts.provenance),
+    parts.state,
+    parts.time,
+    h("span", { class: "card-detail" }, parts.direction, parts.detail, parts.second),
+  );
+  node.parts = parts;
+  return node;
+}
+
+/** `item`: {key, agent, flag (worst raised flag or null), queueLabel, stale, ...}. Draws only what changed. */
+export function updateCard(node, item, clocks) {
+  const mark = `${language()}|${item.stale}|${item.flag?.flag_id ?? ""}|${item.queueLabel}|${item.siteLabel}`;
+  if (node.drawn !== item.agent || node.mark !== mark) {
+    node.drawn = item.agent;
+    node.mark = mark;
+    node.agent = item;
+    drawCard(node.parts, node, item);
+  }
+  tickCard(node, clocks);
+}
+
+function drawCard(parts, node, { agent, flag, queueLabel, stale, siteLabel }) {
+  setData(node, "state", agent.state);
+  setData(node, "stale", stale || agent.provenance === "stale" ? "yes" : "");
+  setData(node, "flagged", flag ? flag.severity : "");
+  setIcon(parts.shape, agent.state);
+  setText(parts.name, agent.name || agent.agent_id);
+  setAttr(parts.name, "title", [agent.name || agent.agent_id, agent.team, siteLabel].filter(Boolean).join(" · "));
+  setText(parts.state, t(`state.${agent.state}`));
+  setHidden(parts.flag, !flag);
+  if (flag) {
+    setIcon(parts.flag.firstChild, flag.severity);
+    setData(parts.flag, "tone", flag.severity);
+    label(parts.flag, summary(flag));
+  }
+  setHidden(parts.listened, !agent.listened);
+  label(parts.listened, t("card.listened"));
+  const provenance = stale ? "stale" : agent.provenance;
+  setIcon(parts.provenance.firstChild, provenance);
+  setData(parts.provenance, "provenance", provenance);
+  label(parts.provenance, t(`provenance.${provenance}`));
+  drawDetail(parts, agent, queueLabel);
+}
+
+function drawDetail(parts, agent, queueLabel) {
+  const { call } = agent;
+  setHidden(parts.direction, !call);
+  if (call) {
+    const direction = ["inbound", "outbound", "internal"].includes(call.direction) ? call.direction : "inbound";
+    setIcon(parts.direction.firstChild, direction);
+    label(parts.direction, t(`direction.${direction}`));
+    const more = call.other_calls ? t("card.other_calls", { n: call.other_calls }) : "";
+    setText(parts.detail, [queueLabel, call.peer, more].filter(Boolean).join(" · "));
+  } else if (agent.reason) {
+    setText(parts.detail, reasonText(agent.reason));
+  } else {
+    setText(parts.detail, "");
+  }
+}
+
+/** The worst flag's words in the reader's language. */
+export function summary(flag) {
+  return (language() === "zh-CN" ? flag.summary_zh : flag.summary_en) || flag.summary_en || flag.rule;
+}
+
+function label(node, text) {
+  setAttr(node, "aria-label", text);
+  setAttr(node, "title", text);
+}
+
+/** What moves by itself: time in state, length of the call, the end of a wrap timer. */
+export function tickCard(node, clocks, local) {
+  const { agent } = node.agent;
+  const { parts } = node;
+  setText(parts.time, duration(clocks.since(agent.site, agent.since, local)));
+  if (agent.call) {
+    const length = clocks.since(agent.site, agent.call.since, local);
+    setText(parts.second, agent.call.since === agent.since ? "" : duration(length));
+  } else if (agent.until) {
+    const left = clocks.since(agent.site, agent.until, local);
+    setText(parts.second, left === null ? "" : t("card.ends_in", { time: duration(Math.ceil(-left)) }));
+  } else {
+    setText(parts.second, "");
+  }
+}
+
+export function createHead() {
+  const title = h("h3", { class: "team-name truncate" });
+  const counts = h("span", { class: "team-counts" });
+  const node = h("div", { class: "team-head", role: "listitem" }, title, counts);
+  const chips = new Map();
+  for (const state of STATES) {
+    const number = h("span");
+    const chip = h("span", { class: "team-count", data: { state }, hidden: true }, icon(state), number);
+    chips.set(state, { chip, number });
+    counts.append(chip);
+  }
+  node.parts = { title, chips };
+  return node;
+}
+
+export function updateHead(node, { title, counts, total }) {
+  setText(node.parts.title, `${title} · ${total}`);
+  for (const [state, { chip, number }] of node.parts.chips) {
+    const n = counts[state] ?? 0;
+    setHidden(chip, n === 0);
+    setText(number, n);
+    setAttr(chip, "title", `${t(`state.${state}`)}: ${n}`);
+  }
+}
