@@ -122,9 +122,10 @@ class WebFiles(StaticFiles):
 
 
 def mount_web(app: FastAPI, directory: Path) -> None:
-    """Serve `directory` at `/` (`index.html` for the bare path) and the shared files at `/shared/`. Call it last."""
-    if _SHARED_WEB.is_dir():
-        app.mount("/shared", WebFiles(directory=_SHARED_WEB), name="shared")
+    """Serve `directory` at `/` (`index.html` for the bare path) and at `/static/<service>/`, and what all pages share
+    at `/static/shared/`. Call it last."""
+    app.mount("/static/shared", WebFiles(directory=_SHARED_WEB), name="shared")
+    app.mount(f"/static/{app.state.service}", WebFiles(directory=directory), name="static")
     app.mount("/", WebFiles(directory=directory, html=True), name="web")
 
 
