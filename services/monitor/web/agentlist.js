@@ -33,38 +33,40 @@ export function fits(agent, filter) {
 
 const collator = new Intl.Collator(["zh-CN", "en"], { numeric: true, sensitivity: "base" });
 
-function byName(a, b) {
-  return collator.compare(a.name || a.agent_id, b.name || b.agent_id) || collator.compare(a.agent_id, b.agent_id);
+/** `agents` by name. Comparing words is the slow part, so a board does this only when a name or a member changed. */
+export function sortedByName(agents) {
+  return [...agents].sort(
+    (a, b) => collator.compare(a.name || a.agent_id, b.name || b.agent_id) || collator.compare(a.agent_id, b.agent_id),
+  );
 }
 
 /** Worst first: severity of the flag, then the state, then who has been in it longest. `flagOf(agent)` or null. */
-export function byNeed(flagOf) {
-  const need = (agent) => SEVERITIES[flagOf(agent)?.severity] ?? 0;
+function byNeed(flagOf) {
+  const severity = (agent) => SEVERITIES[flagOf(agent)?.severity] ?? 0;
   return (a, b) =>
-    need(b) - need(a) ||
+    severity(b) - severity(a) ||
     (STATE_NEED[b.state] ?? 9) - (STATE_NEED[a.state] ?? 9) ||
-    a.since.localeCompare(b.since) ||
-    byName(a, b);
+    (a.since < b.since ? -1 : Number(a.since > b.since));
 }
 
-/** Groups [{key, title, agents}] in the order to show; one nameless group unless sorted by team. */
-export function arrange(agents, sort, { flagOf, siteTitle }) {
-  if (sort === "attention") return [{ key: "", title: "", agents: agents.toSorted(byNeed(flagOf)) }];
-  if (sort === "name") return [{ key: "", title: "", agents: agents.toSorted(byName) }];
+/**
+ * Groups [{key, title, agents}] in the order to show, of agents that are sorted by name already; one nameless group unless
+ * sorted by team. `titleOf(site, team)` names a group.
+ */
+export function arrange(agents, sort, { flagOf, titleOf }) {
+  if (sort === "attention") return [{ key: "", title: "", agents: [...agents].sort(byNeed(flagOf)) }];
+  if (sort === "name") return [{ key: "", title: "", agents }];
   const teams = new Map();
   for (const agent of agents) {
     const key = `${agent.site}/${agent.team}`;
     if (!teams.has(key)) teams.set(key, { key, site: agent.site, team: agent.team, agents: [] });
     teams.get(key).agents.push(agent);
   }
-  const groups = [...teams.values()];
-  groups.sort(
-    (a, b) =>
-      collator.compare(a.site, b.site) || Number(a.team === "") - Number(b.team === "") || collator.compare(a.team, b.team),
-  );
-  return groups.map(({ key, site, team, agents: members }) => ({
-    key,
-    title: siteTitle(site, team),
-    agents: members.toSorted(byName),
-  }));
+  const nameless = (group) => Number(group.team === "");
+  return [...teams.values()]
+    .sort(
+      (a, b) =>
+        collator.compare(a.site, b.site) || nameless(a) - nameless(b) || collator.compare(a.team, b.team),
+    )
+    .map(({ key, site, team, agents: members }) => ({ key, title: titleOf(site, team), agents: members }));
 }

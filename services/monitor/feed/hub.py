@@ -1,0 +1,187 @@
+"""The hub: engine changes out to every wallboard, encoded once, slow readers bounded.
+
+Engine, log and hub share one event loop, and nothing here awaits between reading state and queueing frames, so a
+snapshot and the subscription that follows it leave no gap.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+
+import structlog
+
+from services.monitor.core.engine import Engine
+from services.monitor.feed import messages
+from services.monitor.feed.log import FeedLog
+from services.monitor.feed.messages import Change, Clocks, Delta, SiteClock, Snapshot
+from services.monitor.metrics import FeedMetrics
+from shared.clock import Clock
+from shared.facts import Fact, FlagCleared, FlagRaised
+
+log = structlog.get_logger()
+
+CLOCK_EVERY_S = 0.5
+
+
+class Subscriber:
+    """One connection's frames to be sent. Unsent bytes are bounded: a reader that falls behind is let go."""
+
+    def __init__(self, max_unsent_bytes: int) -> None:
+        self._max = max_unsent_bytes
+        self._frames: deque[str] = deque()
+        self._unsent = 0
+        self._wake = asyncio.Event()
+        self.too_slow = False
+        self.going_away = False
+
+    def put(self, frame: str, *, bounded: bool = True) -> None:
+        """Queue a frame. A snapshot is not bounded: it is the least that a client needs."""
+        if self.too_slow:
+            return
+        self._unsent += len(frame)
+        if bounded and self._frames and self._unsent > self._max:
+            self.too_slow = True
+            self._frames.clear()
+        else:
+            self._frames.append(frame)
+        self._wake.set()
+
+    def leave(self) -> None:
+        """Ask the connection to end because the service does."""
+        self.going_away = True
+        self._wake.set()
+
+    async def get(self) -> str | None:
+        """The next frame; None when the connection is to be closed."""
+        while not self._frames:
+            if self.too_slow or self.going_away:
+                return None
+            self._wake.clear()
+            await self._wake.wait()
+        return self._frames.popleft()
+
+    def sent(self, frame: str) -> None:
+        """The frame has left; its bytes count no longer."""
+        self._unsent -= len(frame)
+
+
+class Hub:
+    """All subscribers of one engine's feed."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        metrics: FeedMetrics,
+        *,
+        epoch: str,
+        flush_s: float = 0.05,
+        log_size: int = 2000,
+        max_unsent_bytes: int = 1 << 20,
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._metrics = metrics
+        self._flush_s = flush_s
+        self._max_unsent = max_unsent_bytes
+        self._subscribers: set[Subscriber] = set()
+        self._pending: asyncio.TimerHandle | None = None
+        self.log = FeedLog(epoch, log_size)
+
+    # ------------------------------------------------------------ from the engine
+
+    def on_batch(self, facts: Iterable[Fact]) -> None:
+        """The engine applied a batch: flags go out at once, the rest within the flush window."""
+        if any(isinstance(fact.data, FlagRaised | FlagCleared) for fact in facts):
+            self.flush()
+        elif self._pending is None:
+            self._pending = asyncio.get_running_loop().call_later(self._flush_s, self.flush)
+
+    def flush(self) -> None:
+        """Send what changed since the last flush: the last value of each entity, encoded once."""
+        if self._pending is not None:
+            self._pending.cancel()
+            self._pending = None
+        changed = self._engine.changes()
+        if not changed:
+            return
+        delta = Delta(
+            position=self.log.position + 1,
+            changes=[
+                Change(kind, site if kind == "site" else f"{site}/{key}", self._engine.view(kind, site, key))
+                for kind, site, key in changed
+            ],
+        )
+        frame = messages.encode(delta)
+        self.log.append(frame)
+        self._broadcast(frame)
+        self._metrics.deltas.inc()
+        self._metrics.changes.inc(len(changed))
+
+    def _broadcast(self, frame: str) -> None:
+        for subscriber in self._subscribers:
+            subscriber.put(frame)
+
+    async def run_clock(self) -> None:
+        """Tell every board the switch's time, also when nothing changes: silence would mean a dead connection."""
+        while True:
+            self._broadcast(self._clocks())
+            await self._clock.sleep(CLOCK_EVERY_S)
+
+    def _clocks(self) -> str:
+        return messages.encode(
+            Clocks({site: SiteClock(now, speed) for site, (now, speed) in self._engine.clocks().items()})
+        )
+
+    # ------------------------------------------------------------ from connections
+
+    def snapshot(self) -> Snapshot:
+        """Everything as it is now, pending changes sent first so that the position says what it holds."""
+        self.flush()
+        return Snapshot(self.log.epoch, self.log.position, self._engine.floor_view())
+
+    def join(self) -> Subscriber:
+        """A new connection; it hears nothing but the clock until `subscribe` or `resume`."""
+        subscriber = Subscriber(self._max_unsent)
+        subscriber.put(messages.encode(messages.Hello()))
+        return subscriber
+
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """From now on: a snapshot, then every delta."""
+        subscriber.put(messages.encode(self.snapshot()), bounded=False)
+        subscriber.put(self._clocks())
+        self._add(subscriber)
+
+    def resume(self, subscriber: Subscriber, epoch: str, position: int) -> None:
+        """Only what was missed where that can be told, a fresh snapshot otherwise."""
+        self.flush()
+        missed = self.log.since(epoch, position)
+        if missed is None:
+            self._metrics.resumes.labels("snapshot").inc()
+            self.subscribe(subscriber)
+            return
+        self._metrics.resumes.labels("resumed").inc()
+        subscriber.put(messages.encode(messages.Resumed(epoch, position)))
+        for frame in missed:
+            subscriber.put(frame, bounded=False)
+        subscriber.put(self._clocks())
+        self._add(subscriber)
+
+    def _add(self, subscriber: Subscriber) -> None:
+        self._subscribers.add(subscriber)
+        self._metrics.subscribers.set(len(self._subscribers))
+
+    def left(self, subscriber: Subscriber) -> None:
+        """The connection is gone."""
+        self._subscribers.discard(subscriber)
+        self._metrics.subscribers.set(len(self._subscribers))
+        if subscriber.too_slow:
+            self._metrics.too_slow.inc()
+            log.warning("a reader of the feed was too slow and was let go", max_unsent_bytes=self._max_unsent)
+
+    def close(self) -> None:
+        """The service ends: ask every connection to come back to another."""
+        for subscriber in tuple(self._subscribers):
+            subscriber.leave()

@@ -1,0 +1,50 @@
+"""The monitor's own Prometheus metrics, all label values present from the start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from shared.envelope import kind_of
+from shared.facts import DATA_TYPES
+
+
+@dataclass(frozen=True, slots=True)
+class FeedMetrics:
+    """What the feed did."""
+
+    deltas: Counter
+    changes: Counter
+    subscribers: Gauge
+    resumes: Counter
+    too_slow: Counter
+
+    @classmethod
+    def on(cls, registry: CollectorRegistry) -> FeedMetrics:
+        """The feed's metrics, registered."""
+        made = cls(
+            deltas=Counter("monitor_feed_deltas", "Deltas sent to wallboards", registry=registry),
+            changes=Counter("monitor_feed_changes", "Entities in those deltas", registry=registry),
+            subscribers=Gauge("monitor_feed_subscribers", "Wallboards connected now", registry=registry),
+            resumes=Counter("monitor_feed_resumes", "Reconnections, by what they got", ["answer"], registry=registry),
+            too_slow=Counter("monitor_feed_too_slow", "Readers let go for being too slow", registry=registry),
+        )
+        for answer in ("resumed", "snapshot"):
+            made.resumes.labels(answer)
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class EngineMetrics:
+    """What the engine made."""
+
+    facts: Counter
+
+    @classmethod
+    def on(cls, registry: CollectorRegistry) -> EngineMetrics:
+        """The engine's metrics, registered."""
+        facts = Counter("monitor_facts", "Flags and records published, by kind", ["kind"], registry=registry)
+        for kind in DATA_TYPES:
+            facts.labels(kind_of(kind))
+        return cls(facts=facts)

@@ -1,0 +1,19 @@
+// What a screen reader is told without being asked: newly raised critical flags, and nothing else.
+
+import { setText } from "/static/shared/dom.js";
+import { t } from "/static/shared/i18n.js";
+import { summary } from "./card.js";
+
+export class Announcer {
+  constructor(node, board) {
+    Object.assign(this, { node, board, told: null });
+  }
+
+  announce() {
+    const critical = [...this.board.store.flags.entries()].filter(([, flag]) => flag.severity === "critical");
+    const fresh = this.told === null ? [] : critical.filter(([key]) => !this.told.has(key));
+    this.told = new Set(critical.map(([key]) => key));
+    if (fresh.length === 1) setText(this.node, t("announce.flag", { summary: summary(fresh[0][1]) }));
+    else if (fresh.length) setText(this.node, t("announce.flags", { n: fresh.length }));
+  }
+}

@@ -1,0 +1,218 @@
+// What the panels ask: names, labels, staleness, which flag belongs to whom, and what is chosen.
+
+import { recall, remember } from "/static/shared/storage.js";
+import { SEVERITIES } from "./agentlist.js";
+import { point } from "./agents.js";
+import { summary } from "./card.js";
+import { SiteClocks } from "./siteclock.js";
+import { Store } from "./store.js";
+
+const STALE_S = 3; // the switch's time arrives at least once a second; three missed mean that nothing comes
+
+export class Board {
+  constructor() {
+    this.store = new Store();
+    this.clocks = new SiteClocks();
+    this.connection = { state: "connecting", since: Date.now(), reason: "" };
+    this.chosenSite = new URLSearchParams(location.search).get("site") ?? recall("site");
+    this.flagsByAgent = new Map();
+    this.flagsByQueue = new Map();
+    this.silent = new Set(); // sites whose clock has stopped although their link is said to be up
+    this.epoch = null;
+  }
+
+  connect(parts) {
+    Object.assign(this, parts);
+  }
+
+  hear(message) {
+    const local = performance.now();
+    if (message.type === "snapshot") {
+      if (message.epoch !== this.epoch) this.clocks.reset();
+      this.epoch = message.epoch;
+      this.store.replace(message.floor);
+      for (const site of message.floor.sites) this.clocks.hear(site.site, site.now, site.speed, local);
+    } else if (message.type === "delta") {
+      this.store.apply(message.changes);
+    } else if (message.type === "clock") {
+      for (const [site, { now, speed }] of Object.entries(message.sites)) this.clocks.hear(site, now, speed, local);
+    }
+  }
+
+  /** Notice sites that fell silent or spoke again; true when that changed. */
+  tick(local) {
+    let changed = false;
+    for (const site of this.store.sites.keys()) {
+      const age = this.clocks.age(site, local);
+      const silent = age !== null && age > STALE_S;
+      if (silent === this.silent.has(site)) continue;
+      changed = true;
+      if (silent) this.silent.add(site);
+      else this.silent.delete(site);
+    }
+    return changed;
+  }
+
+  // sites
+
+  sites() {
+    return [...this.store.sites.values()];
+  }
+
+  manySites() {
+    return this.store.sites.size > 1;
+  }
+
+  /** The chosen site, or "" for all of them. */
+  site() {
+    return this.store.sites.has(this.chosenSite) && this.manySites() ? this.chosenSite : "";
+  }
+
+  chooseSite(site) {
+    this.chosenSite = site;
+    remember("site", site || null);
+    this.redrawAll();
+  }
+
+  /** The sites that are shown. */
+  shownSites() {
+    const chosen = this.site();
+    return this.sites().filter((view) => !chosen || view.site === chosen);
+  }
+
+  siteLabel(site) {
+    return this.store.sites.get(site)?.label || site;
+  }
+
+  zone(site) {
+    return this.store.sites.get(site)?.time_zone || undefined;
+  }
+
+  /** True when what we show of `site` is not of now. */
+  isStale(site) {
+    const view = this.store.sites.get(site);
+    return this.connection.state !== "live" || !view || view.link !== "up" || this.silent.has(site);
+  }
+
+  hasNeverReported(site) {
+    return this.store.sites.get(site)?.link === "never";
+  }
+
+  anyLive() {
+    return this.shownSites().some((view) => !this.isStale(view.site));
+  }
+
+  /** No agent and no queue is known: nothing to show but how to connect a switch. */
+  isEmpty() {
+    return this.store.agents.size === 0 && this.store.queues.size === 0;
+  }
+
+  // names
+
+  queueLabel(site, queue) {
+    return this.store.queues.get(`${site}/${queue}`)?.label || queue;
+  }
+
+  agentName(site, agent) {
+    return this.store.agents.get(`${site}/${agent}`)?.name || agent;
+  }
+
+  // flags
+
+  summary(flag) {
+    return summary(flag);
+  }
+
+  flagOf(agentKey) {
+    return this.flagsByAgent.get(agentKey) ?? null;
+  }
+
+  flagOfQueue(queueKey) {
+    return this.flagsByQueue.get(queueKey) ?? null;
+  }
+
+  /** Give each flag to the agent or else the queue that it is about; each keeps its worst. */
+  indexFlags() {
+    this.flagsByAgent.clear();
+    this.flagsByQueue.clear();
+    this.agentOfCall = new Map();
+    for (const agent of this.store.agents.values()) {
+      if (agent.call) this.agentOfCall.set(`${agent.site}/${agent.call.call_id}`, `${agent.site}/${agent.agent_id}`);
+    }
+    for (const flag of this.store.flags.values()) {
+      const agent = this.agentOfFlag(flag);
+      const queue = agent ? null : this.queueOfFlag(flag);
+      if (agent) keepWorst(this.flagsByAgent, agent, flag);
+      if (queue) keepWorst(this.flagsByQueue, queue, flag);
+    }
+  }
+
+  agentOfFlag({ site, subject, subject_id: id, labels }) {
+    const { agents, transfers } = this.store;
+    const candidates = [
+      subject === "agent" ? id : null,
+      labels.agent,
+      subject === "transfer" ? transfers.get(`${site}/${id}`)?.from_agent : null,
+    ];
+    for (const candidate of candidates) if (candidate && agents.has(`${site}/${candidate}`)) return `${site}/${candidate}`;
+    return this.agentOfCall?.get(`${site}/${subject === "call" ? id : labels.call}`) ?? null;
+  }
+
+  queueOfFlag({ site, subject, subject_id: id, labels }) {
+    const call = this.store.calls.get(`${site}/${subject === "call" ? id : labels.call}`);
+    const queue = subject === "queue" ? id : labels.queue || call?.queue;
+    return queue && this.store.queues.has(`${site}/${queue}`) ? `${site}/${queue}` : null;
+  }
+
+  /** Where a flag is, in words: who, which queue, which site. */
+  whereOf(flag) {
+    const agent = this.store.agents.get(this.agentOfFlag(flag) ?? "");
+    const queue = this.store.queues.get(this.queueOfFlag(flag) ?? "");
+    return [
+      agent && (agent.name || agent.agent_id),
+      agent?.team,
+      queue && (queue.label || queue.queue),
+      this.manySites() && this.siteLabel(flag.site),
+    ]
+      .filter(Boolean)
+      .join(" · ");
+  }
+
+  focusFlag(flag) {
+    const agent = this.agentOfFlag(flag);
+    if (agent && this.agents.focus(agent)) return;
+    this.#focusQueue(this.queueOfFlag(flag));
+  }
+
+  focusTransfer({ site, from_agent: from, to_agent: to }) {
+    if (!this.agents.focus(`${site}/${from}`)) this.agents.focus(`${site}/${to}`);
+  }
+
+  #focusQueue(key) {
+    const node = key && this.queues.focus(key);
+    if (node) point(node);
+  }
+
+  // choices
+
+  filterQueue(key) {
+    this.agents.filterQueue(key);
+  }
+
+  queueFilter() {
+    return this.agents.filter.queue;
+  }
+
+  changedQueueFilter() {
+    this.queues.update();
+  }
+
+  open(agentKey) {
+    this.openAgent(agentKey);
+  }
+}
+
+function keepWorst(map, key, flag) {
+  const held = map.get(key);
+  if (!held || (SEVERITIES[flag.severity] ?? 0) > (SEVERITIES[held.severity] ?? 0)) map.set(key, flag);
+}

@@ -1,0 +1,174 @@
+// The queues, on top: what waits, who is there, how the day went.
+
+import { h, keyed, setAttr, setData, setHidden, setText } from "/static/shared/dom.js";
+import { NO_DATA, clockMinutes, dayShort, duration, number, percent } from "/static/shared/format.js";
+import { t } from "/static/shared/i18n.js";
+import { icon } from "/static/shared/icons.js";
+import { STATES } from "./agentlist.js";
+import { keyOf } from "./store.js";
+
+const MANY = 8; // from here on queues are lines instead of tiles
+const MUCH_TOO_LONG = 3; // times the service level's threshold
+const FAR_BELOW = 0.15; // of the target
+
+export class QueuesPanel {
+  constructor(root, board) {
+    this.root = root;
+    this.board = board;
+    this.nodes = new Map();
+  }
+
+  update() {
+    const { store } = this.board;
+    const site = this.board.site();
+    const queues = [...store.queues.values()].filter((queue) => !site || queue.site === site);
+    setHidden(this.root, queues.length === 0);
+    setData(this.root, "layout", queues.length > MANY ? "lines" : "tiles");
+    this.nodes = keyed(
+      this.root,
+      queues,
+      (queue) => keyOf("queue", queue),
+      () => createTile((key) => this.board.filterQueue(key)),
+      (node, queue) => updateTile(node, queue, this.board),
+    );
+    this.tick();
+  }
+
+  tick(local) {
+    for (const node of this.nodes.values()) tickTile(node, this.board.clocks, local);
+  }
+
+  focus(key) {
+    const node = this.nodes.get(key);
+    node?.scrollIntoView({ block: "nearest" });
+    node?.querySelector("button").focus({ preventScroll: true });
+    return node ?? null;
+  }
+}
+
+function figure(name, extra = "") {
+  const label = h("span", { class: "figure-label" });
+  const value = h("span", { class: "figure-value" });
+  return { node: h("div", { class: `figure figure-${name} ${extra}` }, value, label), label, value };
+}
+
+function createTile(filter) {
+  const parts = {
+    name: h("button", { class: "queue-name", type: "button" }),
+    site: h("span", { class: "queue-site muted truncate" }),
+    flag: h("span", { class: "queue-flag", role: "img", hidden: true }, icon("warning")),
+    since: h("p", { class: "queue-since muted" }),
+    meter: h("span", { class: "meter", "aria-hidden": "true" }, h("span", { class: "meter-fill" }), h("span", { class: "meter-target" })),
+    agents: h("span", { class: "queue-agents" }),
+    chips: new Map(),
+  };
+  const figures = ["waiting", "longest", "level", "offered", "answered", "abandoned", "asa"];
+  for (const name of figures) parts[name] = figure(name);
+  parts.level.node.append(parts.meter);
+  for (const state of STATES) {
+    if (state === "offline") continue;
+    const count = h("span");
+    const chip = h("span", { class: "team-count", data: { state } }, icon(state), count);
+    parts.chips.set(state, { chip, count });
+    parts.agents.append(chip);
+  }
+  const node = h(
+    "article",
+    { class: "queue panel" },
+    h("header", { class: "queue-head" }, parts.name, parts.flag, parts.site, parts.agents),
+    h("div", { class: "queue-now" }, parts.waiting.node, parts.longest.node, parts.level.node),
+    h("div", { class: "queue-day" }, parts.offered.node, parts.answered.node, parts.abandoned.node, parts.asa.node, parts.since),
+  );
+  parts.name.addEventListener("click", () => filter(node.key));
+  node.parts = parts;
+  return node;
+}
+
+function updateTile(node, queue, board) {
+  const { parts } = node;
+  node.queue = queue;
+  node.key = keyOf("queue", queue);
+  const stale = board.isStale(queue.site);
+  const flag = board.flagOfQueue(node.key);
+  setData(node, "stale", stale ? "yes" : "");
+  setText(parts.name, queue.label || queue.queue);
+  setAttr(parts.name, "title", t("queue.filter"));
+  setAttr(parts.name, "aria-pressed", String(board.queueFilter() === node.key));
+  setText(parts.site, board.manySites() ? board.siteLabel(queue.site) : "");
+  setHidden(parts.flag, !flag);
+  setData(parts.flag, "tone", flag?.severity);
+  setAttr(parts.flag, "aria-label", flag ? board.summary(flag) : null);
+  setAttr(parts.flag, "title", flag ? board.summary(flag) : null);
+  drawFigures(parts, queue, board.hasNeverReported(queue.site));
+  drawLevel(parts, queue);
+  for (const [state, { chip, count }] of parts.chips) {
+    const n = queue.agents[state] ?? 0;
+    setHidden(chip, n === 0 && state !== "ready");
+    setText(count, n);
+    setAttr(chip, "title", `${t(`state.${state}`)}: ${n}`);
+    setData(chip, "none", n === 0 ? "yes" : "");
+  }
+  const zone = board.zone(queue.site);
+  setText(parts.since, sinceText(queue, zone));
+  setAttr(parts.since, "title", queue.since ? t("queue.since.hint", { day: queue.day }) : t("queue.no_count"));
+}
+
+function drawFigures(parts, queue, never) {
+  const counted = queue.since !== null; // before counting began there is no figure, not a zero
+  const day = (value) => (counted ? number(value) : NO_DATA);
+  setText(parts.waiting.value, never ? NO_DATA : number(queue.waiting));
+  setText(parts.waiting.label, t("queue.waiting"));
+  setData(parts.waiting.node, "some", queue.waiting > 0 ? "yes" : "");
+  setText(parts.longest.label, t("queue.longest"));
+  setText(parts.offered.value, day(queue.offered));
+  setText(parts.offered.label, t("queue.offered"));
+  setText(parts.answered.value, day(queue.answered));
+  setText(parts.answered.label, t("queue.answered"));
+  setText(parts.abandoned.value, day(queue.abandoned));
+  setText(parts.abandoned.label, t("queue.abandoned"));
+  setAttr(parts.abandoned.node, "title", t("queue.abandoned.hint", {
+    short: day(queue.short_abandoned),
+    within: number(queue.service_level.short_abandon_s),
+    other: day(queue.other_ended),
+  }));
+  setText(parts.asa.value, duration(queue.asa_s));
+  setText(parts.asa.label, t("queue.asa"));
+  setAttr(parts.asa.node, "title", t("queue.asa.hint", { longest: duration(queue.longest_wait_s) }));
+}
+
+function drawLevel(parts, { service_level: level, service_level_f1: f1 }) {
+  const target = `${Math.round(level.target * 100)}/${number(level.within_s)}`;
+  setText(parts.level.value, percent(level.value));
+  setText(parts.level.label, `${level.formula} ${target}`);
+  setAttr(parts.level.node, "title", t("queue.level.hint", {
+    formula: level.formula,
+    within: number(level.within_s),
+    short: number(level.short_abandon_s),
+    target: percent(level.target),
+    f1: percent(f1),
+  }));
+  setData(parts.level.node, "tone", toneOfLevel(level));
+  setHidden(parts.meter, level.value === null);
+  parts.meter.firstChild.style.width = `${(level.value ?? 0) * 100}%`;
+  parts.meter.lastChild.style.left = `${level.target * 100}%`;
+}
+
+function toneOfLevel({ value, target }) {
+  if (value === null || value >= target) return "";
+  return value < target - FAR_BELOW ? "critical" : "warning";
+}
+
+/** "since 09:14", with the day when it is not today's in the site's zone. */
+function sinceText(queue, zone) {
+  if (!queue.since) return t("queue.no_count");
+  return t("queue.since", { time: clockMinutes(queue.since, zone), day: dayShort(`${queue.day}T12:00:00Z`, "UTC") });
+}
+
+function tickTile(node, clocks, local) {
+  const { queue, parts } = node;
+  const waited = clocks.since(queue.site, queue.longest_since, local);
+  setText(parts.longest.value, waited === null ? NO_DATA : duration(waited));
+  const within = queue.service_level.within_s;
+  const tone = waited === null || waited <= within ? "" : waited > within * MUCH_TOO_LONG ? "critical" : "warning";
+  setData(parts.longest.node, "tone", tone);
+}

@@ -1,0 +1,160 @@
+// Beside the floor: what was flagged, worst first, and the transfers that run.
+
+import { fill, h, keyed, setAttr, setData, setHidden, setText } from "/static/shared/dom.js";
+import { age, duration, seconds } from "/static/shared/format.js";
+import { t } from "/static/shared/i18n.js";
+import { icon, setIcon } from "/static/shared/icons.js";
+import { SEVERITIES } from "./agentlist.js";
+import { summary } from "./card.js";
+import { keyOf } from "./store.js";
+
+const SLOW_S = 7; // a transfer may take this long, by any switch and floor
+const SHOWN_ENDED = 6;
+
+function panel(root) {
+  const title = h("h2");
+  const list = h("ul", { class: "rail-list" });
+  const nothing = h("p", { class: "rail-nothing muted" });
+  fill(root, h("div", { class: "panel-head" }, title), nothing, list);
+  return { title, list, nothing };
+}
+
+export class FlagsPanel {
+  constructor(root, board) {
+    Object.assign(this, { board, parts: panel(root), nodes: new Map() });
+  }
+
+  update() {
+    const { board, parts } = this;
+    const site = board.site();
+    const flags = [...board.store.flags.values()].filter((flag) => !site || flag.site === site);
+    flags.sort(
+      (a, b) => (SEVERITIES[b.severity] ?? 0) - (SEVERITIES[a.severity] ?? 0) || (a.started < b.started ? -1 : 1),
+    );
+    setText(parts.title, flags.length ? t("flags.count", { n: flags.length }) : t("flags.title"));
+    setHidden(parts.nothing, flags.length > 0);
+    setText(parts.nothing, t(board.anyLive() ? "flags.none" : "flags.no_data"));
+    this.nodes = keyed(
+      parts.list,
+      flags,
+      (flag) => keyOf("flag", flag),
+      () => createFlag((flag) => board.focusFlag(flag)),
+      (node, flag) => updateFlag(node, flag, board),
+    );
+    this.tick();
+  }
+
+  tick(local) {
+    for (const { flag, parts } of this.nodes.values()) {
+      setText(parts.age, duration(this.board.clocks.since(flag.site, flag.started, local)));
+    }
+  }
+}
+
+function createFlag(focus) {
+  const parts = {
+    shape: icon("warning"),
+    severity: h("span", { class: "visually-hidden" }),
+    text: h("span", { class: "flag-text" }),
+    where: h("span", { class: "flag-where muted truncate" }),
+    age: h("span", { class: "flag-age" }),
+  };
+  const button = h("button", { class: "flag-button", type: "button" }, parts.shape, parts.severity, parts.text, parts.age, parts.where);
+  const node = h("li", { class: "flag" }, button);
+  button.addEventListener("click", () => focus(node.flag));
+  node.parts = parts;
+  return node;
+}
+
+function updateFlag(node, flag, board) {
+  node.flag = flag;
+  setData(node, "tone", flag.severity);
+  setData(node, "stale", board.isStale(flag.site) ? "yes" : "");
+  setIcon(node.parts.shape, flag.severity);
+  setText(node.parts.severity, t(`severity.${flag.severity}`));
+  setText(node.parts.text, summary(flag));
+  setText(node.parts.where, board.whereOf(flag));
+}
+
+export class TransfersPanel {
+  constructor(root, board) {
+    Object.assign(this, { board, parts: panel(root), nodes: new Map() });
+  }
+
+  update() {
+    const { board, parts } = this;
+    const site = board.site();
+    const all = [...board.store.transfers.values()].filter((transfer) => !site || transfer.site === site);
+    const running = all.filter((transfer) => transfer.outcome === "running");
+    running.sort((a, b) => (a.requested < b.requested ? -1 : 1));
+    const ended = all.filter((transfer) => transfer.outcome !== "running");
+    ended.sort((a, b) => ((a.ended ?? a.requested) > (b.ended ?? b.requested) ? -1 : 1));
+    setText(parts.title, running.length ? t("transfers.count", { n: running.length }) : t("transfers.title"));
+    setHidden(parts.nothing, all.length > 0);
+    setText(parts.nothing, t(board.anyLive() ? "transfers.none" : "flags.no_data"));
+    this.nodes = keyed(
+      parts.list,
+      [...running, ...ended.slice(0, SHOWN_ENDED)],
+      (transfer) => keyOf("transfer", transfer),
+      () => createTransfer((transfer) => board.focusTransfer(transfer)),
+      (node, transfer) => updateTransfer(node, transfer, board),
+    );
+    this.tick();
+  }
+
+  tick(local) {
+    for (const node of this.nodes.values()) tickTransfer(node, this.board.clocks, local);
+  }
+}
+
+function createTransfer(focus) {
+  const parts = {
+    route: h("span", { class: "transfer-route truncate" }),
+    phase: h("span", { class: "transfer-phase muted truncate" }),
+    time: h("span", { class: "transfer-time" }),
+    fill: h("span", { class: "transfer-fill" }),
+  };
+  const bar = h("span", { class: "transfer-bar", "aria-hidden": "true" }, parts.fill);
+  const button = h("button", { class: "transfer-button", type: "button" }, parts.route, parts.time, bar, parts.phase);
+  const node = h("li", { class: "transfer" }, button);
+  button.addEventListener("click", () => focus(node.transfer));
+  node.parts = parts;
+  return node;
+}
+
+function updateTransfer(node, transfer, board) {
+  node.transfer = transfer;
+  const target =
+    (transfer.to_agent && board.agentName(transfer.site, transfer.to_agent)) ||
+    (transfer.to_queue && board.queueLabel(transfer.site, transfer.to_queue)) ||
+    transfer.to_number ||
+    t("transfers.unknown_target");
+  setText(node.parts.route, `${board.agentName(transfer.site, transfer.from_agent)} → ${target}`);
+  setData(node, "outcome", transfer.outcome);
+  setData(node, "stale", board.isStale(transfer.site) ? "yes" : "");
+  const kind = ["blind", "attended", "queue"].includes(transfer.kind) ? t(`transfers.kind.${transfer.kind}`) : transfer.kind;
+  setText(node.parts.phase, `${kind} · ${t(`transfers.${phaseOf(transfer)}`)}`);
+}
+
+/** Where a transfer is, or how it ended. */
+function phaseOf(transfer) {
+  if (transfer.outcome !== "running") return transfer.outcome;
+  if (transfer.answered) return "briefing";
+  return transfer.ringing ? "ringing" : "seeking";
+}
+
+function tickTransfer(node, clocks, local) {
+  const { transfer, parts } = node;
+  const running = transfer.outcome === "running";
+  const elapsed = running
+    ? clocks.since(transfer.site, transfer.requested, local)
+    : (transfer.total_s ?? betweenS(transfer.requested, transfer.ended));
+  setText(parts.time, running ? seconds(elapsed) : elapsed === null ? age(null) : seconds(elapsed));
+  setData(node, "slow", transfer.slow || (elapsed ?? 0) > SLOW_S ? "yes" : "");
+  parts.fill.style.transform = `scaleX(${Math.min(1, Math.max(0, (elapsed ?? 0) / SLOW_S))})`;
+  setAttr(node, "aria-label", null);
+}
+
+function betweenS(from, to) {
+  return from && to ? (new Date(to) - new Date(from)) / 1000 : null;
+}

@@ -1,0 +1,60 @@
+// In the top bar: which site, its clock, how old the data is, and whether it is real.
+
+import { h, keyed, setAttr, setData, setHidden, setText } from "/static/shared/dom.js";
+import { age, clock, number } from "/static/shared/format.js";
+import { t } from "/static/shared/i18n.js";
+
+const FRESH_S = 2;
+
+export class StatusBar {
+  constructor(bar, board) {
+    Object.assign(this, { bar, board });
+    this.name = h("span", { class: "site-name truncate" });
+    this.choice = h("select", { class: "select site-choice", hidden: true });
+    this.choice.addEventListener("change", () => board.chooseSite(this.choice.value));
+    this.speed = h("span", { class: "muted nowrap", hidden: true });
+    this.clock = h("time", { class: "site-clock" });
+    this.age = h("span", { class: "site-age nowrap" });
+    bar.slot.append(this.name, this.choice, this.speed, this.clock, this.age);
+  }
+
+  update() {
+    const { board } = this;
+    const sites = board.sites();
+    setHidden(this.choice, sites.length < 2);
+    setHidden(this.name, sites.length !== 1);
+    setText(this.name, sites.length === 1 ? board.siteLabel(sites[0].site) : "");
+    setAttr(this.choice, "aria-label", t("site.choose"));
+    const options = [{ site: "", label: t("site.all", { n: sites.length }) }, ...sites];
+    keyed(
+      this.choice,
+      options,
+      (view) => view.site,
+      (view) => h("option", { value: view.site }),
+      (node, view) => setText(node, view.label || view.site),
+    );
+    if (this.choice.value !== board.site()) this.choice.value = board.site();
+    const shown = board.shownSites();
+    const replay = shown.some((view) => view.replay);
+    const simulated = shown.some((view) => view.simulated);
+    this.bar.setMark(replay ? "replay" : simulated ? "simulated" : null);
+    const speed = shown[0]?.speed ?? 1;
+    setHidden(this.speed, speed === 1);
+    setText(this.speed, t("site.speed", { n: number(speed, Number.isInteger(speed) ? 0 : 1) }));
+    this.tick();
+  }
+
+  tick(local = performance.now()) {
+    const { board } = this;
+    const site = board.shownSites()[0];
+    const now = site ? board.clocks.now(site.site, local) : NaN;
+    setText(this.clock, Number.isNaN(now) ? "" : clock(now, board.zone(site.site)));
+    setAttr(this.clock, "title", site ? t("site.clock", { zone: site.time_zone, site: board.siteLabel(site.site) }) : null);
+    const ages = board.shownSites().map((view) => board.clocks.age(view.site, local)).filter((value) => value !== null);
+    const oldest = ages.length ? Math.max(...ages) : null;
+    setHidden(this.age, oldest === null);
+    setText(this.age, oldest === null ? "" : t(oldest < FRESH_S ? "site.fresh" : "site.age", { age: age(oldest) }));
+    setData(this.age, "tone", oldest !== null && oldest >= FRESH_S ? "warning" : "quiet");
+    setAttr(this.age, "title", t("site.age.hint"));
+  }
+}
