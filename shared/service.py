@@ -17,9 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import signal
-import socket
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from types import TracebackType
@@ -30,6 +28,7 @@ import uvicorn
 
 from shared import logs
 from shared.errors import FloorwatchError, SettingsError
+from shared.ports import listen
 from shared.settings import CommonSettings, load
 
 log = structlog.get_logger()
@@ -93,24 +92,6 @@ class Background:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
-
-
-def listen(host: str, port: int, *, setting: str) -> socket.socket:
-    """A listening socket. Raises SettingsError naming the port and `setting`, the variable that changes it."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind((host, port))
-        sock.listen(2048)
-    except OSError as exc:
-        sock.close()
-        if exc.errno == errno.EADDRINUSE:
-            raise SettingsError(f"port {port} is taken; set {setting} to another one") from None
-        if exc.errno == errno.EACCES:
-            raise SettingsError(f"port {port} needs more rights than this user has; set {setting} above 1023") from None
-        raise SettingsError(f"cannot listen on {host} port {port} ({setting}): {exc.strerror or exc}") from None
-    return sock
 
 
 class _Server(uvicorn.Server):

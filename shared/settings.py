@@ -107,11 +107,12 @@ class SimulatorSettings(CommonSettings):
 
 
 class BrokerSettings(BaseSettings):
-    """`BROKER_*`: the embedded broker that `floorwatch run` starts."""
+    """`BROKER_*`: the embedded broker that `floorwatch run` starts; and where that keeps logs and database."""
 
-    model_config = SettingsConfigDict(env_prefix="BROKER_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="BROKER_", frozen=True, extra="ignore", populate_by_name=True)
 
     port: Port = 9392
+    run_dir: Path = Field(RUN_DIR, validation_alias="FLOORWATCH_RUN_DIR")
 
 
 S = TypeVar("S", bound=BaseSettings)

@@ -1,0 +1,166 @@
+"""The command line `floorwatch`. Each command imports what it needs when it runs, so that help is quick."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shared.errors import FloorwatchError
+
+app = typer.Typer(
+    name="floorwatch",
+    help="Watch a call centre floor while it works: a live wallboard, timed transfers, incidents.\n\n"
+    "Begin with `floorwatch run`: it starts everything on this machine, with a simulated floor to look at.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+)
+rules_app = typer.Typer(help="Work with rule books.", no_args_is_help=True)
+app.add_typer(rules_app, name="rules")
+
+
+class BrokerChoice(StrEnum):
+    embedded = "embedded"
+    kafka = "kafka"
+
+
+class AdapterChoice(StrEnum):
+    asterisk = "asterisk"
+    generic = "generic"
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"floorwatch {version('floorwatch')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    _version_wanted: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    simulator: Annotated[bool, typer.Option(help="Start the simulated floor too.")] = True,
+    speed: Annotated[
+        float | None, typer.Option(help="Seconds of simulated time in one of yours (SIMULATOR_SPEED, default 1).")
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Which simulated day; the same seed gives the same day (SIMULATOR_SEED, default 1)."),
+    ] = None,
+    broker: Annotated[
+        BrokerChoice,
+        typer.Option(help="embedded: a Kafka broker in memory, for trying out. kafka: yours, at KAFKA_BOOTSTRAP."),
+    ] = BrokerChoice.embedded,
+) -> None:
+    """Start everything on this machine. Ctrl-C stops it.
+
+    Starts the broker, creates the topics, starts ingest, monitor and alerts, then a simulated floor. A part that crashes is
+    started again. Logs are in .run/logs. Ports: MONITOR_PORT (8600), INGEST_PORT (8601), ALERTS_PORT (8602), BROKER_PORT (9392).
+    """
+    from floorwatch import run as running
+
+    floor = running.plan(broker=broker.value, simulator=simulator, speed=speed, seed=seed)
+    asyncio.run(running.run(floor))
+
+
+TraceFile = Annotated[
+    Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="JSON lines or raw AMI text, plain or gzip.")
+]
+Adapter = Annotated[AdapterChoice, typer.Option(help="Whose events the file holds.")]
+Site = Annotated[str, typer.Option(help="The site's name, as in sites.yaml; any name works.")]
+
+
+@app.command()
+def publish(
+    file: TraceFile,
+    adapter: Adapter,
+    site: Site,
+    speed: Annotated[float, typer.Option(min=0.01, max=1000, help="Seconds of the recording in one of yours.")] = 1.0,
+    as_of_now: Annotated[
+        bool,
+        typer.Option(
+            "--as-of-now/--original-times",
+            help="Move the recording's times so that it begins now, or leave them as they are.",
+        ),
+    ] = True,
+) -> None:
+    """Play a recorded trace into the running system.
+
+    Its board then shows the recording, marked as a replay. Writes the switch's own words to the topic switch.raw of the broker
+    at KAFKA_BOOTSTRAP.
+    """
+    from floorwatch import publish as publishing
+
+    publishing.main(file, adapter=adapter.value, site=site, speed=speed, as_of_now=as_of_now)
+
+
+@rules_app.command("check")
+def rules_check(
+    file: Annotated[Path, typer.Argument(help="A rule book, such as deploy/rules.yaml.")],
+) -> None:
+    """Check a rule book. Prints OK and the number of rules, or each error with file, line and key (exit code 1)."""
+    from services.monitor.rulefile import load_rulebook
+    from shared.errors import SettingsError
+
+    try:
+        book = load_rulebook(file)
+    except SettingsError as exc:
+        typer.echo(str(exc), err=True)
+        raise typer.Exit(1) from None
+    count = len(book.rules)
+    typer.echo(f"OK: {file} has {count} rule{'' if count == 1 else 's'}: {', '.join(rule.name for rule in book.rules)}")
+
+
+def _service(name: str, module: str, about: str) -> None:
+    def start() -> None:
+        from importlib import import_module
+
+        import_module(module).main()
+
+    start.__doc__ = about
+    app.command(name, rich_help_panel="Services")(start)
+
+
+_service(
+    "ingest", "services.ingest.app", "Run ingest alone.\n\nIt turns switch.raw into floor.events. Settings: INGEST_*."
+)
+_service(
+    "monitor",
+    "services.monitor.app",
+    "Run the monitor alone.\n\nIt keeps the live state and serves the wallboard. Settings: MONITOR_*.",
+)
+_service("alerts", "services.alerts.app", "Run alerts alone.\n\nIt turns flags into incidents. Settings: ALERTS_*.")
+_service(
+    "simulator",
+    "services.ingest.connectors.simulator",
+    "Run the simulated floor alone.\n\nIt writes made-up events to switch.raw. Settings: SIMULATOR_*.",
+)
+
+
+def main() -> None:
+    """Entry point. Exit code 2 with one clear line for a wrong setting, file or argument."""
+    try:
+        app()
+    except FloorwatchError as exc:
+        typer.echo(f"floorwatch: {exc}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,227 @@
+"""`floorwatch run`: the whole of Floorwatch on this machine, under one supervisor."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from floorwatch.processes import Program, http_ready
+from floorwatch.supervisor import Stage, Supervisor
+from shared import topics
+from shared.clock import Clock, SystemClock
+from shared.errors import BusError, SettingsError
+from shared.ports import listen
+from shared.settings import (
+    AlertsSettings,
+    BrokerSettings,
+    IngestSettings,
+    MonitorSettings,
+    ServiceSettings,
+    SimulatorSettings,
+    load,
+    variable,
+)
+
+BrokerKind = Literal["embedded", "kafka"]
+
+
+@dataclass(frozen=True)
+class Floor:
+    """Everything that `run` starts, checked before anything is."""
+
+    broker: BrokerKind
+    broker_port: int
+    bootstrap: str
+    ingest: IngestSettings
+    monitor: MonitorSettings
+    alerts: AlertsSettings
+    simulator: SimulatorSettings | None
+    run_dir: Path
+
+
+def plan(*, broker: BrokerKind, simulator: bool, speed: float | None, seed: int | None) -> Floor:
+    """Read every setting of every service. Raises SettingsError naming all that are wrong."""
+    given = {key: value for key, value in (("speed", speed), ("seed", seed)) if value is not None}
+    broker_settings = load(BrokerSettings)
+    ingest, monitor, alerts = load(IngestSettings), load(MonitorSettings), load(AlertsSettings)
+    return Floor(
+        broker=broker,
+        broker_port=broker_settings.port,
+        bootstrap=ingest.kafka_bootstrap if broker == "kafka" else f"127.0.0.1:{broker_settings.port}",
+        ingest=ingest,
+        monitor=monitor,
+        alerts=alerts,
+        simulator=load(SimulatorSettings, **given) if simulator else None,
+        run_dir=broker_settings.run_dir,
+    )
+
+
+def check_ports(floor: Floor) -> None:
+    """Raises SettingsError naming every port that cannot be had and the setting that changes it."""
+    wanted = [
+        (settings.host, settings.port, variable(type(settings), "port"))
+        for settings in (floor.monitor, floor.ingest, floor.alerts)
+    ]
+    if floor.broker == "embedded":
+        wanted.append(("127.0.0.1", floor.broker_port, variable(BrokerSettings, "port")))
+    problems: list[str] = []
+    seen: dict[int, str] = {}
+    for host, port, setting in wanted:
+        if port in seen:
+            problems.append(f"{setting} and {seen[port]} are both {port}; set one to another port")
+            continue
+        seen[port] = setting
+        try:
+            listen(host, port, setting=setting).close()
+        except SettingsError as exc:
+            problems.append(str(exc))
+    if len(problems) == len(wanted):
+        problems.append("all of them: Floorwatch is probably running already")
+    if problems:
+        raise SettingsError("\n".join(problems))
+
+
+def stages(floor: Floor) -> list[Stage]:
+    """The broker and its topics; the three services; the simulated floor."""
+    found: list[Stage] = []
+    if floor.broker == "embedded":
+        from floorwatch import broker
+
+        async def broker_ready() -> str | None:
+            return None if await broker.answers(floor.broker_port) else "it does not answer yet"
+
+        program = Program("broker", broker.command_of(floor.broker_port), broker_ready)
+        found.append(Stage([program], then=lambda: create_topics(floor.bootstrap), vital=True))
+    else:
+        found.append(Stage([], then=lambda: create_topics(floor.bootstrap)))
+    env = _environment(floor)
+    found.append(
+        Stage(
+            [
+                _service("ingest", "services.ingest.app", floor.ingest, env),
+                _service("monitor", "services.monitor.app", floor.monitor, env),
+                _service("alerts", "services.alerts.app", floor.alerts, env),
+            ]
+        )
+    )
+    if floor.simulator is not None:
+        own = {"SIMULATOR_SPEED": str(floor.simulator.speed), "SIMULATOR_SEED": str(floor.simulator.seed)}
+        command = _python("services.ingest.connectors.simulator")
+        found.append(Stage([Program("simulator", command, env={**env, **own})]))
+    return found
+
+
+def _environment(floor: Floor) -> dict[str, str]:
+    """What the children must hear; settings that somebody made stay as they are."""
+    env = {"KAFKA_BOOTSTRAP": floor.bootstrap, "FLOORWATCH_LOG_FORMAT": os.environ.get("FLOORWATCH_LOG_FORMAT", "json")}
+    if floor.broker == "kafka":
+        env["KAFKA_IDEMPOTENT"] = os.environ.get("KAFKA_IDEMPOTENT", "true")
+    if "ALERTS_DB_URL" not in os.environ:
+        env["ALERTS_DB_URL"] = f"sqlite+aiosqlite:///{floor.run_dir / 'alerts.db'}"
+    if "ALERTS_PUBLIC_URL" not in os.environ:
+        env["ALERTS_PUBLIC_URL"] = url_of(floor.alerts).rstrip("/")
+    return env
+
+
+def _python(module: str) -> Sequence[str]:
+    return [sys.executable, "-m", module]
+
+
+def _service(name: str, module: str, settings: ServiceSettings, env: Mapping[str, str]) -> Program:
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
+    return Program(name, _python(module), http_ready(host, settings.port), env)
+
+
+async def create_topics(bootstrap: str) -> None:
+    """Create what is missing. Raises BusError."""
+    from shared.kafka import KafkaBus
+
+    bus = KafkaBus(bootstrap)
+    try:
+        await bus.create(topics.ALL)
+    finally:
+        await bus.close()
+
+
+def url_of(settings: ServiceSettings) -> str:
+    """Where a browser on this machine finds the service."""
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}/"
+
+
+def welcome(floor: Floor, seconds: float) -> str:
+    """The block that is printed when everything is up."""
+    lines = [
+        "",
+        f"Floorwatch is up after {seconds:.1f} s.",
+        "",
+        f"  Wallboard     {url_of(floor.monitor)}   for floor supervisors: agents, calls, queues, flags, live",
+        f"  Incidents     {url_of(floor.alerts)}   for operations: what went wrong, who has it, reports",
+        f"  Connections   {url_of(floor.ingest)}   for integrators: switches, event feed, dead letters",
+        "",
+    ]
+    if floor.simulator is not None:
+        simulator = floor.simulator
+        lines += [
+            f'  The floor on these pages is SIMULATED (site "{simulator.site}", speed {simulator.speed:g}, '
+            f"seed {simulator.seed}): no call is real.",
+            "  Without it: make run SIMULATOR=no. Your own switch: README.md, Connect your own switch.",
+        ]
+    else:
+        lines += [
+            "  No simulated floor. The board fills when a switch's events arrive on the topic switch.raw of",
+            f"  {floor.bootstrap}; how: README.md, Connect your own switch.",
+        ]
+    if floor.broker == "embedded":
+        lines.append("  The embedded Kafka broker keeps its records in memory: they are gone when this ends.")
+    lines += ["", f"  Logs: {_short(floor.run_dir / 'logs')}   Stop: Ctrl-C", ""]
+    return "\n".join(lines)
+
+
+def _short(path: Path) -> str:
+    with contextlib.suppress(ValueError):
+        return str(path.relative_to(Path.cwd()))
+    return str(path)
+
+
+def say(line: str) -> None:
+    """One line for people, at once; a terminal that has gone away is no reason to stop."""
+    with contextlib.suppress(OSError):
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+
+async def run(floor: Floor, *, clock: Clock | None = None) -> None:
+    """Run until Ctrl-C. Raises SettingsError, BusError or StartFailed when it cannot start."""
+    clock = clock or SystemClock()
+    begun = clock.monotonic()
+    check_ports(floor)
+    if floor.broker == "kafka":
+        say(
+            f"using the Kafka at {floor.bootstrap} (KAFKA_BOOTSTRAP); it is yours: not started and not stopped from here"
+        )
+        await _reachable(floor.bootstrap)
+    say("starting Floorwatch ...")
+    floor.run_dir.mkdir(parents=True, exist_ok=True)
+    supervisor = Supervisor(stages(floor), log_dir=floor.run_dir / "logs", clock=clock, say=say)
+    await supervisor.run(started=lambda: say(welcome(floor, clock.monotonic() - begun)))
+    say("stopped; nothing is left running")
+
+
+async def _reachable(bootstrap: str) -> None:
+    """Raises BusError unless one of the addresses takes a connection: clearer than what a client library says."""
+    for address in bootstrap.split(","):
+        found = urlsplit(f"//{address}")
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(5):
+                _, writer = await asyncio.open_connection(found.hostname, found.port)
+                writer.close()
+                return
+    raise BusError(f"no Kafka answers at {bootstrap}; start yours or set KAFKA_BOOTSTRAP to its address")
