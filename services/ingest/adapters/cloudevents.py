@@ -1,0 +1,168 @@
+"""Our own events as producers send them: CloudEvents 1.0 in structured JSON, one object or an array of them.
+
+Every error names the field by its path (`$.data.agent_id`, in a batch `$[3].data.agent_id`). Attributes that we do not
+know are allowed beside `data`, as CloudEvents asks (tracing adds some), but not inside it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal, Union, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+from shared import events
+from shared.envelope import Data, cloud_type
+from shared.errors import InvalidInput
+from shared.events import Provenance
+
+Text = Annotated[str, Meta(min_length=1, max_length=512)]
+
+# Ingest alone writes clock marks: one from outside would move every timer of the site.
+ACCEPTED: tuple[type[Data], ...] = tuple(t for t in events.DATA_TYPES if t is not events.Clock)
+
+
+class Incoming(Struct, frozen=True, kw_only=True):
+    """One CloudEvent from a producer. `time` is the switch's clock."""
+
+    specversion: Literal["1.0"]
+    id: Text
+    source: Text
+    data: Data
+    time: Annotated[datetime, Meta(tz=True)] | None = None
+    site: str = ""
+    sequence: str | int | None = None  # CloudEvents extension: a number per source, one more with each event
+    provenance: Provenance = "observed"
+    precisionms: Annotated[int, Meta(ge=0)] = 0
+    datacontenttype: str = "application/json"
+
+
+class Reader:
+    """Reads CloudEvents whose types are those of `kinds`."""
+
+    def __init__(self, kinds: Iterable[type[Data]]) -> None:
+        self._kinds = tuple(kinds)
+        self._tags = {cloud_type(kind) for kind in self._kinds}
+        union: Any = Union[tuple(_incoming(kind) for kind in self._kinds)]  # noqa: UP007  (known only at run time)
+        self._decoder: msgspec.json.Decoder[Incoming] = msgspec.json.Decoder(union)
+
+    def read(self, value: bytes) -> list[Incoming]:
+        """The events in `value`, in order; a batch is good as a whole or not at all.
+
+        Raises InvalidInput: `not_json`, `unknown_type`, `invalid_event`.
+        """
+        try:
+            parts = _split(value)
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+            raise InvalidInput("not_json", f"not JSON: {exc}") from exc
+        if parts is None:
+            return [self._one(value, "$")]
+        return [self._one(part, f"$[{index}]") for index, part in enumerate(parts)]
+
+    def _one(self, value: bytes | msgspec.Raw, path: str) -> Incoming:
+        try:
+            event = self._decoder.decode(value)
+        except msgspec.ValidationError as exc:
+            raise self._explain(str(exc), value, path) from exc
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+            raise InvalidInput("not_json", f"not JSON: {exc}") from exc
+        problem = _problem(event)
+        if problem:
+            raise InvalidInput("invalid_event", f"{path}{problem}")
+        return event
+
+    def _explain(self, text: str, value: bytes | msgspec.Raw, path: str) -> InvalidInput:
+        message, _, tail = text.partition(" - at `$")
+        at = path + tail.rstrip("`")
+        named = re.search(r"(?:missing required|unknown) field `(.+?)`", message)
+        if named:
+            at = f"{at}.{named.group(1)}"
+            word = "is missing" if "missing" in message else "is not a field of this event"
+            return InvalidInput("invalid_event", f"{at} {word}")
+        if tail == ".type`":
+            found = msgspec.json.decode(value).get("type")
+            if isinstance(found, str) and found not in self._tags:
+                return InvalidInput("unknown_type", f"{at}: {_short(found)} is not a type that may be sent here")
+        return InvalidInput("invalid_event", f"{at}: {message[:1].lower()}{message[1:]}")
+
+
+def in_utc(when: datetime, shift_s: float) -> datetime:
+    """`when` moved by `shift_s` seconds, in UTC. Raises InvalidInput `time_out_of_range`."""
+    try:
+        return when.astimezone(UTC) + timedelta(seconds=shift_s)
+    except (OverflowError, ValueError) as exc:
+        raise InvalidInput(
+            "time_out_of_range", f"{when.isoformat()} moved by {shift_s} s is not a time that exists"
+        ) from exc
+
+
+def times_moved(data: Data, shift_s: float) -> Data:
+    """`data` with every time inside it moved by `shift_s` seconds and in UTC."""
+    names = _TIME_FIELDS[type(data)]
+    changed = {name: in_utc(value, shift_s) for name in names if (value := getattr(data, name)) is not None}
+    return msgspec.structs.replace(data, **changed) if changed else data
+
+
+def _split(value: bytes) -> list[msgspec.Raw] | None:
+    """The parts of a batch; None when `value` is not an array."""
+    if value.lstrip()[:1] != b"[":
+        return None
+    return msgspec.json.decode(value, type=list[msgspec.Raw])
+
+
+def _incoming(kind: type[Data]) -> type[Incoming]:
+    return msgspec.defstruct(  # type: ignore[return-value]
+        "Incoming" + kind.__name__,
+        [("data", kind)],
+        bases=(Incoming,),
+        tag_field="type",
+        tag=cloud_type(kind),
+        frozen=True,
+        kw_only=True,
+    )
+
+
+def _problem(event: Incoming) -> str:
+    """What the types cannot say: where, and what is wrong; empty when nothing is."""
+    data = event.data
+    for name in _NAMING_FIELDS[type(data)]:
+        if not getattr(data, name):
+            return f".data.{name}: is empty"
+    for name in _TIME_FIELDS[type(data)]:
+        value = getattr(data, name)
+        if value is not None and value.tzinfo is None:
+            return f".data.{name}: expected a time with a time zone"
+    if isinstance(data, events.LinkUp) and not (math.isfinite(data.speed) and data.speed > 0):
+        return f".data.speed: expected more than 0, got {data.speed}"
+    if isinstance(data, events.CallQueued) and data.position is not None and data.position < 1:
+        return f".data.position: expected 1 (next) or more, got {data.position}"
+    if isinstance(event.sequence, str) and not re.fullmatch(r"\d{1,18}", event.sequence, re.ASCII):
+        return f".sequence: expected a whole number, got {_short(event.sequence)}"
+    if isinstance(event.sequence, int) and not 0 <= event.sequence < 10**18:
+        return f".sequence: expected 0 or more and at most 18 digits, got {event.sequence}"
+    if not re.match(r"application/([\w.+-]+\+)?json\b", event.datacontenttype):
+        return f".datacontenttype: expected application/json, got {_short(event.datacontenttype)}"
+    return ""
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 80 else text[:79] + "…")
+
+
+def _naming_fields(kind: type[Data]) -> tuple[str, ...]:
+    """Required texts are ids and names: an empty one would join what does not belong together."""
+    hints = get_type_hints(kind)
+    return tuple(f.name for f in msgspec.structs.fields(kind) if f.required and hints[f.name] is str)
+
+
+def _time_fields(kind: type[Data]) -> tuple[str, ...]:
+    hints = get_type_hints(kind)
+    return tuple(name for name, hint in hints.items() if hint in (datetime, datetime | None))
+
+
+_NAMING_FIELDS = {kind: _naming_fields(kind) for kind in events.DATA_TYPES}
+_TIME_FIELDS = {kind: _time_fields(kind) for kind in events.DATA_TYPES}

@@ -1,0 +1,12 @@
+"""The simulated floor: a connector without a switch. Everything it says is made up, and says so.
+
+floor.py         what happened until now: pure and seeded
+kernel.py        discrete events
+people.py        who works there
+day.py           how the day goes, every chance
+world.py         who is free, who waits
+switchboard.py   queueing, ringing, ending
+calls.py         customers
+transfers.py     handing over
+connector.py     paces the floor by the wall clock and publishes
+"""

@@ -1,0 +1,100 @@
+"""The simulated floor as its connector sees it: what happened until now, at any speed, always the same for a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from services.ingest.connectors.simulator.calls import Calls
+from services.ingest.connectors.simulator.day import HOUR
+from services.ingest.connectors.simulator.kernel import Millis
+from services.ingest.connectors.simulator.switchboard import Switchboard
+from services.ingest.connectors.simulator.world import Agent, Happening, World, logged_on
+from shared import events
+from shared.envelope import Data
+
+OPENS_S = 6.0 * HOUR  # the world begins here, so that the morning has a history
+STARTS_S = 10.0 * HOUR  # and is first shown here
+
+# Breaks and conversations that run at the start began before it; none that began earlier than this still runs.
+HISTORY_S = 45 * 60.0
+
+
+class Told(NamedTuple):
+    """An event of the floor and its time."""
+
+    time: datetime
+    data: Data
+
+
+class SimulatedFloor:
+    """Pure: no clock, no I/O. The floor's ten o'clock in the morning is `start`, whatever the time really is.
+
+    `run` goes into every id, so that two runs never speak of each other's calls.
+    """
+
+    def __init__(self, seed: int, start: datetime, run: str = "0") -> None:
+        self._world = World(seed, run, OPENS_S)
+        self._midnight = start - timedelta(seconds=STARTS_S)
+        Calls(Switchboard(self._world))
+        self._world.kernel.run(round(STARTS_S * 1000))
+        self.start = start
+        self.opening = tuple(self._told(self._opening(self._taken())))
+
+    @property
+    def opening_time(self) -> datetime:
+        """When the events of `opening` begin: the time of the LinkUp before them."""
+        return self.start - timedelta(seconds=HISTORY_S)
+
+    def next(self, until: datetime) -> list[Told]:
+        """What happened since the last call, up to and including `until`, in order."""
+        self._world.kernel.run(round((until - self._midnight).total_seconds() * 1000))
+        return list(self._told(self._taken()))
+
+    def next_at(self) -> datetime | None:
+        """When something may happen next."""
+        at = self._world.kernel.next_at()
+        return None if at is None else self._time(at)
+
+    def _taken(self) -> list[Happening]:
+        told, self._world.told = self._world.told, []
+        return told
+
+    def _told(self, happenings: Iterable[Happening]) -> Iterable[Told]:
+        return (Told(self._time(one.at), one.data) for one in happenings)
+
+    def _time(self, at: Millis) -> datetime:
+        return self._midnight + timedelta(milliseconds=at)
+
+    def _opening(self, morning: list[Happening]) -> list[Happening]:
+        """The part of the morning that still matters, with its true times: a switch's answer to "what is there now?".
+
+        Everybody with their last declared state, and the whole course of each call that is not over.
+        """
+        world = self._world
+        first = round((STARTS_S - HISTORY_S) * 1000)
+        found: list[Happening] = []
+        last = {_agent_of(one.data): one for one in morning if not one.call}
+        for agent in world.agents:
+            found.extend(_standing(agent, last.get(agent.id), first))
+        found.extend(one for one in morning if one.call in world.alive)
+        return sorted(found, key=lambda one: one.at)  # stable: events of the same moment keep their order
+
+
+def _agent_of(data: Data) -> str:
+    return str(getattr(data, "agent_id", ""))
+
+
+def _standing(agent: Agent, last: Happening | None, first: Millis) -> list[Happening]:
+    """What an agent declared: logged on or off, and then ready, on a break or in wrap."""
+    found = [Happening(first, logged_on(agent.person), 0)]
+    if not agent.on or last is None:
+        return [*found, Happening(first, events.AgentLoggedOff(agent_id=agent.id), 0)]
+    since = max(first, last.at)
+    if isinstance(last.data, events.AgentNotReady | events.WrapStarted):
+        found.append(Happening(first, events.AgentReady(agent_id=agent.id), 0))
+        found.append(Happening(since, last.data, 0))
+    else:
+        found.append(Happening(since, events.AgentReady(agent_id=agent.id), 0))
+    return found
