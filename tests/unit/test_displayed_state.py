@@ -123,3 +123,14 @@ def test_an_agent_known_only_from_a_call_is_unknown_afterwards() -> None:
     assert floor.agent("9") == "talk"
     floor(5, LegCleared(call_id="c", leg_id="l"))
     assert floor.agent("9") == "unknown"
+
+
+def test_a_late_event_is_adopted_from_where_the_state_began_and_counted() -> None:
+    floor = Bench()
+    floor(0, AgentLoggedOn(agent_id="1"))
+    floor(10, AgentNotReady(agent_id="1", reason="tea"))
+    floor(8, AgentReady(agent_id="1"))
+    assert floor.agent("1") == "ready"
+    assert floor.engine.anomalies(SITE) == {"late_event": 1}
+    floor(20, AgentLoggedOff(agent_id="1"))
+    assert [(i.state, i.started_at) for i in floor.made(AgentInterval)] == [("ready", at(0)), ("ready", at(10))]

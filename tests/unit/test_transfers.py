@@ -19,6 +19,7 @@ from shared.events import (
     TransferEnded,
     TransferRequested,
     TransferRinging,
+    WrapStarted,
 )
 from shared.facts import FlagCleared, FlagRaised
 from shared.facts import TransferEnded as TransferRecord
@@ -127,3 +128,13 @@ def test_a_waiting_call_is_flagged_after_its_limit_from_when_it_entered() -> Non
     (raised,) = floor.made(FlagRaised)
     assert (raised.rule, raised.started_at, raised.raised_at) == ("long_wait", at(0), at(30))
     assert raised.labels["queue"] == "sales"
+
+
+def test_the_next_wrap_is_timed_anew() -> None:
+    floor = Bench()
+    floor(0, AgentLoggedOn(agent_id="1"), WrapStarted(agent_id="1", call_id="a"))
+    floor(30, WrapStarted(agent_id="1", call_id="b"))
+    floor.mark(46)
+    assert floor.made(FlagRaised) == []
+    floor.mark(76)
+    assert [flag.started_at for flag in floor.made(FlagRaised)] == [at(30)]

@@ -167,7 +167,9 @@ class Engine:
         return floor
 
     def _mark(self, floor: Floor, now: datetime, data: events.Clock) -> None:
-        floor.state.skew_s = data.skew_s
+        if data.skew_s != floor.state.skew_s:
+            floor.state.skew_s = data.skew_s
+            floor.touch("site", floor.state.site)
         self._advance(floor, now)
 
     def _advance(self, floor: Floor, now: datetime) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable
+from datetime import datetime
 
 import structlog
 
@@ -88,12 +89,18 @@ class Hub:
         self._max_unsent = max_unsent_bytes
         self._subscribers: set[Subscriber] = set()
         self._pending: asyncio.TimerHandle | None = None
+        self._moved: dict[str, tuple[datetime, float]] = {}  # site -> its time, and when (ours) it came to be that
         self.log = FeedLog(epoch, log_size)
 
     # ------------------------------------------------------------ from the engine
 
     def on_batch(self, facts: Iterable[Fact]) -> None:
         """The engine applied a batch: flags go out at once, the rest within the flush window."""
+        arrived = self._clock.monotonic()
+        for site, (now, _) in self._engine.clocks().items():
+            known = self._moved.get(site)
+            if known is None or known[0] != now:
+                self._moved[site] = (now, arrived)
         if any(isinstance(fact.data, FlagRaised | FlagCleared) for fact in facts):
             self.flush()
         elif self._pending is None:
@@ -131,9 +138,12 @@ class Hub:
             await self._clock.sleep(CLOCK_EVERY_S)
 
     def _clocks(self) -> str:
-        return messages.encode(
-            Clocks({site: SiteClock(now, speed) for site, (now, speed) in self._engine.clocks().items()})
-        )
+        ours = self._clock.monotonic()
+        sites = {}
+        for site, (now, speed) in self._engine.clocks().items():
+            moved = self._moved.get(site, (now, ours))[1]
+            sites[site] = SiteClock(now, speed, round(ours - moved, 3))
+        return messages.encode(Clocks(sites))
 
     # ------------------------------------------------------------ from connections
 

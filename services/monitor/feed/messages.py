@@ -50,8 +50,11 @@ class Delta(Struct, frozen=True, tag_field="type", tag="delta"):
 
 
 class SiteClock(Struct, frozen=True):
+    """`age_s`: seconds (ours) since the switch's time last moved on, which is the age of all that the board shows."""
+
     now: datetime
     speed: float
+    age_s: float
 
 
 class Clocks(Struct, frozen=True, tag_field="type", tag="clock"):

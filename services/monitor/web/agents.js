@@ -12,10 +12,10 @@ import { VirtualList } from "./virtuallist.js";
 
 // In rem: what a card needs to show its second line without cutting it on most floors.
 const GEOMETRY = {
-  cards: { minWidth: 13, height: 4.75, gap: 0.5 },
+  cards: { minWidth: 12.5, height: 4.375, gap: 0.375 },
   rows: { minWidth: 27, height: 2, gap: 0.25 },
 };
-const HEAD_REM = 2.25;
+const HEAD_REM = 2;
 
 export class AgentsPanel {
   /** `board`: {store, clocks, flagsOf(agentKey), isStale(site), site(), open(agentKey)} */
@@ -64,8 +64,14 @@ export class AgentsPanel {
     this.nobody = h("div", { class: "empty nobody", hidden: true });
     fill(
       this.root,
-      h("div", { class: "panel-head" }, this.title, this.queuePill, this.search, this.sortBox, this.viewGroup, this.legend.node),
-      this.chips,
+      h(
+        "div",
+        { class: "panel-head" },
+        this.title,
+        this.chips,
+        this.queuePill,
+        h("div", { class: "tools" }, this.search, this.sortBox, this.viewGroup, this.legend.node),
+      ),
       this.nobody,
       this.scroller,
     );
@@ -147,7 +153,6 @@ export class AgentsPanel {
     const { filter } = this;
     const ofSite = this.byName.filter((agent) => fits(agent, { ...filter, text: "", states: new Set() }));
     const counts = countStates(ofSite);
-    setText(this.title, t("agents.count", { shown, all: ofSite.length, of: shown === ofSite.length ? "" : "of" }));
     setText(this.title, shown === ofSite.length ? t("agents.all", { n: shown }) : t("agents.some", { shown, n: ofSite.length }));
     setAttr(this.search, "placeholder", t("agents.search"));
     setAttr(this.search, "aria-label", t("agents.search"));

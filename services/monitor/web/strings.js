@@ -49,7 +49,7 @@ export default {
     "queue.asa": "ASA",
     "queue.asa.hint": "Average speed of answer: from entering the queue to the answer, over answered calls. Longest wait of the day: {longest}",
     "queue.level.hint": "Service level by formula {formula}: answered within {within} s; abandons under {short} s do not count where the formula says so. Target {target}. By formula F1: {f1}",
-    "queue.since": "{day} since {time}",
+    "queue.since": "since {time} · {day}",
     "queue.since.hint": "The figures of {day} count from this time on",
     "queue.no_count": "not counted yet",
 
@@ -57,7 +57,7 @@ export default {
     "agents.all": "{n} {n|agent|agents}",
     "agents.some": "{shown} of {n} agents",
     "agents.no_team": "No team",
-    "agents.search": "Find an agent, team, queue  ( / )",
+    "agents.search": "Find agent, team, queue ( / )",
     "agents.filter": "Show only these states",
     "agents.sort": "Order",
     "agents.sort.team": "By team",
@@ -72,7 +72,7 @@ export default {
     "agents.clear": "Show all agents",
 
     "card.listened": "Somebody listens to this call",
-    "card.other_calls": "+{n} {n|call|calls}",
+    "card.other_calls": "+{n}",
     "card.ends_in": "ends in {time}",
 
     "direction.inbound": "Inbound",
@@ -208,7 +208,7 @@ export default {
     "queue.asa": "平均应答",
     "queue.asa.hint": "平均应答速度：已接来电从进入队列到接起的平均时间。当日最长等待：{longest}",
     "queue.level.hint": "服务水平，公式 {formula}：{within} 秒内接起；按公式规定，{short} 秒内的放弃不计。目标 {target}。按公式 F1：{f1}",
-    "queue.since": "{day} 自 {time} 起",
+    "queue.since": "自 {time} · {day}",
     "queue.since.hint": "{day} 的数据从此刻开始统计",
     "queue.no_count": "尚未统计",
 
@@ -231,7 +231,7 @@ export default {
     "agents.clear": "显示全部坐席",
 
     "card.listened": "有人正在监听此通话",
-    "card.other_calls": "另有 {n} 通",
+    "card.other_calls": "+{n}",
     "card.ends_in": "{time} 后结束",
 
     "direction.inbound": "呼入",
