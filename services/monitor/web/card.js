@@ -22,18 +22,17 @@ export function createCard(open) {
     state: h("span", { class: "card-state truncate" }),
     time: h("span", { class: "card-time" }),
     direction: h("span", { class: "card-direction", role: "img", hidden: true }, icon("inbound")),
-    detail: h("span", { class: "card-detail-text truncate" }),
+    detail: h("span", { class: "card-where truncate" }),
+    peer: h("span", { class: "card-peer" }),
     second: h("span", { class: "card-second" }),
   };
   const node = h(
     "div",
     { class: "card", role: "listitem", tabindex: "-1", on: { click: () => open(node.agent.key) } },
     h("span", { class: "card-shape" }, parts.shape),
-    parts.name,
-    h("span", { class: "card-marks" }, parts.flag, parts.listened, parts.provenance),
-    parts.state,
-    parts.time,
-    h("span", { class: "card-detail" }, parts.direction, parts.detail, parts.second),
+    h("span", { class: "card-line" }, parts.name, h("span", { class: "card-marks" }, parts.flag, parts.listened, parts.provenance)),
+    h("span", { class: "card-line" }, parts.state, parts.time),
+    h("span", { class: "card-line card-detail" }, parts.direction, parts.detail, parts.peer, parts.second),
   );
   node.parts = parts;
   return node;
@@ -82,11 +81,11 @@ function drawDetail(parts, agent, queueLabel) {
     setIcon(parts.direction.firstChild, direction);
     label(parts.direction, t(`direction.${direction}`));
     const more = call.other_calls ? t("card.other_calls", { n: call.other_calls }) : "";
-    setText(parts.detail, [queueLabel, call.peer, more].filter(Boolean).join(" · "));
-  } else if (agent.reason) {
-    setText(parts.detail, reasonText(agent.reason));
+    setText(parts.detail, queueLabel);
+    setText(parts.peer, [call.peer, more].filter(Boolean).join(" "));
   } else {
-    setText(parts.detail, "");
+    setText(parts.detail, agent.reason ? reasonText(agent.reason) : "");
+    setText(parts.peer, "");
   }
 }
 
