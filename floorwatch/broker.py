@@ -89,7 +89,7 @@ async def start_embedded(port: int, log_path: Path) -> EmbeddedBroker:
             stdout=log,
             stderr=log,
             start_new_session=True,  # Ctrl-C is for whoever started it, which ends the broker last
-            preexec_fn=_die_with_parent(),
+            preexec_fn=die_with_parent(),
         )
     return EmbeddedBroker(process, port, log_path)
 
@@ -150,7 +150,7 @@ def port_is_free(port: int) -> bool:
     return True
 
 
-def _die_with_parent() -> Callable[[], None] | None:
+def die_with_parent() -> Callable[[], None] | None:
     """Runs in the child: have the kernel end it when its parent dies, even by SIGKILL. Linux alone can do that."""
     if sys.platform != "linux":
         return None

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from msgspec import Struct
 
+from shared.errors import BusError, InvalidInput
 from shared.topics import Topic
 
 Headers = tuple[tuple[str, bytes], ...]
 Partition = tuple[str, int]  # topic name, partition number
+
+# Key, value and headers of one record together. Kafka's own default per message is 1 MiB, its framing included.
+MAX_RECORD_BYTES: Final = 1_000_000
 
 
 class Record(Struct, frozen=True, gc=False):
@@ -35,8 +39,13 @@ class Reader(Protocol):
     async def getmany(self, *, timeout_s: float, max_records: int = 2000) -> list[Record]:
         """The next records, each partition's in order; an empty list after `timeout_s` without any.
 
-        Raises BusError when the broker cannot be reached.
+        Raises BusError when the broker cannot be reached, OffsetLost when what comes next is not there; `seek` then, or
+        close this reader.
         """
+        ...
+
+    async def bounds(self) -> Mapping[Partition, tuple[int, int]]:
+        """The first offset that is kept and the one that the next record will get, by partition. Raises BusError."""
         ...
 
     async def seek(self, offsets: Mapping[Partition, int]) -> None:
@@ -44,21 +53,29 @@ class Reader(Protocol):
         ...
 
     async def lag(self) -> Mapping[Partition, int]:
-        """Records between what was last returned and the end, by partition."""
+        """Records between what was last returned and the end, by partition. Raises BusError like `getmany`."""
         ...
 
     async def close(self) -> None: ...
 
 
 class Bus(Protocol):
-    """A connection to the broker."""
+    """A connection to the broker, for one writer.
+
+    Records of one key arrive in the order in which they were published. Once a record could not be sent nothing published
+    behind it is sent either, and the next `publish` or `flush` raises BusError: publish again from what was last flushed.
+    Two writers therefore need two connections, or one of them never hears of the failure.
+    """
 
     async def create(self, topics: Iterable[Topic], *, partitions: int = 1) -> None:
         """Create those topics that do not exist. Raises BusError."""
         ...
 
     async def publish(self, topic: Topic, value: bytes, *, key: str, headers: Headers = ()) -> None:
-        """Queue one record for sending; waits only when the send buffer (bounded) is full."""
+        """Queue one record for sending; waits only when the send buffer (bounded) is full.
+
+        Raises BusError, and InvalidInput `too_large` for a record over MAX_RECORD_BYTES (which queues nothing).
+        """
         ...
 
     async def flush(self) -> None:
@@ -76,5 +93,30 @@ class Bus(Protocol):
         ...
 
     async def close(self) -> None:
-        """Flush and let go of the broker."""
+        """Flush and let go of the broker. Raises BusError like `flush`."""
         ...
+
+
+def check_size(topic: Topic, key: bytes, value: bytes, headers: Headers) -> int:
+    """Bytes of a record as MAX_RECORD_BYTES counts them. Raises InvalidInput `too_large`."""
+    size = len(key) + len(value)
+    for name, content in headers:
+        size += len(name) + len(content)
+    if size > MAX_RECORD_BYTES:
+        raise InvalidInput(
+            "too_large", f"a record of {size} bytes for {topic.name} is over the {MAX_RECORD_BYTES} allowed"
+        )
+    return size
+
+
+def check_assigned(offsets: Mapping[Partition, int], assigned: Mapping[Partition, int]) -> None:
+    """Raises BusError for a partition that the reader does not read."""
+    for topic, number in offsets:
+        if (topic, number) not in assigned:
+            raise BusError(f"{topic}[{number}] is not read by this reader, so it cannot be sought")
+
+
+def beyond_end(place: Partition, offset: int, end: int) -> str:
+    return (
+        f"{place[0]}[{place[1]}]: offset {offset} is beyond the end, {end}: the topic was made anew since it was read"
+    )

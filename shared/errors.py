@@ -35,3 +35,7 @@ class BusError(FloorwatchError):
 
 class StoreError(FloorwatchError):
     """The database cannot be reached, is locked by another process, or is of another version."""
+
+
+class OffsetLost(BusError):
+    """The records to be read next are not there: retention removed them, or the topic was made anew."""

@@ -1,0 +1,155 @@
+"""The sending half of `shared.kafka`: records gathered into batches, and the batches of each partition sent one by one.
+
+Handing whole batches to the client costs a sixth of handing it records, each with a future of its own. And only so is it
+certain that nothing behind a failed batch is written: its reader, which drops positions that it has passed, would
+otherwise drop the failed records when they are published again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from shared.bus import Headers, Partition
+
+Partitioner = Callable[[bytes, list[int], list[int]], int]
+
+
+class Batch:
+    def __init__(self, builder: Any) -> None:
+        self.builder = builder
+        self.size = 0
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+
+class Lane:
+    """What waits for one partition: full batches, then the one that is being filled."""
+
+    def __init__(self) -> None:
+        self.full: deque[Batch] = deque()
+        self.open: Batch | None = None
+        self.sending: Batch | None = None
+        self.task: asyncio.Task[None] | None = None
+
+    def take(self) -> Batch | None:
+        if self.full:
+            self.sending = self.full.popleft()
+        else:
+            self.sending, self.open = self.open, None
+        return self.sending
+
+    def waiting(self) -> list[Batch]:
+        return [batch for batch in (self.sending, *self.full, self.open) if batch is not None]
+
+
+class Sender:
+    """Sends through `producer` (an AIOKafkaProducer that lingers not at all). After its first `failure` it sends no more."""
+
+    def __init__(self, producer: Any, partitioner: Partitioner, linger_s: float, buffer_bytes: int) -> None:
+        self._producer = producer
+        self._partitioner = partitioner
+        self._linger_s = linger_s
+        self._buffer_bytes = buffer_bytes
+        self._lanes: dict[Partition, Lane] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._changed = asyncio.Event()
+        self._unsent_bytes = 0
+        self.places: dict[tuple[str, bytes], Partition] = {}
+        self.failure: BaseException | None = None
+
+    async def place(self, topic: str, key: bytes) -> Partition:
+        """The partition of `key`, by the hash that every Kafka client uses."""
+        numbers = sorted(await self._producer.partitions_for(topic))
+        if len(self.places) > 10_000:  # keys are sites and machines; a stream of others must not fill the memory
+            self.places.clear()
+        place = (topic, self._partitioner(key, numbers, numbers))
+        self.places[topic, key] = place
+        return place
+
+    def append(self, place: Partition, key: bytes, value: bytes, headers: Headers, size: int) -> None:
+        if self.failure is not None:
+            return
+        lane = self._lanes.get(place)
+        if lane is None:
+            lane = self._lanes[place] = Lane()
+        named = list(headers)
+        if lane.open is None or lane.open.builder.append(timestamp=None, key=key, value=value, headers=named) is None:
+            if lane.open is not None:
+                lane.full.append(lane.open)
+                self._drain(place, lane)
+            lane.open = Batch(self._producer.create_batch())
+            lane.open.builder.append(timestamp=None, key=key, value=value, headers=named)
+        lane.open.size += size
+        self._unsent_bytes += size
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._linger_s, self._drain_all)
+
+    def is_full(self) -> bool:
+        return self._unsent_bytes > self._buffer_bytes
+
+    async def room(self) -> None:
+        """Wait until the buffer is below its bound, or sending failed."""
+        self._drain_all()
+        while self.is_full() and self.failure is None:
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def flush(self) -> None:
+        """Wait until what is unsent now was sent or failed; not for what is added meanwhile."""
+        waiting = [batch.done for lane in self._lanes.values() for batch in lane.waiting()]
+        self._drain_all()
+        if waiting:
+            await asyncio.wait(waiting)
+
+    async def stop(self) -> None:
+        """Let go of the broker; what is unsent is lost."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for lane in self._lanes.values():
+            if lane.task is not None:
+                lane.task.cancel()
+        with contextlib.suppress(Exception):  # whatever it says on its way out, nothing of it is used any more
+            await self._producer.stop()
+
+    def _drain_all(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for place, lane in self._lanes.items():
+            self._drain(place, lane)
+
+    def _drain(self, place: Partition, lane: Lane) -> None:
+        # A lane that is sending takes its open batch when it comes back, however small: never more than one on the way.
+        if lane.task is None and self.failure is None and (lane.full or lane.open):
+            lane.task = asyncio.create_task(self._send(place, lane))
+
+    async def _send(self, place: Partition, lane: Lane) -> None:
+        while self.failure is None and (batch := lane.take()) is not None:
+            try:
+                sent = await self._producer.send_batch(batch.builder, place[0], partition=place[1])
+                await sent
+            except asyncio.CancelledError as exc:
+                self._fail(exc)
+                raise
+            except Exception as exc:  # noqa: BLE001  (whatever it was, the batch was not sent, and the writer must hear of it)
+                self._fail(exc)
+            finally:
+                self._finish(batch)
+        lane.sending = lane.task = None
+
+    def _finish(self, batch: Batch) -> None:
+        self._unsent_bytes -= batch.size
+        batch.done.set_result(None)
+        self._changed.set()
+
+    def _fail(self, exc: BaseException) -> None:
+        self.failure = self.failure or exc
+        for lane in self._lanes.values():
+            behind = [*lane.full, *([lane.open] if lane.open else [])]
+            lane.full.clear()
+            lane.open = None
+            for batch in behind:
+                self._finish(batch)
