@@ -29,15 +29,15 @@ def waiting_visit(call: Call) -> Visit | None:
 
 
 def settle(floor: Floor, call: Call, at: datetime) -> None:
-    """Derive the call's state anew: transferring over waiting over talking over held over ringing."""
+    """Derive the call's state anew: waiting over transferring over talking over held over ringing."""
     visit = waiting_visit(call)
     legs = {floor.state.legs[leg_id].state for leg_id in call.legs}
     state: CallState
     since = at
-    if call.transfers:
-        state = "transferring"
-    elif visit is not None:
+    if visit is not None:
         state, since = "queued", visit.entered
+    elif call.transfers:
+        state = "transferring"
     elif "talking" in legs:
         state = "answered"
     elif "held" in legs:
@@ -60,6 +60,8 @@ def started(floor: Floor, event: Event, data: events.CallStarted) -> None:
     call.direction = data.direction
     call.from_number = data.from_number or call.from_number
     call.to_number = data.to_number or call.to_number
+    for leg_id in call.legs:
+        floor.touch("agent", floor.state.legs[leg_id].agent_id)  # their cards show the direction
     settle(floor, call, event.time)
 
 

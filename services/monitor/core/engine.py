@@ -188,7 +188,7 @@ def _fire_wrap(floor: Floor, timer: Timer) -> None:
 
 
 def _fire_forget(floor: Floor, timer: Timer) -> None:
-    transfers.forget(floor, timer.about[0])
+    transfers.forget(floor, timer.about[0], timer.due)
 
 
 def _fire_day(floor: Floor, timer: Timer) -> None:

@@ -187,6 +187,7 @@ class SiteState(Struct, gc=False):
     transfers: dict[str, Transfer] = field(default_factory=dict)
     queues: dict[str, Queue] = field(default_factory=dict)
     watches: dict[str, dict[str, Watch]] = field(default_factory=dict)  # rule -> subject id -> watch
+    told: dict[str, dict[str, datetime]] = field(default_factory=dict)  # rule -> subject id -> start of its last flag
     flags: dict[str, Flag] = field(default_factory=dict)
     listens: dict[str, str] = field(default_factory=dict)  # listen id -> agent id
     timers: list[Timer] = field(default_factory=list)  # a heap

@@ -164,9 +164,10 @@ def close_books(floor: Floor) -> None:
             floor.emit(f"transfer:{transfer.transfer_id}", floor.state.now or transfer.requested, record_of(transfer))
 
 
-def forget(floor: Floor, transfer_id: str) -> None:
+def forget(floor: Floor, transfer_id: str, at: datetime) -> None:
     """Take an ended transfer off the board."""
     if floor.state.transfers.pop(transfer_id, None) is not None:
+        watching.forget(floor, "transfer", transfer_id, at)
         floor.touch("transfer", transfer_id)
 
 

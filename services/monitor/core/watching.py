@@ -31,7 +31,8 @@ def watch(
             running = None
         if holds and running is None:
             deadline = since + rule.hold
-            generation = floor.timer(deadline, "flag", (rule.name, subject_id))
+            told = floor.state.told.get(rule.name, {}).get(subject_id) == since  # by a late event back where it was
+            generation = 0 if told else floor.timer(deadline, "flag", (rule.name, subject_id))
             watches[subject_id] = Watch(rule.name, subject_id, since, deadline, generation)
 
 
@@ -41,6 +42,7 @@ def forget(floor: Floor, subject: str, subject_id: str, at: datetime) -> None:
         running = floor.state.watches.get(rule.name, {}).get(subject_id)
         if running is not None:
             _end(floor, rule, running, at)
+        floor.state.told.get(rule.name, {}).pop(subject_id, None)
 
 
 def running(floor: Floor, timer: Timer) -> tuple[Rule, Watch] | None:
@@ -72,6 +74,7 @@ def raise_flag(floor: Floor, rule: Rule, found: Watch, labels: Mapping[str, str]
         labels=dict(labels),
     )
     floor.state.flags[flag.flag_id] = flag
+    floor.state.told.setdefault(rule.name, {})[found.subject_id] = found.started
     floor.touch("flag", flag.flag_id)
     floor.emit(
         f"flag:{flag.flag_id}:raised",

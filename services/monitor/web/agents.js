@@ -29,7 +29,7 @@ export class AgentsPanel {
     this.#build();
     this.list = new VirtualList(this.scroller, {
       geometry: () => this.#geometry(),
-      create: (item) => (item.head ? createHead() : createCard(board.open)),
+      create: (item) => (item.head ? createHead() : createCard((key) => board.open(key))),
       update: (node, item) => (item.head ? updateHead(node, item) : updateCard(node, item, board.clocks)),
     });
     this.scroller.addEventListener("keydown", (event) => this.#move(event));

@@ -1,6 +1,6 @@
 // What the marks mean, one click away.
 
-import { fill, h, setAttr, setText } from "/static/shared/dom.js";
+import { fill, h, setAttr } from "/static/shared/dom.js";
 import { t } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
 import { STATES } from "./agentlist.js";
@@ -8,7 +8,7 @@ import { STATES } from "./agentlist.js";
 const PROVENANCES = ["observed", "inferred", "timer", "stale"];
 
 export function legend() {
-  const button = h("button", { class: "button quiet", type: "button", popovertarget: "legend" });
+  const button = h("button", { class: "button quiet icon-only", type: "button", popovertarget: "legend" }, icon("legend"));
   const box = h("div", { class: "legend", id: "legend", popover: "auto" });
   const node = h("div", { class: "legend-place" }, button, box);
 
@@ -17,7 +17,8 @@ export function legend() {
   }
 
   function render() {
-    setText(button, t("legend.title"));
+    setAttr(button, "title", t("legend.title"));
+    setAttr(button, "aria-label", t("legend.title"));
     setAttr(box, "aria-label", t("legend.title"));
     if (box.dataset.lang === document.documentElement.lang) return;
     box.dataset.lang = document.documentElement.lang;

@@ -89,6 +89,7 @@ function updateTile(node, queue, board) {
   node.queue = queue;
   node.key = keyOf("queue", queue);
   const stale = board.isStale(queue.site);
+  const never = board.hasNeverReported(queue.site);
   const flag = board.flagOfQueue(node.key);
   setData(node, "stale", stale ? "yes" : "");
   setText(parts.name, queue.label || queue.queue);
@@ -99,12 +100,12 @@ function updateTile(node, queue, board) {
   setData(parts.flag, "tone", flag?.severity);
   setAttr(parts.flag, "aria-label", flag ? board.summary(flag) : null);
   setAttr(parts.flag, "title", flag ? board.summary(flag) : null);
-  drawFigures(parts, queue, board.hasNeverReported(queue.site));
+  drawFigures(parts, queue, never);
   drawLevel(parts, queue);
   for (const [state, { chip, count }] of parts.chips) {
     const n = queue.agents[state] ?? 0;
-    setHidden(chip, n === 0 && state !== "ready");
-    setText(count, n);
+    setHidden(chip, state !== "ready" && (n === 0 || never));
+    setText(count, never ? NO_DATA : n);
     setAttr(chip, "title", `${t(`state.${state}`)}: ${n}`);
     setData(chip, "none", n === 0 ? "yes" : "");
   }

@@ -14,7 +14,7 @@ export class SiteClocks {
 
   /** Take a site's time. `local` is performance.now() of its arrival. */
   hear(site, now, speed, local) {
-    const heard = new Date(now).getTime();
+    const heard = now ? new Date(now).getTime() : NaN;
     const known = this.sites.get(site);
     if (Number.isNaN(heard) || known?.heard === heard) return;
     const offset = heard - local * speed;
