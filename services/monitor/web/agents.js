@@ -13,7 +13,7 @@ import { VirtualList } from "./virtuallist.js";
 // In rem: what a card needs to show its second line without cutting it on most floors.
 const GEOMETRY = {
   cards: { minWidth: 12.5, height: 4.375, gap: 0.375 },
-  rows: { minWidth: 27, height: 2, gap: 0.25 },
+  rows: { minWidth: 34, height: 2, gap: 0.25 },
 };
 const HEAD_REM = 2;
 

@@ -109,8 +109,7 @@ function updateTile(node, queue, board) {
     setAttr(chip, "title", `${t(`state.${state}`)}: ${n}`);
     setData(chip, "none", n === 0 ? "yes" : "");
   }
-  const zone = board.zone(queue.site);
-  setText(parts.since, sinceText(queue, zone));
+  setText(parts.since, sinceText(queue, board));
   setAttr(parts.since, "title", queue.since ? t("queue.since.hint", { day: queue.day }) : t("queue.no_count"));
 }
 
@@ -159,10 +158,13 @@ function toneOfLevel({ value, target }) {
   return value < target - FAR_BELOW ? "critical" : "warning";
 }
 
-/** "since 09:14", with the day when it is not today's in the site's zone. */
-function sinceText(queue, zone) {
+/** "since 09:14", with the day when that is not the site's today. */
+function sinceText(queue, board) {
   if (!queue.since) return t("queue.no_count");
-  return t("queue.since", { time: clockMinutes(queue.since, zone), day: dayShort(`${queue.day}T12:00:00Z`, "UTC") });
+  const time = clockMinutes(queue.since, board.zone(queue.site));
+  const day = dayShort(`${queue.day}T12:00:00Z`, "UTC");
+  const today = dayShort(board.clocks.now(queue.site), board.zone(queue.site));
+  return t(day === today ? "queue.since" : "queue.since_on", { time, day });
 }
 
 function tickTile(node, clocks, local) {

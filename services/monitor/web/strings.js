@@ -49,7 +49,8 @@ export default {
     "queue.asa": "ASA",
     "queue.asa.hint": "Average speed of answer: from entering the queue to the answer, over answered calls. Longest wait of the day: {longest}",
     "queue.level.hint": "Service level by formula {formula}: answered within {within} s; abandons under {short} s do not count where the formula says so. Target {target}. By formula F1: {f1}",
-    "queue.since": "since {time} · {day}",
+    "queue.since": "since {time}",
+    "queue.since_on": "{day}, since {time}",
     "queue.since.hint": "The figures of {day} count from this time on",
     "queue.no_count": "not counted yet",
 
@@ -208,7 +209,8 @@ export default {
     "queue.asa": "平均应答",
     "queue.asa.hint": "平均应答速度：已接来电从进入队列到接起的平均时间。当日最长等待：{longest}",
     "queue.level.hint": "服务水平，公式 {formula}：{within} 秒内接起；按公式规定，{short} 秒内的放弃不计。目标 {target}。按公式 F1：{f1}",
-    "queue.since": "自 {time} · {day}",
+    "queue.since": "自 {time} 起",
+    "queue.since_on": "{day}，自 {time} 起",
     "queue.since.hint": "{day} 的数据从此刻开始统计",
     "queue.no_count": "尚未统计",
 
