@@ -37,6 +37,7 @@ def _sweep(floor: Floor, at: datetime) -> None:
     for agent in state.agents.values():
         agent.declared, agent.in_wrap, agent.wrap_until, agent.listeners = "unknown", False, None, []
         agents.settle(floor, agent, at, "inferred")
+        floor.touch("agent", agent.agent_id)
     state.listens.clear()
 
 

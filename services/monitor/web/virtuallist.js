@@ -19,7 +19,7 @@ export class VirtualList {
     this.nodes = new Map();
     this.places = new Map();
     this.columns = 1;
-    scroller.addEventListener("scroll", () => this.draw(), { passive: true });
+    scroller.addEventListener("scroll", () => this.draw(false), { passive: true });
     new ResizeObserver(() => this.relayout()).observe(scroller);
   }
 
@@ -60,8 +60,8 @@ export class VirtualList {
     this.draw();
   }
 
-  /** Make exactly the visible lines exist, and bring them up to date. */
-  draw() {
+  /** Make exactly the visible lines exist; bring those up to date that existed already only if `refresh`. */
+  draw(refresh = true) {
     const from = this.scroller.scrollTop - OVERSCAN_PX;
     const to = this.scroller.scrollTop + this.scroller.clientHeight + OVERSCAN_PX;
     const wanted = new Set();
@@ -69,7 +69,7 @@ export class VirtualList {
     for (let index = this.#firstLine(from); index < this.lines.length && this.lines[index].top < to; index += 1) {
       for (const item of this.lines[index].items) {
         wanted.add(item.key);
-        before = this.#show(item, before);
+        before = this.#show(item, before, refresh);
       }
     }
     for (const [key, node] of this.nodes) {
@@ -92,8 +92,9 @@ export class VirtualList {
   }
 
   /** Put `item` after `before` in the document, so that reading and tabbing follow what is seen. */
-  #show(item, before) {
+  #show(item, before, refresh) {
     let node = this.nodes.get(item.key);
+    if (node && !refresh) return node;
     if (!node) {
       node = this.create(item);
       this.nodes.set(item.key, node);
@@ -110,14 +111,6 @@ export class VirtualList {
     }
     this.update(node, item);
     return node;
-  }
-
-  /** Bring the nodes of `keys` up to date, as far as they are visible. */
-  refresh(keys) {
-    for (const item of keys) {
-      const node = this.nodes.get(item.key);
-      if (node) this.update(node, item);
-    }
   }
 
   /** Scroll so that `key` is in the middle of the view; returns its node, or null when it is not in the list. */
