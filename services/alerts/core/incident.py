@@ -56,12 +56,17 @@ class Policy(Struct, frozen=True):
     and keeps its history; later it is a new one. 15 minutes is the interval that call centres report by.
 
     `quiet_for`: an incident nobody took resolves itself when its condition has been over for this long. 8 hours, one
-    shift: whoever was on duty could have taken it, and the next shift starts with a list that is true. One that
-    somebody acknowledged is that person's, and a critical one needs a person: neither resolves itself. None: never.
+    shift: whoever was on duty could have taken it, and the next shift starts with a list that is true. A critical one
+    stays for `critical_quiet_for`, a day, so that every shift and its supervisor have seen it. One that somebody
+    acknowledged is that person's and never resolves itself.
     """
 
     reopen_within: timedelta = timedelta(minutes=15)
-    quiet_for: timedelta | None = timedelta(hours=8)
+    quiet_for: timedelta = timedelta(hours=8)
+    critical_quiet_for: timedelta = timedelta(hours=24)
+
+    def quiet_time(self, severity: Severity) -> timedelta:
+        return self.critical_quiet_for if severity == "critical" else self.quiet_for
 
 
 class Flag(Struct, frozen=True, kw_only=True):
@@ -259,11 +264,9 @@ def noted(incident: Incident, by: str, note: str, now: datetime) -> Change:
 
 def quiet_deadline(incident: Incident, policy: Policy) -> datetime | None:
     """When the incident resolves itself; None when only a person can."""
-    if policy.quiet_for is None or incident.quiet_since is None:
+    if incident.quiet_since is None or incident.state != "open":
         return None
-    if incident.state != "open" or incident.severity == "critical":
-        return None
-    return incident.quiet_since + policy.quiet_for
+    return incident.quiet_since + policy.quiet_time(incident.severity)
 
 
 def resolved_if_quiet(incident: Incident, policy: Policy, now: datetime) -> Change | None:

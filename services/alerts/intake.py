@@ -1,0 +1,77 @@
+"""From a record of `floor.flags` to what the core knows. Caller numbers are masked here: the database never holds one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from services.alerts.core.evidence import mask_number, masked, numbers_in
+from services.alerts.core.incident import Clearing, Flag
+from shared import facts
+from shared.bus import Record
+from shared.codec import decode_fact
+from shared.errors import InvalidInput
+
+_NUL, _REPLACEMENT = rb"\u0000", rb"\ufffd"  # PostgreSQL stores any character but NUL
+
+
+def read(record: Record) -> Flag | Clearing:
+    """The flag, or the end of one, in `record`.
+
+    Raises InvalidInput: `not_json`, `invalid_event`, `not_a_flag` (another kind of fact), `no_time_zone`.
+    """
+    fact = decode_fact(record.value.replace(_NUL, _REPLACEMENT))
+    data = fact.data
+    if isinstance(data, facts.FlagRaised):
+        return _flag(data, fact.site)
+    if isinstance(data, facts.FlagCleared):
+        return _clearing(data)
+    raise InvalidInput("not_a_flag", f"{type(data).__name__} does not belong on {record.topic}")
+
+
+def fingerprint(record: Record) -> str:
+    """What tells this record from another one at the same place of another log."""
+    return hashlib.blake2b(record.value + record.written.isoformat().encode(), digest_size=12).hexdigest()
+
+
+def _flag(data: facts.FlagRaised, site: str) -> Flag:
+    seen: Mapping[str, Any] = {"labels": data.labels, "evidence": data.evidence}
+    secret = {number: mask_number(number) for number in numbers_in(seen)}
+    return Flag(
+        flag_id=data.flag_id,
+        site=site,
+        rule=data.rule,
+        severity=data.severity,
+        subject=data.subject,
+        subject_id=data.subject_id,
+        started=_aware(data.started_at, "started_at"),
+        raised=_aware(data.raised_at, "raised_at"),
+        summary_en=_without(data.summary_en, secret),
+        summary_zh=_without(data.summary_zh, secret),
+        labels=masked(data.labels),
+        evidence=masked(data.evidence),
+        simulated=data.simulated,
+    )
+
+
+def _clearing(data: facts.FlagCleared) -> Clearing:
+    return Clearing(
+        flag_id=data.flag_id,
+        cleared=_aware(data.cleared_at, "cleared_at"),
+        duration_s=data.duration_s,
+        evidence=masked(data.evidence),
+    )
+
+
+def _aware(value: datetime, name: str) -> datetime:
+    if value.tzinfo is None:
+        raise InvalidInput("no_time_zone", f"{name} {value.isoformat()} has no time zone")
+    return value
+
+
+def _without(sentence: str, secret: Mapping[str, str]) -> str:
+    for number, shown in sorted(secret.items(), key=lambda pair: -len(pair[0])):
+        sentence = sentence.replace(number, shown)
+    return sentence

@@ -1,0 +1,52 @@
+"""Resolves incidents that have been quiet for long enough. Sleeps until the next one is due, never polls."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import datetime
+
+import structlog
+
+from services.alerts.core.incident import Policy
+from services.alerts.desk import Desk
+from services.alerts.repositories import Incidents
+from shared.clock import Clock
+from shared.db import Database
+from shared.errors import StoreError
+
+log = structlog.get_logger(__name__)
+
+RETRY_S = 5.0
+
+
+async def keep(desk: Desk, database: Database, clock: Clock, policy: Policy) -> None:
+    """Until cancelled."""
+    while True:
+        desk.quiet_changed.clear()
+        try:
+            if await desk.resolve_quiet():
+                continue
+            async with database.reading() as session:
+                deadline = await Incidents(session).next_quiet(policy)
+        except StoreError as exc:
+            log.warning("cannot look for quiet incidents", reason=str(exc))
+            await clock.sleep(RETRY_S)
+            continue
+        await wait(desk.quiet_changed, clock, deadline)
+
+
+async def wait(changed: asyncio.Event, clock: Clock, until: datetime | None) -> None:
+    """Return when `changed` is set or the wall clock reaches `until`."""
+    if until is None:
+        await changed.wait()
+        return
+    timer = asyncio.ensure_future(clock.sleep((until - clock.now()).total_seconds()))
+    event = asyncio.ensure_future(changed.wait())
+    try:
+        await asyncio.wait((timer, event), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in (timer, event):
+            one.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await one

@@ -1,0 +1,156 @@
+"""The incident report (突发事件报告), written from the facts: HTML to print, Markdown to paste, JSON to keep.
+
+Everything in it comes from the database; nothing is phrased by hand. `lang` is `en` or `zh`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from datetime import datetime
+from functools import cache
+from typing import Any, Literal
+
+from markupsafe import Markup
+from msgspec import Struct
+
+from services.alerts.core.evidence import plain_rows
+from services.alerts.text import TEMPLATES, Text
+from services.alerts.views import DetailView, EntryView, FlagView, TransferView
+from shared.siteconfig import SiteConfig
+
+Language = Literal["en", "zh"]
+STYLE = (TEMPLATES / "report.css").read_text(encoding="utf-8")
+# the report is one file that can be saved and mailed, so its style is inside it and allowed by its hash
+CONTENT_SECURITY_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+AFFECTED = ("agent", "team", "call", "from_number", "queue", "to_agent", "to_queue")  # labels worth a line, in order
+_STAMP_FIELDS = ("requested", "ringing", "answered", "bridged", "released", "ended")
+_IN_TRANSFER = {*_STAMP_FIELDS, *(f"{name}_at" for name in _STAMP_FIELDS)} | {
+    "seek_s",
+    "ring_s",
+    "brief_s",
+    "customer_gap_s",
+    "total_s",
+}
+
+
+class Bar(Struct, frozen=True):
+    """A leg of a transfer as a share of the drawn width, 0 to 100."""
+
+    name: str
+    seconds: float
+    left: float
+    width: float
+
+
+class Report:
+    """One report, ready to be rendered."""
+
+    def __init__(self, text: Text, detail: DetailView, language: Language, now: datetime) -> None:
+        self._text = text
+        self._detail = detail
+        self._language = language
+        self._now = now
+        self._words = words(language)
+
+    def html(self) -> str:
+        return self._text.environment.get_template("report.html.j2").render(self._values())
+
+    def markdown(self) -> str:
+        return self._text.environment.get_template("report.md.j2").render(self._values())
+
+    def _values(self) -> dict[str, Any]:
+        incident = self._detail.incident
+        site: SiteConfig = self._text.sites.site(incident.site)
+        return {
+            "css": Markup(STYLE),
+            "lang": "zh-CN" if self._language == "zh" else "en",
+            "w": self._words,
+            "incident": incident,
+            "summary": self._say(incident.summary),
+            "site": site.label or incident.site,
+            "zone": site.time_zone,
+            "detail": self._detail,
+            "affected": self._affected(),
+            "flags": [self._flag(flag) for flag in self._detail.flags],
+            "timeline": [(entry, self._happened(entry)) for entry in self._detail.timeline],
+            "notes": [entry for entry in self._detail.timeline if entry.note],
+            "time": self._time,
+            "exact": lambda value: self._text.exact(value, incident.site),
+            "link": self._text.link(incident.id),
+            "written": self._now,
+            "seconds": lambda value: "–" if value is None else f"{value:.1f} s",
+        }
+
+    def _say(self, summary: Any) -> str:
+        return str(summary.zh or summary.en) if self._language == "zh" else str(summary.en)
+
+    def _time(self, value: datetime | None) -> str:
+        return "–" if value is None else self._text.local(value, self._detail.incident.site)
+
+    def _affected(self) -> list[tuple[str, str]]:
+        incident = self._detail.incident
+        values = {**incident.labels}
+        for flag in self._detail.flags:
+            for name in AFFECTED:
+                if name not in values and isinstance(found := flag.evidence.get(name), str):
+                    values[name] = found
+        if incident.subject not in values:
+            values[incident.subject] = incident.subject_id
+        rows = []
+        for name in (*AFFECTED, *(n for n in (incident.subject,) if n not in AFFECTED)):
+            if value := values.get(name):
+                person = values.get(f"{name}_name", "")
+                rows.append((self._words.get(f"label.{name}", name), f"{person} ({value})" if person else value))
+        return rows
+
+    def _flag(self, flag: FlagView) -> dict[str, Any]:
+        transfer = flag.transfer
+        skip = _IN_TRANSFER if transfer else set()
+        shown = {**flag.evidence, **{k: v for k, v in flag.cleared_evidence.items() if v is not None}}
+        rows = [(self._named(name), value) for name, value in plain_rows(shown) if name not in skip]
+        return {
+            "flag": flag,
+            "summary": self._say(flag.summary),
+            "transfer": transfer,
+            "bars": bars(transfer) if transfer else [],
+            "limit_at": limit_at(transfer) if transfer else None,
+            "rows": rows,
+        }
+
+    def _named(self, name: str) -> str:
+        return self._words.get(f"evidence.{name}", name.replace("_", " "))
+
+    def _happened(self, entry: EntryView) -> str:
+        return self._words[f"entry.{entry.kind}"]
+
+
+def scale(transfer: TransferView) -> float:
+    """Seconds that the drawn width stands for: the longest of total and limit, and a tenth more."""
+    legs = sum(leg.seconds or 0.0 for leg in transfer.legs)
+    return max(transfer.total_s or 0.0, transfer.limit_s, legs, 0.1) * 1.1
+
+
+def bars(transfer: TransferView) -> list[Bar]:
+    """The legs one after the other, in the order in which they happened."""
+    whole, at, found = scale(transfer), 0.0, []
+    for leg in transfer.legs:
+        if leg.seconds:
+            found.append(Bar(leg.name, leg.seconds, 100 * at / whole, 100 * leg.seconds / whole))
+            at += leg.seconds
+    return found
+
+
+def limit_at(transfer: TransferView) -> float:
+    return 100 * transfer.limit_s / scale(transfer)
+
+
+@cache
+def words(language: Language) -> dict[str, str]:
+    """The fixed words of the report."""
+    found: dict[str, dict[str, str]] = json.loads((TEMPLATES / "report.words.json").read_text(encoding="utf-8"))
+    return found[language]
