@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import msgspec
 
 from services.ingest.adapters.base import Adapter
+from services.ingest.marks import SiteClock
 from services.monitor.core.engine import Engine
 from services.monitor.core.rulebook import RuleBook
 from shared import events, facts
@@ -19,8 +20,6 @@ from shared.events import Event
 from shared.facts import Fact
 from shared.raw import Raw
 from shared.sites import Sites
-
-MARK_EVERY = timedelta(milliseconds=50)  # as ingest marks the switch's time while anything runs
 
 RECORD_NAMES = {
     facts.AgentInterval: "agent_interval",
@@ -54,7 +53,7 @@ class Replay:
         self._site = site
         self._adapter = adapter
         self._engine = Engine(sites, rules)
-        self._now: datetime | None = None
+        self._clock = SiteClock(site)
         self.summary = Summary()
 
     def run(self, raws: Iterable[Raw], on_rejected: Callable[[Raw, InvalidInput], None]) -> Iterator[Fact]:
@@ -71,7 +70,10 @@ class Replay:
                 self.summary.rejected[exc.reason] = self.summary.rejected.get(exc.reason, 0) + 1
                 on_rejected(raw, exc)
                 continue
-            yield from self._mark(found[0].time if found else raw.received + timedelta(seconds=raw.shift_s))
+            # Ingest writes many marks between two packets; timers carry their own times, so the last is enough.
+            mark = self._clock.mark(raw.received)
+            if mark is not None:
+                yield from self._apply(mark)
             for event in found:
                 self.summary.events += 1
                 yield from self._apply(event)
@@ -79,18 +81,18 @@ class Replay:
         self.summary.anomalies = self._engine.anomalies(self._site)
 
     def _link_up(self, raw: Raw) -> Event:
-        return self._own(events.LinkUp(connector="replay", replay=True), raw.received + timedelta(seconds=raw.shift_s))
-
-    def _mark(self, now: datetime) -> Iterator[Fact]:
-        """Marks as ingest would have written them up to `now`; a long silence needs only its last."""
-        if self._now is None or now - self._now >= MARK_EVERY:
-            self._now = now
-            yield from self._apply(self._own(events.Clock(), now))
-
-    def _own(self, data: events.LinkUp | events.Clock, time: datetime) -> Event:
-        return events.make(data, id="", source=f"/sites/{self._site}/replay", site=self._site, time=time)
+        return events.make(
+            events.LinkUp(connector="replay", replay=True),
+            id="",
+            source=f"/sites/{self._site}/replay",
+            site=self._site,
+            time=raw.received + timedelta(seconds=raw.shift_s),
+            receivedtime=raw.received,
+        )
 
     def _apply(self, event: Event) -> Iterator[Fact]:
+        if not isinstance(event.data, events.Clock):
+            self._clock.observe(event)
         return self._count(self._engine.apply(event))
 
     def _count(self, found: list[Fact]) -> Iterator[Fact]:
