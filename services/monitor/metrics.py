@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from shared.envelope import kind_of
+from shared.envelope import Data, kind_of
 from shared.facts import DATA_TYPES
 
 
@@ -37,14 +37,12 @@ class FeedMetrics:
 
 @dataclass(frozen=True, slots=True)
 class EngineMetrics:
-    """What the engine made."""
+    """What the engine made, by kind of fact."""
 
-    facts: Counter
+    facts: dict[type[Data], Counter]
 
     @classmethod
     def on(cls, registry: CollectorRegistry) -> EngineMetrics:
         """The engine's metrics, registered."""
         facts = Counter("monitor_facts", "Flags and records published, by kind", ["kind"], registry=registry)
-        for kind in DATA_TYPES:
-            facts.labels(kind_of(kind))
-        return cls(facts=facts)
+        return cls(facts={kind: facts.labels(kind_of(kind)) for kind in DATA_TYPES})

@@ -13,8 +13,9 @@ from prometheus_client import CollectorRegistry
 from services.monitor.core.engine import Engine
 from services.monitor.feed.hub import Hub, Subscriber
 from services.monitor.metrics import FeedMetrics
+from shared import events
 from shared.clock import FakeClock
-from tests.floorkit import CONFIG, RULES
+from tests.floorkit import CONFIG, RULES, event
 from tests.property.histories import History, histories
 from tests.property.test_engine import stream_of
 
@@ -77,11 +78,11 @@ def test_a_resumed_client_sees_what_a_new_client_sees(history: History, data: st
 
 async def _leave_and_return(stream: Any, leaves: int, returns: int, log_size: int) -> None:
     engine = Engine(CONFIG, RULES)
-    hub = Hub(engine, FakeClock(), FeedMetrics.on(CollectorRegistry()), epoch="e", flush_s=1000, log_size=log_size)
+    hub = Hub(engine, FakeClock(), FeedMetrics.on(CollectorRegistry()), flush_s=1000, log_size=log_size)
     board, missed = Board(), 0
     subscriber = hub.join()
     hub.subscribe(subscriber)
-    for number, event in enumerate(stream):
+    for number, one in enumerate(stream):
         if number == leaves:
             await drain(subscriber, board)
             hub.left(subscriber)
@@ -90,7 +91,7 @@ async def _leave_and_return(stream: Any, leaves: int, returns: int, log_size: in
             missed = hub.log.position - missed
             subscriber = hub.join()
             hub.resume(subscriber, board.epoch, board.position)
-        hub.on_batch(engine.apply(event))
+        hub.on_batch(engine.apply(one))
         hub.flush()
     if leaves < len(stream) and returns == len(stream):
         subscriber = hub.join()
@@ -107,11 +108,27 @@ async def _leave_and_return(stream: Any, leaves: int, returns: int, log_size: in
 
 def test_a_client_of_another_epoch_gets_a_snapshot() -> None:
     async def scene() -> None:
-        hub = Hub(Engine(CONFIG, RULES), FakeClock(), FeedMetrics.on(CollectorRegistry()), epoch="new")
+        hub = Hub(Engine(CONFIG, RULES), FakeClock(), FeedMetrics.on(CollectorRegistry()))
         board, subscriber = Board(), hub.join()
         hub.resume(subscriber, "old", 0)
         await drain(subscriber, board)
-        assert (board.answers, board.epoch) == (["snapshot"], "new")
+        assert (board.answers, board.epoch) == (["snapshot"], hub.log.epoch)
+
+    asyncio.run(scene())
+
+
+def test_boards_start_anew_when_the_state_was_replaced() -> None:
+    async def scene() -> None:
+        engine = Engine(CONFIG, RULES)
+        hub = Hub(engine, FakeClock(), FeedMetrics.on(CollectorRegistry()))
+        board, subscriber = Board(), hub.join()
+        hub.subscribe(subscriber)
+        engine.apply(event(0, events.AgentLoggedOn(agent_id="1"), 0))
+        hub.restart()
+        await drain(subscriber, board)
+        assert board.answers == ["snapshot", "snapshot"]
+        assert ("agent", "hq/1") in board.entities
+        assert board.epoch == hub.log.epoch
 
     asyncio.run(scene())
 

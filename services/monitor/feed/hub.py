@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from uuid import uuid4
 
 import structlog
 
@@ -77,11 +78,12 @@ class Hub:
         clock: Clock,
         metrics: FeedMetrics,
         *,
-        epoch: str,
         flush_s: float = 0.05,
         log_size: int = 2000,
         max_unsent_bytes: int = 1 << 20,
+        behind_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
+        """`behind_s` tells how far the engine is behind its input; while it catches up, its age is the board's."""
         self._engine = engine
         self._clock = clock
         self._metrics = metrics
@@ -90,9 +92,19 @@ class Hub:
         self._subscribers: set[Subscriber] = set()
         self._pending: asyncio.TimerHandle | None = None
         self._moved: dict[str, tuple[datetime, float]] = {}  # site -> its time, and when (ours) it came to be that
-        self.log = FeedLog(epoch, log_size)
+        self._behind_s = behind_s
+        self._log_size = log_size
+        self.log = FeedLog(uuid4().hex, log_size)
 
     # ------------------------------------------------------------ from the engine
+
+    def restart(self) -> None:
+        """The engine's state was replaced: positions mean nothing any more, and every board needs a fresh snapshot."""
+        self._engine.changes()
+        self.log = FeedLog(uuid4().hex, self._log_size)
+        frame = messages.encode(self.snapshot())
+        for subscriber in self._subscribers:
+            subscriber.put(frame, bounded=False)
 
     def on_batch(self, facts: Iterable[Fact]) -> None:
         """The engine applied a batch: flags go out at once, the rest within the flush window."""
@@ -142,7 +154,7 @@ class Hub:
         sites = {}
         for site, (now, speed) in self._engine.clocks().items():
             moved = self._moved.get(site, (now, ours))[1]
-            sites[site] = SiteClock(now, speed, round(ours - moved, 3))
+            sites[site] = SiteClock(now, speed, round(max(ours - moved, self._behind_s()), 3))
         return messages.encode(Clocks(sites))
 
     # ------------------------------------------------------------ from connections

@@ -31,11 +31,12 @@ export class Board {
       if (message.epoch !== this.epoch) this.clocks.reset();
       this.epoch = message.epoch;
       this.store.replace(message.floor);
-      for (const site of message.floor.sites) this.clocks.hear(site.site, site.now, site.speed, local);
     } else if (message.type === "delta") {
       this.store.apply(message.changes);
     } else if (message.type === "clock") {
-      for (const [site, { now, speed }] of Object.entries(message.sites)) this.clocks.hear(site, now, speed, local);
+      for (const [site, { now, speed, age_s: age }] of Object.entries(message.sites)) {
+        this.clocks.hear(site, now, speed, age ?? 0, local);
+      }
     }
   }
 

@@ -1,0 +1,132 @@
+"""The monitor service: the live state of every floor from `floor.events`, pushed to wallboards, flags and records published."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from services.monitor.core.engine import Engine
+from services.monitor.core.rulebook import RuleBook
+from services.monitor.endpoints import router_for
+from services.monitor.feed.hub import Hub
+from services.monitor.metrics import EngineMetrics, FeedMetrics
+from services.monitor.rulefile import load_rulebook
+from shared import topics
+from shared.bus import Bus, Record
+from shared.clock import Clock, SystemClock
+from shared.codec import decode_event, encode
+from shared.events import Event
+from shared.facts import FLAG_TYPES, Fact
+from shared.http import create_app, mount_web, serve
+from shared.kafka import KafkaBus
+from shared.pump import Outgoing, Pace, Pump
+from shared.service import Background, run
+from shared.settings import MonitorSettings
+from shared.sites import Sites, load_sites
+
+WEB = Path(__file__).parent / "web"
+
+log = structlog.get_logger()
+
+
+def decode(record: Record) -> Event:
+    """The canonical event in a record of `floor.events`."""
+    return decode_event(record.value)
+
+
+def route(fact: Fact) -> Outgoing:
+    """Flags and records each to their topic, keyed by site."""
+    topic = topics.FLOOR_FLAGS if isinstance(fact.data, FLAG_TYPES) else topics.FLOOR_RECORDS
+    return Outgoing(topic, fact.site, encode(fact))
+
+
+class Monitor:
+    """Engine, pump and feed of one monitor process, put together."""
+
+    def __init__(
+        self,
+        settings: MonitorSettings,
+        bus: Bus,
+        clock: Clock,
+        sites: Sites,
+        rules: RuleBook,
+        registry: CollectorRegistry,
+    ) -> None:
+        self.engine = Engine(sites, rules)
+        self.rules = rules
+        self._facts = EngineMetrics.on(registry).facts
+        self.pump: Pump[Event, Fact] = Pump(
+            "monitor",
+            bus,
+            self.engine,
+            topics=[topics.FLOOR_EVENTS],
+            decode=decode,
+            route=route,
+            on_batch=self._on_batch,
+            on_restored=self._on_restored,
+            partitions=settings.partitions or None,
+            clock=clock,
+            registry=registry,
+            pace=Pace(checkpoint_s=settings.checkpoint_s),
+        )
+        self.hub = Hub(
+            self.engine,
+            clock,
+            FeedMetrics.on(registry),
+            flush_s=settings.flush_s,
+            log_size=settings.delta_log,
+            max_unsent_bytes=settings.max_unsent_bytes,
+            behind_s=lambda: self.pump.status.behind_s,
+        )
+
+    def _on_batch(self, facts: list[Fact]) -> None:
+        for fact in facts:
+            self._facts[type(fact.data)].inc()
+        if self.pump.status.ready:  # a board is not shown the past rushing by
+            self.hub.on_batch(facts)
+
+    def not_ready(self) -> str | None:
+        """Why the board cannot be trusted yet; None when it can."""
+        return None if self.pump.status.ready else self.pump.status.explain()
+
+    def _on_restored(self) -> None:
+        self.hub.restart()
+
+
+async def start(settings: MonitorSettings) -> None:
+    """Run the service until it is asked to stop. Raises SettingsError for a wrong file before it connects."""
+    sites, rules = load_sites(settings.sites_file), load_rulebook(settings.rules_file)
+    log.info("rules loaded", file=settings.rules_file.name, rules=[rule.name for rule in rules.rules])
+    clock, registry = SystemClock(), CollectorRegistry()
+    bus = KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent)
+    monitor = Monitor(settings, bus, clock, sites, rules, registry)
+    try:
+        async with Background() as background:
+            pumping = background.start("pump", monitor.pump.run())
+            background.start("clock", monitor.hub.run_clock())
+            app = create_app(
+                "monitor",
+                title="Floorwatch monitor",
+                registry=registry,
+                checks={"pump": monitor.not_ready},
+                background=background,
+            )
+            app.include_router(router_for(monitor.engine, monitor.hub, rules))
+            mount_web(app, WEB)
+            await serve(app, settings.host, settings.port, background=background, shutdown_s=settings.shutdown_s)
+            monitor.pump.stop()
+            await asyncio.wait([pumping], timeout=settings.shutdown_s)
+    finally:
+        await bus.close()
+
+
+def main() -> None:
+    """`python -m services.monitor.app`."""
+    run("monitor", MonitorSettings, start)
+
+
+if __name__ == "__main__":
+    main()
