@@ -41,7 +41,10 @@ class CommonSettings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, validate_default=False)
 
     kafka_bootstrap: str = Field(
-        "127.0.0.1:9392", validation_alias="KAFKA_BOOTSTRAP", pattern=r"^[^\s:,]+:\d+(,[^\s:,]+:\d+)*$"
+        "127.0.0.1:9392",
+        validation_alias="KAFKA_BOOTSTRAP",
+        pattern=r"^[^\s:,]+:\d+(,[^\s:,]+:\d+)*$",
+        description="host:port, several parted by commas",
     )
     # the embedded broker has no producer ids; switch it on with Apache Kafka
     kafka_idempotent: bool = Field(False, validation_alias="KAFKA_IDEMPOTENT")
@@ -106,7 +109,11 @@ class SimulatorSettings(CommonSettings):
 
     speed: Annotated[float, Field(gt=0, le=1000)] = 1.0  # seconds of floor time in one of ours
     seed: int = 1  # the same seed gives the same day
-    site: str = Field("demo", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    site: str = Field(
+        "demo",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+        description="letters, digits and . _ -, a letter or digit first",
+    )
 
 
 class BrokerSettings(BaseSettings):
@@ -147,5 +154,7 @@ def _explain(kind: type[BaseSettings], error: Any) -> str:
     field = fields.get(named)
     message = str(error["msg"]).replace("Input should be", "expected").replace("String should", "expected it to")
     message = message[:1].lower() + message[1:]
+    if field is not None and field.description and error["type"] == "string_pattern_mismatch":
+        message = f"expected {field.description}"
     secret = field is not None and "SecretStr" in str(field.annotation)
     return f"{named}: {message}" if secret else f"{named}: {message}, got {error['input']!r}"

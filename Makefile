@@ -1,0 +1,87 @@
+# Floorwatch. `make` prints what there is; everything lives in .venv and .run, `make clean` removes both.
+
+PYTHON ?= python3
+BROKER ?= embedded
+SIMULATOR ?= yes
+SPEED ?=
+SEED ?=
+TESTS ?= tests
+
+# the version that wrote the lock files; it installs them in seconds where pip takes a minute
+UV_VERSION := 0.13.9
+VENV := .venv
+BIN := $(VENV)/bin
+UV := VIRTUAL_ENV=$(VENV) $(BIN)/uv
+SETUP := $(VENV)/.setup
+DEV := $(VENV)/.setup-dev
+LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format lock clean
+.DELETE_ON_ERROR:
+
+help:  ## list what `make` can do
+	@echo "Floorwatch: make TARGET"
+	@echo
+	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do \
+		printf '  %-10s %s\n' "$$name" "$$text"; done
+	@echo
+	@echo "  make run SPEED=4 SEED=7      another simulated day, four times as fast"
+	@echo "  make run SIMULATOR=no        without the simulated floor"
+	@echo "  make run BROKER=kafka        with your own Kafka at KAFKA_BOOTSTRAP"
+	@echo "  make run MONITOR_PORT=9000   another port; also INGEST_PORT, ALERTS_PORT, BROKER_PORT"
+	@echo "  make test TESTS=tests/unit   some of the tests"
+
+setup: $(SETUP)  ## install everything that running needs into .venv
+	@echo "set up in $(VENV); next: make run"
+
+run: $(SETUP)  ## start everything with a simulated floor; Ctrl-C stops it
+	@$(BIN)/floorwatch run --broker $(BROKER) $(if $(filter no,$(SIMULATOR)),--no-simulator) \
+		$(if $(SPEED),--speed $(SPEED)) $(if $(SEED),--seed $(SEED))
+
+test: $(DEV)  ## run every test that needs neither root nor Java, with coverage
+	@command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null 2>&1 || \
+		echo "no Chromium found: the browser tests are skipped (Debian, Ubuntu: apt-get install chromium fonts-noto-cjk)"
+	$(BIN)/pytest -m "not kafka and not postgres and not shared_data" \
+		--cov --cov-report=term:skip-covered --cov-report=xml $(TESTS)
+
+check: $(DEV)  ## lint, format, types and import contracts; changes nothing
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(DEV)  ## sort imports, fix what lint can fix, format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: $(DEV)  ## choose the newest versions that fit pyproject.toml and write both lock files
+	$(UV) pip compile pyproject.toml $(LOCK_FLAGS) --upgrade --output-file requirements.lock
+	$(UV) pip compile pyproject.toml --group dev $(LOCK_FLAGS) --upgrade --constraint requirements.lock --output-file requirements-dev.lock
+
+clean:  ## remove .venv, .run and everything generated
+	rm -rf $(VENV) .run build dist .coverage coverage.xml .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+	find services shared floorwatch tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# -- what the targets above stand on
+
+$(BIN)/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Floorwatch needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) --version 2>&1 || true)."; \
+		echo "Install one, then: make PYTHON=python3.12 $(or $(MAKECMDGOALS),setup)"; exit 1; }
+	@echo "creating $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || { echo "no venv module: on Debian and Ubuntu, apt-get install python3-venv"; exit 1; }
+	@echo "installing uv $(UV_VERSION), which installs the rest"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(SETUP): requirements.lock pyproject.toml | $(BIN)/uv
+	@echo "installing $$(grep -c '==' requirements.lock) packages from requirements.lock"
+	@$(UV) pip sync --require-hashes requirements.lock
+	@$(UV) pip install --quiet --no-deps --editable .
+	@touch $@
+
+$(DEV): $(SETUP) requirements-dev.lock
+	@echo "installing what tests and checks need from requirements-dev.lock"
+	@$(UV) pip sync --require-hashes requirements-dev.lock
+	@$(UV) pip install --quiet --no-deps --editable .
+	@touch $@

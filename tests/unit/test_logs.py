@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from shared import logs
+
+
+@pytest.fixture(autouse=True)
+def restore() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def test_a_line_is_json_with_service_and_fields_when_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("ingest")
+    structlog.get_logger().info("duplicate dropped", site="s1", topic="switch.raw", partition=0, offset=7)
+    (line,) = lines(capsys)
+    stamp = line.pop("timestamp")
+    assert isinstance(stamp, str)
+    assert stamp.endswith("Z")
+    assert line == {
+        "event": "duplicate dropped",
+        "level": "info",
+        "service": "ingest",
+        "site": "s1",
+        "topic": "switch.raw",
+        "partition": 0,
+        "offset": 7,
+    }
+
+
+def test_other_libraries_lines_come_out_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("ingest")
+    logging.getLogger("aiokafka").warning("lost %s", "broker")
+    logging.getLogger("aiokafka").info("noise")
+    (line,) = lines(capsys)
+    assert (line["event"], line["service"], line["level"]) == ("lost broker", "ingest", "warning")
+
+
+def test_the_level_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("ingest", level="warning")
+    structlog.get_logger().info("quiet")
+    structlog.get_logger().warning("loud")
+    assert [line["event"] for line in lines(capsys)] == ["loud"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"password": "hunter2"},
+        {"db_password": "hunter2"},
+        {"Authorization": "Bearer hunter2"},
+        {"ticket_token": "hunter2"},
+        {"url": "postgresql://bob:hunter2@db:5432/x"},
+        {"error": "cannot reach smtp://bob:hunter2@mail for 3 s"},
+        {"path": "/api/v1/feed?token=hunter2&x=1"},
+        {"settings": {"smtp": {"secret": "hunter2"}}},
+        {"urls": ["amqp://bob:hunter2@mq"]},
+    ],
+    ids=lambda fields: next(iter(fields)),
+)
+@pytest.mark.parametrize("fmt", ["json", "console"])
+def test_no_secret_reaches_the_log(
+    capsys: pytest.CaptureFixture[str], fields: dict[str, object], fmt: logs.LogFormat
+) -> None:
+    logs.configure("alerts", fmt=fmt)
+    structlog.get_logger().info("trying", **fields)
+    said = capsys.readouterr().err
+    assert "trying" in said
+    assert "hunter2" not in said
+
+
+def test_a_traceback_is_one_field_without_local_variables_or_passwords(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("alerts")
+
+    def connect() -> None:
+        local = "locally-held"
+        raise OSError(f"refused by smtp://bob:hunter2@mail ({len(local)})")
+
+    try:
+        connect()
+    except OSError:
+        structlog.get_logger().exception("no mail")
+    (line,) = lines(capsys)
+    assert "OSError: refused by smtp://bob:***@mail" in str(line["exception"])
+    assert "hunter2" not in json.dumps(line)
