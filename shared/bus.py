@@ -19,6 +19,8 @@ Partition = tuple[str, int]  # topic name, partition number
 
 # Key, value and headers of one record together. Kafka's own default per message is 1 MiB, its framing included.
 MAX_RECORD_BYTES: Final = 1_000_000
+# A dead letter is a record as large as allowed, and what is said about it.
+_DEAD_LETTER_BYTES: Final = MAX_RECORD_BYTES + 32_000
 
 
 class Record(Struct, frozen=True, gc=False):
@@ -31,6 +33,15 @@ class Record(Struct, frozen=True, gc=False):
     value: bytes
     headers: Headers
     written: datetime
+
+
+class Outgoing(Struct, frozen=True, gc=False):
+    """A record to publish."""
+
+    topic: Topic
+    key: str
+    value: bytes
+    headers: Headers = ()
 
 
 class Reader(Protocol):

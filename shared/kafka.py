@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import Awaitable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeVar
@@ -35,7 +36,7 @@ T = TypeVar("T")
 # aiokafka logs every attempt of a lost connection, ten a second. What it says reaches the caller as BusError.
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
-_MAX_MESSAGE_BYTES: Final = MAX_RECORD_BYTES + 48_000  # a record and its framing
+_MAX_MESSAGE_BYTES: Final = MAX_RECORD_BYTES + 48_000  # a record or a dead letter, and the framing
 _BATCH_BYTES: Final = 256 * 1024
 _BUFFER_BYTES: Final = 16 * 1024 * 1024
 # How long the broker may hold a fetch that finds nothing. The embedded one answers late: 500 ms make a message 130 ms
@@ -256,7 +257,9 @@ class KafkaReader:
 
     async def getmany(self, *, timeout_s: float, max_records: int = 2000) -> list[Record]:
         try:
-            found = await self._consumer.getmany(timeout_ms=max(0, int(timeout_s * 1000)), max_records=max_records)
+            found = await self._consumer.getmany(
+                timeout_ms=max(0, math.ceil(timeout_s * 1000)), max_records=max_records
+            )
         except OffsetOutOfRangeError as exc:
             raise await self._out_of_range() from exc
         except KafkaError as exc:

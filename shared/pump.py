@@ -1,0 +1,433 @@
+"""The pump: drives a pure machine from the bus, and brings it back after whatever happened.
+
+There is one way back. After a start, a lost broker, a failed send or a record on which the machine broke, the pump loads the
+last checkpoint, reads on from the offsets that it covers and applies what comes through the same code as ever. Outputs are
+acknowledged before a checkpoint covers the input that caused them. So nothing is lost, and what is published twice carries
+the same ids and positions, which its readers drop (`shared.dedup`).
+
+A record on which the machine raises anything but InvalidInput may have been applied by half. The pump cannot know, so it
+gives the machine up, rebuilds it without that record, and writes the record to the dead-letter topic as `internal_error`.
+InvalidInput, and anything raised while decoding, says that the machine is unchanged: no rebuilding then.
+What `tick` or a hook raises has no record to blame: it ends `run`, and with it the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Final, Generic, TypeVar
+
+import structlog
+from msgspec import Struct
+from prometheus_client import CollectorRegistry
+
+from shared import topics as known
+from shared.bus import Bus, Outgoing, Partition, Reader, Record
+from shared.checkpoint import Checkpoint, Checkpoints
+from shared.clock import Clock, SystemClock
+from shared.deadletter import DeadLetters
+from shared.errors import BusError, InvalidInput
+from shared.machine import Machine
+from shared.pumpstatus import PumpMetrics, PumpStatus, State
+from shared.topics import Topic
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+T = TypeVar("T")
+
+__all__ = ["Outgoing", "Pace", "Pump"]
+
+log = structlog.get_logger()
+
+_LOOK_AT_CLOCK: Final = 32  # records between two looks; one takes some 2 µs to apply
+_IDLE_S: Final = 1.0
+_INTERNAL_ERROR: Final = "internal_error"
+
+
+class Pace(Struct, frozen=True, kw_only=True):
+    """How often and how much."""
+
+    checkpoint_s: float = 5.0
+    checkpoint_records: int = 100_000
+    batch_records: int = 2000
+    stretch_s: float = 0.010  # of work before others get the event loop
+    backoff_s: float = 0.1  # before the first retry; doubles up to the next
+    backoff_max_s: float = 5.0
+
+
+class _Broken(Exception):
+    """The machine raised while applying a record."""
+
+
+class Pump(Generic[In, Out]):
+    """Feeds `machine` what `decode` makes of each record of `topics` and publishes what `route` makes of its outputs.
+
+    - `bus`: a connection of its own (see `Bus`).
+    - `on_batch`: called after each batch with its outputs, possibly none, before they are published; also while
+      replaying.
+    - `on_restored`: the machine's state was replaced; what was derived from it (a feed, an index) must start anew.
+    - `on_invalid`: told of each record that goes to the dead-letter topic.
+    - `wall_clock`: call `tick` with the clock's time when `next_deadline` has come, while live. Without it time passes only
+      in the events.
+    - `partitions`: those to read, all by default; `create_partitions`: how many a missing topic gets.
+    - `writer`: the stable name of this replica where several run the same machine on the same partitions.
+
+    Machines that read several partitions must not depend on the order between them: a replay has another.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        bus: Bus,
+        machine: Machine[In, Out],
+        *,
+        topics: Sequence[Topic],
+        decode: Callable[[Record], In],
+        route: Callable[[Out], Outgoing | None],
+        on_batch: Callable[[list[Out]], None] | None = None,
+        on_restored: Callable[[], None] | None = None,
+        on_invalid: Callable[[Record, InvalidInput], None] | None = None,
+        wall_clock: bool = False,
+        partitions: Sequence[int] | None = None,
+        create_partitions: int = 1,
+        writer: str = "0",
+        clock: Clock | None = None,
+        registry: CollectorRegistry | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        self.status = PumpStatus(name)
+        self._bus = bus
+        self._machine = machine
+        self._topics = tuple(topics)
+        self._decode = decode
+        self._route = route
+        self._on_batch = on_batch
+        self._on_restored = on_restored
+        self._on_invalid = on_invalid
+        self._wall_clock = wall_clock
+        self._partitions = partitions
+        self._create_partitions = create_partitions
+        self._clock = clock or SystemClock()
+        self._pace = pace or Pace()
+        self._metrics = PumpMetrics.on(registry or CollectorRegistry(), name)
+        share = "" if partitions is None else "[" + ",".join(map(str, sorted(partitions))) + "]"
+        self._checkpoints = Checkpoints(bus, name + share, self._clock, writer=writer)
+        self._log = log.bind(pump=name)
+
+        self._blank = machine.dump()
+        self._next: dict[Partition, int] = {}
+        self._goal: dict[Partition, int] = {}
+        self._dead = DeadLetters(name)
+        self._since_checkpoint = 0
+        self._checkpoint_at = 0.0
+        self._save_soon = False
+        self._lag_at = 0.0
+        self._saving: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
+        self._failures = 0
+
+    async def run(self) -> None:
+        """Run until `stop`. Retries a lost broker for ever."""
+        self._stop = asyncio.ensure_future(self._stopping.wait())
+        try:
+            while not self._stopping.is_set():
+                await self._run_once()
+        finally:
+            self._stop.cancel()
+            self._be("stopped")
+
+    async def _run_once(self) -> None:
+        """From a checkpoint until something happens."""
+        reader: Reader | None = None
+        try:
+            reader = await self._restore()
+            await self._follow(reader)
+            await self._finish()
+        except _Broken:
+            pass  # told where it happened; next time it goes on without that record
+        except BusError as exc:
+            self._give_up_saving()  # before anything else is sent: what it waits for may be lost
+            self._dead.start_over()
+            await self._wait_for_broker(exc)
+        finally:
+            self._give_up_saving()
+            if reader is not None:
+                await reader.close()
+
+    def stop(self) -> None:
+        """Have `run` apply and publish what it has read, take a last checkpoint and return."""
+        self._stopping.set()
+
+    # Getting there
+
+    async def _restore(self) -> Reader:
+        self._be("restoring")
+        needed = dict.fromkeys((*known.ALL, *self._topics))
+        await self._bus.create(needed, partitions=self._create_partitions)
+        checkpoint = await self._checkpoints.load()
+        reader = await self._bus.read(self._topics, partitions=self._partitions)
+        try:
+            bounds = await reader.bounds()
+            self._next = self._adopt(checkpoint, bounds)
+            await reader.seek(self._next)
+        except BaseException:
+            await reader.close()
+            raise
+        self._goal = {place: end for place, (_, end) in bounds.items()}
+        self.status.lag = sum(self._goal.values()) - sum(self._next.values())
+        self._since_checkpoint = 0
+        self._checkpoint_at = self._clock.monotonic() + self._pace.checkpoint_s
+        self._metrics.restores.inc()
+        self._log.info("pump_restored", checkpoint=checkpoint and checkpoint.saved, records_to_replay=self.status.lag)
+        self._be("replaying")
+        if self._on_restored is not None:
+            self._on_restored()
+        return reader
+
+    def _adopt(
+        self, checkpoint: Checkpoint | None, bounds: Mapping[Partition, tuple[int, int]]
+    ) -> dict[Partition, int]:
+        """Load the machine, and say where to read on."""
+        known_to = self._next if checkpoint is None else checkpoint.offsets
+        anew = [place for place, offset in known_to.items() if place in bounds and offset > bounds[place][1]]
+        for place in anew:
+            self._metrics.offsets_lost["made_anew"].inc()
+            self._log.error(
+                "topic_made_anew",
+                topic=place[0],
+                partition=place[1],
+                offset=known_to[place],
+                end=bounds[place][1],
+                consequence="its records are gone; starting with an empty state from the first record there is",
+            )
+        if checkpoint is None or anew or not self._load(checkpoint):
+            self._machine.load(self._blank)
+            return {place: first for place, (first, _) in bounds.items()}
+        offsets = {}
+        for place, (first, _) in bounds.items():
+            offset = checkpoint.offsets.get(place, first)
+            if offset < first:
+                self._metrics.offsets_lost["not_kept"].inc()
+                self._log.error(
+                    "records_not_kept",
+                    topic=place[0],
+                    partition=place[1],
+                    offset=offset,
+                    first=first,
+                    lost=first - offset,
+                )
+            offsets[place] = max(offset, first)
+        return offsets
+
+    def _load(self, checkpoint: Checkpoint) -> bool:
+        try:
+            self._machine.load(checkpoint.state)
+        except Exception:  # noqa: BLE001  (a state that does not fit can fail anywhere, and the log can rebuild it)
+            self._log.exception(
+                "checkpoint_not_readable",
+                saved=checkpoint.saved,
+                consequence="it is of another version; replaying from the first record there is",
+            )
+            return False
+        self.status.last_checkpoint = checkpoint.saved
+        return True
+
+    async def _wait_for_broker(self, exc: BusError) -> None:
+        self._failures += 1
+        if self._failures == 1:
+            self._metrics.broker_losses.inc()
+        self.status.detail = str(exc)
+        self._be("waiting_for_broker")
+        limit = min(self._pace.backoff_s * 2 ** min(self._failures - 1, 16), self._pace.backoff_max_s)
+        delay = limit * random.uniform(0.5, 1.0)
+        self._log.warning("pump_waiting_for_broker", why=str(exc), attempt=self._failures, retry_in_s=round(delay, 2))
+        await self._unless_stopped(self._clock.sleep(delay))
+
+    # Being there
+
+    async def _follow(self, reader: Reader) -> None:
+        await self._watch_lag(reader, idle=True)  # there may be nothing to replay
+        while not self._stopping.is_set():
+            records = await self._unless_stopped(
+                reader.getmany(timeout_s=self._patience(), max_records=self._pace.batch_records)
+            )
+            await self._work(records or [])
+            await self._watch_lag(reader, idle=not records)
+            if self._wall_clock and self.status.ready:
+                await self._tick()
+            self._save_when_due()
+
+    async def _work(self, records: list[Record]) -> None:
+        start = 0
+        while start < len(records):
+            began = self._clock.monotonic()
+            outputs: list[Out] = []
+            outgoing: list[Outgoing] = []
+            start = self._apply(records, start, began + self._pace.stretch_s, outputs, outgoing)
+            if self._on_batch is not None:
+                self._on_batch(outputs)
+            self._metrics.stretch.observe(self._clock.monotonic() - began)
+            await self._publish(outgoing)
+            if start < len(records):
+                await asyncio.sleep(0)  # the others' turn
+        if records:
+            self.status.last_batch = self._clock.now()
+            self.status.behind_s = max(0.0, (self.status.last_batch - records[-1].written).total_seconds())
+            self._since_checkpoint += len(records)
+
+    def _apply(
+        self, records: list[Record], start: int, until: float, outputs: list[Out], outgoing: list[Outgoing]
+    ) -> int:
+        """Apply records from `start` on, one after the other, for as long as time allows; where to go on."""
+        decode, apply, route, passed = self._decode, self._machine.apply, self._route, self._next
+        applied = 0
+        index = start
+        for index in range(start, len(records)):
+            record = records[index]
+            reached = False
+            try:
+                broken = self._dead.broken(record)
+                if broken is not None:
+                    raise broken
+                event = decode(record)
+                reached = True
+                for output in apply(event):
+                    outputs.append(output)
+                    sent = route(output)
+                    if sent is not None:
+                        outgoing.append(sent)
+                applied += 1
+            except InvalidInput as exc:
+                self._reject(record, exc)
+            except Exception as exc:  # noqa: BLE001  (a bug, of which one record must not become the end of the floor)
+                self._blame(record, exc, reached_machine=reached)
+            passed[record.topic, record.partition] = record.offset + 1
+            if index % _LOOK_AT_CLOCK == 0 and self._clock.monotonic() > until:
+                break
+        self._metrics.records["applied"].inc(applied)
+        return index + 1
+
+    async def _publish(self, outgoing: Iterable[Outgoing]) -> None:
+        sent = 0
+        for record in (*self._dead.take(), *outgoing):
+            try:
+                await self._bus.publish(record.topic, record.value, key=record.key, headers=record.headers)
+                sent += 1
+            except InvalidInput as exc:
+                self._metrics.outputs_too_large.inc()
+                self._log.error("output_dropped", topic=record.topic.name, key=record.key, why=str(exc))
+        self._metrics.outputs_sent.inc(sent)
+
+    async def _tick(self) -> None:
+        now = self._clock.now()
+        deadline = self._machine.next_deadline()
+        if deadline is None or deadline > now:
+            return
+        outputs = list(self._machine.tick(now))
+        if outputs and self._on_batch is not None:
+            self._on_batch(outputs)
+        await self._publish(sent for output in outputs if (sent := self._route(output)) is not None)
+        self._since_checkpoint += 1
+
+    def _patience(self) -> float:
+        if self._wall_clock and self.status.ready:
+            deadline = self._machine.next_deadline()
+            if deadline is not None:
+                return min(_IDLE_S, max(0.0, (deadline - self._clock.now()).total_seconds()))
+        return _IDLE_S
+
+    async def _watch_lag(self, reader: Reader, *, idle: bool) -> None:
+        replayed = all(self._next[place] >= end for place, end in self._goal.items())
+        now = self._clock.monotonic()
+        if now >= self._lag_at or ((idle or replayed) and not self.status.ready):
+            self.status.lag = sum((await reader.lag()).values())
+            self._lag_at = now + _IDLE_S
+        if not self.status.lag:
+            self.status.behind_s = 0.0
+            replayed = True  # compaction leaves holes, also before the end
+        if replayed and not self.status.ready:
+            self._failures = 0
+            self._be("live")
+            self._log.info("pump_live", lag=self.status.lag)
+        self._metrics.lag.set(self.status.lag)
+        self._metrics.behind.set(self.status.behind_s)
+
+    # Records that cannot be applied
+
+    def _reject(self, record: Record, why: InvalidInput) -> None:
+        if self._dead.add(record, why):
+            self._metrics.records["failed" if why.reason == _INTERNAL_ERROR else "invalid"].inc()
+            if self._on_invalid is not None:
+                self._on_invalid(record, why)
+
+    def _blame(self, record: Record, exc: Exception, *, reached_machine: bool) -> None:
+        self._log.exception(
+            "record_broke_the_machine" if reached_machine else "record_broke_the_decoder",
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            key=record.key.decode(errors="replace"),
+            consequence="dead-lettered" + ("; the state is rebuilt without it" if reached_machine else ""),
+        )
+        why = InvalidInput(_INTERNAL_ERROR, f"{type(exc).__name__}: {exc}")
+        if not reached_machine:
+            self._reject(record, why)
+            return
+        self._dead.remember(record, why)
+        self._save_soon = True  # so that the next such record costs less of a replay
+        raise _Broken from exc
+
+    # Checkpoints
+
+    def _save_when_due(self) -> None:
+        if self._saving is not None:
+            if not self._saving.done():
+                return
+            saving, self._saving = self._saving, None
+            saving.result()
+        now = self._clock.monotonic()
+        due = now >= self._checkpoint_at or self._since_checkpoint >= self._pace.checkpoint_records or self._save_soon
+        if due and self._since_checkpoint:
+            self._save_soon = False
+            self._saving = asyncio.create_task(self._save(self._machine.dump(), dict(self._next)))
+            self._since_checkpoint = 0
+            self._checkpoint_at = now + self._pace.checkpoint_s
+
+    async def _save(self, state: bytes, offsets: dict[Partition, int]) -> None:
+        began = self._clock.monotonic()
+        await self._bus.flush()
+        size = await self._checkpoints.save(state, offsets)
+        self.status.last_checkpoint = self._clock.now()
+        self._metrics.checkpoint.observe(self._clock.monotonic() - began)
+        self._metrics.checkpoint_bytes.set(size)
+        self._dead.forget_before(offsets)
+
+    def _give_up_saving(self) -> None:
+        """Half of a checkpoint is never loaded."""
+        saving, self._saving = self._saving, None
+        if saving is not None and not saving.cancel() and not saving.cancelled():
+            saving.exception()  # it failed of the same as the rest, or there is no more need to know
+
+    async def _finish(self) -> None:
+        """The last checkpoint. Raises BusError; the one before holds then."""
+        if self._saving is not None:
+            await self._saving
+            self._saving = None
+        if self._since_checkpoint:
+            await self._save(self._machine.dump(), dict(self._next))
+
+    def _be(self, state: State) -> None:
+        self.status.state = state
+        if state != "waiting_for_broker":
+            self.status.detail = ""
+        self._metrics.ready.set(self.status.ready)
+
+    async def _unless_stopped(self, doing: Awaitable[T]) -> T | None:
+        """What `doing` gives, or None as soon as `stop` was called."""
+        task = asyncio.ensure_future(doing)
+        try:
+            await asyncio.wait((task, self._stop), return_when=asyncio.FIRST_COMPLETED)
+            return task.result() if task.done() else None
+        finally:
+            task.cancel()

@@ -1,0 +1,123 @@
+"""What a pump tells of itself: `PumpStatus` for /readyz, `PumpMetrics` for /metrics."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, Literal
+from weakref import WeakKeyDictionary
+
+from msgspec import Struct
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+State = Literal["restoring", "replaying", "live", "waiting_for_broker", "stopped"]
+Outcome = Literal["applied", "invalid", "failed"]
+Lost = Literal["made_anew", "not_kept"]
+
+_OUTCOMES: Final[tuple[Outcome, ...]] = ("applied", "invalid", "failed")
+_LOST: Final[tuple[Lost, ...]] = ("made_anew", "not_kept")
+
+
+class PumpStatus(Struct):
+    """`lag` counts records, `behind_s` is the age of the last one applied while more are waiting, 0 when none are.
+
+    `detail` says why while it waits for the broker.
+    """
+
+    name: str
+    state: State = "restoring"
+    lag: int = 0
+    behind_s: float = 0.0
+    last_batch: datetime | None = None
+    last_checkpoint: datetime | None = None
+    detail: str = ""
+
+    @property
+    def ready(self) -> bool:
+        return self.state == "live"
+
+    def explain(self) -> str:
+        """One line for whoever asks why it is not ready."""
+        match self.state:
+            case "replaying":
+                return f"{self.name}: replaying, {self.lag} records left"
+            case "waiting_for_broker":
+                return f"{self.name}: waiting for the broker: {self.detail}"
+            case state:
+                return f"{self.name}: {state}"
+
+
+class _Families:
+    """The metrics of all pumps of a process, which differ in the label `pump`."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.records = Counter(
+            "pump_records",
+            "Records read: applied, invalid (dead-lettered) or failed (the machine raised; dead-lettered). Replays count again.",
+            ("pump", "outcome"),
+            registry=registry,
+        )
+        self.outputs = Counter(
+            "pump_outputs", "Outputs published, or refused as too large.", ("pump", "outcome"), registry=registry
+        )
+        self.lag = Gauge(
+            "pump_lag_records", "Records on the broker that are not applied yet.", ("pump",), registry=registry
+        )
+        self.behind = Gauge(
+            "pump_behind_seconds",
+            "Age of the last record applied while more are waiting.",
+            ("pump",),
+            registry=registry,
+        )
+        self.ready = Gauge(
+            "pump_ready", "1 while live, 0 while restoring or without a broker.", ("pump",), registry=registry
+        )
+        self.stretch = Histogram(
+            "pump_stretch_seconds",
+            "How long the machine held the event loop at a stretch.",
+            ("pump",),
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.05, 0.1, 0.5),
+            registry=registry,
+        )
+        self.checkpoint = Histogram(
+            "pump_checkpoint_seconds", "From taking the state to its acknowledgement.", ("pump",), registry=registry
+        )
+        self.checkpoint_bytes = Gauge(
+            "pump_checkpoint_bytes", "Size of the last checkpoint on the broker.", ("pump",), registry=registry
+        )
+        self.restores = Counter("pump_restores", "Times the state was rebuilt.", ("pump",), registry=registry)
+        self.broker_losses = Counter("pump_broker_losses", "Times the broker was lost.", ("pump",), registry=registry)
+        self.offsets_lost = Counter(
+            "pump_offsets_lost",
+            "Partitions whose next record was gone: the topic was made anew, or retention was faster.",
+            ("pump", "why"),
+            registry=registry,
+        )
+
+
+_families: WeakKeyDictionary[CollectorRegistry, _Families] = WeakKeyDictionary()
+
+
+class PumpMetrics:
+    """The metrics of one pump."""
+
+    def __init__(self, families: _Families, name: str) -> None:
+        self.records = {outcome: families.records.labels(name, outcome) for outcome in _OUTCOMES}
+        self.outputs_sent = families.outputs.labels(name, "sent")
+        self.outputs_too_large = families.outputs.labels(name, "too_large")
+        self.lag = families.lag.labels(name)
+        self.behind = families.behind.labels(name)
+        self.ready = families.ready.labels(name)
+        self.stretch = families.stretch.labels(name)
+        self.checkpoint = families.checkpoint.labels(name)
+        self.checkpoint_bytes = families.checkpoint_bytes.labels(name)
+        self.restores = families.restores.labels(name)
+        self.broker_losses = families.broker_losses.labels(name)
+        self.offsets_lost = {why: families.offsets_lost.labels(name, why) for why in _LOST}
+
+    @classmethod
+    def on(cls, registry: CollectorRegistry, name: str) -> PumpMetrics:
+        """Metrics of the pump `name` on `registry`, all at zero."""
+        families = _families.get(registry)
+        if families is None:
+            families = _families[registry] = _Families(registry)
+        return cls(families, name)
