@@ -42,12 +42,11 @@ class Incoming(Struct, frozen=True, kw_only=True):
 
 
 class Reader:
-    """Reads CloudEvents whose types are those of `kinds`."""
+    """Reads CloudEvents whose types are those of `kinds`; `forms` has the class of each type."""
 
     def __init__(self, kinds: Iterable[type[Data]]) -> None:
-        self._kinds = tuple(kinds)
-        self._tags = {cloud_type(kind) for kind in self._kinds}
-        union: Any = Union[tuple(_incoming(kind) for kind in self._kinds)]  # noqa: UP007  (known only at run time)
+        self.forms: dict[str, type[Incoming]] = {cloud_type(kind): _incoming(kind) for kind in kinds}
+        union: Any = Union[tuple(self.forms.values())]  # noqa: UP007  (known only at run time)
         self._decoder: msgspec.json.Decoder[Incoming] = msgspec.json.Decoder(union)
 
     def read(self, value: bytes) -> list[Incoming]:
@@ -85,7 +84,7 @@ class Reader:
             return InvalidInput("invalid_event", f"{at} {word}")
         if tail == ".type`":
             found = msgspec.json.decode(value).get("type")
-            if isinstance(found, str) and found not in self._tags:
+            if isinstance(found, str) and found not in self.forms:
                 return InvalidInput("unknown_type", f"{at}: {_short(found)} is not a type that may be sent here")
         return InvalidInput("invalid_event", f"{at}: {message[:1].lower()}{message[1:]}")
 

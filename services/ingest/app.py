@@ -1,0 +1,127 @@
+"""The ingest service: what connectors wrote to `switch.raw` becomes canonical events on `floor.events`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from services.ingest.deadletters import DeadLetters
+from services.ingest.endpoints import router_for
+from services.ingest.marker import Marker
+from services.ingest.metrics import IngestMetrics
+from services.ingest.pipeline import IngestMachine
+from shared import topics
+from shared.bus import Bus, Record
+from shared.clock import Clock, SystemClock
+from shared.codec import encode
+from shared.errors import InvalidInput
+from shared.events import Event
+from shared.http import create_app, mount_web, serve
+from shared.kafka import KafkaBus
+from shared.pump import Outgoing, Pace, Pump
+from shared.raw import Raw, from_record
+from shared.service import Background, run
+from shared.settings import IngestSettings
+from shared.sites import Sites, load_sites
+
+WEB = Path(__file__).parent / "web"
+
+log = structlog.get_logger()
+
+
+def decode(record: Record) -> Raw:
+    """The raw record in a record of `switch.raw`. Raises InvalidInput `bad_headers`."""
+    return from_record(record.value, record.headers, record.partition, record.offset, record.written)
+
+
+def route(event: Event) -> Outgoing:
+    """Events go to `floor.events`, keyed by site."""
+    return Outgoing(topics.FLOOR_EVENTS, event.site, encode(event))
+
+
+def on_invalid(record: Record, why: InvalidInput) -> None:
+    """Refused input is the producer's business, on the page and in the topic; a fault of ours belongs into our log."""
+    if why.reason == "internal_error":
+        place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+        log.error("a record broke its adapter; it is a dead letter now", why=str(why), exc_info=why.__cause__, **place)
+
+
+class Ingest:
+    """Machine, pump, marks and dead letters of one ingest process, put together.
+
+    `bus` is the pump's alone; `side_bus` is for everything else.
+    """
+
+    def __init__(
+        self,
+        settings: IngestSettings,
+        bus: Bus,
+        side_bus: Bus,
+        clock: Clock,
+        sites: Sites,
+        registry: CollectorRegistry,
+    ) -> None:
+        self.machine = IngestMachine(
+            sites, window_s=settings.skew_window_s, mark_s=settings.mark_s, idle_mark_s=settings.idle_mark_s
+        )
+        self.pump: Pump[Raw, Event] = Pump(
+            "ingest",
+            bus,
+            self.machine,
+            topics=[topics.SWITCH_RAW],
+            decode=decode,
+            route=route,
+            on_invalid=on_invalid,
+            clock=clock,
+            registry=registry,
+            pace=Pace(checkpoint_s=settings.checkpoint_s),
+        )
+        self.marker = Marker(side_bus, clock, self.machine.clocks, self.pump.status, mark_s=settings.mark_s)
+        self.dead_letters = DeadLetters(side_bus, clock, limit_a_minute=settings.dead_letter_limit)
+        self.router = router_for(self.machine, self.dead_letters, side_bus, clock)
+        IngestMetrics.on(registry, self.machine, self.marker, clock)
+
+    def not_ready(self) -> str | None:
+        """Why what arrives is not passed on yet; None when it is."""
+        return None if self.pump.status.ready else self.pump.status.explain()
+
+
+async def start(settings: IngestSettings) -> None:
+    """Run the service until it is asked to stop. Raises SettingsError for a wrong file before it connects."""
+    sites = load_sites(settings.sites_file)
+    clock, registry = SystemClock(), CollectorRegistry()
+    bus = KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent)
+    side_bus = KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent)
+    ingest = Ingest(settings, bus, side_bus, clock, sites, registry)
+    try:
+        async with Background() as background:
+            pumping = background.start("pump", ingest.pump.run())
+            background.start("marks", ingest.marker.run())
+            background.start("dead letters", ingest.dead_letters.run())
+            app = create_app(
+                "ingest",
+                title="Floorwatch ingest",
+                registry=registry,
+                checks={"pump": ingest.not_ready, "dead letters": ingest.dead_letters.check},
+                background=background,
+            )
+            app.include_router(ingest.router)
+            mount_web(app, WEB)
+            await serve(app, settings.host, settings.port, background=background, shutdown_s=settings.shutdown_s)
+            ingest.pump.stop()
+            await asyncio.wait([pumping], timeout=settings.shutdown_s)
+    finally:
+        await side_bus.close()
+        await bus.close()
+
+
+def main() -> None:
+    """`python -m services.ingest.app`; settings come from INGEST_* and the common ones."""
+    run("ingest", IngestSettings, start)
+
+
+if __name__ == "__main__":
+    main()
