@@ -7,7 +7,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
 MAX_WAITING = 200  # messages for one page; a page that far behind is better off with a fresh list
-KEEP_ALIVE_S = 10.0  # proxies close lines that say nothing for 30 to 60 s
+BEAT_S = 1.0  # a page must own up to a dead line within 3 s, so it must hear something more often
+
+
+def encode(event: str, data: str) -> bytes:
+    return f"event: {event}\ndata: {data}\n\n".encode()
+
+
+_BEAT = encode("beat", "{}")
 
 
 class Hub:
@@ -39,14 +46,14 @@ class Hub:
             queue.put_nowait(None)
 
     async def stream(self, first: bytes) -> AsyncIterator[bytes]:
-        """`first`, then every message from now on; a comment when there is nothing to say."""
+        """`first`, then every message from now on; `beat` when there is nothing to say."""
         with self._reader() as queue:
             yield first
             while not self._closed:
                 try:
-                    message = await asyncio.wait_for(queue.get(), KEEP_ALIVE_S)
+                    message = await asyncio.wait_for(queue.get(), BEAT_S)
                 except TimeoutError:
-                    message = b": still here\n\n"
+                    message = _BEAT
                 if message is None:
                     return
                 yield message
@@ -59,7 +66,3 @@ class Hub:
             yield queue
         finally:
             self._readers.discard(queue)
-
-
-def encode(event: str, data: str) -> bytes:
-    return f"event: {event}\ndata: {data}\n\n".encode()

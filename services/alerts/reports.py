@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from datetime import datetime
 from functools import cache
 from typing import Any, Literal
@@ -17,7 +18,7 @@ from msgspec import Struct
 
 from services.alerts.core.evidence import plain_rows
 from services.alerts.text import TEMPLATES, Text
-from services.alerts.views import DetailView, EntryView, FlagView, TransferView
+from services.alerts.views import DetailView, EntryView, FlagView, LegView, TransferView
 from shared.siteconfig import SiteConfig
 
 Language = Literal["en", "zh"]
@@ -29,12 +30,10 @@ CONTENT_SECURITY_POLICY = (
 )
 AFFECTED = ("agent", "team", "call", "from_number", "queue", "to_agent", "to_queue")  # labels worth a line, in order
 _STAMP_FIELDS = ("requested", "ringing", "answered", "bridged", "released", "ended")
-_IN_TRANSFER = {*_STAMP_FIELDS, *(f"{name}_at" for name in _STAMP_FIELDS)} | {
-    "seek_s",
-    "ring_s",
-    "brief_s",
-    "customer_gap_s",
-    "total_s",
+_ISO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$")
+_SHOWN_WITH_TRANSFER = {*_STAMP_FIELDS, *(f"{name}_at" for name in _STAMP_FIELDS)} | {
+    *("seek_s", "ring_s", "brief_s", "customer_gap_s", "total_s", "slow"),
+    *("kind", "outcome", "from_agent", "to_agent", "to_queue", "transfer_id", "call_id"),
 }
 
 
@@ -72,6 +71,7 @@ class Report:
             "w": self._words,
             "incident": incident,
             "summary": self._say(incident.summary),
+            "rule": self._words.get(f"rule.{incident.rule}", incident.rule),
             "site": site.label or incident.site,
             "zone": site.time_zone,
             "detail": self._detail,
@@ -83,6 +83,7 @@ class Report:
             "exact": lambda value: self._text.exact(value, incident.site),
             "link": self._text.link(incident.id),
             "written": self._now,
+            "leg_text": self._leg,
             "seconds": lambda value: "–" if value is None else f"{value:.1f} s",
         }
 
@@ -110,9 +111,9 @@ class Report:
 
     def _flag(self, flag: FlagView) -> dict[str, Any]:
         transfer = flag.transfer
-        skip = _IN_TRANSFER if transfer else set()
+        skip = {"site"} | (_SHOWN_WITH_TRANSFER if transfer else set())
         shown = {**flag.evidence, **{k: v for k, v in flag.cleared_evidence.items() if v is not None}}
-        rows = [(self._named(name), value) for name, value in plain_rows(shown) if name not in skip]
+        rows = [(self._named(name), self._shown(value)) for name, value in plain_rows(shown) if name not in skip]
         return {
             "flag": flag,
             "summary": self._say(flag.summary),
@@ -121,6 +122,16 @@ class Report:
             "limit_at": limit_at(transfer) if transfer else None,
             "rows": rows,
         }
+
+    def _shown(self, value: str) -> str:
+        if _ISO_TIME.match(value):
+            return self._time(datetime.fromisoformat(value))
+        return self._words.get(f"value.{value}", value)
+
+    def _leg(self, leg: LegView) -> str:
+        if leg.seconds is None and leg.open_s is not None:
+            return f"{self._words['unfinished']} {leg.open_s:.1f} s"
+        return "–" if leg.seconds is None else f"{leg.seconds:.1f} s"
 
     def _named(self, name: str) -> str:
         return self._words.get(f"evidence.{name}", name.replace("_", " "))
@@ -131,7 +142,7 @@ class Report:
 
 def scale(transfer: TransferView) -> float:
     """Seconds that the drawn width stands for: the longest of total and limit, and a tenth more."""
-    legs = sum(leg.seconds or 0.0 for leg in transfer.legs)
+    legs = sum(leg.seconds or leg.open_s or 0.0 for leg in transfer.legs)
     return max(transfer.total_s or 0.0, transfer.limit_s, legs, 0.1) * 1.1
 
 
@@ -139,9 +150,9 @@ def bars(transfer: TransferView) -> list[Bar]:
     """The legs one after the other, in the order in which they happened."""
     whole, at, found = scale(transfer), 0.0, []
     for leg in transfer.legs:
-        if leg.seconds:
-            found.append(Bar(leg.name, leg.seconds, 100 * at / whole, 100 * leg.seconds / whole))
-            at += leg.seconds
+        if lasted := leg.seconds or leg.open_s:
+            found.append(Bar(leg.name, lasted, 100 * at / whole, 100 * lasted / whole))
+            at += lasted
     return found
 
 

@@ -90,7 +90,8 @@ class EntryView(View):
 
 class LegView(View):
     name: str = Field(description="seek, ring or brief")
-    seconds: float | None
+    seconds: float | None = Field(description="null: it never came to its end")
+    open_s: float | None = Field(description="Then how long it had lasted at the end; null: it had not begun")
 
 
 class TransferView(View):
@@ -114,7 +115,7 @@ class TransferView(View):
             from_agent=one.from_agent,
             to=one.to,
             stamps=dict(one.stamps),
-            legs=[LegView(name=leg.name, seconds=leg.seconds) for leg in one.legs],
+            legs=[LegView(name=leg.name, seconds=leg.seconds, open_s=leg.open_s) for leg in one.legs],
             customer_gap_s=one.customer_gap_s,
             total_s=one.total_s,
             limit_s=one.limit_s,
@@ -141,7 +142,8 @@ class FlagView(View):
     @classmethod
     def of(cls, flag: Flag, clearing: Clearing | None) -> FlagView:
         ended = clearing.evidence if clearing else {}
-        transfer = transfer_of(flag.evidence, ended, (flag.raised - flag.started).total_seconds())
+        seen_at = clearing.cleared if clearing else flag.raised
+        transfer = transfer_of(flag.evidence, ended, (flag.raised - flag.started).total_seconds(), seen_at)
         return cls(
             flag_id=flag.flag_id,
             rule=flag.rule,

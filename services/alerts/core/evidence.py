@@ -22,10 +22,14 @@ _DIGIT = re.compile(r"\d")
 
 
 class Leg(Struct, frozen=True):
-    """A stretch of a transfer in seconds; `seconds` None when it never was."""
+    """A stretch of a transfer in seconds; `seconds` None when it never came to its end.
+
+    `open_s` is then how long it had lasted when the transfer ended or was last seen; None when it had not begun.
+    """
 
     name: str
     seconds: float | None
+    open_s: float | None = None
 
 
 class Transfer(Struct, frozen=True, kw_only=True):
@@ -73,20 +77,24 @@ def numbers_in(value: Any, key: str = "") -> Iterator[str]:
         yield value
 
 
-def transfer_of(raised: Mapping[str, Any], cleared: Mapping[str, Any], limit_s: float) -> Transfer | None:
+def transfer_of(
+    raised: Mapping[str, Any], cleared: Mapping[str, Any], limit_s: float, seen_at: datetime
+) -> Transfer | None:
     """The transfer that a flag is about, as it was last seen; None when the evidence is not of a transfer.
 
-    `raised` is the evidence at the flag, `cleared` at its end (empty while it holds), `limit_s` the rule's.
+    `raised` is the evidence at the flag, `cleared` at its end (empty while it holds), `limit_s` the rule's; `seen_at` is
+    the switch's time of the newer of the two.
     """
     seen = {**raised, **{name: value for name, value in cleared.items() if value is not None}}
     stamps = {name: stamp for name in STAMPS if (stamp := _time(seen.get(name, seen.get(f"{name}_at"))))}
     if "requested" not in stamps or not ({"transfer_id", "from_agent"} & seen.keys()):
         return None
     attended = seen.get("kind") == "attended"
-    legs = []
-    for name, start, end in LEGS:
-        if name != "brief" or attended:
-            legs.append(Leg(name, _seconds(seen.get(f"{name}_s"), stamps.get(start), stamps.get(end))))
+    names = [leg for leg in LEGS if leg[0] != "brief" or attended]
+    over_at = stamps.get("bridged") or stamps.get("ended") or seen_at
+    legs = [
+        _leg(name, seen.get(f"{name}_s"), stamps.get(start), stamps.get(end), over_at) for name, start, end in names
+    ]
     return Transfer(
         kind=str(seen.get("kind", "")),
         outcome=str(seen.get("outcome", "") or "running"),
@@ -108,8 +116,15 @@ def plain_rows(evidence: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         elif isinstance(value, list | tuple):
             if value:
                 yield name, ", ".join(str(item) for item in value)
-        elif value not in (None, ""):
+        elif value not in (None, "", False):
             yield name, f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _leg(name: str, given: Any, start: datetime | None, end: datetime | None, over_at: datetime) -> Leg:
+    seconds = _seconds(given, start, end)
+    if seconds is None and start is not None:
+        return Leg(name, None, max(0.0, (over_at - start).total_seconds()))
+    return Leg(name, seconds)
 
 
 def _time(value: Any) -> datetime | None:

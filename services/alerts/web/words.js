@@ -1,0 +1,63 @@
+// Small things that list and detail say in the same way.
+
+import { h } from "/static/shared/dom.js";
+import { dateTime, instant } from "/static/shared/format.js";
+import { known, language, t } from "/static/shared/i18n.js";
+import { icon } from "/static/shared/icons.js";
+
+const STATE_TONES = { open: "critical", acknowledged: "info", resolved: "ok" };
+
+/** The summary in the reader's language; English where nobody wrote another. */
+export function summaryOf(one) {
+  return (language() === "zh-CN" && one.summary.zh) || one.summary.en;
+}
+
+export function severityBadge(severity) {
+  return h("span", { class: "badge", data: { tone: severity } }, icon(severity), t(`severity.${severity}`));
+}
+
+export function stateBadge(incident) {
+  return h("span", { class: "badge", data: { tone: STATE_TONES[incident.state] } }, t(`incident.${incident.state}`));
+}
+
+/** The rule's name in words, where it is one of ours. */
+export function ruleName(rule) {
+  return known(`rule.${rule}`) ? t(`rule.${rule}`) : rule;
+}
+
+/** Whoever the state is about. */
+export function personOf(incident) {
+  return incident.state === "resolved" ? incident.resolver : incident.owner;
+}
+
+/** 09:05:07.250 in `zone`: for what is judged in tenths of a second. */
+export function exactTime(value, zone) {
+  const options = { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hourCycle: "h23" };
+  return new Intl.DateTimeFormat(language(), { ...options, timeZone: zone }).format(instant(value));
+}
+
+const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d/;
+
+/** Evidence as [name, text] rows, nested values with their path; absent values are left out. */
+export function evidenceRows(evidence, zone, path = "") {
+  const rows = [];
+  for (const [name, value] of Object.entries(evidence)) {
+    const key = path + name;
+    if (value === null || value === "" || value === false || key === "site" || (Array.isArray(value) && !value.length)) continue;
+    if (Array.isArray(value)) {
+      if (typeof value[0] === "object") value.forEach((one, i) => rows.push(...evidenceRows(one, zone, `${key} ${i + 1}.`)));
+      else rows.push([label(key), value.join(", ")]);
+    } else if (typeof value === "object") rows.push(...evidenceRows(value, zone, `${key}.`));
+    else rows.push([label(key), ISO_TIME.test(value) ? dateTime(value, zone) : said(value)]);
+  }
+  return rows;
+}
+
+function said(value) {
+  for (const kind of ["state", "value"]) if (known(`${kind}.${value}`)) return t(`${kind}.${value}`);
+  return String(value);
+}
+
+function label(key) {
+  return known(`evidence.${key}`) ? t(`evidence.${key}`) : key.replaceAll("_", " ");
+}
