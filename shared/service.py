@@ -97,6 +97,14 @@ class Background:
 class _Server(uvicorn.Server):
     """Leaves signals to `serve`: uvicorn raises them once more after its shutdown, which would skip ours."""
 
+    def __init__(self, config: uvicorn.Config, on_stopping: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_stopping = on_stopping
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        self._on_stopping()
+        await super().shutdown(sockets)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
@@ -111,11 +119,13 @@ async def serve(
     setting: str = "",
     shutdown_s: float = 5.0,
     on_started: Callable[[int], None] | None = None,
+    on_stopping: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve `app` until SIGTERM or SIGINT, or until a background task dies.
 
     `setting` is the variable that changes the port (default: from the app's name, such as MONITOR_PORT); `on_started` gets the
-    port once requests are answered. Raises SettingsError when the port is taken, ServiceFailed when a task died.
+    port once requests are answered, `on_stopping` runs before open responses are waited for and ends those that have no
+    end of their own. Raises SettingsError when the port is taken, ServiceFailed when a task died.
     """
     service = getattr(app.state, "service", "service")
     sock = listen(host, port, setting=setting or f"{service.upper()}_PORT")
@@ -128,7 +138,7 @@ async def serve(
         server_header=False,
         timeout_graceful_shutdown=max(1, round(shutdown_s)),
     )
-    server = _Server(config)
+    server = _Server(config, on_stopping)
     port = sock.getsockname()[1]
     with _signals(lambda: setattr(server, "should_exit", True)):
         serving = asyncio.create_task(server.serve(sockets=[sock]), name="http")
