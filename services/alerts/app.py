@@ -131,7 +131,14 @@ async def start(settings: AlertsSettings) -> None:
         background = await stack.enter_async_context(Background())
         service.start(background)
         app = service.app(background)
-        await serve(app, settings.host, settings.port, background=background, shutdown_s=settings.shutdown_s)
+        await serve(
+            app,
+            settings.host,
+            settings.port,
+            background=background,
+            shutdown_s=settings.shutdown_s,
+            on_stopping=service.hub.close,
+        )
 
 
 def main() -> None:

@@ -20,11 +20,12 @@ from services.alerts.intake import fingerprint, read
 from services.alerts.link import Link
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.repositories import Position, Positions
-from shared.bus import Bus, Headers, Partition, Reader, Record
+from shared.bus import Bus, Partition, Reader, Record
 from shared.clock import Clock
 from shared.db import Database
+from shared.deadletter import dead_letter
 from shared.errors import BusError, InvalidInput, StoreError
-from shared.topics import FLOOR_FLAGS, SWITCH_DEAD_LETTER
+from shared.topics import FLOOR_FLAGS
 
 log = structlog.get_logger(__name__)
 
@@ -170,8 +171,13 @@ class Pipeline:
                 reason=why.reason,
                 error=str(why),
             )
-            headers = dead_letter_headers(record, why)
-            await self._bus.publish(SWITCH_DEAD_LETTER, record.value, key=_key_of(record), headers=headers)
+            letter = dead_letter(record, why, "alerts")
+            try:
+                await self._bus.publish(letter.topic, letter.value, key=letter.key, headers=letter.headers)
+            except (
+                InvalidInput
+            ) as exc:  # with its headers it no longer fits; its place in the topic is in the log above
+                log.error("a dead letter could not be written", offset=record.offset, error=str(exc))
         if refused:
             await self._bus.flush()
 
@@ -188,17 +194,6 @@ class Pipeline:
         self._metrics.connected.set(0)
 
 
-def dead_letter_headers(record: Record, why: InvalidInput) -> Headers:
-    return (
-        *record.headers,
-        ("reason", why.reason.encode()),
-        ("error", str(why).encode()),
-        ("topic", record.topic.encode()),
-        ("partition", str(record.partition).encode()),
-        ("offset", str(record.offset).encode()),
-    )
-
-
 def _read_all(records: Sequence[Record]) -> tuple[list[Item], list[tuple[Record, InvalidInput]]]:
     items: list[Item] = []
     refused: list[tuple[Record, InvalidInput]] = []
@@ -211,10 +206,6 @@ def _read_all(records: Sequence[Record]) -> tuple[list[Item], list[tuple[Record,
         place = (record.topic, record.partition)
         items.append(Item(place, record.offset, fingerprint(record), record.written, fact))
     return items, refused
-
-
-def _key_of(record: Record) -> str:
-    return record.key.decode("utf-8", "replace")
 
 
 def _first_line(exc: SQLAlchemyError) -> str:
