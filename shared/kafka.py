@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import math
+import os
 from collections.abc import Awaitable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeVar
@@ -45,8 +46,15 @@ _FETCH_WAIT_MS: Final = 20
 # A lost broker looks like silence to a reader, so after this much silence it asks.
 _SILENCE_S: Final = 0.5
 _ALREADY_EXISTS: Final = 36
-_UNREACHABLE: Final = (KafkaConnectionError, NodeNotReadyError)
-_TIMED_OUT: Final = (KafkaTimeoutError, RequestTimedOutError, TimeoutError)
+_UNREACHABLE: Final = (
+    KafkaConnectionError,
+    NodeNotReadyError,
+    KafkaTimeoutError,
+    RequestTimedOutError,
+    TimeoutError,
+    OSError,
+)
+_PROBE_S: Final = 2.0
 
 
 class KafkaBus:
@@ -72,7 +80,7 @@ class KafkaBus:
         self._idempotent = idempotent
         self._replication = replication
         self._linger_s = linger_s
-        self._timeout_s = request_timeout_s
+        self._broker = _Broker(bootstrap, request_timeout_s)
         self._clock = clock or SystemClock()
         self._common = {
             "bootstrap_servers": bootstrap.split(","),
@@ -87,11 +95,11 @@ class KafkaBus:
     async def create(self, topics: Iterable[Topic], *, partitions: int = 1) -> None:
         wanted = [NewTopic(topic.name, partitions, self._replication, topic_configs=_config(topic)) for topic in topics]
         async with self._admin() as admin:
-            existing = set(await self._ask(admin.list_topics(), "listing topics"))
+            existing = set(await self._broker.ask(admin.list_topics(), "listing topics"))
             missing = [topic for topic in wanted if topic.name not in existing]
             if not missing:
                 return  # so that a client without the right to create topics can run where they exist
-            answer = await self._ask(admin.create_topics(missing), "creating topics")
+            answer = await self._broker.ask(admin.create_topics(missing), "creating topics")
         for name, code, *message in answer.topic_errors:
             if code not in (0, _ALREADY_EXISTS):
                 why = next((text for text in message if text), for_code(code).__name__)
@@ -107,15 +115,17 @@ class KafkaBus:
             if sender.is_full():
                 await sender.room()
         except KafkaError as exc:
-            raise self._error(exc, f"publishing to {topic.name}") from exc
+            raise await self._broker.error(exc, f"publishing to {topic.name}") from exc
         finally:
-            self._check(sender)
+            if sender.failure is not None:
+                await self._part(sender, sender.failure)
 
     async def flush(self) -> None:
         sender = self._sender
         if sender is not None:
             await sender.flush()
-            self._check(sender)
+            if sender.failure is not None:
+                await self._part(sender, sender.failure)
 
     async def read(
         self,
@@ -133,9 +143,9 @@ class KafkaBus:
             max_partition_fetch_bytes=2 * _MAX_MESSAGE_BYTES,
             **self._common,
         )
-        reader = KafkaReader(self, consumer, self._clock, places)
+        reader = KafkaReader(self._broker, consumer, self._clock, places)
         try:
-            await self._ask(consumer.start(), "connecting")
+            await self._broker.ask(consumer.start(), "connecting")
             await reader.begin(start)
         except BaseException:
             await reader.close()
@@ -165,27 +175,25 @@ class KafkaBus:
                 )
                 sender = Sender(producer, DefaultPartitioner(), self._linger_s, _BUFFER_BYTES)
                 try:
-                    await self._ask(producer.start(), "connecting")
+                    await self._broker.ask(producer.start(), "connecting")
                 except BaseException:
                     await sender.stop()
                     raise
                 self._sender = sender
             return self._sender
 
-    def _check(self, sender: Sender) -> None:
-        """Raises BusError if `sender` failed, and parts with it: the next one starts clean."""
-        if sender.failure is None:
-            return
+    async def _part(self, sender: Sender, failure: BaseException) -> None:
+        """Raises BusError for the `failure` of `sender`, and parts with it: the next one starts clean."""
         if self._sender is sender:
             self._sender = None
             ending = asyncio.create_task(sender.stop())
             self._endings.add(ending)
             ending.add_done_callback(self._endings.discard)
-        raise self._error(sender.failure, "sending") from sender.failure
+        raise await self._broker.error(failure, "sending") from failure
 
     async def _places(self, names: list[str], wanted: set[int] | None) -> list[TopicPartition]:
         async with self._admin() as admin:
-            described = await self._ask(admin.describe_topics(names), "looking up topics")
+            described = await self._broker.ask(admin.describe_topics(names), "looking up topics")
         places: list[TopicPartition] = []
         for topic in described:
             name, numbers = topic["topic"], {partition["partition"] for partition in topic["partitions"]}
@@ -200,30 +208,51 @@ class KafkaBus:
     async def _admin(self) -> Any:
         admin = AIOKafkaAdminClient(**self._common)
         try:
-            await self._ask(admin.start(), "connecting")
+            await self._broker.ask(admin.start(), "connecting")
             yield admin
         finally:
             await admin.close()
 
-    async def _ask(self, answer: Awaitable[T], doing: str, timeout_s: float | None = None) -> T:
-        """`answer`, its failure told as BusError."""
+
+class _Broker:
+    """Asks the broker, and puts its failures into words."""
+
+    def __init__(self, bootstrap: str, timeout_s: float) -> None:
+        self.bootstrap = bootstrap
+        self._timeout_s = timeout_s
+
+    async def ask(self, answer: Awaitable[T], doing: str, timeout_s: float | None = None) -> T:
+        """`answer`. Raises BusError when it fails, or does not come in time."""
         try:
-            async with asyncio.timeout(timeout_s or self._timeout_s):
+            async with asyncio.timeout(min(timeout_s or self._timeout_s, self._timeout_s)):
                 return await answer
         except (KafkaError, OSError, TimeoutError) as exc:
-            raise self._error(exc, doing) from exc
+            raise await self.error(exc, doing) from exc
 
-    def _error(self, exc: BaseException, doing: str) -> BusError:
-        match exc:
-            case _ if isinstance(exc, _UNREACHABLE):
-                why = "no broker answers there"
-            case _ if isinstance(exc, _TIMED_OUT):
-                why = "no answer in time"
-            case UnknownTopicOrPartitionError():
-                why = "the broker does not know the topic"
-            case _:
-                why = f"{type(exc).__name__}: {exc}"
-        return BusError(f"cannot reach Kafka at {self.bootstrap}: {why} ({doing})")
+    async def error(self, exc: BaseException, doing: str) -> BusError:
+        if isinstance(exc, _UNREACHABLE):
+            why = await self._refusal() or "the connection broke"
+            return BusError(f"cannot reach Kafka at {self.bootstrap}: {why} ({doing})")
+        if isinstance(exc, UnknownTopicOrPartitionError):
+            return BusError(f"Kafka at {self.bootstrap} does not know the topic ({doing})")
+        return BusError(f"Kafka at {self.bootstrap} failed: {type(exc).__name__}: {exc} ({doing})")
+
+    async def _refusal(self) -> str | None:
+        """Why no connection can be opened; None if one can. The client itself only says that it gave up."""
+        why = None
+        for address in self.bootstrap.split(","):
+            host, _, port = address.strip().rpartition(":")
+            try:
+                async with asyncio.timeout(1.0):
+                    _, writer = await asyncio.open_connection(host, int(port))
+            except TimeoutError:
+                why = "no answer"
+            except OSError as exc:
+                why = os.strerror(exc.errno).lower() if exc.errno and exc.errno > 0 else str(exc)
+            else:
+                writer.close()
+                return None
+        return why
 
 
 def _config(topic: Topic) -> dict[str, str]:
@@ -239,8 +268,8 @@ def _plain(place: TopicPartition) -> Partition:
 
 
 class KafkaReader:
-    def __init__(self, bus: KafkaBus, consumer: AIOKafkaConsumer, clock: Clock, places: list[TopicPartition]) -> None:
-        self._bus = bus
+    def __init__(self, broker: _Broker, consumer: AIOKafkaConsumer, clock: Clock, places: list[TopicPartition]) -> None:
+        self._broker = broker
         self._consumer = consumer
         self._clock = clock
         self._places = places
@@ -263,7 +292,7 @@ class KafkaReader:
         except OffsetOutOfRangeError as exc:
             raise await self._out_of_range() from exc
         except KafkaError as exc:
-            raise self._bus._error(exc, "reading") from exc
+            raise await self._broker.error(exc, "reading") from exc
         if found:
             self._heard = self._clock.monotonic()
             return [record for batch in found.values() for record in self._records(batch)]
@@ -292,8 +321,10 @@ class KafkaReader:
         return left
 
     async def close(self) -> None:
-        with contextlib.suppress(KafkaError, OSError):
-            await self._consumer.stop()
+        # The client cancels its own requests and, while one of them waits to be repeated, takes that for a cancellation of
+        # its stopping; the connection must be closed all the same.
+        for ending in (self._consumer.stop, self._consumer._client.close):
+            await asyncio.gather(asyncio.ensure_future(ending()), return_exceptions=True)
 
     def _seek(self, offsets: Mapping[Partition, int]) -> None:
         for (topic, number), offset in offsets.items():
@@ -350,4 +381,4 @@ class KafkaReader:
         return OffsetLost("an offset was out of range, and no longer is: read again")
 
     async def _ask(self, answer: Awaitable[T], doing: str) -> T:
-        return await self._bus._ask(answer, doing, min(2.0, self._bus._timeout_s))
+        return await self._broker.ask(answer, doing, _PROBE_S)

@@ -277,7 +277,7 @@ async def unreachable(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
 
 async def test_a_bus_that_cannot_be_reached_says_where_and_why(unreachable: Bus, topic: Topic) -> None:
     where = unreachable.bootstrap if isinstance(unreachable, KafkaBus) else "the bus in memory"
-    with pytest.raises(BusError, match=f"cannot reach .*{where}: (no broker answers there|connection refused)"):
+    with pytest.raises(BusError, match=f"cannot reach .*{where}: connection refused"):
         await unreachable.create([topic])
     with pytest.raises(BusError, match=where):
         await unreachable.publish(topic, b"x", key="s1")

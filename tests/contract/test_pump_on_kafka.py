@@ -1,0 +1,159 @@
+"""The pump on a real broker, also one that dies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from shared.errors import BusError
+from shared.kafka import KafkaBus
+from shared.pump import Pace
+from shared.topics import ALL, FLOOR_EVENTS, FLOOR_FLAGS, SWITCH_DEAD_LETTER
+from tests.embedded import TestBroker, embedded_broker
+from tests.pumpkit import Counter, make_pump, once, read_all, running, say, until
+
+FAST = Pace(checkpoint_s=0.05, backoff_s=0.01, backoff_max_s=0.05)
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[TestBroker]:
+    """A broker of its own: these tests use the topics by their real names, and stop it."""
+    with embedded_broker(tmp_path / "broker.log") as started:
+        yield started
+
+
+def connect(broker: TestBroker) -> KafkaBus:
+    return KafkaBus(broker.bootstrap, request_timeout_s=2)
+
+
+async def test_a_kill_and_a_restart_equal_an_uninterrupted_run(broker: TestBroker) -> None:
+    words = [*"abcab", "garbage", "boom", *"abc" * 50]
+    talker = connect(broker)
+    await talker.create(ALL)
+    for cut in (3, 6, 60):
+        pump = make_pump(bus := connect(broker), pace=FAST)
+        task = asyncio.create_task(pump.run())
+        await say(talker, *words[:cut])
+        words = words[cut:]
+        await until(lambda pump=pump: pump.status.ready)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        await bus.close()
+    await say(talker, *words)
+    machine = Counter()
+    pump = make_pump(bus := connect(broker), machine, pace=FAST)
+    async with running(pump):
+        await until(lambda: machine.applied == 155 and pump.status.ready)
+    assert machine.times == {"a": 52, "b": 52, "c": 51}
+    outputs = once(await read_all(bus, FLOOR_FLAGS))
+    assert [(output.word, output.times) for output in outputs[:7]] == [
+        ("a", 1), ("b", 1), ("c", 1), ("a", 2), ("b", 2), ("a", 3), ("b", 3),
+    ]  # fmt: skip
+    assert len(outputs) == 155
+    letters = {(record.value, dict(record.headers)["offset"]) for record in await read_all(bus, SWITCH_DEAD_LETTER)}
+    assert letters == {(b"garbage", b"5"), (b"boom", b"6")}
+    await bus.close()
+    await talker.close()
+
+
+async def test_a_broker_that_dies_and_comes_back_empty_is_survived_and_told(broker: TestBroker) -> None:
+    registry = CollectorRegistry()
+    machine = Counter()
+    pump = make_pump(bus := connect(broker), machine, registry=registry, pace=FAST)
+    async with running(pump):
+        await until(lambda: pump.status.ready)
+        await say(talker := connect(broker), "a", "a", "a")
+        await until(lambda: machine.times == {"a": 3})
+
+        broker.kill()
+        await until(lambda: pump.status.state == "waiting_for_broker")
+        assert f"cannot reach Kafka at {broker.bootstrap}" in pump.status.explain()
+
+        broker.start()
+        await until(lambda: pump.status.ready)
+        assert machine.times == {}, "the records are gone, and with them what was counted"
+        await talker.close()
+        await say(talker := connect(broker), "b")
+        await until(lambda: machine.times == {"b": 1})
+        assert [output.word for output in once(await read_all(talker, FLOOR_FLAGS))] == ["b"]
+        await talker.close()
+    await bus.close()
+    assert registry.get_sample_value("pump_offsets_lost_total", {"pump": "counter", "why": "made_anew"}) == 1
+    assert registry.get_sample_value("pump_broker_losses_total", {"pump": "counter"}) == 1
+
+
+async def test_a_broker_that_is_replaced_faster_than_anyone_looks(broker: TestBroker) -> None:
+    machine = Counter()
+    pump = make_pump(bus := connect(broker), machine, pace=FAST)
+    async with running(pump):
+        await until(lambda: pump.status.ready)
+        await say(talker := connect(broker), "a", "a", "a")
+        await until(lambda: machine.applied == 3)
+        broker.kill()
+        broker.start()
+        await until(lambda: machine.times == {} and pump.status.ready)
+        await talker.close()
+    await bus.close()
+
+
+async def test_a_pump_that_starts_before_its_broker(broker: TestBroker) -> None:
+    broker.kill()
+    pump = make_pump(bus := connect(broker), pace=FAST)
+    async with running(pump):
+        await until(lambda: pump.status.state == "waiting_for_broker")
+        broker.start()
+        await until(lambda: pump.status.ready)
+    await bus.close()
+
+
+async def test_a_pump_can_be_stopped_while_its_broker_is_gone(broker: TestBroker) -> None:
+    pump = make_pump(bus := connect(broker), pace=Pace(backoff_s=60, backoff_max_s=60))
+    async with running(pump):
+        await until(lambda: pump.status.ready)
+        broker.kill()
+        await until(lambda: pump.status.state == "waiting_for_broker")
+    assert pump.status.state == "stopped"
+    await bus.close()
+
+
+async def test_a_send_that_failed_is_told_once_and_nothing_behind_it_is_written(broker: TestBroker) -> None:
+    bus = connect(broker)
+    await bus.create([FLOOR_EVENTS])
+    await say(bus, "first")
+    broker.kill()
+    for number in range(100):
+        await bus.publish(FLOOR_EVENTS, b"%d" % number, key="s1")
+    with pytest.raises(BusError, match=f"cannot reach Kafka at {broker.bootstrap}"):
+        await bus.flush()
+    broker.start()
+    await bus.create([FLOOR_EVENTS])
+    await bus.flush()
+    await say(bus, "again")
+    assert [record.value for record in await read_all(bus, FLOOR_EVENTS)] == [b"again"]
+    await bus.close()
+
+
+async def test_publishing_waits_when_the_broker_does_not_take_it(broker: TestBroker) -> None:
+    """The buffer is bounded: with the broker gone a writer is held, then told."""
+    bus = connect(broker)
+    await bus.create([FLOOR_EVENTS])
+    await say(bus, "first")
+    broker.kill()
+    sent = 0
+
+    async def pour() -> None:
+        nonlocal sent
+        while True:
+            await bus.publish(FLOOR_EVENTS, bytes(900_000), key="s1")
+            sent += 1
+
+    with pytest.raises(BusError, match="onnection refused"):
+        await pour()
+    assert sent < 25
+    await bus.close()
