@@ -1,0 +1,122 @@
+"""The Asterisk adapter: one AMI packet in, the canonical events that it makes true out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import blake2b
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+
+from services.ingest.adapters.asterisk import agents, channels, listens, listings, transfers, visits
+from services.ingest.adapters.asterisk.model import State
+from services.ingest.adapters.asterisk.packet import read
+from services.ingest.adapters.asterisk.settle import settle
+from services.ingest.adapters.asterisk.switch import Switch
+from services.ingest.adapters.base import Emitter
+from shared.errors import InvalidInput
+from shared.events import Event
+from shared.raw import Raw
+from shared.siteconfig import SiteConfig
+
+# A switch repeats a packet, if at all, at once; no two real ones agree in every byte, microsecond stamp included.
+REMEMBERED_PACKETS: Final = 256
+
+Handler = Callable[[Switch], None]
+
+_CHANNEL: Final = ("Channel", "Uniqueid")
+_DEST: Final = ("DestChannel", "DestUniqueid")
+_MEMBER: Final = ("Queue", "Interface")
+_CALLER: Final = ("Queue", *_CHANNEL)
+
+# The events that we read, what does so, and the headers without which they mean nothing. All others are passed over.
+HANDLERS: Final = MappingProxyType[str, tuple[Handler, tuple[str, ...]]](
+    {
+        "Newchannel": (channels.on_new, _CHANNEL),
+        "Newstate": (channels.on_state, (*_CHANNEL, "ChannelState")),
+        "Hangup": (channels.on_hangup, _CHANNEL),
+        "HangupRequest": (channels.on_hangup_request, _CHANNEL),
+        "SoftHangupRequest": (channels.on_soft_hangup, _CHANNEL),
+        "Hold": (channels.on_hold, _CHANNEL),
+        "Unhold": (channels.on_unhold, _CHANNEL),
+        "DTMFEnd": (channels.on_digit, _CHANNEL),
+        "BridgeEnter": (channels.on_enter, (*_CHANNEL, "BridgeUniqueid")),
+        "BridgeLeave": (channels.on_leave, (*_CHANNEL, "BridgeUniqueid")),
+        "BridgeDestroy": (channels.on_destroyed, ("BridgeUniqueid",)),
+        "DialBegin": (channels.on_dial_begin, _DEST),
+        "DialEnd": (channels.on_dial_end, (*_DEST, "DialStatus")),
+        "BlindTransfer": (transfers.on_blind, ("TransfererChannel", "TransfererUniqueid")),
+        "AttendedTransfer": (transfers.on_attended, ("Result",)),
+        "ChanSpyStart": (listens.on_start, ("SpyerChannel", "SpyerUniqueid")),
+        "ChanSpyStop": (listens.on_stop, ("SpyerUniqueid",)),
+        "QueueMemberAdded": (agents.on_member, _MEMBER),
+        "QueueMemberRemoved": (agents.on_removed, _MEMBER),
+        "QueueMemberPause": (agents.on_pause, _MEMBER),
+        "QueueMemberStatus": (agents.on_status, _MEMBER),
+        "QueueCallerJoin": (visits.on_join, _CALLER),
+        "QueueCallerLeave": (visits.on_leave, _CALLER),
+        "QueueCallerAbandon": (visits.on_abandon, _CALLER),
+        "AgentCalled": (visits.on_called, (*_MEMBER, *_DEST)),
+        "AgentConnect": (visits.on_connect, _MEMBER),
+        "AgentComplete": (agents.on_complete, _MEMBER),
+        "CoreShowChannel": (listings.on_channel, _CHANNEL),
+        "CoreShowChannelsComplete": (listings.on_channels_complete, ()),
+        "QueueParams": (listings.on_params, ("Queue",)),
+        "QueueMember": (listings.on_member, ("Queue",)),
+        "QueueEntry": (listings.on_entry, _CALLER),
+        "QueueStatusComplete": (listings.on_queues_complete, ()),
+        "DeviceStateChange": (listings.on_device, ("Device", "State")),
+        "Shutdown": (listings.on_shutdown, ()),
+    }
+)
+
+
+class AsteriskAdapter:
+    """One site's Asterisk. Agents are known by their queue memberships, so nothing of them needs to be configured."""
+
+    def __init__(self, site: str, config: SiteConfig) -> None:
+        self.site = site
+        self._config = config
+        self._state = State()
+
+    def feed(self, raw: Raw) -> list[Event]:
+        """The events that the AMI packet `raw.value` (its text, or a JSON object of its headers) makes true.
+
+        Raises InvalidInput: `not_ami`, `bad_timestamp`, `time_out_of_range`, `missing_header`. Nothing is changed then.
+        """
+        if raw.kind == "link":
+            return []
+        packet = read(raw)
+        found = HANDLERS.get(packet.event)
+        if found is None:
+            return []
+        handler, needed = found
+        for name in needed:
+            if not packet.headers.get(name) and not (name == "Interface" and packet.headers.get("Location")):
+                raise InvalidInput("missing_header", f"{packet.event} without {name}")
+        if packet.stamped and self._repeated(raw.value):
+            return []
+        emitter = Emitter(raw)
+        switch = Switch(self._state, self._config, packet, emitter)
+        handler(switch)
+        settle(switch)
+        return emitter.events
+
+    def dump(self) -> bytes:
+        """The whole state as MessagePack."""
+        return msgspec.msgpack.encode(self._state)
+
+    def load(self, state: bytes) -> None:
+        """Replace the state by what `dump` gave. Raises msgspec.ValidationError for another version's."""
+        self._state = msgspec.msgpack.decode(state, type=State)
+
+    def _repeated(self, value: bytes) -> bool:
+        recent = self._state.recent
+        digest = int.from_bytes(blake2b(value, digest_size=8).digest(), "big")
+        if digest in recent:
+            return True
+        recent[digest] = None
+        if len(recent) > REMEMBERED_PACKETS:
+            del recent[next(iter(recent))]
+        return False

@@ -1,0 +1,146 @@
+"""Queue visits: a channel joins a queue, is offered to agents, and leaves it one way or another."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal
+
+from services.ingest.adapters.asterisk import calls
+from services.ingest.adapters.asterisk.model import Call, Channel, Visit
+from services.ingest.adapters.asterisk.switch import Switch
+from shared import events
+from shared.events import Provenance
+
+Reason = Literal["answered", "abandoned", "timed_out", "overflowed", "cleared", "moved"]
+
+
+def on_join(switch: Switch) -> None:
+    """QueueCallerJoin. For a transferred member behind a Local channel it names that channel, not the customer's."""
+    channel = switch.from_packet()
+    if channel is not None:
+        begin(switch, channel, switch.packet.get("Queue"), switch.packet.number("Position"))
+
+
+def on_listed(switch: Switch) -> None:
+    """QueueEntry: joined `Wait` seconds ago."""
+    packet = switch.packet
+    uid = packet.get("Uniqueid")
+    known = switch.state.visits.get(uid)
+    channel = switch.from_packet()
+    if channel is not None and (known is None or known.queue != packet.get("Queue")):
+        begin(switch, channel, packet.get("Queue"), packet.number("Position"), packet.number("Wait"))
+
+
+def begin(switch: Switch, channel: Channel, queue: str, position: int, waited_s: int = 0) -> None:
+    """`channel` waits in `queue`."""
+    before = switch.state.visits.get(channel.uid)
+    if before is not None:
+        if before.queue == queue:
+            return
+        end(switch, before, "moved")
+    call = call_of(switch, channel)
+    joined = switch.now - timedelta(seconds=waited_s)
+    provenance: Provenance = "inferred" if waited_s else "observed"
+    calls.announce(switch, call)
+    switch.state.visits[channel.uid] = Visit(uid=channel.uid, call=call.call_id, queue=queue, joined=joined)
+    if channel.exten:
+        switch.state.extens[f"{channel.exten}"] = queue
+    switch.emit(
+        events.CallQueued(call_id=call.call_id, queue=queue, from_number=call.from_number, position=position or None),
+        joined,
+        provenance=provenance,
+    )
+    switch.touch(channel.uid)
+    switch.queued[call.call_id] = queue
+
+
+def call_of(switch: Switch, channel: Channel) -> Call:
+    """The call that waits when this channel does."""
+    if switch.is_party(channel):
+        return calls.internal(switch, channel) if switch.is_internal(channel) else calls.of_outside(switch, channel)
+    near = [one for one in switch.connected(channel) if switch.is_party(one)]
+    outside = [one for one in near if not switch.is_internal(one)]
+    if outside:
+        return calls.of_outside(switch, outside[0])
+    return calls.internal(switch, switch.twin(channel) or channel)
+
+
+def on_leave(switch: Switch) -> None:
+    """QueueCallerLeave. Whoever answered was told before, as was an abandoned call; else the queue gave it up."""
+    visit = switch.state.visits.get(switch.packet.get("Uniqueid"))
+    if visit is None or visit.queue != switch.packet.get("Queue"):
+        return
+    if visit.answered_by:
+        end(switch, visit, "answered", visit.answered_by)
+        return
+    channel = switch.channel(visit.uid)
+    pressed = channel.digit_last if channel is not None else None
+    if pressed is not None and switch.now - pressed < timedelta(seconds=1):
+        end(switch, visit, "moved")  # left with a key
+    elif not any(member.present and member.queue == visit.queue for member in switch.state.members.values()):
+        end(switch, visit, "overflowed")  # nobody serves the queue
+    else:
+        end(switch, visit, "timed_out")
+
+
+def on_abandon(switch: Switch) -> None:
+    """QueueCallerAbandon: the caller's side hung up, or the switch did."""
+    channel = switch.from_packet()
+    visit = switch.state.visits.get(switch.packet.get("Uniqueid"))
+    if visit is not None:
+        dropped = channel is not None and channel.dropped and not channel.hung_up
+        end(switch, visit, "cleared" if dropped else "abandoned")
+
+
+def on_called(switch: Switch) -> None:
+    """AgentCalled: the queue offers the call to a member. What it calls may be a Local channel before the real phone."""
+    caller, offered = switch.from_packet(), switch.from_packet("Dest")
+    if offered is None:
+        return
+    queue = switch.packet.get("Queue")
+    offered.queue, offered.member = queue, switch.agent_named(queue, switch.packet.get("Interface"))
+    switch.dial(caller, offered)
+
+
+def on_answer(switch: Switch, caller: Channel, offered: Channel) -> None:
+    """DialEnd ANSWER of a phone that a queue rang."""
+    visit = switch.state.visits.get(caller.uid)
+    if visit is not None and offered.queue == visit.queue:
+        visit.answered_by = offered.member
+
+
+def on_connect(switch: Switch) -> None:
+    """AgentConnect: the agent has the call. From here on after-call work is due."""
+    caller, phone = switch.from_packet(), switch.from_packet("Dest")
+    queue = switch.packet.get("Queue")
+    agent = switch.agent(switch.agent_named(queue, switch.packet.get("Interface")))
+    call_id = ""
+    if caller is not None:
+        visit = switch.state.visits.get(caller.uid)
+        call_id = visit.call if visit is not None else call_of(switch, caller).call_id
+        if visit is not None:
+            end(switch, visit, "answered", agent.agent_id)
+    for leg_id in agent.legs:
+        leg = switch.state.legs[leg_id]
+        mine = phone is not None and leg.uid == phone.uid
+        if mine or (leg.call == call_id and leg.queue in (queue, "")):
+            leg.queue, leg.connected, leg.wrapped = queue, True, False
+
+
+def end(switch: Switch, visit: Visit, reason: Reason, agent_id: str = "") -> None:
+    """The visit is over."""
+    switch.state.visits.pop(visit.uid, None)
+    switch.touch(visit.uid)
+    switch.emit(events.CallDequeued(call_id=visit.call, queue=visit.queue, reason=reason, agent_id=agent_id))
+
+
+def hand_over(switch: Switch, visit: Visit, channel: Channel) -> None:
+    """Another channel takes the place in the queue: a transfer to a queue was completed before it answered."""
+    end(switch, visit, "moved")
+    begin(switch, channel, visit.queue, 0)
+
+
+def end_of_call(switch: Switch, call: Call, last: Channel) -> None:
+    """The call is over while it waits."""
+    for visit in [visit for visit in switch.state.visits.values() if visit.call == call.call_id]:
+        end(switch, visit, "abandoned" if last.hung_up else "cleared")
