@@ -4,6 +4,8 @@ import { language, t } from "./i18n.js";
 
 export const NO_DATA = "–";
 
+const LOCALES = { en: "en-GB", "zh-CN": "zh-CN" }; // English with the day before the month: boards are read everywhere
+
 const formats = new Map();
 
 function cached(kind, options, make) {
@@ -46,7 +48,7 @@ export function age(value) {
 export function number(value, digits = 0) {
   if (absent(value)) return NO_DATA;
   const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
-  return cached("number", options, () => new Intl.NumberFormat(language(), options)).format(value);
+  return cached("number", options, () => new Intl.NumberFormat(LOCALES[language()], options)).format(value);
 }
 
 /** A share of 0 to 1 as "87 %" without the space: "87%". Never rounds up to 100%. */
@@ -58,7 +60,7 @@ export function percent(value) {
 
 function zoned(options, zone) {
   const all = zone ? { ...options, timeZone: zone } : options;
-  return cached("date", all, () => new Intl.DateTimeFormat(language(), all));
+  return cached("date", all, () => new Intl.DateTimeFormat(LOCALES[language()], all));
 }
 
 /** Milliseconds since 1970, from an ISO string, a Date or a number; NaN when there is none. */

@@ -126,8 +126,8 @@ export class AgentsPanel {
       flagOf: (agent) => board.flagOf(keyOf("agent", agent)),
       titleOf: (site, team) => this.#groupTitle(site, team),
     });
+    this.#drawTools(shown.length); // first: a list that is hidden has no width to lay out in
     this.list.setItems(groups.flatMap((group) => this.#groupItems(group)));
-    this.#drawTools(shown.length);
   }
 
   #groupTitle(site, team) {

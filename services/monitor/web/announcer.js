@@ -9,7 +9,9 @@ export class Announcer {
     Object.assign(this, { node, board, told: null });
   }
 
-  announce() {
+  /** Called after each drawing; what was there at the first one is nothing new. */
+  announce(changed) {
+    if (!changed && this.told !== null) return;
     const critical = [...this.board.store.flags.entries()].filter(([, flag]) => flag.severity === "critical");
     const fresh = this.told === null ? [] : critical.filter(([key]) => !this.told.has(key));
     this.told = new Set(critical.map(([key]) => key));

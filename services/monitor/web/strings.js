@@ -96,6 +96,7 @@ export default {
     "reason.toilet": "Restroom",
     "reason.admin": "Desk work",
     "reason.paperwork": "Desk work",
+    "reason.no_answer": "Did not answer",
 
     "legend.title": "Legend",
     "legend.states": "States",
@@ -256,6 +257,7 @@ export default {
     "reason.toilet": "洗手间",
     "reason.admin": "文书",
     "reason.paperwork": "文书",
+    "reason.no_answer": "未接来电",
 
     "legend.title": "图例",
     "legend.states": "状态",

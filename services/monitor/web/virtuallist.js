@@ -32,11 +32,11 @@ export class VirtualList {
   relayout() {
     const { minWidth, height, headHeight, gap } = this.geometry();
     const width = this.canvas.clientWidth;
-    if (!width) return;
-    this.columns = Math.max(1, Math.floor((width + gap) / (minWidth + gap)));
-    const cardWidth = (width - gap * (this.columns - 1)) / this.columns;
     this.lines = [];
     this.places.clear();
+    if (!width) return; // hidden
+    this.columns = Math.max(1, Math.floor((width + gap) / (minWidth + gap)));
+    const cardWidth = (width - gap * (this.columns - 1)) / this.columns;
     let top = 0;
     let line = null;
     for (const item of this.items) {

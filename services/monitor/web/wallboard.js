@@ -67,7 +67,7 @@ function draw() {
   if (any("agent", "flag", "queue")) agents.update(changed.get("agent") ?? NONE, any("flag", "queue"));
   if (any("flag", "agent", "call", "queue")) flags.update();
   if (any("transfer", "agent", "queue")) transfers.update();
-  if (changed.has("flag")) announcer.announce();
+  if (loaded) announcer.announce(changed.has("flag"));
   if (notices.welcomed !== (loaded && empty)) notices.update();
 }
 

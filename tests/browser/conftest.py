@@ -1,0 +1,85 @@
+"""A real Chromium, the system's own. Without one the browser tests are skipped and say so."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+
+from services.monitor.core.views import FloorView
+from tests.browser.feedserver import FeedServer, serving
+
+HERE = Path(__file__).parent
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            if CHROMIUM is None:
+                item.add_marker(pytest.mark.skip(reason="no Chromium on this machine (chromium or google-chrome)"))
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"],
+        )
+        yield browser
+        await browser.close()
+
+
+class Viewer:
+    """A browser window of a test. What its pages complained about is in `complaints`."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.context = context
+        self.complaints: list[str] = []
+
+    @contextlib.asynccontextmanager
+    async def show(self, floor: FloorView, path: str = "/", **window: int) -> AsyncIterator[tuple[FeedServer, Page]]:
+        """The wallboard on a scripted floor; the page is closed before its server ends."""
+        async with serving(floor) as feed:
+            page = await self.open(feed.url + path, **window)
+            try:
+                yield feed, page
+            finally:
+                await page.close()
+
+    async def open(self, url: str, *, width: int = 1366, height: int = 768) -> Page:
+        """A page at `url`, in a laptop's window unless said otherwise."""
+        page = await self.context.new_page()
+        await page.set_viewport_size({"width": width, "height": height})
+        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        page.on(
+            "console",
+            lambda said: (
+                self.complaints.append(f"console {said.type}: {said.text}")
+                if said.type in ("error", "warning")
+                else None
+            ),
+        )
+        await page.goto(url)
+        return page
+
+
+@pytest_asyncio.fixture(loop_scope="package")
+async def viewer(browser: Browser) -> AsyncIterator[Viewer]:
+    """A fresh window that speaks English; a test fails when a page it opened logged an error or a warning.
+
+    A test that causes errors on purpose empties `complaints` itself.
+    """
+    context = await browser.new_context(locale="en-GB")
+    context.set_default_timeout(8000)
+    viewer = Viewer(context)
+    yield viewer
+    await context.close()
+    assert viewer.complaints == []
