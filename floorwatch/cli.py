@@ -87,6 +87,39 @@ Site = Annotated[str, typer.Option(help="The site's name, as in sites.yaml; any 
 
 
 @app.command()
+def replay(
+    file: TraceFile,
+    adapter: Adapter,
+    site: Site,
+    out: Annotated[
+        Path, typer.Option(dir_okay=False, writable=True, help="Where the records go, one JSON object a line.")
+    ],
+    config: Annotated[
+        Path | None,
+        typer.Option(help="What is known of sites: queues with wrap-up time, teams, agents (FLOORWATCH_SITES_FILE)."),
+    ] = None,
+    rules: Annotated[Path | None, typer.Option(help="The rule book (MONITOR_RULES_FILE).")] = None,
+) -> None:
+    """Run a recorded trace through adapter and engine, without a broker, as fast as it goes.
+
+    Writes agent intervals, calls, transfers and flags with times of the switch, then prints a summary. A damaged line is reported
+    with its number and passed over.
+    """
+    from floorwatch import replay as replaying
+    from shared.settings import MonitorSettings, load
+
+    settings = load(MonitorSettings)
+    replaying.main(
+        file,
+        adapter=adapter.value,
+        site=site,
+        config=config or settings.sites_file,
+        rules=rules or settings.rules_file,
+        out=out,
+    )
+
+
+@app.command()
 def publish(
     file: TraceFile,
     adapter: Adapter,

@@ -6,20 +6,30 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, TextIO
+from pathlib import Path
+from typing import Any
 
 import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
+from floorwatch.traces import Damage, Trace
 from services.ingest.adapters.base import Adapter
+from services.ingest.adapters.registry import ADAPTERS
 from services.ingest.marks import SiteClock
 from services.monitor.core.engine import Engine
 from services.monitor.core.rulebook import RuleBook
+from services.monitor.rulefile import load_rulebook
 from shared import events, facts
-from shared.errors import InvalidInput
+from shared.clock import SystemClock
+from shared.errors import FloorwatchError, InvalidInput
 from shared.events import Event
 from shared.facts import Fact
 from shared.raw import Raw
-from shared.sites import Sites
+from shared.sites import Sites, load_sites
+
+SHOWN_COMPLAINTS = 20
 
 RECORD_NAMES = {
     facts.AgentInterval: "agent_interval",
@@ -123,7 +133,84 @@ def record_of(fact: Fact) -> dict[str, Any]:
     return line
 
 
-def write(found: Iterable[Fact], out: TextIO) -> None:
-    """Write each fact as a JSON line."""
-    for fact in found:
-        out.write(json.dumps(record_of(fact), ensure_ascii=False) + "\n")
+def main(file: Path, *, adapter: str, site: str, config: Path, rules: Path, out: Path) -> None:
+    """The command: FILE into OUT, a progress bar meanwhile, a summary after. Raises SettingsError and FloorwatchError."""
+    sites, rulebook = load_sites(config), load_rulebook(rules)
+    console = Console(stderr=True)
+    complaints = Complaints(console, file)
+    began = SystemClock().monotonic()
+    replay = Replay(site, ADAPTERS[adapter](site, sites.site(site)), sites, rulebook)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+    with (
+        Trace(file, complaints.damaged) as trace,
+        out.open("w", encoding="utf-8") as lines,
+        Progress(*columns, console=console, transient=True) as progress,
+    ):
+        task = progress.add_task(f"{file.name} → {out.name}", total=trace.total_bytes)
+        for fact in replay.run(trace.raws(site=site, vendor=adapter), complaints.rejected):
+            lines.write(json.dumps(record_of(fact), ensure_ascii=False) + "\n")
+            progress.update(task, completed=trace.read_bytes)
+    complaints.close(trace.damages)
+    if not replay.summary.packets:
+        raise FloorwatchError(f"{file} holds no packet that can be read as {adapter}")
+    console.print(table_of(replay.summary, SystemClock().monotonic() - began))
+    console.print(f"records written to {out}", highlight=False, markup=False)
+
+
+class Complaints:
+    """Damaged lines and refused packets: the first few in full, all of them counted."""
+
+    def __init__(self, console: Console, file: Path) -> None:
+        self._console = console
+        self._file = file
+        self._said = 0
+
+    def damaged(self, damage: Damage) -> None:
+        """A line that holds no packet."""
+        self._say(f"{self._file}:{damage.line}: passed over: {damage.reason}")
+
+    def rejected(self, raw: Raw, why: InvalidInput) -> None:
+        """A packet that the adapter refused."""
+        self._say(f"{self._file}: packet {raw.offset + 1}: {why.reason}: {why}")
+
+    def _say(self, text: str) -> None:
+        self._said += 1
+        if self._said <= SHOWN_COMPLAINTS:
+            self._console.print(text, markup=False, highlight=False)
+
+    def close(self, damages: int) -> None:
+        """How many more there were."""
+        if self._said > SHOWN_COMPLAINTS:
+            self._console.print(f"... and {self._said - SHOWN_COMPLAINTS} more, {damages} damaged lines in all")
+
+
+def table_of(summary: Summary, seconds: float) -> Table:
+    """The summary as a table."""
+    table = Table(title="What the recording holds", title_justify="left", show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column()
+    if summary.first and summary.last:
+        length = (summary.last - summary.first).total_seconds()
+        table.add_row("recording", f"{summary.first:%Y-%m-%d %H:%M:%S} UTC, {length:.1f} s")
+    table.add_row("read", f"{summary.packets} packets, {summary.events} events, in {seconds:.1f} s")
+    if summary.rejected:
+        table.add_row("refused", _counts(summary.rejected))
+    table.add_row("agents' time", _shares(summary.state_seconds))
+    for kind in ("call", "transfer"):
+        found = {key.split()[1]: count for key, count in summary.outcomes.items() if key.startswith(kind)}
+        table.add_row(f"{kind}s", _counts(found) if found else "none")
+    table.add_row("flags", _counts(summary.flags) if summary.flags else "none")
+    if summary.anomalies:
+        table.add_row("anomalies", _counts(summary.anomalies))
+    return table
+
+
+def _counts(found: dict[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(found.items(), key=lambda item: -item[1]))
+
+
+def _shares(seconds: dict[str, float]) -> str:
+    whole = sum(seconds.values())
+    if not whole:
+        return "none"
+    return ", ".join(f"{state} {100 * s / whole:.1f} %" for state, s in sorted(seconds.items(), key=lambda i: -i[1]))
