@@ -1,7 +1,8 @@
 """The database: SQLite by default, PostgreSQL by URL. The only place that commits.
 
 `Database.unit_of_work()` is one transaction: it commits once, at the end, or rolls back. On SQLite it takes the write
-lock at its start (BEGIN IMMEDIATE), so that two writers queue instead of failing halfway; readers never wait (WAL).
+lock with its first statement (BEGIN IMMEDIATE), so that what it reads stays true and two writers queue instead of failing
+halfway; readers never wait (WAL).
 """
 
 from __future__ import annotations

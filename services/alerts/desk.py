@@ -40,6 +40,14 @@ class NoSuchIncident(FloorwatchError):
     """There is no incident with this number."""
 
 
+class AnotherIsOpen(FloorwatchError):
+    """An incident cannot be reopened while a newer one about the same thing is unresolved."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"cannot reopen: incident {number} is about the same thing and not resolved; add to that one")
+        self.number = number
+
+
 class Item(Struct, frozen=True):
     """One usable record of a batch, or none (`fact` None) where only the position moves on."""
 
@@ -96,14 +104,19 @@ class Desk:
         await self._tell(saved)
 
     async def act(self, number: int, step: Callable[[Incident, datetime], Change]) -> Incident:
-        """What a person does to incident `number`. Raises NoSuchIncident, and whatever `step` raises."""
+        """What a person does to incident `number`. Raises NoSuchIncident, AnotherIsOpen, and whatever `step` raises."""
         now = self._clock.now()
         async with self._database.unit_of_work() as session:
             incidents = Incidents(session)
             incident = await incidents.get(number, for_change=True)
             if incident is None:
                 raise NoSuchIncident(f"there is no incident {number}")
-            saved = await incidents.save([step(incident, now)], now)
+            change = step(incident, now)
+            if incident.state == "resolved" and change.incident.state != "resolved":
+                other = await incidents.unresolved_of(incident.group)
+                if other is not None:
+                    raise AnotherIsOpen(other)
+            saved = await incidents.save([change], now)
         await self._tell(saved)
         return saved[0]
 

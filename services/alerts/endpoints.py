@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from services.alerts import reports
 from services.alerts.core import incident as steps
 from services.alerts.core.incident import Change, Incident, State, WrongTransition
-from services.alerts.desk import Desk, NoSuchIncident
+from services.alerts.desk import AnotherIsOpen, Desk, NoSuchIncident
 from services.alerts.hub import Hub, encode
 from services.alerts.link import Link
 from services.alerts.outbox import Outbox
@@ -115,6 +115,8 @@ class Service:
             return IncidentView.of(await self.desk.act(number, step))
         except NoSuchIncident as exc:
             raise _missing(number) from exc
+        except AnotherIsOpen as exc:
+            raise Problem(409, str(exc), title="Not possible in this state", other=exc.number) from exc
         except WrongTransition as exc:
             raise Problem(
                 409,

@@ -37,7 +37,7 @@ class Outbox:
             )
         )
         found: dict[int, frozenset[int]] = {}
-        for number, opening in rows.tuples():
+        for number, opening in rows:
             found[number] = found.get(number, frozenset()) | {opening}
         return found
 

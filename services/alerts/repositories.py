@@ -65,7 +65,7 @@ class Incidents:
         found = await self._session.execute(
             select(col(FlagRow.flag_id), col(FlagRow.incident_id)).where(col(FlagRow.flag_id).in_(set(flag_ids)))
         )
-        known: dict[str, int] = dict(found.tuples().all())
+        known: dict[str, int] = dict(found.all())
         newest = select(func.max(col(IncidentRow.id))).where(col(IncidentRow.group_key).in_(set(groups)))
         rows = await self._session.scalars(
             select(IncidentRow)
@@ -76,6 +76,12 @@ class Incidents:
         incidents = await self._domain(rows.all())
         opened_by = {one.id: one.opened_by for one in incidents}
         return Book(policy, incidents, ((flag, opened_by[number]) for flag, number in known.items()))
+
+    async def unresolved_of(self, group: str) -> int | None:
+        """The number of the group's unresolved incident, if there is one."""
+        return await self._session.scalar(
+            select(col(IncidentRow.id)).where(col(IncidentRow.group_key) == group, col(IncidentRow.state) != "resolved")
+        )
 
     async def save(self, changes: Sequence[Change], now: datetime) -> list[Incident]:
         """Write what the changes did; the incidents as they stand now, each once, with their numbers."""
@@ -103,13 +109,13 @@ class Incidents:
     async def count(self, query: Query) -> dict[State, int]:
         """How many fit, by state, whatever the query says about the state."""
         statement = select(col(IncidentRow.state), func.count()).where(*_conditions(query, with_state=False))
-        found = dict((await self._session.execute(statement.group_by(col(IncidentRow.state)))).tuples().all())
+        found = dict((await self._session.execute(statement.group_by(col(IncidentRow.state)))).all())
         return {state: found.get(state, 0) for state in ALLOWED}
 
     async def unresolved(self) -> dict[str, int]:
         """How many are not resolved, by severity."""
         statement = select(col(IncidentRow.severity), func.count()).where(col(IncidentRow.state) != "resolved")
-        return dict((await self._session.execute(statement.group_by(col(IncidentRow.severity)))).tuples().all())
+        return dict((await self._session.execute(statement.group_by(col(IncidentRow.severity)))).all())
 
     async def entries(self, number: int) -> list[Entry]:
         """The history, oldest first."""
@@ -183,7 +189,7 @@ class Incidents:
             .where(col(FlagRow.incident_id).in_(numbers))
             .where(col(FlagRow.cleared).is_(None))
         )
-        for number, flag_id in found.tuples():
+        for number, flag_id in found:
             active.setdefault(number, set()).add(flag_id)
         return [_incident(row, active.get(row.id or 0, set())) for row in rows]
 

@@ -1,0 +1,167 @@
+"""What tests of the alerts service share: flags as the monitor publishes them, and a whole service without its port."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from services.alerts.app import MIGRATIONS, AlertsService
+from services.alerts.core.incident import Clearing, Flag
+from shared import facts
+from shared.bus import Bus
+from shared.clock import Clock, SystemClock
+from shared.codec import encode
+from shared.db import Database
+from shared.migrate import upgrade
+from shared.service import Background
+from shared.settings import AlertsSettings
+from shared.siteconfig import SiteConfig, Sites
+from shared.topics import FLOOR_FLAGS, SWITCH_DEAD_LETTER
+
+T0 = datetime(2026, 11, 22, 1, 0, tzinfo=UTC)
+SITES = Sites(sites={"s1": SiteConfig(label="First floor", time_zone="Asia/Shanghai")})
+CALLER = "+8613912345678"
+
+TRANSFER = {
+    "transfer_id": "t1",
+    "call_id": "c1",
+    "kind": "attended",
+    "from_agent": "1001",
+    "to_agent": "1002",
+    "to_queue": "",
+    "to_number": "",
+    "requested": (T0).isoformat(),
+    "ringing": (T0 + timedelta(seconds=1.2)).isoformat(),
+    "answered": None,
+    "bridged": None,
+    "released": None,
+    "ended": None,
+    "outcome": "running",
+}
+BRIDGED = TRANSFER | {
+    "answered": (T0 + timedelta(seconds=4.9)).isoformat(),
+    "bridged": (T0 + timedelta(seconds=9.3)).isoformat(),
+    "ended": (T0 + timedelta(seconds=9.3)).isoformat(),
+    "outcome": "completed",
+    "total_s": 9.3,
+    "customer_gap_s": 4.4,
+}
+
+
+def flag(flag_id: str = "f1", subject_id: str = "t1", **more: Any) -> Flag:
+    """A flag as the core knows it."""
+    values: dict[str, Any] = {
+        "flag_id": flag_id,
+        "site": "s1",
+        "rule": "slow_transfer",
+        "severity": "critical",
+        "subject": "transfer",
+        "subject_id": subject_id,
+        "started": T0,
+        "raised": T0 + timedelta(seconds=7),
+        "summary_en": "Chen Jing's transfer has taken more than 7 s",
+        "summary_zh": "陈静 转接已超过 7 秒",
+        "labels": {"agent": "1001", "agent_name": "Chen Jing", "queue": "sales"},
+        "evidence": TRANSFER,
+    }
+    return Flag(**values | more)
+
+
+def clearing(flag_id: str = "f1", **more: Any) -> Clearing:
+    values: dict[str, Any] = {"cleared": T0 + timedelta(seconds=9.3), "duration_s": 9.3, "evidence": BRIDGED}
+    return Clearing(flag_id=flag_id, **values | more)
+
+
+def raised_bytes(one: Flag) -> bytes:
+    """The record's value that the monitor would publish for `one`."""
+    same = ("flag_id", "rule", "severity", "subject", "subject_id", "summary_en", "summary_zh", "labels", "evidence")
+    data = facts.FlagRaised(
+        started_at=one.started,
+        raised_at=one.raised,
+        simulated=one.simulated,
+        **{name: getattr(one, name) for name in same},
+    )
+    return encode(facts.make(data, id=f"{one.flag_id}:raised", source="/monitor", site=one.site, time=one.raised))
+
+
+def cleared_bytes(one: Clearing, site: str = "s1") -> bytes:
+    data = facts.FlagCleared(
+        flag_id=one.flag_id,
+        rule="slow_transfer",
+        subject="transfer",
+        subject_id="t1",
+        cleared_at=one.cleared,
+        duration_s=one.duration_s,
+        evidence=one.evidence,
+    )
+    return encode(facts.make(data, id=f"{one.flag_id}:cleared", source="/monitor", site=site, time=one.cleared))
+
+
+async def publish(bus: Bus, *found: Flag | Clearing | bytes) -> None:
+    for one in found:
+        value = one if isinstance(one, bytes) else raised_bytes(one) if isinstance(one, Flag) else cleared_bytes(one)
+        await bus.publish(FLOOR_FLAGS, value, key="s1", headers=(("kind", b"flag"),))
+    await bus.flush()
+
+
+class Alerts:
+    """The service, and its API as a client sees it."""
+
+    def __init__(self, service: AlertsService, client: httpx.AsyncClient) -> None:
+        self.service = service
+        self.client = client
+
+    async def get(self, path: str, status: int = 200) -> Any:
+        response = await self.client.get(f"/api/v1{path}")
+        assert response.status_code == status, response.text
+        return response.json()
+
+    async def post(self, path: str, body: dict[str, Any], status: int = 200) -> Any:
+        response = await self.client.post(f"/api/v1{path}", json=body)
+        assert response.status_code == status, response.text
+        return response.json()
+
+    async def incidents(self) -> list[Any]:
+        found: list[Any] = (await self.get("/incidents"))["incidents"]
+        return found
+
+    def metric(self, name: str, **labels: str) -> float:
+        return self.service.registry.get_sample_value(name, labels) or 0.0
+
+
+def settings(**more: Any) -> AlertsSettings:
+    return AlertsSettings(**{"port": 0, **more})
+
+
+@asynccontextmanager
+async def running(bus: Bus, database: Database, *, clock: Clock | None = None, **more: Any) -> AsyncIterator[Alerts]:
+    """The service with all its tasks, without a port; `more` are settings."""
+    service = AlertsService(settings(**more), bus=bus, database=database, clock=clock or SystemClock(), sites=SITES)
+    async with Background() as background:
+        service.start(background)
+        transport = httpx.ASGITransport(service.app(background))
+        async with httpx.AsyncClient(transport=transport, base_url="http://alerts.test") as client:
+            yield Alerts(service, client)
+        assert background.check() is None
+
+
+async def migrated(url: str) -> Database:
+    database = Database(url)
+    await upgrade(database, MIGRATIONS)
+    return database
+
+
+async def until(condition: Callable[[], Awaitable[Any]], *, timeout_s: float = 15.0) -> Any:
+    """What `condition` gives once it is true; it is asked again whenever the loop has turned."""
+    async with asyncio.timeout(timeout_s):
+        while not (found := await condition()):
+            await asyncio.sleep(0.005)
+    return found
+
+
+TOPICS = (FLOOR_FLAGS, SWITCH_DEAD_LETTER)
