@@ -7,7 +7,6 @@ from typing import Final
 
 from services.ingest.adapters.asterisk.model import Agent, Member
 from services.ingest.adapters.asterisk.names import ident_of, tech_of
-from services.ingest.adapters.asterisk.packet import EPOCH
 from services.ingest.adapters.asterisk.switch import Switch
 from shared import events
 from shared.events import Provenance
@@ -31,13 +30,10 @@ def on_member(switch: Switch) -> None:
 def on_listed(switch: Switch) -> None:
     """QueueMember: as added, but it happened some time before."""
     get = switch.packet.get
-    known = switch.state.members.get(_key(switch))
     member = _learn(switch)
     if member is None:
         return
     _tell(switch, member.agent_id, provenance="inferred")
-    if known is None:
-        _adopt_wrap(switch, member)
     if get("Status") == "8":  # on hold: the phone's channels were learnt without their Hold
         for channel in switch.state.channels.values():
             if channel.app and channel.bridge and switch.agent_of(channel) == member.agent_id and not channel.held:
@@ -48,9 +44,10 @@ def on_listed(switch: Switch) -> None:
 def on_status(switch: Switch) -> None:
     """QueueMemberStatus: news only for a member that nobody told us of. It never brings back one that was removed."""
     known = switch.state.members.get(_key(switch))
-    if known is not None and not known.present:
-        return
-    on_member(switch)
+    if known is None:
+        on_listed(switch)
+    elif known.present:
+        on_member(switch)
 
 
 def on_pause(switch: Switch) -> None:
@@ -61,7 +58,8 @@ def on_pause(switch: Switch) -> None:
 def on_removed(switch: Switch) -> None:
     """QueueMemberRemoved: the agent no longer serves the queue."""
     member = switch.state.members.get(_key(switch))
-    if member is not None:
+    if member is not None and (member.told is None or member.told <= switch.now):
+        member.told = switch.now
         remove(switch, member)
 
 
@@ -80,6 +78,9 @@ def _key(switch: Switch) -> str:
 def _learn(switch: Switch) -> Member | None:
     """The member as this packet has it; None when nothing about it is new."""
     get, key = switch.packet.get, _key(switch)
+    known = switch.state.members.get(key)
+    if known is not None and known.told is not None and switch.now < known.told:
+        return None
     queue, _, interface = key.partition("\t")
     found = Member(
         queue=queue,
@@ -89,9 +90,12 @@ def _learn(switch: Switch) -> Member | None:
         paused=get("Paused") == "1",
         reason=get("PausedReason") or get("Reason"),
         wrap_up_s=switch.packet.number("Wrapuptime"),
+        told=switch.now,
     )
-    if switch.state.members.get(key) == found:
-        return None
+    if known is not None:
+        known.told = switch.now
+        if known == found:
+            return None
     switch.state.members[key] = found
     new = found.agent_id not in switch.state.agents
     agent = switch.agent(found.agent_id)
@@ -186,19 +190,3 @@ def on_complete(switch: Switch) -> None:
     for leg in open_legs[:1]:
         leg.wrapped, leg.queue = True, queue
     start_wrap(switch, agent, queue, open_legs[0].call if open_legs else "")
-
-
-def _adopt_wrap(switch: Switch, member: Member) -> None:
-    """A member first heard of whose last call ended less than a wrap-up time ago is still in it.
-
-    LastCall is whole seconds, and with `shared_lastcall` the same in all queues, so this is the nearest we can know.
-    """
-    last = switch.packet.number("LastCall")
-    if not last or switch.packet.get("InCall") == "1":
-        return
-    agent = switch.agent(member.agent_id)
-    until = EPOCH + timedelta(seconds=last + wrap_up_s(switch, agent, member.queue)) + switch.shift
-    if until > switch.now and not agent.legs:
-        switch.emit(
-            events.WrapStarted(agent_id=member.agent_id, queue=member.queue, until=until), provenance="inferred"
-        )

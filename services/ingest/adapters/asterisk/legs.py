@@ -54,7 +54,9 @@ def _single(switch: Switch, channel: Channel, agent_id: str, told: Leg | None) -
         return None
     if channel.state != UP and (channel.dialed or channel.state == RINGING):
         call, role, peer = _caller(switch, channel)
-        return Want(channel.uid, channel.uid, agent_id, call, role, "ringing", channel.queue, peer)
+        visit = switch.state.visits.get(switch.source(channel).uid)
+        queue = channel.queue or (visit.queue if visit is not None else "")
+        return Want(channel.uid, channel.uid, agent_id, call, role, "ringing", queue, peer)
     partners = switch.partners(channel)
     if partners:
         return _talking(switch, channel, agent_id, told, partners)
@@ -89,8 +91,8 @@ def _talking(switch: Switch, channel: Channel, agent_id: str, told: Leg | None, 
     if not outside:
         call = _between_colleagues(switch, channel, told, partners)
         peer = switch.agent_of(partners[0]) or partners[0].number
-        same = told is not None and told.call == call.call_id
-        role = told.role if same and told is not None else "internal"
+        role = _role(switch, channel, agent_id, told, call)
+        role = "internal" if role == "agent" else role
         return Want(channel.uid, channel.uid, agent_id, call, role, state, channel.queue, peer)
     known = [one for one in outside if told is not None and one.call == told.call]
     with_call = [one for one in outside if one.call]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from services.ingest.adapters.asterisk import agents, visits
 from services.ingest.adapters.asterisk.model import Listing
+from services.ingest.adapters.asterisk.packet import EPOCH
 from services.ingest.adapters.asterisk.settle import hang_up
 from services.ingest.adapters.asterisk.switch import Switch
 from shared import events
@@ -52,9 +55,33 @@ def on_member(switch: Switch) -> None:
     listing = _count(switch, "queues")
     queue, interface = packet.get("Queue"), packet.get("Location") or packet.get("Interface")
     listing.seen.append(f"{queue}\t{interface}")
+    new = f"{queue}\t{interface}" not in switch.state.members
     agents.on_listed(switch)
+    agent_id = switch.agent_named(queue, interface)
     if packet.get("InCall") == "1":
-        listing.in_call.append((queue, switch.agent_named(queue, interface)))
+        listing.in_call.append((queue, agent_id))
+    last = packet.number("LastCall")
+    if new and last:
+        _note_wrap(switch, listing, agent_id, queue, last)
+
+
+def _note_wrap(switch: Switch, listing: Listing, agent_id: str, queue: str, last: int) -> None:
+    """Whose last call ended less than a wrap-up time ago is still in wrap.
+
+    With `shared_lastcall` all queues of a member name the same LastCall: then only the shortest wrap-up time is certain.
+    """
+    seconds = agents.wrap_up_s(switch, switch.agent(agent_id), queue)
+    known = listing.wraps.get(agent_id)
+    if known is None or last > known[0] or (last == known[0] and seconds < known[1]):
+        listing.wraps[agent_id] = (last, seconds, queue)
+
+
+def _adopt_wraps(switch: Switch, listing: Listing) -> None:
+    busy = {agent_id for _, agent_id in listing.in_call}
+    for agent_id, (last, seconds, queue) in listing.wraps.items():
+        until = EPOCH + timedelta(seconds=last + seconds) + switch.shift
+        if until > switch.now and agent_id not in busy:
+            switch.emit(events.WrapStarted(agent_id=agent_id, queue=queue, until=until), provenance="inferred")
 
 
 def on_entry(switch: Switch) -> None:
@@ -75,6 +102,7 @@ def on_queues_complete(switch: Switch) -> None:
     for visit in tuple(switch.state.visits.values()):
         if visit.queue in queues and visit.uid not in seen and visit.joined < listing.began:
             visits.end(switch, visit, "cleared")
+    _adopt_wraps(switch, listing)
     for queue, agent_id in listing.in_call:
         _connect(switch, queue, agent_id)
     for agent_id in switch.config.agents:

@@ -66,6 +66,7 @@ class Member(Struct, gc=False):
     reason: str = ""
     wrap_up_s: int = 0  # the member's own, 0 for the queue's
     present: bool = True
+    told: datetime | None = None  # when the switch last spoke of it: an older word does not count
 
 
 class Agent(Struct, gc=False):
@@ -152,6 +153,7 @@ class Listing(Struct, gc=False):
     seen: list[str] = field(default_factory=list)
     queues: list[str] = field(default_factory=list)
     in_call: list[tuple[str, str]] = field(default_factory=list)  # queue, agent
+    wraps: dict[str, tuple[int, float, str]] = field(default_factory=dict)  # agent -> LastCall, wrap-up time, queue
 
 
 class State(Struct, gc=False):

@@ -48,7 +48,7 @@ def _near(switch: Switch) -> list[Channel]:
         waiting += [one for one in switch.connected(channel) if one.uid not in found]
         linked = [channel.parent, *channel.children, channel.consult]
         waiting += [one for one in map(switch.channel, linked) if one is not None and one.uid not in found]
-    return sorted(found.values(), key=lambda channel: (channel.created, channel.uid))
+    return sorted(found.values(), key=lambda channel: (channel.created, not channel.dialed, channel.uid))
 
 
 def _legs_of(switch: Switch, channel: Channel) -> None:

@@ -26,8 +26,8 @@ def on_blind(switch: Switch) -> None:
     packet = switch.packet
     channel = switch.from_packet("Transferer")
     leg = switch.state.legs.get(channel.uid) if channel is not None else None
-    if channel is None or leg is None:
-        return  # not an agent's doing
+    if channel is None or leg is None or leg.transfer:
+        return  # not an agent's doing, or told twice
     call = switch.state.calls[leg.call]
     number = packet.get("Extension")
     asked = _asked(switch, channel)

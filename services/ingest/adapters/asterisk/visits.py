@@ -103,10 +103,11 @@ def on_called(switch: Switch) -> None:
 
 
 def on_answer(switch: Switch, caller: Channel, offered: Channel) -> None:
-    """DialEnd ANSWER of a phone that a queue rang."""
+    """DialEnd ANSWER: while a channel waits in a queue, nobody but the queue calls phones for it."""
     visit = switch.state.visits.get(caller.uid)
-    if visit is not None and offered.queue == visit.queue:
-        visit.answered_by = offered.member
+    if visit is not None:
+        offered.queue = offered.queue or visit.queue
+        visit.answered_by = offered.member or switch.agent_of(offered)
 
 
 def on_connect(switch: Switch) -> None:
