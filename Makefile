@@ -17,7 +17,7 @@ DEV := $(VENV)/.setup-dev
 LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lock clean
+.PHONY: help setup run test check format docs lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list what `make` can do
@@ -54,6 +54,9 @@ check: $(DEV)  ## lint, format, types and import contracts; changes nothing
 format: $(DEV)  ## sort imports, fix what lint can fix, format
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: $(SETUP)  ## write docs/events.md anew from the event classes
+	$(BIN)/python -m floorwatch.eventdocs
 
 lock: $(DEV)  ## choose the newest versions that fit pyproject.toml and write both lock files
 	$(UV) pip compile pyproject.toml $(LOCK_FLAGS) --upgrade --output-file requirements.lock

@@ -24,6 +24,7 @@ BACK_OFF_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)  # the last one for ever
 STEADY_S: Final = 60.0  # a program that ran this long begins at the first back-off again
 PATIENCE_S: Final = 60.0  # for readiness; a start on a slow, busy machine takes 15 s
 STOP_S: Final = 6.0  # then SIGKILL; services give open connections 5 s
+ORPHAN_STOP_S: Final = 1.0  # without their broker services wait in vain to hand over what they hold
 _PROBE_EVERY_S: Final = 0.05
 _SETTLED_S: Final = 0.3  # a program without a readiness check counts as up after this
 
@@ -96,7 +97,7 @@ class Supervisor:
         failures = 0
         while True:
             await self._vital_died.wait()
-            await self._stop_all()
+            await self._stop_all(ORPHAN_STOP_S)
             while True:
                 await self._clock.sleep(BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)])
                 try:
@@ -104,7 +105,7 @@ class Supervisor:
                 except StartFailed as exc:
                     failures += 1
                     self._say(f"{exc}\ntrying again")
-                    await self._stop_all()
+                    await self._stop_all(ORPHAN_STOP_S)
                 else:
                     failures = 0
                     self._say("everything runs again, with an empty broker: what was on the board before is gone")
@@ -185,7 +186,7 @@ class Supervisor:
         said = "".join(f"\n    | {line}" for line in lines) if lines else "\n    | (it said nothing)"
         return f"; the end of {child.log_path}:{said}"
 
-    async def _stop_all(self) -> None:
+    async def _stop_all(self, patience_s: float | None = None) -> None:
         """The last stage first; what depends on a program ends before it."""
         keepers = list(self._keepers)
         for keeper in keepers:
@@ -193,7 +194,7 @@ class Supervisor:
         await asyncio.gather(*keepers, return_exceptions=True)
         for stage in reversed(self._stages):
             children = [child for name, child in self._running.items() if name in {p.name for p in stage.programs}]
-            await asyncio.gather(*(child.stop(STOP_S) for child in children))
+            await asyncio.gather(*(child.stop(patience_s or STOP_S) for child in children))
         self._running.clear()
 
     def _kill_all(self) -> None:

@@ -21,6 +21,8 @@ REDACTED = "[redacted]"
 _SECRET_KEY = re.compile(r"passw|secret|token|authorization|cookie|credential|api_?key|notify_url", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(\w://[^\s:/@]*:)[^\s/@]+(?=@)")
 _QUERY_SECRET = re.compile(r"([?&][^=&\s]*(?:passw|secret|token|ticket|key)[^=&\s]*=)[^&\s\"']+", re.IGNORECASE)
+SELDOM_S = 10.0  # a library that cannot reach something says so ten times a second; once in this time is enough
+
 _CHATTY = ("aiokafka", "aiosqlite", "alembic", "apprise", "asyncio", "httpx", "uvicorn")
 
 
@@ -45,6 +47,7 @@ def configure(service: str, *, level: LogLevel = "info", fmt: LogFormat = "auto"
             structlog.processors.JSONRenderer(default=str, ensure_ascii=False),
         ]
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_Seldom())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -66,6 +69,28 @@ def configure(service: str, *, level: LogLevel = "info", fmt: LogFormat = "auto"
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+class _Seldom(logging.Filter):
+    """Lets through one line of a chatty library's logger and level in `SELDOM_S`, with how many it held back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[tuple[str, int], tuple[float, int]] = {}  # bounded by the number of loggers
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.partition(".")[0] not in _CHATTY:
+            return True
+        key = (record.name, record.levelno)
+        last, held = self._last.get(key, (float("-inf"), 0))
+        if record.created - last < SELDOM_S:
+            self._last[key] = (last, held + 1)
+            return False
+        if held:
+            record.msg = f"{record.getMessage()} ({held} more lines like this were left out)"
+            record.args = ()
+        self._last[key] = (record.created, 0)
+        return True
 
 
 def _adding(service: str) -> Any:

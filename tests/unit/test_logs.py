@@ -8,6 +8,7 @@ import pytest
 import structlog
 
 from shared import logs
+from shared.settings import LogFormat
 
 
 @pytest.fixture(autouse=True)
@@ -74,7 +75,7 @@ def test_the_level_holds(capsys: pytest.CaptureFixture[str]) -> None:
 )
 @pytest.mark.parametrize("fmt", ["json", "console"])
 def test_no_secret_reaches_the_log(
-    capsys: pytest.CaptureFixture[str], fields: dict[str, object], fmt: logs.LogFormat
+    capsys: pytest.CaptureFixture[str], fields: dict[str, object], fmt: LogFormat
 ) -> None:
     logs.configure("alerts", fmt=fmt)
     structlog.get_logger().info("trying", **fields)
@@ -97,3 +98,21 @@ def test_a_traceback_is_one_field_without_local_variables_or_passwords(capsys: p
     (line,) = lines(capsys)
     assert "OSError: refused by smtp://bob:***@mail" in str(line["exception"])
     assert "hunter2" not in json.dumps(line)
+
+
+def test_a_library_that_repeats_itself_is_heard_once_and_counted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs.configure("ingest")
+    for _ in range(5):
+        logging.getLogger("aiokafka.conn").error("cannot connect to %s", "broker")
+    logging.getLogger("services.ingest").error("ours is never held back")
+    logging.getLogger("services.ingest").error("ours is never held back")
+    monkeypatch.setattr(logs, "SELDOM_S", 0.0)
+    logging.getLogger("aiokafka.conn").error("cannot connect to %s", "broker")
+    assert [line["event"] for line in lines(capsys)] == [
+        "cannot connect to broker",
+        "ours is never held back",
+        "ours is never held back",
+        "cannot connect to broker (4 more lines like this were left out)",
+    ]
