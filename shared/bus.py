@@ -131,3 +131,7 @@ def beyond_end(place: Partition, offset: int, end: int) -> str:
     return (
         f"{place[0]}[{place[1]}]: offset {offset} is beyond the end, {end}: the topic was made anew since it was read"
     )
+
+
+def not_kept(place: Partition, offset: int, first: int) -> str:
+    return f"{place[0]}[{place[1]}]: offset {offset} is no longer kept, the first is {first}"

@@ -46,15 +46,11 @@ _FETCH_WAIT_MS: Final = 20
 # A lost broker looks like silence to a reader, so after this much silence it asks.
 _SILENCE_S: Final = 0.5
 _ALREADY_EXISTS: Final = 36
-_UNREACHABLE: Final = (
-    KafkaConnectionError,
-    NodeNotReadyError,
-    KafkaTimeoutError,
-    RequestTimedOutError,
-    TimeoutError,
-    OSError,
-)
+_TIMED_OUT: Final = (KafkaTimeoutError, RequestTimedOutError, TimeoutError)
+_UNREACHABLE: Final = (KafkaConnectionError, NodeNotReadyError, *_TIMED_OUT, OSError)
 _PROBE_S: Final = 2.0
+_FETCH_LOOK_S: Final = 0.005
+_FETCH_LOOKS: Final = 100
 
 
 class KafkaBus:
@@ -231,7 +227,9 @@ class _Broker:
 
     async def error(self, exc: BaseException, doing: str) -> BusError:
         if isinstance(exc, _UNREACHABLE):
-            why = await self._refusal() or "the connection broke"
+            why = await self._refusal() or (
+                "no answer in time" if isinstance(exc, _TIMED_OUT) else "the connection broke"
+            )
             return BusError(f"cannot reach Kafka at {self.bootstrap}: {why} ({doing})")
         if isinstance(exc, UnknownTopicOrPartitionError):
             return BusError(f"Kafka at {self.bootstrap} does not know the topic ({doing})")
@@ -359,25 +357,31 @@ class KafkaReader:
         each fetch is right, but may be older than the answer; so the larger of the two.
         """
         listed = await self._ask(self._consumer.end_offsets(self._places), "looking up offsets")
-        fetched = await self._ask(self._fetched_ends(), "looking up offsets")
+        fetched = await self._fetched_ends()
         self._heard = self._clock.monotonic()
-        return {place: max(listed[place], fetched[place]) for place in self._places}
+        return {place: max(end, fetched.get(place, 0)) for place, end in listed.items()}
 
     async def _fetched_ends(self) -> dict[TopicPartition, int]:
-        while True:
-            ends = {place: self._consumer.highwater(place) for place in self._places}
-            if None not in ends.values():
-                return ends
-            await asyncio.sleep(0.005)  # the client fetches by itself, and tells nobody when it has
+        """What the fetches since the last `seek` said; the client makes them by itself, and tells nobody when it has."""
+        ends: dict[TopicPartition, int] = {}
+        for _ in range(_FETCH_LOOKS):
+            ends = {place: end for place in self._places if (end := self._consumer.highwater(place)) is not None}
+            if len(ends) == len(self._places):
+                break
+            await asyncio.sleep(_FETCH_LOOK_S)
+        return ends  # Apache Kafka says nothing beside a fetch that is out of range; its other answer is right, though
 
     async def _out_of_range(self) -> BusError:
-        bounds = await self.bounds()
-        for place, (first, end) in bounds.items():
-            offset = await self._consumer.position(TopicPartition(*place))
+        first = await self._ask(self._consumer.beginning_offsets(self._places), "looking up offsets")
+        ends = await self._ask(self._consumer.end_offsets(self._places), "looking up offsets")
+        for place, end in ends.items():
+            offset = await self._consumer.position(place)
             if offset > end:
-                return OffsetLost(beyond_end(place, offset, end))
-            if offset < first:
-                return OffsetLost(f"{place[0]}[{place[1]}]: offset {offset} is no longer kept, the first is {first}")
+                return OffsetLost(beyond_end(_plain(place), offset, end))
+            if offset < first[place]:
+                return OffsetLost(
+                    f"{place.topic}[{place.partition}]: offset {offset} is no longer kept, the first is {first[place]}"
+                )
         return OffsetLost("an offset was out of range, and no longer is: read again")
 
     async def _ask(self, answer: Awaitable[T], doing: str) -> T:

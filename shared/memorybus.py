@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from shared.bus import Headers, Partition, Record, beyond_end, check_assigned, check_size
+from shared.bus import Headers, Partition, Record, beyond_end, check_assigned, check_size, not_kept
 from shared.clock import Clock, SystemClock
 from shared.errors import BusError, OffsetLost
 from shared.topics import Topic
@@ -23,6 +23,7 @@ class MemoryBus:
         self._clock = clock or SystemClock()
         self._logs: dict[Partition, list[Record]] = {}
         self._counts: dict[str, int] = {}
+        self._firsts: dict[Partition, int] = {}
         self._unsent: list[tuple[Partition, bytes, bytes, Headers]] = []
         self._down: str | None = None
         self._failure: BusError | None = None
@@ -71,7 +72,7 @@ class MemoryBus:
                 raise BusError(f"topic {topic.name} has no partition {sorted(wanted - numbers)}, it has {len(numbers)}")
             for number in sorted(numbers if wanted is None else wanted):
                 place = (topic.name, number)
-                offsets[place] = 0 if start == "earliest" else len(self._logs[place])
+                offsets[place] = self.first(place) if start == "earliest" else len(self._logs[place])
         return MemoryReader(self, self._clock, offsets)
 
     async def close(self) -> None:
@@ -94,7 +95,12 @@ class MemoryBus:
         """What a broker in memory does when it starts again: no topic is left."""
         self._logs.clear()
         self._counts.clear()
+        self._firsts.clear()
         self._wake()
+
+    def forget_before(self, topic: Topic, partition: int, offset: int) -> None:
+        """What retention does."""
+        self._firsts[topic.name, partition] = offset
 
     def records(self, topic: Topic) -> list[Record]:
         """All records of a topic, partition by partition."""
@@ -109,6 +115,9 @@ class MemoryBus:
     def log(self, place: Partition) -> list[Record]:
         self.check_up()
         return self._logs.get(place, [])
+
+    def first(self, place: Partition) -> int:
+        return self._firsts.get(place, 0)
 
     async def grown(self, timeout_s: float) -> None:
         """Return when a record was added, or after `timeout_s`."""
@@ -157,7 +166,7 @@ class MemoryReader:
             await self._bus.grown(left)
 
     async def bounds(self) -> Mapping[Partition, tuple[int, int]]:
-        return {place: (0, len(self._bus.log(place))) for place in self._next}
+        return {place: (self._bus.first(place), len(self._bus.log(place))) for place in self._next}
 
     async def seek(self, offsets: Mapping[Partition, int]) -> None:
         check_assigned(offsets, self._next)
@@ -182,4 +191,6 @@ class MemoryReader:
         end = len(self._bus.log(place))
         if self._next[place] > end:
             raise OffsetLost(beyond_end(place, self._next[place], end))
+        if self._next[place] < self._bus.first(place):
+            raise OffsetLost(not_kept(place, self._next[place], self._bus.first(place)))
         return end

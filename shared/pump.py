@@ -53,7 +53,7 @@ class Pace(Struct, frozen=True, kw_only=True):
     batch_records: int = 2000
     stretch_s: float = 0.010  # of work before others get the event loop
     backoff_s: float = 0.1  # before the first retry; doubles up to the next
-    backoff_max_s: float = 5.0
+    backoff_max_s: float = 2.0
 
 
 class _Broken(Exception):
@@ -179,7 +179,11 @@ class Pump(Generic[In, Out]):
         self._since_checkpoint = 0
         self._checkpoint_at = self._clock.monotonic() + self._pace.checkpoint_s
         self._metrics.restores.inc()
-        self._log.info("pump_restored", checkpoint=checkpoint and checkpoint.saved, records_to_replay=self.status.lag)
+        self._log.info(
+            "pump_restored",
+            checkpoint=checkpoint.saved.isoformat() if checkpoint else "none",
+            records_to_replay=self.status.lag,
+        )
         self._be("replaying")
         if self._on_restored is not None:
             self._on_restored()
@@ -226,7 +230,7 @@ class Pump(Generic[In, Out]):
         except Exception:  # noqa: BLE001  (a state that does not fit can fail anywhere, and the log can rebuild it)
             self._log.exception(
                 "checkpoint_not_readable",
-                saved=checkpoint.saved,
+                saved=checkpoint.saved.isoformat(),
                 consequence="it is of another version; replaying from the first record there is",
             )
             return False

@@ -207,6 +207,32 @@ async def test_a_topic_made_anew_under_a_checkpoint_starts_with_an_empty_state(b
     assert registry.get_sample_value("pump_offsets_lost_total", {"pump": "counter", "why": "made_anew"}) == 1
 
 
+async def test_records_that_were_not_kept_are_counted_and_the_state_goes_on(bus: MemoryBus) -> None:
+    async with running(make_pump(bus)):
+        await say(bus, "a", "a")
+        await until(lambda: len(bus.records(FLOOR_FLAGS)) == 2)
+    await say(bus, "a", "b")
+    bus.forget_before(FLOOR_EVENTS, 0, 3)
+    machine = Counter()
+    registry = CollectorRegistry()
+    pump = make_pump(bus, machine, registry=registry)
+    async with running(pump):
+        await until(lambda: pump.status.ready)
+    assert machine.times == {"a": 2, "b": 1}, "one a is gone, and nobody pretends otherwise"
+    assert registry.get_sample_value("pump_offsets_lost_total", {"pump": "counter", "why": "not_kept"}) == 1
+
+
+async def test_retention_that_overtakes_a_running_pump_is_survived(bus: MemoryBus) -> None:
+    machine = Counter()
+    pump = make_pump(bus, machine, pace=FAST)
+    async with running(pump):
+        await until(lambda: pump.status.ready)
+        for word in "aab":
+            await bus.publish(FLOOR_EVENTS, word.encode(), key="s1")
+        bus.forget_before(FLOOR_EVENTS, 0, 2)  # before the pump had its turn
+        await until(lambda: machine.times == {"b": 1} and pump.status.ready)
+
+
 async def test_a_checkpoint_of_another_version_is_replaced_by_a_replay(bus: MemoryBus) -> None:
     await Checkpoints(bus, "counter", SystemClock()).save(b"not what the machine dumps", {("floor.events", 0): 1})
     await say(bus, "a", "a")
