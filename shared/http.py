@@ -12,6 +12,7 @@ A check returns None when that part is ready, else the reason in a few words; it
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +30,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared import problems
 from shared.problems import Problem, problem_response
 from shared.service import Background, ServiceFailed, serve
+from shared.settings import AlertsSettings, IngestSettings, MonitorSettings, load
 
 __all__ = ["Background", "Check", "Problem", "ServiceFailed", "create_app", "mount_web", "serve"]
 
@@ -124,9 +126,24 @@ class WebFiles(StaticFiles):
 def mount_web(app: FastAPI, directory: Path) -> None:
     """Serve `directory` at `/` (`index.html` for the bare path) and at `/static/<service>/`, and what all pages share
     at `/static/shared/`. Call it last."""
+    _tell_ports(app)
     app.mount("/static/shared", WebFiles(directory=_SHARED_WEB), name="shared")
     app.mount(f"/static/{app.state.service}", WebFiles(directory=directory), name="static")
     app.mount("/", WebFiles(directory=directory, html=True), name="web")
+
+
+def _tell_ports(app: FastAPI) -> None:
+    """`/static/ports.js`: where the services are, so that a page can lead to the others."""
+    ports = {
+        "monitor": load(MonitorSettings).port,
+        "ingest": load(IngestSettings).port,
+        "alerts": load(AlertsSettings).port,
+    }
+    module = f"export default {json.dumps(ports)};\n"
+
+    @app.get("/static/ports.js", include_in_schema=False)
+    async def ports_module() -> Response:
+        return Response(module, media_type="text/javascript", headers={"cache-control": "no-cache"})
 
 
 class _Guard:

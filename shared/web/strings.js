@@ -2,7 +2,7 @@ export default {
   "en": {
     "product": "Floorwatch",
     "page.monitor": "Wallboard",
-    "page.ingest": "Sources",
+    "page.ingest": "Connections",
     "page.alerts": "Incidents",
     "nav.pages": "Pages",
     "nav.skip": "Skip to the content",
@@ -49,7 +49,7 @@ export default {
   "zh-CN": {
     "product": "Floorwatch",
     "page.monitor": "现场看板",
-    "page.ingest": "数据来源",
+    "page.ingest": "接入",
     "page.alerts": "突发事件",
     "nav.pages": "页面",
     "nav.skip": "跳到正文",

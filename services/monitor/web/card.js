@@ -82,14 +82,20 @@ function drawDetail(parts, agent, queueLabel) {
     label(parts.direction, t(`direction.${direction}`));
     const more = call.other_calls ? t("card.other_calls", { n: call.other_calls }) : "";
     setText(parts.detail, queueLabel);
-    setText(parts.peer, [call.peer, more].filter(Boolean).join(" "));
+    setText(parts.peer, [shortPeer(call.peer), more].filter(Boolean).join(" "));
+    setAttr(parts.peer, "title", call.peer || null);
   } else {
     setText(parts.detail, agent.reason ? reasonText(agent.reason) : "");
     setText(parts.peer, "");
   }
 }
 
-/** The worst flag's words in the reader's language. */
+/** A masked number without its long row of dots: "+•••••••4821" -> "••4821". */
+function shortPeer(peer) {
+  return peer.replace(/^[+\d]*[•*]+/, "••");
+}
+
+/** A flag's words in the reader's language. */
 export function summary(flag) {
   return (language() === "zh-CN" ? flag.summary_zh : flag.summary_en) || flag.summary_en || flag.rule;
 }
