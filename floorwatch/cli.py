@@ -100,9 +100,9 @@ def replay(
     ] = None,
     rules: Annotated[Path | None, typer.Option(help="The rule book (MONITOR_RULES_FILE).")] = None,
 ) -> None:
-    """Run a recorded trace through adapter and engine, without a broker, as fast as it goes.
+    """Work a recorded trace through, without a broker.
 
-    Writes agent intervals, calls, transfers and flags with times of the switch, then prints a summary. A damaged line is reported
+    It goes through adapter, engine and rules as fast as it can. Writes agent intervals, calls, transfers and flags with times of the switch, then prints a summary. A damaged line is reported
     with its number and passed over.
     """
     from floorwatch import replay as replaying
