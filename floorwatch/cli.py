@@ -102,8 +102,8 @@ def replay(
 ) -> None:
     """Work a recorded trace through, without a broker.
 
-    It goes through adapter, engine and rules as fast as it can. Writes agent intervals, calls, transfers and flags with times of the switch, then prints a summary. A damaged line is reported
-    with its number and passed over.
+    It goes through adapter, engine and rules as fast as it can. Writes agent intervals, calls, transfers and flags with times
+    of the switch, then prints a summary. A damaged line is reported with its number and passed over.
     """
     from floorwatch import replay as replaying
     from shared.settings import MonitorSettings, load
