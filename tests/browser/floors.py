@@ -71,7 +71,7 @@ def agent(agent_id: str, name: str, state: str = "ready", **values: Any) -> Agen
 
 def call(**values: Any) -> AgentCallView:
     plain = AgentCallView(
-        call_id="c1", queue="sales", direction="inbound", peer="•••4821", since=ago(10), other_calls=0
+        call_id="c1", queue="sales", direction="inbound", peer="+45••••4821", since=ago(10), other_calls=0
     )
     return changed(plain, **values)  # type: ignore[no-any-return]
 
