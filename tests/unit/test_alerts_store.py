@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import uuid
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from services.alerts.app import MIGRATIONS
 from services.alerts.core import incident as steps
@@ -29,36 +23,9 @@ from shared.migrate import downgrade, upgrade
 from tests.alertskit import T0, clearing, flag
 
 NOW = T0 + timedelta(hours=1)
-POSTGRES = os.environ.get("TEST_POSTGRES_URL", "")
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-async def empty(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    """A database without a table."""
-    if request.param == "sqlite":
-        database = Database(f"sqlite:///{tmp_path / 'alerts.db'}")
-        yield database
-        await database.close()
-        return
-    if not POSTGRES:
-        pytest.skip("no PostgreSQL: set TEST_POSTGRES_URL to one in which databases may be created")
-    name = f"floorwatch_test_{uuid.uuid4().hex[:12]}"
-    url = make_url(POSTGRES).set(drivername="postgresql+asyncpg")
-    server = create_async_engine(url, isolation_level="AUTOCOMMIT")
-    async with server.connect() as connection:
-        await connection.execute(text(f"CREATE DATABASE {name}"))
-    database = Database(url.set(database=name).render_as_string(hide_password=False))
-    yield database
-    await database.close()
-    async with server.connect() as connection:
-        await connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    await server.dispose()
-
-
-@pytest.fixture
-async def database(empty: Database) -> Database:
-    await upgrade(empty, MIGRATIONS)
-    return empty
+pytest_plugins = ("tests.alertsdb",)
 
 
 async def tables(database: Database) -> set[str]:
@@ -66,26 +33,26 @@ async def tables(database: Database) -> set[str]:
         return set(await connection.run_sync(lambda c: inspect(c).get_table_names())) - {"alembic_version"}
 
 
-async def test_migrations_make_what_the_models_say_and_undo_it(empty: Database) -> None:
-    await upgrade(empty, MIGRATIONS)
-    async with migrating(empty) as connection:
+async def test_migrations_make_what_the_models_say_and_undo_it(empty_alerts_db: Database) -> None:
+    await upgrade(empty_alerts_db, MIGRATIONS)
+    async with migrating(empty_alerts_db) as connection:
         differences = await connection.run_sync(
             lambda c: compare_metadata(MigrationContext.configure(c, opts={"compare_type": True}), METADATA)
         )
     assert differences == []
-    assert await tables(empty) == set(METADATA.tables)
-    await downgrade(empty, MIGRATIONS, "base")
-    assert await tables(empty) == set()
-    await upgrade(empty, MIGRATIONS)
-    await upgrade(empty, MIGRATIONS)  # twice is the same as once
-    assert await tables(empty) == set(METADATA.tables)
+    assert await tables(empty_alerts_db) == set(METADATA.tables)
+    await downgrade(empty_alerts_db, MIGRATIONS, "base")
+    assert await tables(empty_alerts_db) == set()
+    await upgrade(empty_alerts_db, MIGRATIONS)
+    await upgrade(empty_alerts_db, MIGRATIONS)  # twice is the same as once
+    assert await tables(empty_alerts_db) == set(METADATA.tables)
 
 
-async def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:
-    async with database.unit_of_work() as session:
+async def test_a_database_of_a_newer_version_is_refused(alerts_db: Database) -> None:
+    async with alerts_db.unit_of_work() as session:
         await session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(StoreError, match=r"revision 9999.*newer"):
-        await upgrade(database, MIGRATIONS)
+        await upgrade(alerts_db, MIGRATIONS)
 
 
 async def save(database: Database, *changes: Change) -> list[Incident]:
@@ -100,14 +67,14 @@ async def get(database: Database, number: int) -> Incident:
     return found
 
 
-async def test_an_incident_comes_back_as_it_was_saved(database: Database) -> None:
+async def test_an_incident_comes_back_as_it_was_saved(alerts_db: Database) -> None:
     book = Book(Policy())
     changes = [book.raised(flag("f1"), NOW)[1], book.raised(flag("f2"), NOW)[1], book.cleared(clearing("f1"), NOW)[1]]
-    (saved,) = await save(database, *[change for change in changes if change])
-    found = await get(database, saved.id)
+    (saved,) = await save(alerts_db, *[change for change in changes if change])
+    found = await get(alerts_db, saved.id)
     assert found == saved
     assert found.active == {"f2"}
-    async with database.reading() as session:
+    async with alerts_db.reading() as session:
         incidents = Incidents(session)
         entries = await incidents.entries(saved.id)
         flags = await incidents.flags(saved.id)
@@ -117,12 +84,12 @@ async def test_an_incident_comes_back_as_it_was_saved(database: Database) -> Non
     assert [ended for _, ended in flags] == [clearing("f1"), None]
 
 
-async def test_later_changes_are_rows_and_the_old_ones_stay(database: Database) -> None:
-    (one,) = await save(database, steps.opened(flag(), NOW))
-    (one,) = await save(database, steps.acknowledged(one, "Li", "looking", NOW))
-    (one,) = await save(database, steps.resolved(one, "Li", "done", NOW, cause="x"))
-    assert await get(database, one.id) == one
-    async with database.reading() as session:
+async def test_later_changes_are_rows_and_the_old_ones_stay(alerts_db: Database) -> None:
+    (one,) = await save(alerts_db, steps.opened(flag(), NOW))
+    (one,) = await save(alerts_db, steps.acknowledged(one, "Li", "looking", NOW))
+    (one,) = await save(alerts_db, steps.resolved(one, "Li", "done", NOW, cause="x"))
+    assert await get(alerts_db, one.id) == one
+    async with alerts_db.reading() as session:
         entries = await Incidents(session).entries(one.id)
     assert [(entry.seq, entry.kind, entry.note) for entry in entries] == [
         (1, "opened", ""),
@@ -131,25 +98,25 @@ async def test_later_changes_are_rows_and_the_old_ones_stay(database: Database) 
     ]
 
 
-async def test_the_database_itself_refuses_a_second_unresolved_incident_of_a_group(database: Database) -> None:
-    await save(database, steps.opened(flag("f1"), NOW))
+async def test_the_database_itself_refuses_a_second_unresolved_incident_of_a_group(alerts_db: Database) -> None:
+    await save(alerts_db, steps.opened(flag("f1"), NOW))
     with pytest.raises(IntegrityError):
-        await save(database, steps.opened(flag("f2"), NOW))
+        await save(alerts_db, steps.opened(flag("f2"), NOW))
 
 
-async def test_the_database_itself_refuses_the_same_step_twice(database: Database) -> None:
-    (one,) = await save(database, steps.opened(flag(), NOW))
-    await save(database, steps.acknowledged(one, "Li", "", NOW))
+async def test_the_database_itself_refuses_the_same_step_twice(alerts_db: Database) -> None:
+    (one,) = await save(alerts_db, steps.opened(flag(), NOW))
+    await save(alerts_db, steps.acknowledged(one, "Li", "", NOW))
     with pytest.raises(IntegrityError):
-        await save(database, steps.acknowledged(one, "Wu", "", NOW))
+        await save(alerts_db, steps.acknowledged(one, "Wu", "", NOW))
 
 
-async def test_a_book_holds_what_a_batch_can_touch(database: Database) -> None:
-    (old,) = await save(database, steps.opened(flag("f1"), NOW))
-    (old,) = await save(database, steps.resolved(old, "Li", "", NOW))
-    (new,) = await save(database, steps.opened(flag("f2"), NOW))
-    (other,) = await save(database, steps.opened(flag("f3", "t3"), NOW))
-    async with database.reading() as session:
+async def test_a_book_holds_what_a_batch_can_touch(alerts_db: Database) -> None:
+    (old,) = await save(alerts_db, steps.opened(flag("f1"), NOW))
+    (old,) = await save(alerts_db, steps.resolved(old, "Li", "", NOW))
+    (new,) = await save(alerts_db, steps.opened(flag("f2"), NOW))
+    (other,) = await save(alerts_db, steps.opened(flag("f3", "t3"), NOW))
+    async with alerts_db.reading() as session:
         book = await Incidents(session).book(Policy(), ["f1"], [new.group])
     assert {one.id for one in book.incidents} == {old.id, new.id}
     assert book.raised(flag("f1"), NOW) == ("duplicate", None)
@@ -175,24 +142,24 @@ async def test_a_book_holds_what_a_batch_can_touch(database: Database) -> None:
     ],
 )
 async def test_incidents_are_found_by_what_people_know_of_them(
-    database: Database, query: dict[str, Any], found: list[int]
+    alerts_db: Database, query: dict[str, Any], found: list[int]
 ) -> None:
-    (one,) = await save(database, steps.opened(flag("f1", "t1"), NOW))
-    await save(database, steps.acknowledged(one, "Li", "", NOW))
-    await save(database, steps.opened(flag("f2", "t2", site="s2"), NOW))
-    await save(database, steps.opened(flag("f3", "tx", severity="warning"), NOW))
-    await save(database, steps.opened(flag("f4", "ty", rule="long_hold", summary_en="for many seconds"), NOW))
-    async with database.reading() as session:
+    (one,) = await save(alerts_db, steps.opened(flag("f1", "t1"), NOW))
+    await save(alerts_db, steps.acknowledged(one, "Li", "", NOW))
+    await save(alerts_db, steps.opened(flag("f2", "t2", site="s2"), NOW))
+    await save(alerts_db, steps.opened(flag("f3", "tx", severity="warning"), NOW))
+    await save(alerts_db, steps.opened(flag("f4", "ty", rule="long_hold", summary_en="for many seconds"), NOW))
+    async with alerts_db.reading() as session:
         assert [one.id for one in await Incidents(session).find(Query(**query))] == found
 
 
-async def test_quiet_incidents_are_found_when_their_time_has_passed(database: Database) -> None:
+async def test_quiet_incidents_are_found_when_their_time_has_passed(alerts_db: Database) -> None:
     for name, severity in (("f1", "critical"), ("f2", "warning"), ("f3", "warning")):
-        (one,) = await save(database, steps.opened(flag(name, name, severity=severity), NOW))
+        (one,) = await save(alerts_db, steps.opened(flag(name, name, severity=severity), NOW))
         if name != "f3":
-            await save(database, steps.cleared(one, clearing(name), NOW))
+            await save(alerts_db, steps.cleared(one, clearing(name), NOW))
     policy = Policy()
-    async with database.reading() as session:
+    async with alerts_db.reading() as session:
         incidents = Incidents(session)
         assert await incidents.next_quiet(policy) == NOW + timedelta(hours=8)
         for hours, expected in ((7, []), (8, ["f2"]), (24, ["f1", "f2"])):
@@ -200,12 +167,12 @@ async def test_quiet_incidents_are_found_when_their_time_has_passed(database: Da
             assert sorted(one.opened_by for one in found) == expected
 
 
-async def test_positions_are_kept_by_partition(database: Database) -> None:
+async def test_positions_are_kept_by_partition(alerts_db: Database) -> None:
     here, there = ("floor.flags", 0), ("floor.flags", 1)
-    async with database.unit_of_work() as session:
+    async with alerts_db.unit_of_work() as session:
         await Positions(session).save({here: Position(2**40, "a"), there: Position(1, "b")}, NOW)
-    async with database.unit_of_work() as session:
+    async with alerts_db.unit_of_work() as session:
         await Positions(session).save({here: Position(2**40 + 1, "c")}, NOW)
         await Positions(session).forget([there])
-    async with database.reading() as session:
+    async with alerts_db.reading() as session:
         assert await Positions(session).all("floor.flags") == {here: Position(2**40 + 1, "c")}
