@@ -107,7 +107,8 @@ class SiteClock:
         elif state.rough:
             state.samples.clear()
             state.rough = False
-        if not isinstance(data, events.LinkDown):
+            state.last_mark = 0  # marks until now may have been by our clock
+        if not isinstance(data, events.LinkDown) and not (state.rough and state.samples and occurred == received):
             self._sample(occurred, received)
         state.occurred = max(state.occurred, occurred)
         state.received = max(state.received, received)
@@ -180,9 +181,10 @@ class SiteClock:
             heard=received,
         )
         if isinstance(data, events.LinkUp):
+            if data.speed != state.speed or occurred != received:
+                state.samples.clear()
             state.speed = data.speed
-            state.samples.clear()  # a new connection may be to a switch whose clock was set meanwhile
-            state.rough = True
+            state.rough = True  # the switch's clock may have been set meanwhile: its first event tells
         elif not any(link.up for link in state.links.values()):
             state.open.clear()
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from services.monitor.core.state import Leg
 from services.monitor.core.transitions import IDLE, displayed, line_of
@@ -14,17 +16,19 @@ from shared.events import (
     AgentNotReady,
     AgentReady,
     CallCleared,
+    Clock,
     LegAnswered,
     LegCleared,
     LegHeld,
     LegRetrieved,
     LegStarted,
+    LinkDown,
     LinkUp,
     WrapEnded,
     WrapStarted,
 )
 from shared.facts import AgentInterval
-from tests.floorkit import SITE, Bench, at
+from tests.floorkit import SITE, Bench, at, event
 
 LINES = ("alerting", "held", "talking", "consulting")
 
@@ -134,3 +138,19 @@ def test_a_late_event_is_adopted_from_where_the_state_began_and_counted() -> Non
     assert floor.engine.anomalies(SITE) == {"late_event": 1}
     floor(20, AgentLoggedOff(agent_id="1"))
     assert [(i.state, i.started_at) for i in floor.made(AgentInterval)] == [("ready", at(0)), ("ready", at(10))]
+
+
+@pytest.mark.parametrize("skew", [-100.0, 0.0, 3600.0])
+def test_a_connector_that_stamps_with_our_clock_does_not_move_the_switchs(skew: float) -> None:
+    engine = Bench().engine
+    ours = at(0) + timedelta(seconds=skew)
+    engine.apply(replace(event(skew, LinkUp(connector="ami"), 0), receivedtime=ours))
+    heard = replace(event(3, AgentLoggedOn(agent_id="1"), 1), receivedtime=ours + timedelta(seconds=3))
+    (interval,) = engine.apply(heard)
+    assert interval.data == AgentInterval(
+        agent_id="1", state="offline", started_at=at(0), ended_at=at(3), duration_s=3.0, provenance="inferred"
+    )
+    assert engine.floor_view().sites[0].link_since == at(0)
+    engine.apply(event(5, Clock(skew_s=skew)))
+    engine.apply(replace(event(10 + skew, LinkDown(connector="ami"), 2), receivedtime=ours + timedelta(seconds=10)))
+    assert engine.floor_view().sites[0].link_since == at(10)

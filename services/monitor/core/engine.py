@@ -83,9 +83,12 @@ class Engine:
                     state.duplicates += 1
                     return []
                 state.position, state.output_index = position, 0
-            if state.began is None:
-                state.began = event.time
-            self._advance(floor, event.time)
+            if isinstance(event.data, events.LinkUp | events.LinkDown):
+                event = links.in_switch_time(floor, event)
+            elif state.began is None:
+                links.begin(floor, event)
+            if state.link_heard is None:
+                self._advance(floor, event.time)
             floor.provenance, floor.precision_ms = event.provenance, event.precisionms
             HANDLERS[type(event.data)](floor, event, event.data)
         out, floor.out = floor.out, []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+
+import msgspec
 
 from services.monitor.core import agents, calls, transfers
 from services.monitor.core.floor import Floor
@@ -10,10 +12,32 @@ from shared import events
 from shared.events import Event
 
 
+def in_switch_time(floor: Floor, event: Event) -> Event:
+    """The event by the switch's clock. A connector that does not know that clock stamps with ours, and it shows."""
+    skew = floor.state.skew_s
+    if event.time != event.receivedtime or skew is None:
+        return event
+    return msgspec.structs.replace(event, time=event.time - timedelta(seconds=skew))
+
+
+def begin(floor: Floor, event: Event) -> None:
+    """The first event of a site: it says since when, by the switch's clock, the site is heard."""
+    state = floor.state
+    state.began = event.time
+    if state.link_heard is not None and event.receivedtime is not None:
+        state.began = min(event.time, state.link_heard - (event.receivedtime - event.time))
+        state.link_since = state.began
+    state.link_heard = state.now = None  # marks until now knew no better than our clock
+
+
 def up(floor: Floor, event: Event, data: events.LinkUp) -> None:
     state = floor.state
     _sweep(floor, event.time)
     state.link, state.link_since, state.link_reason = "up", event.time, ""
+    if state.began is None and event.time == event.receivedtime:
+        state.link_heard = event.receivedtime
+    elif state.began is None:
+        state.began = event.time
     state.simulated, state.replay, state.speed = data.simulated, data.replay, data.speed
     floor.touch("site", state.site)
 

@@ -170,13 +170,14 @@ class SiteState(Struct, gc=False):
 
     site: str
     now: datetime | None = None
-    began: datetime | None = None  # first event ever heard of this site
+    began: datetime | None = None  # since when this site is heard
     position: tuple[int, int, int] = (-1, -1, -1)  # partition, offset, index of the last event applied
     output_index: int = 0  # outputs since that event
     generation: int = 0  # ever-growing, tells timers apart
     link: Literal["up", "down", "never"] = "never"
     link_since: datetime | None = None
     link_reason: str = ""
+    link_heard: datetime | None = None  # by our clock, until the first event tells how far the switch's is from it
     simulated: bool = False
     replay: bool = False
     speed: float = 1.0
