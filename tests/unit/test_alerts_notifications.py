@@ -1,0 +1,239 @@
+"""Notifications really sent: to an HTTP server and a mail server, through apprise itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.alerts import sender
+from services.alerts.channels import Channels
+from shared.clock import SystemClock
+from shared.db import Database
+from shared.errors import SettingsError
+from shared.memorybus import MemoryBus
+from tests.alertskit import TOPICS, Alerts, clearing, flag, migrated, publish, running, until
+from tests.sinks import HttpSink, MailSink, listening
+
+
+@pytest.fixture
+async def bus() -> MemoryBus:
+    bus = MemoryBus()
+    await bus.create(TOPICS)
+    return bus
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = await migrated(f"sqlite:///{tmp_path / 'alerts.db'}")
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def sink() -> AsyncIterator[HttpSink]:
+    sink = HttpSink()
+    async with listening(sink):
+        yield sink
+
+
+async def sent(alerts: Alerts, number: int = 1) -> list[Any]:
+    """The notifications of an incident once none waits any more."""
+
+    async def done() -> Any:
+        found = await alerts.client.get(f"/api/v1/incidents/{number}")
+        rows = found.json().get("notifications", [])
+        return rows if rows and all(row["state"] != "waiting" for row in rows) else None
+
+    found: list[Any] = await until(done)
+    return found
+
+
+async def test_one_notification_for_an_incident_with_what_one_needs_to_know(
+    bus: MemoryBus, database: Database, sink: HttpSink
+) -> None:
+    async with running(bus, database, notify_urls=(sink.url,), public_url="https://alerts.test/") as alerts:
+        await publish(bus, flag("f1", simulated=True), flag("f2", simulated=True), flag("f1"), clearing("f1"))
+        (row,) = await sent(alerts)
+        assert (row["state"], row["channel"], len(row["attempts"])) == ("sent", f"JSON 127.0.0.1:{sink.port}", 1)
+        assert "secret-path" not in str(row)
+        await alerts.post("/incidents/1/acknowledge", {"by": "Li"})
+        await publish(bus, flag("f3", "t3"))
+        await sent(alerts, 2)
+        assert alerts.metric("alerts_notifications_total", outcome="sent") == 2
+    first, second = sink.received
+    assert first["title"] == "[SIMULATED] [CRITICAL] #1 Chen Jing's transfer has taken more than 7 s"
+    for said in (
+        "陈静 转接已超过 7 秒",
+        "First floor",
+        "Chen Jing (t1)",
+        "2026-11-22 09:00:00 +08:00 (switch time)",
+        "https://alerts.test/#incident=1",
+        "simulated floor",
+    ):
+        assert said in first["message"]
+    assert "SIMULATED" not in second["title"]
+    assert "simulated" not in second["message"]
+
+
+async def test_a_mail_arrives_in_both_languages(bus: MemoryBus, database: Database) -> None:
+    sink = MailSink()
+    async with listening(sink), running(bus, database, notify_urls=(sink.url,)) as alerts:
+        await publish(bus, flag())
+        (row,) = await sent(alerts)
+        assert row["state"] == "sent", row
+    (mail,) = sink.received
+    assert mail["subject"].endswith("#1 Chen Jing's transfer has taken more than 7 s")
+    body = mail.get_body(("plain", "html"))
+    assert body is not None
+    assert "陈静 转接已超过 7 秒" in body.get_content()
+
+
+async def test_without_a_channel_the_incident_says_so(bus: MemoryBus, database: Database) -> None:
+    async with running(bus, database) as alerts:
+        await publish(bus, flag())
+        (row,) = await sent(alerts)
+        assert (row["state"], row["answer"], row["attempts"]) == ("no_channel", "no channel configured", [])
+        assert (await alerts.get("/status"))["channels"] == []
+        assert alerts.metric("alerts_notifications_total", outcome="no_channel") == 1
+
+
+async def test_a_refusal_is_recorded_and_tried_again(
+    bus: MemoryBus, database: Database, sink: HttpSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "RETRIES", (timedelta(seconds=0.01),) * 5)
+    sink.answers = [500, 503]
+    async with running(bus, database, notify_urls=(sink.url,)) as alerts:
+        await publish(bus, flag())
+        (row,) = await sent(alerts)
+    assert [attempt["ok"] for attempt in row["attempts"]] == [False, False, True]
+    assert "500" in row["attempts"][0]["answer"]
+    assert "503" in row["attempts"][1]["answer"]
+    assert row["state"] == "sent"
+    assert len(sink.received) == 3
+
+
+async def test_it_gives_up_after_some_attempts_and_says_so(
+    bus: MemoryBus, database: Database, sink: HttpSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "RETRIES", (timedelta(seconds=0.01),) * 2)
+    sink.answers = [500] * 9
+    async with running(bus, database, notify_urls=(sink.url,)) as alerts:
+        await publish(bus, flag())
+        (row,) = await sent(alerts)
+        assert alerts.metric("alerts_notifications_total", outcome="failed") == 1
+    assert (row["state"], len(row["attempts"]), row["next_attempt_at"]) == ("failed", 3, None)
+    assert row["answer"].startswith("given up after 3 attempts")
+    assert len(sink.received) == 3
+
+
+async def test_a_channel_that_fails_does_not_repeat_the_others(
+    bus: MemoryBus, database: Database, sink: HttpSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "RETRIES", (timedelta(seconds=0.01),) * 2)
+    async with running(bus, database, notify_urls=(sink.url, "json://127.0.0.1:1/")) as alerts:
+        await publish(bus, flag())
+        rows = await sent(alerts)
+    assert [row["state"] for row in rows] == ["sent", "failed"]
+    assert len(sink.received) == 1
+
+
+async def test_what_was_not_sent_before_a_stop_is_sent_after_it(
+    bus: MemoryBus, database: Database, sink: HttpSink
+) -> None:
+    sink.answers = [500]
+    async with running(bus, database, notify_urls=(sink.url,)) as alerts:
+        await publish(bus, flag())
+
+        async def refused() -> bool:
+            found = await alerts.client.get("/api/v1/incidents/1")
+            return any(row["attempts"] for row in found.json().get("notifications", []))
+
+        await until(refused)
+    assert len(sink.received) == 1
+    later = Later(timedelta(seconds=6))
+    async with running(bus, database, clock=later, notify_urls=(sink.url,)) as alerts:
+        (row,) = await sent(alerts)
+    assert [attempt["ok"] for attempt in row["attempts"]] == [False, True]
+    assert len(sink.received) == 2
+
+
+async def test_an_incident_that_was_resolved_meanwhile_is_not_told(
+    bus: MemoryBus, database: Database, sink: HttpSink
+) -> None:
+    sink.answering.clear()
+    async with running(bus, database, notify_urls=(sink.url,)) as alerts:
+        await publish(bus, flag("f1"))
+
+        async def arrived() -> bool:
+            return bool(sink.received)
+
+        await until(arrived)  # the first one is on its way; the second waits behind it
+        await publish(bus, flag("f2", "t2"))
+
+        async def there() -> bool:
+            return len(await alerts.incidents()) == 2
+
+        await until(there)
+        await alerts.post("/incidents/2/resolve", {"by": "Li"})
+        sink.answering.set()
+        (row,) = await sent(alerts, 2)
+    assert (row["state"], row["answer"]) == ("withheld", "resolved before it could be sent")
+    assert len(sink.received) == 1
+
+
+async def test_after_an_outage_only_what_still_holds_is_told(
+    bus: MemoryBus, database: Database, sink: HttpSink
+) -> None:
+    await publish(bus, flag("f1", "t1"), clearing("f1"), flag("f2", "t2"))
+    async with running(bus, database, clock=Later(timedelta(hours=3)), notify_urls=(sink.url,)) as alerts:
+        (over,) = await sent(alerts, 1)
+        (holds,) = await sent(alerts, 2)
+    assert (over["state"], holds["state"]) == ("withheld", "sent")
+    assert "late" in over["answer"]
+    assert [one["title"].split()[1] for one in sink.received] == ["#2"]
+
+
+@pytest.mark.parametrize(
+    ("urls", "said"),
+    [
+        (["json://host/", "nonsense://secret"], r"entry 2 \(nonsense://\.\.\.\)"),
+        (["json://host/x", "json://host/x"], "entry 2 is there twice"),
+    ],
+)
+def test_a_wrong_url_is_refused_at_the_start_without_repeating_it(urls: list[str], said: str) -> None:
+    with pytest.raises(SettingsError, match=f"ALERTS_NOTIFY_URLS: {said}") as error:
+        Channels(urls)
+    assert "secret" not in str(error.value)
+
+
+def test_names_of_channels_hold_no_secret_and_tell_them_apart() -> None:
+    channels = Channels(
+        [
+            "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ",
+            "dingtalk://hushtoken",
+            "json://a/hush",
+            "json://a/mum",
+        ]
+    )
+    assert [name.label for name in channels.names] == ["Slack", "DingTalk", "JSON a", "JSON a (2)"]
+
+
+class Later:
+    """The wall clock, so much later."""
+
+    def __init__(self, by: timedelta) -> None:
+        self._clock = SystemClock()
+        self._by = by
+
+    def now(self) -> datetime:
+        return self._clock.now() + self._by
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await self._clock.sleep(seconds)
