@@ -42,7 +42,7 @@ class Calls:
         while True:
             yield chance.gap(BURST_EVERY_S / load(self._world.now_s))
             queue = chance.one_of(QUEUE_SHARE)
-            for _ in range(round(chance.between(8, 16))):
+            for _ in range(round(chance.between(6, 13))):
                 self._world.kernel.spawn(self._inbound(queue), delay_s=chance.between(0, 20))
 
     def _outbound_calls(self) -> Process:

@@ -17,7 +17,7 @@ _LOAD: tuple[tuple[float, float], ...] = (
     (7.5, 0.35),
     (8.5, 0.8),
     (9.0, 1.0),
-    (11.5, 0.9),
+    (11.5, 0.82),
     (13.5, 1.0),
     (16.5, 0.7),
     (17.5, 0.3),
@@ -26,10 +26,10 @@ _LOAD: tuple[tuple[float, float], ...] = (
 )
 _LOAD_HOURS = [hour for hour, _ in _LOAD]
 
-INBOUND_EVERY_S = 3.1  # at full load; with outbound calls one call about every 2.5 s
-OUTBOUND_EVERY_S = 12.0
-BURST_EVERY_S = 420.0  # a mailing, a fault, an advertisement: one queue is called by many at once
-QUEUE_SHARE = {"sales": 0.34, "support": 0.36, "billing": 0.17, "complaints": 0.13}
+INBOUND_EVERY_S = 3.3  # at full load; with outbound calls one call about every 2.5 s
+OUTBOUND_EVERY_S = 11.0
+BURST_EVERY_S = 600.0  # a mailing, a fault, an advertisement: one queue is called by many at once
+QUEUE_SHARE = {"sales": 0.34, "support": 0.35, "billing": 0.2, "complaints": 0.11}
 
 TRANSFER_SHARE = 0.15  # of conversations; one transfer about every 20 s
 TRANSFER_KINDS = {"blind": 0.4, "attended": 0.4, "queue": 0.2}

@@ -74,27 +74,26 @@ class SimulatedFloor:
         """
         world = self._world
         first = round((STARTS_S - HISTORY_S) * 1000)
-        found: list[Happening] = []
-        last = {_agent_of(one.data): one for one in morning if not one.call}
+        last = {_agent_of(one.data): (index, one) for index, one in enumerate(morning) if not one.call}
+        found = [(index, one) for index, one in enumerate(morning) if one.call in world.alive]
         for agent in world.agents:
-            found.extend(_standing(agent, last.get(agent.id), first))
-        found.extend(one for one in morning if one.call in world.alive)
-        return sorted(found, key=lambda one: one.at)  # stable: events of the same moment keep their order
+            index, declared = last.get(agent.id, (-1, None))
+            found.extend(_standing(agent, index, declared, first))
+        found.sort(key=lambda pair: (pair[1].at, pair[0]))  # those of the same moment as they were told
+        return [one for _, one in found]
 
 
 def _agent_of(data: Data) -> str:
     return str(getattr(data, "agent_id", ""))
 
 
-def _standing(agent: Agent, last: Happening | None, first: Millis) -> list[Happening]:
-    """What an agent declared: logged on or off, and then ready, on a break or in wrap."""
-    found = [Happening(first, logged_on(agent.person), 0)]
+def _standing(agent: Agent, index: int, last: Happening | None, first: Millis) -> list[tuple[int, Happening]]:
+    """What an agent declared: logged on or off, and then ready, on a break or in wrap. With their places in the morning."""
+    found = [(-3, Happening(first, logged_on(agent.person), 0))]
     if not agent.on or last is None:
-        return [*found, Happening(first, events.AgentLoggedOff(agent_id=agent.id), 0)]
+        return [*found, (-2, Happening(first, events.AgentLoggedOff(agent_id=agent.id), 0))]
     since = max(first, last.at)
+    ready = events.AgentReady(agent_id=agent.id)
     if isinstance(last.data, events.AgentNotReady | events.WrapStarted):
-        found.append(Happening(first, events.AgentReady(agent_id=agent.id), 0))
-        found.append(Happening(since, last.data, 0))
-    else:
-        found.append(Happening(since, events.AgentReady(agent_id=agent.id), 0))
-    return found
+        return [*found, (-2, Happening(first, ready, 0)), (index, Happening(since, last.data, 0))]
+    return [*found, (index, Happening(since, ready, 0))]
