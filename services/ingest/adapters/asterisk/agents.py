@@ -28,9 +28,9 @@ def on_member(switch: Switch) -> None:
 
 
 def on_listed(switch: Switch) -> None:
-    """QueueMember: as added, but it happened some time before."""
+    """QueueMember: as added, but it happened some time before. The phones are looked at when all agents are known."""
     get = switch.packet.get
-    member = _learn(switch)
+    member = _learn(switch, listed=True)
     if member is None:
         return
     _tell(switch, member.agent_id, provenance="inferred")
@@ -45,7 +45,9 @@ def on_status(switch: Switch) -> None:
     """QueueMemberStatus: news only for a member that nobody told us of. It never brings back one that was removed."""
     known = switch.state.members.get(_key(switch))
     if known is None:
-        on_listed(switch)
+        member = _learn(switch)
+        if member is not None:
+            _tell(switch, member.agent_id, provenance="inferred")
     elif known.present:
         on_member(switch)
 
@@ -75,7 +77,7 @@ def _key(switch: Switch) -> str:
     return f"{get('Queue')}\t{get('Interface') or get('Location')}"
 
 
-def _learn(switch: Switch) -> Member | None:
+def _learn(switch: Switch, *, listed: bool = False) -> Member | None:
     """The member as this packet has it; None when nothing about it is new."""
     get, key = switch.packet.get, _key(switch)
     known = switch.state.members.get(key)
@@ -101,7 +103,7 @@ def _learn(switch: Switch) -> Member | None:
     agent = switch.agent(found.agent_id)
     if key not in agent.members:
         agent.members.append(key)
-    if new:
+    if new and not listed:
         for channel in switch.state.channels.values():  # this phone may be in a call that now concerns us
             if switch.agent_of(channel) == found.agent_id:
                 switch.touch(channel.uid)

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from services.ingest.adapters.asterisk import agents, calls
 from services.ingest.adapters.asterisk.model import RINGING, UP, Call, Channel, Leg, LegState, Role
+from services.ingest.adapters.asterisk.names import local_half
 from services.ingest.adapters.asterisk.switch import Switch
 from shared import events
 
@@ -112,7 +113,18 @@ def _between_colleagues(switch: Switch, channel: Channel, told: Leg | None, part
         return min(running, key=lambda call: (call.started, call.call_id))
     if told is not None and told.call in switch.state.calls:
         return switch.state.calls[told.call]
-    return calls.internal(switch, switch.source(channel) if channel.dialed else channel)
+    return calls.internal(switch, _first_of(switch, channel))
+
+
+def _first_of(switch: Switch, channel: Channel) -> Channel:
+    """The channel that stands for an internal call: who placed it, or the Local channel of a consultation."""
+    source = switch.source(channel) if channel.dialed else channel
+    if source.uid != channel.uid and (not switch.is_party(source) or switch.is_internal(source)):
+        return source
+    for one in switch.connected(channel):
+        if local_half(one.name)[1] == "1" and not one.parent:
+            return one
+    return channel
 
 
 def _dialing(switch: Switch, channel: Channel, agent_id: str, told: Leg | None, targets: list[Channel]) -> Want:
@@ -194,12 +206,25 @@ def _consulting(switch: Switch, channel: Channel, agent_id: str, told: Leg | Non
         state = "dialing" if not speaking else "talking" if with_target else "held"
     peer = switch.agent_of(speaking[0]) if speaking else target.exten
     legs = [Want(consult_id(channel.uid), channel.uid, agent_id, call, "consult", state, "", peer)]
-    if main is not None:
+    if main is None and told is None:
+        legs[:0] = _left_waiting(switch, channel, agent_id)
+    elif main is not None:
         main_state: LegState = main.state
         if channel.bridge:
             main_state = "held" if with_target or channel.held else "talking"
         legs.insert(0, _as_told(switch, main, main_state))
     return legs
+
+
+def _left_waiting(switch: Switch, channel: Channel, agent_id: str) -> list[Want]:
+    """The customer's side of a consultation that we did not see begin."""
+    for uid in switch.state.bridges.get(channel.main_bridge, ()):
+        party = switch.state.channels[uid]
+        if switch.is_party(party) and not switch.is_internal(party):
+            call = calls.of_outside(switch, party)
+            peer = call.from_number if call.direction == "inbound" else call.to_number
+            return [Want(channel.uid, channel.uid, agent_id, call, "agent", "held", party.app_queue, peer)]
+    return []
 
 
 # ---------------------------------------------------------------- what is told

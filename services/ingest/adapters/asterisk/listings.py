@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from services.ingest.adapters.asterisk import agents, visits
-from services.ingest.adapters.asterisk.model import Listing
+from services.ingest.adapters.asterisk.model import Channel, Listing
+from services.ingest.adapters.asterisk.names import device_of, local_half
 from services.ingest.adapters.asterisk.packet import EPOCH
-from services.ingest.adapters.asterisk.settle import hang_up
+from services.ingest.adapters.asterisk.settle import hang_up, settle
 from services.ingest.adapters.asterisk.switch import Switch
 from shared import events
 
@@ -23,25 +24,50 @@ def on_channel(switch: Switch) -> None:
     if channel is None:
         return
     if not known:
-        channel.app = packet.get("Application")
+        channel.app = packet.get("Application") or "None"
+        channel.created -= _duration(packet.get("Duration"))
         channel.dialed = channel.app in ("AppDial", "AppDial2", "AppQueue")
         channel.app_queue = packet.get("ApplicationData").partition(",")[0] if channel.app == "Queue" else ""
     bridge = packet.get("BridgeId")
     if bridge and not channel.bridge:
         switch.enter_bridge(channel, bridge)
-    if not known and channel.name.rpartition("-")[0] in switch.state.on_hold:
+    if not known and device_of(channel.name) in switch.state.on_hold:
         channel.held = True
+
+
+def _duration(text: str) -> timedelta:
+    """`01:02:03`, whole seconds since the channel was created."""
+    parts = text.split(":")
+    if len(parts) != 3 or not all(part.isdecimal() for part in parts):
+        return timedelta()
+    hours, minutes, seconds = map(int, parts)
+    return timedelta(hours=min(hours, 9999), minutes=minutes, seconds=seconds)
 
 
 def on_channels_complete(switch: Switch) -> None:
     """CoreShowChannelsComplete: a channel that is not in the listing and was there before it began is a ghost."""
-    listing = _finish(switch, "channels")
-    if listing is None:
-        return
+    listing, whole = _finish(switch, "channels")
     seen = set(listing.seen)
     for channel in tuple(switch.state.channels.values()):
-        if channel.uid not in seen and channel.created < listing.began:
+        if whole and channel.uid not in seen and channel.created < listing.began:
             hang_up(switch, channel)
+    for channel in switch.state.channels.values():
+        _adopt_consultation(switch, channel)
+
+
+def _adopt_consultation(switch: Switch, customer: Channel) -> None:
+    """A lone outside party in a bridge whose agent's phone sits with a Local channel elsewhere: they are consulting."""
+    if not customer.app or len(switch.state.bridges.get(customer.bridge, ())) != 1 or not switch.is_party(customer):
+        return
+    for channel in switch.state.channels.values():
+        beside = switch.state.bridges.get(channel.bridge, ())
+        same_call = channel.linked == customer.linked and channel.uid != customer.uid
+        if not same_call or not channel.app or not channel.dialed or not switch.is_party(channel):
+            continue
+        for uid in beside:
+            if local_half(switch.state.channels[uid].name)[1] == "1":
+                channel.main_bridge, channel.consult = customer.bridge, uid
+                switch.touch(channel.uid)
 
 
 def on_params(switch: Switch) -> None:
@@ -92,10 +118,8 @@ def on_entry(switch: Switch) -> None:
 
 def on_queues_complete(switch: Switch) -> None:
     """QueueStatusComplete: members and waiting calls of the listed queues that were not listed are no more."""
-    listing = _finish(switch, "queues")
-    if listing is None:
-        return
-    seen, queues = set(listing.seen), set(listing.queues)
+    listing, whole = _finish(switch, "queues")
+    seen, queues = set(listing.seen), set(listing.queues) if whole else set()
     for key, member in switch.state.members.items():
         if member.present and member.queue in queues and key not in seen:
             agents.remove(switch, member)
@@ -103,6 +127,10 @@ def on_queues_complete(switch: Switch) -> None:
         if visit.queue in queues and visit.uid not in seen and visit.joined < listing.began:
             visits.end(switch, visit, "cleared")
     _adopt_wraps(switch, listing)
+    for channel in switch.state.channels.values():
+        if channel.app and switch.agent_of(channel):
+            switch.touch(channel.uid)
+    settle(switch)
     for queue, agent_id in listing.in_call:
         _connect(switch, queue, agent_id)
     for agent_id in switch.config.agents:
@@ -127,7 +155,7 @@ def on_device(switch: Switch) -> None:
         return
     switch.state.on_hold[device] = None
     for channel in switch.state.channels.values():
-        if channel.app and channel.bridge and not channel.held and channel.name.rpartition("-")[0] == device:
+        if channel.app and channel.bridge and not channel.held and device_of(channel.name) == device:
             channel.held = True
             switch.touch(channel.uid)
 
@@ -147,10 +175,9 @@ def _count(switch: Switch, kind: str) -> Listing:
     return listing
 
 
-def _finish(switch: Switch, kind: str) -> Listing | None:
-    """The listing, if it came in whole: with a packet lost nothing may be concluded from what it does not name."""
+def _finish(switch: Switch, kind: str) -> tuple[Listing, bool]:
+    """The listing, and whether it came in whole: else nothing may be concluded from what it does not name."""
     listing = switch.state.listings.pop(kind, None)
     if listing is None or listing.action != switch.packet.get("ActionID"):
         listing = Listing(action="", began=switch.now)
-    whole = switch.packet.get("ListItems") == str(listing.items)
-    return listing if whole else None
+    return listing, switch.packet.get("ListItems") == str(listing.items)

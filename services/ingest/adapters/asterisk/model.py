@@ -121,6 +121,7 @@ class Visit(Struct, gc=False):
     call: str
     queue: str
     joined: datetime
+    answered: bool = False
     answered_by: str = ""
 
 

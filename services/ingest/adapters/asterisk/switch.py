@@ -36,9 +36,12 @@ class Switch:
         self.ending: dict[str, Channel] = {}  # calls that lost their last party, and that party
         self._emitter = emitter
 
-    def emit(self, data: Data, at: datetime | None = None, *, provenance: Provenance = "observed") -> None:
+    def emit(
+        self, data: Data, at: datetime | None = None, *, provenance: Provenance = "observed", precision_ms: int = 0
+    ) -> None:
         """Tell `data`, which happened now or, known only now, at `at`."""
-        self._emitter.emit(at or self.now, data, provenance=provenance, precision_ms=self.packet.precision_ms)
+        precision = max(precision_ms, self.packet.precision_ms)
+        self._emitter.emit(at or self.now, data, provenance=provenance, precision_ms=precision)
 
     def touch(self, uid: str) -> None:
         """Something about this channel changed."""

@@ -60,13 +60,22 @@ def consult_started(switch: Switch, leg: Leg, main: Leg) -> None:
     target = switch.channel(channel.consult) if same_channel else channel
     number = target.exten if target is not None else ""
     began = (channel.feature_from or channel.hold_at) if same_channel else channel.created
-    transfer = _begin(switch, call, main, "attended", number, began or switch.now)
+    listed = target is not None and bool(target.app)  # it began before we came, by the whole second
+    if began is None:
+        began = target.created if target is not None else switch.now
+    transfer = _begin(switch, call, main, "attended", number, began, precision_ms=1000 if listed else 0)
     transfer.consult_leg, transfer.consult_call = leg.leg_id, leg.call
     transfer.consult_uid = channel.consult if same_channel else channel.uid
 
 
 def _begin(
-    switch: Switch, call: Call, main: Leg, kind: Literal["blind", "attended", "queue"], number: str, at: datetime
+    switch: Switch,
+    call: Call,
+    main: Leg,
+    kind: Literal["blind", "attended", "queue"],
+    number: str,
+    at: datetime,
+    precision_ms: int = 0,
 ) -> Transfer:
     call.transfers += 1
     transfer = Transfer(
@@ -93,6 +102,8 @@ def _begin(
             to_number=number,
         ),
         at,
+        provenance="inferred" if precision_ms else "observed",
+        precision_ms=precision_ms,
     )
     return transfer
 

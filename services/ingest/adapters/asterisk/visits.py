@@ -49,6 +49,7 @@ def begin(switch: Switch, channel: Channel, queue: str, position: int, waited_s:
         events.CallQueued(call_id=call.call_id, queue=queue, from_number=call.from_number, position=position or None),
         joined,
         provenance=provenance,
+        precision_ms=1000 if waited_s else 0,
     )
     switch.touch(channel.uid)
     switch.queued[call.call_id] = queue
@@ -70,9 +71,10 @@ def on_leave(switch: Switch) -> None:
     visit = switch.state.visits.get(switch.packet.get("Uniqueid"))
     if visit is None or visit.queue != switch.packet.get("Queue"):
         return
-    if visit.answered_by:
-        end(switch, visit, "answered", visit.answered_by)
-        return
+    if visit.answered:
+        if visit.answered_by:
+            end(switch, visit, "answered", visit.answered_by)
+        return  # else AgentConnect, which follows, says who
     channel = switch.channel(visit.uid)
     pressed = channel.digit_last if channel is not None else None
     if pressed is not None and switch.now - pressed < timedelta(seconds=1):
@@ -107,7 +109,7 @@ def on_answer(switch: Switch, caller: Channel, offered: Channel) -> None:
     visit = switch.state.visits.get(caller.uid)
     if visit is not None:
         offered.queue = offered.queue or visit.queue
-        visit.answered_by = offered.member or switch.agent_of(offered)
+        visit.answered, visit.answered_by = True, offered.member or switch.agent_of(offered)
 
 
 def on_connect(switch: Switch) -> None:
