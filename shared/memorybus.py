@@ -1,6 +1,6 @@
 """A bus in memory: the twin of `shared.kafka.KafkaBus` for tests and for replays without a broker.
 
-It can fail as a broker fails: `break_down`, `recover` and `forget_everything`.
+It can fail as a broker fails: `break_down` and `recover`, `stall`, `forget_everything` and `forget_before`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ class MemoryBus:
         self._down: str | None = None
         self._failure: BusError | None = None
         self._grown = asyncio.Event()
+        self._stalled: set[str] = set()
+        self.flushes_waiting = 0
 
     # What a bus does
 
@@ -46,12 +48,17 @@ class MemoryBus:
         count = self._counts.get(topic.name)
         if count is None:
             raise BusError(f"topic {topic.name} does not exist in memory; create it first")
-        if not self._unsent:
-            asyncio.get_running_loop().call_soon(self._send)
+        asyncio.get_running_loop().call_soon(self._send)
         self._unsent.append(((topic.name, zlib.crc32(raw_key) % count), raw_key, value, headers))
 
     async def flush(self) -> None:
         self._send()
+        self.flushes_waiting += 1
+        try:
+            while self._unsent:
+                await self._grown.wait()
+        finally:
+            self.flushes_waiting -= 1
         self._raise_failure()
 
     async def read(
@@ -88,8 +95,14 @@ class MemoryBus:
             self._failure = self._unreachable()
         self._wake()
 
+    def stall(self, topic: Topic) -> None:
+        """From now on records for `topic` are neither acknowledged nor refused."""
+        self._stalled.add(topic.name)
+
     def recover(self) -> None:
         self._down = None
+        self._stalled.clear()
+        self._send()
 
     def forget_everything(self) -> None:
         """What a broker in memory does when it starts again: no topic is left."""
@@ -130,11 +143,15 @@ class MemoryBus:
             event.cancel()
 
     def _send(self) -> None:
+        held = []
         for place, key, value, headers in self._unsent:
+            if place[0] in self._stalled:
+                held.append((place, key, value, headers))
+                continue
             log = self._logs.setdefault(place, [])
             log.append(Record(*place, len(log), key, value, headers, self._clock.now()))
-        if self._unsent:
-            self._unsent.clear()
+        if len(held) < len(self._unsent):
+            self._unsent = held
             self._wake()
 
     def _wake(self) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from shared.bus import Record
 from shared.checkpoint import Checkpoints
 from shared.clock import FakeClock, SystemClock
-from shared.errors import InvalidInput
+from shared.errors import BusError, InvalidInput
 from shared.memorybus import MemoryBus
 from shared.pump import Pace
 from shared.topics import ALL, FLOOR_CHECKPOINTS, FLOOR_EVENTS, FLOOR_FLAGS, SWITCH_DEAD_LETTER
@@ -173,6 +174,23 @@ async def test_outputs_that_were_not_acknowledged_are_sent_again(bus: MemoryBus)
         await until(lambda: len(once(bus.records(FLOOR_FLAGS))) == 2)
     assert [output.word for output in once(bus.records(FLOOR_FLAGS))] == ["a", "b"]
     assert b"garbage" in [record.value for record in bus.records(SWITCH_DEAD_LETTER)]
+
+
+async def test_no_checkpoint_covers_input_whose_outputs_were_not_acknowledged(bus: MemoryBus) -> None:
+    machine = Counter()
+    task = asyncio.create_task(make_pump(bus, machine, pace=Pace(checkpoint_records=1)).run())
+    bus.stall(FLOOR_FLAGS)
+    await bus.publish(FLOOR_EVENTS, b"a", key="s1")
+    await until(lambda: machine.applied == 1 and bus.flushes_waiting == 1)
+    bus.break_down()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    bus.recover()
+    with contextlib.suppress(BusError):
+        await bus.flush()  # the next process has a connection of its own, which knows nothing of this
+    async with running(make_pump(bus)):
+        await until(lambda: len(bus.records(FLOOR_FLAGS)) == 1)
 
 
 async def test_a_broker_that_forgot_everything_is_started_anew(bus: MemoryBus) -> None:
