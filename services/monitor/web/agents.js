@@ -143,6 +143,7 @@ export class AgentsPanel {
       flag: board.flagOf(keyOf("agent", agent)),
       stale: board.isStale(agent.site),
       queueLabel: agent.call ? board.queueLabel(agent.site, agent.call.queue) : "",
+      peerName: agent.call ? board.agentName(agent.site, agent.call.peer) : "", // a colleague's, or the number itself
       siteLabel: board.manySites() ? board.siteLabel(agent.site) : "",
     }));
     if (!title) return items;

@@ -35,7 +35,7 @@ export class Board {
       this.store.apply(message.changes);
     } else if (message.type === "clock") {
       for (const [site, { now, speed, age_s: age }] of Object.entries(message.sites)) {
-        this.clocks.hear(site, now, speed, age ?? 0, local);
+        if (this.clocks.hear(site, now, speed, age ?? 0, local)) this.redrawAll();
       }
     }
   }
@@ -132,7 +132,7 @@ export class Board {
     return this.flagsByQueue.get(queueKey) ?? null;
   }
 
-  /** Give each flag to the agent or else the queue that it is about; each keeps its worst. */
+  /** Give each flag to the agent and the queue that it is about; each keeps its worst. */
   indexFlags() {
     this.flagsByAgent.clear();
     this.flagsByQueue.clear();
@@ -142,7 +142,7 @@ export class Board {
     }
     for (const flag of this.store.flags.values()) {
       const agent = this.agentOfFlag(flag);
-      const queue = agent ? null : this.queueOfFlag(flag);
+      const queue = ["queue", "call"].includes(flag.subject) || !agent ? this.queueOfFlag(flag) : null;
       if (agent) keepWorst(this.flagsByAgent, agent, flag);
       if (queue) keepWorst(this.flagsByQueue, queue, flag);
     }

@@ -40,7 +40,7 @@ export function createCard(open) {
 
 /** `item`: {key, agent, flag (worst raised flag or null), queueLabel, stale, ...}. Draws only what changed. */
 export function updateCard(node, item, clocks) {
-  const mark = `${language()}|${item.stale}|${item.flag?.flag_id ?? ""}|${item.queueLabel}|${item.siteLabel}`;
+  const mark = `${language()}|${item.stale}|${item.flag?.flag_id ?? ""}|${item.queueLabel}|${item.peerName}|${item.siteLabel}`;
   if (node.drawn !== item.agent || node.mark !== mark) {
     node.drawn = item.agent;
     node.mark = mark;
@@ -50,7 +50,7 @@ export function updateCard(node, item, clocks) {
   tickCard(node, clocks);
 }
 
-function drawCard(parts, node, { agent, flag, queueLabel, stale, siteLabel }) {
+function drawCard(parts, node, { agent, flag, queueLabel, peerName, stale, siteLabel }) {
   setData(node, "state", agent.state);
   setData(node, "stale", stale || agent.provenance === "stale" ? "yes" : "");
   setData(node, "flagged", flag ? flag.severity : "");
@@ -70,10 +70,10 @@ function drawCard(parts, node, { agent, flag, queueLabel, stale, siteLabel }) {
   setIcon(parts.provenance.firstChild, provenance);
   setData(parts.provenance, "provenance", provenance);
   label(parts.provenance, t(`provenance.${provenance}`));
-  drawDetail(parts, agent, queueLabel);
+  drawDetail(parts, agent, queueLabel, peerName);
 }
 
-function drawDetail(parts, agent, queueLabel) {
+function drawDetail(parts, agent, queueLabel, peerName) {
   const { call } = agent;
   setHidden(parts.direction, !call);
   if (call) {
@@ -82,7 +82,7 @@ function drawDetail(parts, agent, queueLabel) {
     label(parts.direction, t(`direction.${direction}`));
     const more = call.other_calls ? t("card.other_calls", { n: call.other_calls }) : "";
     setText(parts.detail, queueLabel);
-    setText(parts.peer, [shortPeer(call.peer), more].filter(Boolean).join(" "));
+    setText(parts.peer, [shortPeer(peerName), more].filter(Boolean).join(" "));
     setAttr(parts.peer, "title", call.peer || null);
   } else {
     setText(parts.detail, agent.reason ? reasonText(agent.reason) : "");

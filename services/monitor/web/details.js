@@ -68,7 +68,7 @@ function callFacts(board, agent, since) {
   const { call } = agent;
   const view = board.store.calls.get(`${agent.site}/${call.call_id}`);
   const facts = [
-    [t("details.call"), [t(`direction.${call.direction}`), board.queueLabel(agent.site, call.queue), call.peer].filter(Boolean).join(" · ")],
+    [t("details.call"), [t(`direction.${call.direction}`), board.queueLabel(agent.site, call.queue), board.agentName(agent.site, call.peer)].filter(Boolean).join(" · ")],
     [t("details.call_since"), since(call.since)],
   ];
   if (view?.queued_since) facts.push([t("details.queued"), since(view.queued_since)]);

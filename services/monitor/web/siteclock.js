@@ -12,17 +12,18 @@ export class SiteClocks {
     this.sites.clear();
   }
 
-  /** Take a site's time, `ageS` seconds (ours) old, at `local` = performance.now(). */
+  /** Take a site's time, `ageS` seconds (ours) old, at `local` = performance.now(); true for a site's first. */
   hear(site, now, speed, ageS, local) {
     const heard = now ? new Date(now).getTime() : NaN;
     const known = this.sites.get(site);
-    if (Number.isNaN(heard) || known?.heard === heard) return;
+    if (Number.isNaN(heard) || known?.heard === heard) return false;
     const moved = local - ageS * 1000;
     const offset = heard - moved * speed;
     const step = !known || known.speed !== speed || Math.abs(offset - known.offset) > JUMP_MS * Math.max(1, speed);
     // The message that travelled fastest is the most right; slower ones may only pull the clock back gently.
     const smooth = step || offset > known.offset ? offset : known.offset + (offset - known.offset) * 0.1;
     this.sites.set(site, { heard, speed, offset: smooth, moved });
+    return !known;
   }
 
   /** The site's time now in milliseconds since 1970; NaN when it has never been told. */
