@@ -59,6 +59,9 @@ class KafkaBus:
     `idempotent` keeps the client's own retries from writing a batch twice; the embedded broker cannot do it. `replication`
     is that of topics created here. `security` goes to the client as it is: security_protocol, sasl_mechanism,
     sasl_plain_username, sasl_plain_password, ssl_context.
+
+    `linger_s` can be short, because what is published while a batch is on its way becomes the next one: against 5 ms, 1 ms
+    makes a record 4 ms younger on arrival at 100 a second, and costs a fiftieth of a core at 5000 a second.
     """
 
     def __init__(
@@ -67,7 +70,7 @@ class KafkaBus:
         *,
         idempotent: bool = False,
         replication: int = 1,
-        linger_s: float = 0.005,
+        linger_s: float = 0.001,
         request_timeout_s: float = 10.0,
         clock: Clock | None = None,
         **security: Any,

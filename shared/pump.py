@@ -375,6 +375,7 @@ class Pump(Generic[In, Out]):
             consequence="dead-lettered" + ("; the state is rebuilt without it" if reached_machine else ""),
         )
         why = InvalidInput(_INTERNAL_ERROR, f"{type(exc).__name__}: {exc}")
+        why.__cause__ = exc
         if not reached_machine:
             self._reject(record, why)
             return
