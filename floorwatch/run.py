@@ -26,6 +26,7 @@ from shared.settings import (
     ServiceSettings,
     SimulatorSettings,
     load,
+    misspelled,
     variable,
 )
 
@@ -203,6 +204,8 @@ async def run(floor: Floor, *, clock: Clock | None = None) -> None:
     clock = clock or SystemClock()
     begun = clock.monotonic()
     check_ports(floor)
+    for name, nearest in misspelled(os.environ).items():
+        say(f"{name} is no setting and changes nothing" + (f"; did you mean {nearest}?" if nearest else ""))
     if floor.broker == "kafka":
         say(
             f"using the Kafka at {floor.bootstrap} (KAFKA_BOOTSTRAP); it is yours: not started and not stopped from here"

@@ -6,6 +6,8 @@ raises SettingsError naming each wrong variable and what was expected of it. Tes
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -144,6 +146,15 @@ def variable(kind: type[BaseSettings], name: str) -> str:
     field = kind.model_fields[name]
     alias = field.validation_alias
     return alias if isinstance(alias, str) else f"{kind.model_config.get('env_prefix', '')}{name}".upper()
+
+
+def misspelled(names: Iterable[str]) -> dict[str, str]:
+    """Of environment variables `names` those that look like settings of ours and are none, with the nearest one there is."""
+    kinds = (IngestSettings, MonitorSettings, AlertsSettings, SimulatorSettings, BrokerSettings)
+    known = {variable(kind, field) for kind in kinds for field in kind.model_fields}
+    prefixes = (*(str(kind.model_config["env_prefix"]) for kind in kinds), "FLOORWATCH_")
+    wrong = (name for name in names if name.startswith(prefixes) and name not in known)
+    return {name: next(iter(get_close_matches(name, known, n=1)), "") for name in wrong}
 
 
 def _explain(kind: type[BaseSettings], error: Any) -> str:

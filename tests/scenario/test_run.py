@@ -28,7 +28,12 @@ from tests.embedded import free_port
 from tests.processes import alive, children, until
 
 SITE = "hq"
-SERVICES = {"ingest": "services.ingest.app", "monitor": "services.monitor.app", "alerts": "services.alerts.app"}
+SERVICES = {
+    "broker": "tansu broker",
+    "ingest": "services.ingest.app",
+    "monitor": "services.monitor.app",
+    "alerts": "services.alerts.app",
+}
 PORTS = ("BROKER_PORT", "MONITOR_PORT", "INGEST_PORT", "ALERTS_PORT")
 START_S = 60.0  # on a machine that is busy with other things; alone it takes 3
 
@@ -176,7 +181,7 @@ async def test_a_slow_transfer_goes_from_raw_event_to_flag_to_incident(tmp_path:
             assert probe.connect_ex(("127.0.0.1", port)) != 0, f"somebody still answers on {port}"
 
 
-async def test_a_killed_service_comes_back_as_it_was_and_a_killed_supervisor_leaves_nobody(tmp_path: Path) -> None:
+async def test_what_is_killed_comes_back_and_a_killed_supervisor_leaves_nobody(tmp_path: Path) -> None:
     async with running(tmp_path) as it:
         await it.say(*a_floor(it.clock.now()))
 
@@ -187,9 +192,12 @@ async def test_a_killed_service_comes_back_as_it_was_and_a_killed_supervisor_lea
                 return {}
             return {agent["agent_id"]: agent["state"] for agent in agents}
 
-        async with asyncio.timeout(10):
-            while (await states()).get("1001") != "talk":
-                await asyncio.sleep(0.05)
+        async def a_call_is_on() -> None:
+            async with asyncio.timeout(10):
+                while (await states()).get("1001") != "talk":
+                    await asyncio.sleep(0.05)
+
+        await a_call_is_on()
         before = await states()
         killed = it.pid_of("monitor")
         os.kill(killed, signal.SIGKILL)
@@ -198,6 +206,12 @@ async def test_a_killed_service_comes_back_as_it_was_and_a_killed_supervisor_lea
             while await states() != before:
                 await asyncio.sleep(0.05)
         assert "monitor ended with SIGKILL" in it.said()
+
+        os.kill(it.pid_of("broker"), signal.SIGKILL)
+        await until(lambda: "everything runs again" in it.said(), "all is made anew without its broker", START_S)
+        assert await states() == {}, "what was in the broker is gone"
+        await it.say(*a_floor(it.clock.now()))
+        await a_call_is_on()
 
         pids = children(it.process.pid)
         assert len(pids) == 4

@@ -13,6 +13,7 @@ from shared.settings import (
     MonitorSettings,
     SimulatorSettings,
     load,
+    misspelled,
     variable,
 )
 
@@ -40,7 +41,7 @@ def test_each_service_reads_its_own_prefix_and_the_common_names(monkeypatch: pyt
 
 def test_settings_cannot_be_changed_after_they_are_read() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        load(MonitorSettings).port = 1  # type: ignore[misc]
+        load(MonitorSettings).port = 1
 
 
 @pytest.mark.parametrize(
@@ -88,3 +89,11 @@ def test_secrets_show_neither_in_the_object_nor_in_an_error(monkeypatch: pytest.
 def test_the_variable_of_a_field_is_known() -> None:
     assert variable(MonitorSettings, "port") == "MONITOR_PORT"
     assert variable(MonitorSettings, "kafka_bootstrap") == "KAFKA_BOOTSTRAP"
+
+
+def test_a_misspelled_variable_is_noticed_and_the_nearest_one_named() -> None:
+    names = ["MONITOR_PORT", "MONITOR_PROT", "KAFKA_BOOTSTRAP", "KAFKA_HOME", "FLOORWATCH_SITES", "HOME"]
+    assert misspelled(names) == {
+        "MONITOR_PROT": "MONITOR_PORT",
+        "FLOORWATCH_SITES": "FLOORWATCH_SITES_FILE",
+    }
