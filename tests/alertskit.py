@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import uvicorn
 
 from services.alerts.app import MIGRATIONS, AlertsService
 from services.alerts.core.incident import Clearing, Flag
@@ -165,3 +166,20 @@ async def until(condition: Callable[[], Awaitable[Any]], *, timeout_s: float = 1
 
 
 TOPICS = (FLOOR_FLAGS, SWITCH_DEAD_LETTER)
+
+
+@asynccontextmanager
+async def serving(bus: Bus, database: Database, **more: Any) -> AsyncIterator[tuple[Alerts, str]]:
+    """Like `running`, on a free port of this machine too: the service and its address."""
+    async with running(bus, database, **more) as alerts:
+        app = alerts.service.app()
+        server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="off"))
+        sock = server.config.bind_socket()
+        task = asyncio.create_task(server.serve(sockets=[sock]))
+        try:
+            yield alerts, f"http://127.0.0.1:{sock.getsockname()[1]}"
+        finally:
+            alerts.service.hub.close()
+            server.should_exit = True
+            await task
+            sock.close()

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.alerts.core.evidence import mask_number, masked, numbers_in, plain_rows, transfer_of
+from tests.alertskit import BRIDGED, CALLER, T0, TRANSFER
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        (CALLER, "•••••••••5678"),
+        ("030 / 12", "030 / 12"),
+        ("(030) 1234-567", "••••••4567"),
+        ("1001", "1001"),
+        ("95588", "•5588"),
+        ("anonymous", "anonymous"),
+        ("Agent 20261122", "Agent 20261122"),
+        ("", ""),
+    ],
+)
+def test_the_last_four_digits_stay(number: str, shown: str) -> None:
+    assert mask_number(number) == shown
+
+
+@given(st.from_regex(r"\+?[0-9 ().-]{1,20}", fullmatch=True))
+def test_no_number_keeps_more_than_four_digits_and_masking_twice_is_masking_once(number: str) -> None:
+    shown = mask_number(number)
+    assert sum(c.isdigit() for c in shown) <= max(4, sum(c.isdigit() for c in number) if shown == number else 4)
+    assert mask_number(shown) == shown
+
+
+def test_numbers_are_masked_by_what_the_key_says() -> None:
+    seen = {"from_number": CALLER, "call_id": "1763788123.44", "legs": [{"peer": CALLER, "agent_id": "1001"}]}
+    assert masked(seen) == {
+        "from_number": "•••••••••5678",
+        "call_id": "1763788123.44",
+        "legs": [{"peer": "•••••••••5678", "agent_id": "1001"}],
+    }
+    assert list(numbers_in(seen)) == [CALLER, CALLER]
+
+
+def seen_at(seconds: float) -> Any:
+    return T0 + timedelta(seconds=seconds)
+
+
+def test_a_running_transfer_shows_how_long_its_open_leg_lasts() -> None:
+    found = transfer_of(TRANSFER, {}, 7.0, seen_at(7))
+    assert found is not None
+    assert [(leg.name, leg.seconds, leg.open_s) for leg in found.legs] == [
+        ("seek", 1.2, None),
+        ("ring", None, 5.8),
+        ("brief", None, None),
+    ]
+    assert (found.total_s, found.outcome, found.to) == (None, "running", "1002")
+
+
+def test_a_completed_transfer_has_all_its_legs() -> None:
+    found = transfer_of(TRANSFER, BRIDGED, 7.0, seen_at(9.3))
+    assert found is not None
+    assert [(leg.name, leg.seconds) for leg in found.legs] == [("seek", 1.2), ("ring", 3.7), ("brief", 4.4)]
+    assert (found.total_s, found.outcome) == (9.3, "completed")
+
+
+def test_a_failed_transfer_has_no_total() -> None:
+    failed = TRANSFER | {"outcome": "failed", "ended": seen_at(8).isoformat()}
+    found = transfer_of(TRANSFER, failed, 7.0, seen_at(8))
+    assert found is not None
+    assert found.total_s is None
+    assert found.legs[1].open_s == pytest.approx(6.8)
+
+
+def test_the_fields_of_the_record_are_read_too() -> None:
+    """`floor.records` names the stamps requested_at, ringing_at, ..."""
+    record = {f"{k}_at" if k in ("requested", "ringing") else k: v for k, v in TRANSFER.items()}
+    found = transfer_of(record, {}, 7.0, seen_at(7))
+    assert found is not None
+    assert dict(found.stamps)["ringing"] == seen_at(1.2)
+
+
+def test_a_blind_transfer_has_no_brief() -> None:
+    found = transfer_of(TRANSFER | {"kind": "blind"}, {}, 7.0, seen_at(7))
+    assert found is not None
+    assert [leg.name for leg in found.legs] == ["seek", "ring"]
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*TRANSFER, "total_s", "extra"]), st.none() | st.text() | st.floats() | st.booleans()
+    )
+)
+def test_evidence_of_any_shape_is_survived(evidence: dict[str, Any]) -> None:
+    transfer_of(evidence, evidence, 7.0, T0)
+    assert all(isinstance(name, str) and isinstance(text, str) for name, text in plain_rows(evidence))
+    masked(evidence)
+
+
+def test_other_evidence_is_no_transfer() -> None:
+    assert transfer_of({"agent_id": "1001", "state": "wrap", "requested": T0.isoformat()}, {}, 45.0, T0) is None
