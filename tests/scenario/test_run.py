@@ -27,6 +27,8 @@ from shared.raw import Raw
 from tests.embedded import free_port
 from tests.processes import alive, children, until
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches processes through /proc")
+
 SITE = "hq"
 SERVICES = {
     "broker": "tansu broker",

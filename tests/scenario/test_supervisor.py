@@ -18,6 +18,8 @@ from floorwatch.supervisor import Stage, StartFailed, Supervisor
 from shared.clock import SystemClock
 from tests.processes import alive, children, until
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches processes through /proc")
+
 # says "ready" by a file, so that a start is seen as soon as it happens and not before
 SERVICE = """
 import os, pathlib, signal, sys, time
