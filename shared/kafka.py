@@ -48,7 +48,7 @@ _SILENCE_S: Final = 0.5
 _ALREADY_EXISTS: Final = 36
 _TIMED_OUT: Final = (KafkaTimeoutError, RequestTimedOutError, TimeoutError)
 _UNREACHABLE: Final = (KafkaConnectionError, NodeNotReadyError, *_TIMED_OUT, OSError)
-_PROBE_S: Final = 2.0
+_SLOW_S: Final = 1.0
 _FETCH_LOOK_S: Final = 0.005
 _FETCH_LOOKS: Final = 100
 
@@ -220,13 +220,23 @@ class _Broker:
         self.bootstrap = bootstrap
         self._timeout_s = timeout_s
 
-    async def ask(self, answer: Awaitable[T], doing: str, timeout_s: float | None = None) -> T:
-        """`answer`. Raises BusError when it fails, or does not come in time."""
+    async def ask(self, answer: Awaitable[T], doing: str) -> T:
+        """`answer`. Raises BusError when it fails or does not come in time; soon, if the broker takes no connection.
+
+        The client itself keeps trying until its time is up, and a broker that is merely slow deserves that.
+        """
+        asked = asyncio.ensure_future(answer)
         try:
-            async with asyncio.timeout(min(timeout_s or self._timeout_s, self._timeout_s)):
-                return await answer
+            await asyncio.wait((asked,), timeout=_SLOW_S)
+            if not asked.done() and await self._refusal() is None:
+                await asyncio.wait((asked,), timeout=self._timeout_s - _SLOW_S)
+            if asked.done():
+                return asked.result()
+            raise TimeoutError
         except (KafkaError, OSError, TimeoutError) as exc:
             raise await self.error(exc, doing) from exc
+        finally:
+            asked.cancel()
 
     async def error(self, exc: BaseException, doing: str) -> BusError:
         if isinstance(exc, _UNREACHABLE):
@@ -388,4 +398,4 @@ class KafkaReader:
         return OffsetLost("an offset was out of range, and no longer is: read again")
 
     async def _ask(self, answer: Awaitable[T], doing: str) -> T:
-        return await self._broker.ask(answer, doing, _PROBE_S)
+        return await self._broker.ask(answer, doing)

@@ -142,10 +142,12 @@ class Pump(Generic[In, Out]):
         reader: Reader | None = None
         try:
             reader = await self._restore()
-            await self._follow(reader)
-            await self._finish()
-        except _Broken:
-            pass  # told where it happened; next time it goes on without that record
+            try:
+                await self._follow(reader)
+            except _Broken:  # told where it happened; next time it goes on without that record
+                await self._saved()  # what is being saved is from before, and shortens the replay
+            else:
+                await self._finish()
         except BusError as exc:
             self._give_up_saving()  # before anything else is sent: what it waits for may be lost
             self._dead.start_over()
@@ -414,11 +416,15 @@ class Pump(Generic[In, Out]):
         if saving is not None and not saving.cancel() and not saving.cancelled():
             saving.exception()  # it failed of the same as the rest, or there is no more need to know
 
-    async def _finish(self) -> None:
-        """The last checkpoint. Raises BusError; the one before holds then."""
+    async def _saved(self) -> None:
+        """Return when no checkpoint is being written. Raises BusError."""
         if self._saving is not None:
             await self._saving
             self._saving = None
+
+    async def _finish(self) -> None:
+        """The last checkpoint. Raises BusError; the one before holds then."""
+        await self._saved()
         if self._since_checkpoint:
             await self._save(self._machine.dump(), dict(self._next))
 
