@@ -8,20 +8,20 @@ from pathlib import Path
 import structlog
 from prometheus_client import CollectorRegistry
 
-from services.ingest.deadletters import DeadLetters
+from services.ingest.deadletters import RecentDeadLetters
 from services.ingest.endpoints import router_for
 from services.ingest.marker import Marker
 from services.ingest.metrics import IngestMetrics
 from services.ingest.pipeline import IngestMachine
 from shared import topics
-from shared.bus import Bus, Record
+from shared.bus import Bus, Outgoing, Record
 from shared.clock import Clock, SystemClock
 from shared.codec import encode
 from shared.errors import InvalidInput
 from shared.events import Event
 from shared.http import create_app, mount_web, serve
 from shared.kafka import KafkaBus
-from shared.pump import Outgoing, Pace, Pump
+from shared.pump import Pace, Pump
 from shared.raw import Raw, from_record
 from shared.service import Background, run
 from shared.settings import IngestSettings
@@ -80,7 +80,7 @@ class Ingest:
             pace=Pace(checkpoint_s=settings.checkpoint_s),
         )
         self.marker = Marker(side_bus, clock, self.machine.clocks, self.pump.status, mark_s=settings.mark_s)
-        self.dead_letters = DeadLetters(side_bus, clock, limit_a_minute=settings.dead_letter_limit)
+        self.dead_letters = RecentDeadLetters(side_bus, clock, limit_a_minute=settings.dead_letter_limit)
         self.router = router_for(self.machine, self.dead_letters, side_bus, clock)
         IngestMetrics.on(registry, self.machine, self.marker, clock)
 

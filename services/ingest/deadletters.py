@@ -29,6 +29,7 @@ class DeadLetterView(Struct, frozen=True, kw_only=True):
     connector: str
     reason: str
     message: str
+    pump: str
     topic: str
     partition: int
     offset: int
@@ -36,7 +37,7 @@ class DeadLetterView(Struct, frozen=True, kw_only=True):
     value: str
 
 
-class DeadLetters:
+class RecentDeadLetters:
     """Follows `switch.dead-letter`."""
 
     def __init__(self, bus: Bus, clock: Clock, *, limit_a_minute: int = 1000) -> None:
@@ -58,6 +59,11 @@ class DeadLetters:
             return None
         return f"more than {self._limit} dead letters within a minute; GET /api/v1/dead-letters says why"
 
+    def add(self, record: Record) -> None:
+        """One more of the topic's records."""
+        self._last.append(view_of(record))
+        self._times.append(record.written)
+
     async def run(self) -> None:
         """Follow the topic for ever."""
         while True:
@@ -74,8 +80,7 @@ class DeadLetters:
             await self._go_back(reader)
             while True:
                 for record in await reader.getmany(timeout_s=1.0, max_records=KEPT):
-                    self._last.append(view_of(record))
-                    self._times.append(record.written)
+                    self.add(record)
         finally:
             await reader.close()
 
@@ -97,6 +102,7 @@ def view_of(record: Record) -> DeadLetterView:
         connector=headers.get("original-connector", ""),
         reason=headers.get("reason", ""),
         message=headers.get("message", ""),
+        pump=headers.get("pump", ""),
         topic=headers.get("topic", ""),
         partition=_number(headers.get("partition", "")),
         offset=_number(headers.get("offset", "")),

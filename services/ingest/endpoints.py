@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from services.ingest.adapters.cloudevents import ACCEPTED, Reader
 from services.ingest.adapters.registry import ADAPTERS
-from services.ingest.deadletters import DeadLetters
+from services.ingest.deadletters import RecentDeadLetters
 from services.ingest.pipeline import IngestMachine
 from services.ingest.views import Sources, sources_at
 from shared import schemas, topics
@@ -76,6 +76,7 @@ class DeadLetter(BaseModel):
     connector: str
     reason: str = Field(description="a short stable word")
     message: str = Field(description="what is wrong, and where")
+    pump: str = Field(description="who refused it: ingest, or a later reader")
     topic: str
     partition: int
     offset: int
@@ -95,7 +96,7 @@ class SchemaList(BaseModel):
     topics: dict[str, list[str]]
 
 
-def router_for(machine: IngestMachine, dead_letters: DeadLetters, bus: Bus, clock: Clock) -> APIRouter:
+def router_for(machine: IngestMachine, dead_letters: RecentDeadLetters, bus: Bus, clock: Clock) -> APIRouter:
     """The endpoints over these parts."""
     router = APIRouter(prefix="/api/v1")
 

@@ -71,7 +71,7 @@ REFUSED = {
     "no source": (without(READY, "source"), "invalid_event", "$.source is missing"),
     "no time": (without(READY, "time"), "invalid_event", "$.time is missing"),
     "naive time": (READY | {"time": "2026-03-02T09:00:00"}, "invalid_event", "$.time"),
-    "no such time": (READY | {"time": "2026-13-02T09:00:00Z"}, "invalid_event", "$.time"),
+    "no such time": (READY | {"time": "2026-13-02T09:00:00Z"}, "invalid_event", "$.time: expected a time with a time zone"),
     "version": (READY | {"specversion": "0.3"}, "invalid_event", "$.specversion"),
     "no data": (without(READY, "data"), "invalid_event", "$.data is missing"),
     "missing field": (cloud("agent_ready", {}), "invalid_event", "$.data.agent_id is missing"),

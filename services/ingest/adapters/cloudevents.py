@@ -86,6 +86,8 @@ class Reader:
             found = msgspec.json.decode(value).get("type")
             if isinstance(found, str) and found not in self.forms:
                 return InvalidInput("unknown_type", f"{at}: {_short(found)} is not a type that may be sent here")
+        if "datetime" in message:
+            message = "expected a time with a time zone, such as 2026-03-02T09:15:00Z"
         return InvalidInput("invalid_event", f"{at}: {message[:1].lower()}{message[1:]}")
 
 
@@ -134,7 +136,7 @@ def _problem(event: Incoming) -> str:
     for name in _TIME_FIELDS[type(data)]:
         value = getattr(data, name)
         if value is not None and value.tzinfo is None:
-            return f".data.{name}: expected a time with a time zone"
+            return f".data.{name}: expected a time with a time zone, such as 2026-03-02T09:15:00Z"
     if isinstance(data, events.LinkUp) and not (math.isfinite(data.speed) and data.speed > 0):
         return f".data.speed: expected more than 0, got {data.speed}"
     if isinstance(data, events.CallQueued) and data.position is not None and data.position < 1:
