@@ -126,14 +126,18 @@ class Visit(Struct, gc=False):
 
 
 class Transfer(Struct, gc=False):
-    """A transfer that runs. `consult`: the agent speaks to, or calls, the target. `pending`: the agent let go."""
+    """A transfer that runs.
+
+    `consult`: the agent calls the target or speaks with it. `aside`: no more, but the agent is not back with the customer.
+    `pending`: the agent let go.
+    """
 
     transfer_id: str
     kind: Literal["blind", "attended", "queue"]
     agent_id: str
     call: str
     main: str  # the agent's channel in the customer's call
-    stage: Literal["consult", "pending"]
+    stage: Literal["consult", "aside", "pending"]
     consult_leg: str = ""
     consult_uid: str = ""
     consult_call: str = ""

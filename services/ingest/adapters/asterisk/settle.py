@@ -22,7 +22,9 @@ def settle(switch: Switch) -> None:
         if channel.dialed and channel.state == RINGING and switch.state.transfers:
             transfers.phone_rings(switch, channel)
     for transfer in tuple(switch.state.transfers.values()):
-        if transfer.stage == "pending" and _touched(switch, transfer.call, near):
+        if transfer.stage == "aside":
+            transfers.resolve(switch, transfer)
+        elif transfer.stage == "pending" and _touched(transfer.call, near):
             transfers.meet(switch, transfer)
     while switch.ending:
         call_id = next(iter(switch.ending))
@@ -32,7 +34,7 @@ def settle(switch: Switch) -> None:
             end_call(switch, call, last)
 
 
-def _touched(switch: Switch, call_id: str, near: list[Channel]) -> bool:
+def _touched(call_id: str, near: list[Channel]) -> bool:
     return any(channel.call == call_id for channel in near)
 
 
@@ -60,8 +62,10 @@ def _legs_of(switch: Switch, channel: Channel) -> None:
     for want in wants:
         before = switch.state.legs.get(want.leg_id)
         state = before.state if before is not None else ""
-        if want.call.direction == "internal" and want.uid == want.leg_id:
-            calls.join(switch, channel, want.call)
+        if want.call.direction == "internal":
+            party = channel if want.uid == want.leg_id else switch.channel(channel.consult)
+            if party is not None:
+                calls.join(switch, party, want.call)
         leg = legs.tell(switch, want)
         if want.call.direction != "internal" and want.uid == want.leg_id:
             calls.leave(switch, channel)
@@ -84,9 +88,9 @@ def clear(switch: Switch, channel: Channel, leg_id: str, code: int = 0) -> None:
     call = switch.state.calls.get(leg.call)
     if call is not None and leg.state in ("talking", "held"):
         call.agent_hung_up = channel.hung_up
-    legs.clear(switch, leg, legs.cause_of(switch, channel, leg, code))
     if leg.role == "consult":
         transfers.consult_over(switch, leg)
+    legs.clear(switch, leg, legs.cause_of(switch, channel, leg, code))
 
 
 def hang_up(switch: Switch, channel: Channel, code: int = 0) -> None:
@@ -114,9 +118,9 @@ def end_call(switch: Switch, call: Call, last: Channel) -> None:
         channel = switch.channel(leg.uid)
         if leg.state in ("talking", "held"):
             call.agent_hung_up = channel is not None and channel.hung_up
-        legs.clear(switch, leg, "hangup" if leg.state in ("talking", "held") else "cancelled")
         if leg.role == "consult":
             transfers.consult_over(switch, leg)
+        legs.clear(switch, leg, "cancelled" if leg.state == "ringing" else "hangup")
     switch.state.calls.pop(call.call_id, None)
     if call.announced:
         switch.emit(events.CallCleared(call_id=call.call_id, cleared_by=_cleared_by(call, last)))

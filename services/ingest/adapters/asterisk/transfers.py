@@ -135,7 +135,7 @@ def _looking_for(switch: Switch, channel: Channel) -> list[Transfer]:
     return [
         one
         for one in switch.state.transfers.values()
-        if (source.uid == one.consult_uid if one.stage == "consult" else source.call == one.call)
+        if (source.call == one.call if one.stage == "pending" else source.uid == one.consult_uid)
     ]
 
 
@@ -233,24 +233,29 @@ def _complete(switch: Switch, transfer: Transfer, target: Channel, agent_id: str
 
 
 def consult_over(switch: Switch, leg: Leg) -> None:
-    """The consultation ended and no AttendedTransfer was seen: the agent is back with the customer, or let go."""
-    transfer = next((one for one in switch.state.transfers.values() if one.consult_leg == leg.leg_id), None)
-    if transfer is None or transfer.stage == "pending":
-        return
-    main = switch.channel(transfer.main)
+    """The consultation ended and no AttendedTransfer was seen, yet or at all."""
+    for transfer in tuple(switch.state.transfers.values()):
+        if transfer.consult_leg == leg.leg_id and transfer.stage == "consult":
+            transfer.stage = "aside"
+            resolve(switch, transfer)
+
+
+def resolve(switch: Switch, transfer: Transfer) -> None:
+    """After a consultation: is the agent back with the customer, out of the call, or did both parties meet?"""
     call = switch.state.calls.get(transfer.call)
     if call is None or not call.members:
         return  # the customer is gone, which ends the transfer as abandoned
     meet(switch, transfer)
     if transfer.transfer_id not in switch.state.transfers:
         return
-    if main is not None and any(one.call == call.call_id for one in switch.partners(main)):
+    main = switch.channel(transfer.main)
+    if main is None:
+        _let_go(switch, transfer)
+    elif any(one.call == call.call_id for one in switch.partners(main)):
         if not transfer.answered and transfer.status:
             _end(switch, transfer, "failed", _REASONS.get(transfer.status, transfer.status.lower()))
         else:
             _end(switch, transfer, "cancelled")
-        return
-    _let_go(switch, transfer)
 
 
 def end_of_call(switch: Switch, call: Call, last: Channel) -> None:
