@@ -53,6 +53,7 @@ class Pbx:
         self._stamps = stamps
         self._count = 0
         self._bridges = 0
+        self.twos: dict[str, Chan] = {}  # by a Local channel's first half its second
 
     # ------------------------------------------------------------ what was told
 
@@ -256,8 +257,6 @@ class Pbx:
         self.ring(two, phone)
         self.twos[one.uid] = two
         return one, phone
-
-    twos: dict[str, Chan] = {}
 
     def _called(self, chan: Chan, called: Chan, queue: str, interface: str) -> None:
         self.send("AgentCalled", chan.block(), called.block("Dest"), Queue=queue, Interface=interface, MemberName="x")
