@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import structlog
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from services.ingest.deadletters import RecentDeadLetters
@@ -81,8 +82,22 @@ class Ingest:
         )
         self.marker = Marker(side_bus, clock, self.machine.clocks, self.pump.status, mark_s=settings.mark_s)
         self.dead_letters = RecentDeadLetters(side_bus, clock, limit_a_minute=settings.dead_letter_limit)
-        self.router = router_for(self.machine, self.dead_letters, side_bus, clock)
+        self._router = router_for(self.machine, self.dead_letters, side_bus, clock)
+        self._registry = registry
         IngestMetrics.on(registry, self.machine, self.marker, clock)
+
+    def app(self, background: Background | None = None) -> FastAPI:
+        """The HTTP side: API and page."""
+        app = create_app(
+            "ingest",
+            title="Floorwatch ingest",
+            registry=self._registry,
+            checks={"pump": self.not_ready, "dead letters": self.dead_letters.check},
+            background=background,
+        )
+        app.include_router(self._router)
+        mount_web(app, WEB)
+        return app
 
     def not_ready(self) -> str | None:
         """Why what arrives is not passed on yet; None when it is."""
@@ -101,15 +116,7 @@ async def start(settings: IngestSettings) -> None:
             pumping = background.start("pump", ingest.pump.run())
             background.start("marks", ingest.marker.run())
             background.start("dead letters", ingest.dead_letters.run())
-            app = create_app(
-                "ingest",
-                title="Floorwatch ingest",
-                registry=registry,
-                checks={"pump": ingest.not_ready, "dead letters": ingest.dead_letters.check},
-                background=background,
-            )
-            app.include_router(ingest.router)
-            mount_web(app, WEB)
+            app = ingest.app(background)
             await serve(app, settings.host, settings.port, background=background, shutdown_s=settings.shutdown_s)
             ingest.pump.stop()
             await asyncio.wait([pumping], timeout=settings.shutdown_s)

@@ -20,7 +20,6 @@ from shared.bus import MAX_RECORD_BYTES, Record
 from shared.clock import FakeClock
 from shared.deadletter import dead_letter
 from shared.errors import InvalidInput
-from shared.http import create_app
 from shared.memorybus import MemoryBus
 from shared.raw import from_record
 from shared.settings import IngestSettings
@@ -63,9 +62,7 @@ async def api() -> AsyncIterator[Api]:
     bus = MemoryBus(clock)
     await bus.create(topics.ALL)
     ingest = Ingest(IngestSettings(), bus, bus, clock, Sites(), registry)
-    app = create_app("ingest", registry=registry)
-    app.include_router(ingest.router)
-    transport = httpx.ASGITransport(app=app)
+    transport = httpx.ASGITransport(app=ingest.app())
     async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
         yield Api(client, ingest.machine, bus, clock, registry)
 
