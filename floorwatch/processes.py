@@ -110,7 +110,7 @@ async def spawn(program: Program, log_dir: Path) -> Child:
             stderr=log,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **program.env},
             start_new_session=True,
-            preexec_fn=_die_with_parent(),
+            preexec_fn=die_with_parent(),
             pass_fds=(leash[0],) if leash is not None else (),
         )
     if leash is not None:
@@ -124,7 +124,7 @@ def rotate(log_path: Path) -> None:
         log_path.replace(log_path.with_suffix(".log.1"))
 
 
-def _die_with_parent() -> Callable[[], None] | None:
+def die_with_parent() -> Callable[[], None] | None:
     """What the child does between fork and exec on Linux; everything it needs is looked up before the fork."""
     if sys.platform != "linux":
         return None

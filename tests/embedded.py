@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from floorwatch.broker import HOST, answers, command_of, die_with_parent
+from floorwatch.broker import HOST, answers, command_of
+from floorwatch.processes import die_with_parent
 
 
 def free_port() -> int:
