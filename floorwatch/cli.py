@@ -191,7 +191,8 @@ def main() -> None:
     try:
         app()
     except FloorwatchError as exc:
-        typer.echo(f"floorwatch: {exc}", err=True)
+        first, *more = str(exc).splitlines()
+        typer.echo("\n".join([f"floorwatch: {first}", *(f"    {line}" for line in more)]), err=True)
         sys.exit(2)
 
 

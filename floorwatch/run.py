@@ -84,7 +84,7 @@ def check_ports(floor: Floor) -> None:
         except SettingsError as exc:
             problems.append(str(exc))
     if len(problems) == len(wanted):
-        problems.append("all of them: Floorwatch is probably running already")
+        problems.append("that is all of them: Floorwatch is probably running already")
     if problems:
         raise SettingsError("\n".join(problems))
 
