@@ -62,8 +62,7 @@ export function topbar(root, { page }) {
 }
 
 function brandMark() {
-  const svg = icon("cards");
-  svg.firstChild.setAttribute("d", "M1 9h3v6H1V9Zm4.5-5h3v11h-3V4ZM10 7h3v8h-3V7Zm3.5-6a1.5 1.5 0 1 1 0 3 1.5 1.5 0 0 1 0-3Z");
+  const svg = icon("brand");
   svg.classList.add("brand-mark");
   return svg;
 }

@@ -1,16 +1,14 @@
-// The agents' panel: find, filter, sort, cards or rows, and the list itself.
+// The agents' panel: the tools above and the list itself, cards or rows.
 
-import { h, fill, keyed, setAttr, setData, setHidden, setText } from "/static/shared/dom.js";
-import { language, t } from "/static/shared/i18n.js";
-import { icon } from "/static/shared/icons.js";
-import { recall, remember } from "/static/shared/storage.js";
-import { SORTS, STATES, arrange, countStates, fits, sortedByName } from "./agentlist.js";
+import { h, setAttr, setData, setHidden, setText } from "/static/shared/dom.js";
+import { t } from "/static/shared/i18n.js";
+import { arrange, countStates, fits, sortedByName } from "./agentlist.js";
+import { AgentTools } from "./agenttools.js";
 import { createCard, createHead, tickCard, updateCard, updateHead } from "./card.js";
-import { legend } from "./legend.js";
 import { keyOf } from "./store.js";
 import { VirtualList } from "./virtuallist.js";
 
-// In rem: what a card needs to show its second line without cutting it on most floors.
+// In rem: what a card needs to show its last line without cutting it on most floors.
 const GEOMETRY = {
   cards: { minWidth: 12.5, height: 4.375, gap: 0.375 },
   rows: { minWidth: 34, height: 2, gap: 0.25 },
@@ -18,15 +16,17 @@ const GEOMETRY = {
 const HEAD_REM = 2;
 
 export class AgentsPanel {
-  /** `board`: {store, clocks, flagsOf(agentKey), isStale(site), site(), open(agentKey)} */
   constructor(root, board) {
-    this.root = root;
     this.board = board;
-    this.filter = { text: "", states: new Set(), queue: "", site: "" };
-    this.sort = SORTS.includes(recall("agents.sort")) ? recall("agents.sort") : "team";
-    this.view = recall("agents.view") === "rows" ? "rows" : "cards";
     this.byName = [];
-    this.#build();
+    this.known = new Map();
+    this.tools = new AgentTools(root, () => {
+      board.chosen();
+      this.arrange();
+    });
+    this.scroller = h("div", { class: "agents-scroll" });
+    this.#buildNobody();
+    root.append(this.nobody, this.scroller);
     this.list = new VirtualList(this.scroller, {
       geometry: () => this.#geometry(),
       create: (item) => (item.head ? createHead() : createCard((key) => board.open(key))),
@@ -36,70 +36,16 @@ export class AgentsPanel {
     this.scroller.addEventListener("focusin", ({ target }) => this.#rove(target));
   }
 
-  #build() {
-    this.search = h("input", { class: "input search", type: "search", autocomplete: "off", spellcheck: "false" });
-    this.search.addEventListener("input", () => {
-      this.filter.text = this.search.value.trim();
-      this.arrange();
-    });
-    this.search.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.clearFilter();
-    });
-    this.title = h("h2");
-    this.queuePill = h("button", { class: "button pill", type: "button", hidden: true });
-    this.queuePill.addEventListener("click", () => this.filterQueue(""));
-    this.sortBox = h(
-      "select",
-      { class: "select" },
-      SORTS.map((sort) => h("option", { value: sort, selected: sort === this.sort })),
-    );
-    this.sortBox.addEventListener("change", () => this.#choose("sort", this.sortBox.value));
-    this.views = ["cards", "rows"].map((view) =>
-      h("button", { type: "button", data: { view }, on: { click: () => this.#choose("view", view) } }, icon(view)),
-    );
-    this.viewGroup = h("div", { class: "segments", role: "group" }, this.views);
-    this.chips = h("div", { class: "chips", role: "group" });
-    this.legend = legend();
-    this.scroller = h("div", { class: "agents-scroll" });
-    this.nobody = h("div", { class: "empty nobody", hidden: true });
-    fill(
-      this.root,
-      h(
-        "div",
-        { class: "panel-head" },
-        this.title,
-        this.chips,
-        this.queuePill,
-        h("div", { class: "tools" }, this.search, this.sortBox, this.viewGroup, this.legend.node),
-      ),
-      this.nobody,
-      this.scroller,
-    );
+  #buildNobody() {
+    this.nobodyText = h("p");
+    this.showAll = h("button", { class: "button", type: "button", on: { click: () => this.tools.clear() } });
+    this.nobody = h("div", { class: "empty nobody", hidden: true }, this.nobodyText, this.showAll);
   }
 
   #geometry() {
     const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-    const { minWidth, height, gap } = GEOMETRY[this.view];
+    const { minWidth, height, gap } = GEOMETRY[this.tools.view];
     return { minWidth: minWidth * rem, height: height * rem, gap: gap * rem, headHeight: HEAD_REM * rem };
-  }
-
-  #choose(what, value) {
-    this[what] = value;
-    remember(`agents.${what}`, value);
-    this.arrange();
-  }
-
-  clearFilter() {
-    this.search.value = "";
-    Object.assign(this.filter, { text: "", queue: "" });
-    this.filter.states.clear();
-    this.arrange();
-  }
-
-  filterQueue(queue) {
-    this.filter.queue = this.filter.queue === queue ? "" : queue;
-    this.board.changedQueueFilter(this.filter.queue);
-    this.arrange();
   }
 
   /** Draw after changes. `keys` are the agents that changed; `all` when anything else did that cards show. */
@@ -112,17 +58,17 @@ export class AgentsPanel {
   }
 
   #renamed(key) {
-    const [now, before] = [this.board.store.agents.get(key), this.known?.get(key)];
+    const [now, before] = [this.board.store.agents.get(key), this.known.get(key)];
     return !now || !before || now.name !== before.name || now.team !== before.team;
   }
 
   /** Filter, sort and lay out anew. */
   arrange() {
-    const { board, filter } = this;
-    filter.site = board.site();
+    const { board, tools } = this;
+    tools.filter.site = board.site();
     this.known = new Map(this.byName.map((agent) => [keyOf("agent", agent), agent]));
-    const shown = this.byName.filter((agent) => fits(agent, filter));
-    const groups = arrange(shown, this.sort, {
+    const shown = this.byName.filter((agent) => fits(agent, tools.filter));
+    const groups = arrange(shown, tools.sort, {
       flagOf: (agent) => board.flagOf(keyOf("agent", agent)),
       titleOf: (site, team) => this.#groupTitle(site, team),
     });
@@ -151,71 +97,22 @@ export class AgentsPanel {
   }
 
   #drawTools(shown) {
-    const { filter } = this;
-    const ofSite = this.byName.filter((agent) => fits(agent, { ...filter, text: "", states: new Set() }));
-    const counts = countStates(ofSite);
-    setText(this.title, shown === ofSite.length ? t("agents.all", { n: shown }) : t("agents.some", { shown, n: ofSite.length }));
-    setAttr(this.search, "placeholder", t("agents.search"));
-    setAttr(this.search, "aria-label", t("agents.search"));
-    setAttr(this.sortBox, "aria-label", t("agents.sort"));
-    for (const option of this.sortBox.options) setText(option, t(`agents.sort.${option.value}`));
-    setAttr(this.viewGroup, "aria-label", t("agents.view"));
-    for (const button of this.views) {
-      setAttr(button, "aria-pressed", String(button.dataset.view === this.view));
-      setAttr(button, "aria-label", t(`agents.view.${button.dataset.view}`));
-      setAttr(button, "title", t(`agents.view.${button.dataset.view}`));
-    }
-    setData(this.scroller, "view", this.view);
+    const { filter } = this.tools;
+    const possible = this.byName.filter((agent) => fits(agent, { ...filter, text: "", states: new Set() }));
+    const queue = this.board.store.queues.get(filter.queue);
+    this.tools.draw({ counts: countStates(possible), all: possible.length, shown, queueLabel: queue?.label || queue?.queue });
+    setData(this.scroller, "view", this.tools.view);
     setAttr(this.list.canvas, "aria-label", t("agents.title"));
-    this.#drawChips(counts);
-    setHidden(this.queuePill, !filter.queue);
-    if (filter.queue) {
-      const [site, queue] = [filter.queue.slice(0, filter.queue.indexOf("/")), filter.queue.slice(filter.queue.indexOf("/") + 1)];
-      fill(this.queuePill, t("agents.of_queue", { queue: this.board.queueLabel(site, queue) }), icon("close"));
-    }
-    this.#drawNobody(shown, ofSite.length);
-    this.legend.render();
-  }
-
-  #drawChips(counts) {
-    setAttr(this.chips, "aria-label", t("agents.filter"));
-    keyed(
-      this.chips,
-      STATES,
-      (state) => state,
-      (state) => {
-        const word = h("span");
-        const number = h("span", { class: "chip-count" });
-        const node = h("button", { class: "chip", type: "button", data: { state } }, icon(state), word, number);
-        node.addEventListener("click", () => this.#toggle(state));
-        node.parts = { word, number };
-        return node;
-      },
-      (node, state) => {
-        setText(node.parts.word, t(`state.${state}`));
-        setText(node.parts.number, counts[state] ?? 0);
-        setAttr(node, "aria-pressed", String(this.filter.states.has(state)));
-        setData(node, "none", counts[state] ? "" : "yes");
-      },
-    );
-  }
-
-  #toggle(state) {
-    if (!this.filter.states.delete(state)) this.filter.states.add(state);
-    this.arrange();
-  }
-
-  #drawNobody(shown, all) {
     setHidden(this.nobody, shown > 0);
     setHidden(this.scroller, shown === 0);
-    if (shown > 0) return;
-    const clear = h("button", { class: "button", type: "button", on: { click: () => this.clearFilter() } }, t("agents.clear"));
-    fill(this.nobody, h("p", {}, t(all ? "agents.none_fit" : "agents.none")), all ? clear : null);
+    setText(this.nobodyText, t(possible.length ? "agents.none_fit" : "agents.none"));
+    setHidden(this.showAll, this.byName.length === 0);
+    setText(this.showAll, t("agents.clear"));
   }
 
-  /** Bring an agent into view, undoing filters that hide it, and give it the focus. */
+  /** Bring an agent into view, undoing filters that hide it, and give it the focus. False for an unknown one. */
   focus(key) {
-    if (!this.list.places.has(key)) this.clearFilter();
+    if (!this.list.places.has(key)) this.tools.clear();
     const node = this.list.reveal(key);
     if (!node) return false;
     node.focus({ preventScroll: true });
@@ -247,17 +144,9 @@ export class AgentsPanel {
 
   tick(local) {
     for (const node of this.list.nodes.values()) if (node.agent) tickCard(node, this.board.clocks, local);
-    if (!this.tabStop?.isConnected) {
-      const first = this.list.canvas.querySelector(".card");
-      first?.setAttribute("tabindex", "0");
-      this.tabStop = first;
-    }
-  }
-
-  relabel() {
-    for (const node of this.list.nodes.values()) node.drawn = null;
-    this.drawnIn = language();
-    this.arrange();
+    if (this.tabStop?.isConnected) return;
+    this.tabStop = this.list.canvas.querySelector(".card");
+    this.tabStop?.setAttribute("tabindex", "0");
   }
 }
 

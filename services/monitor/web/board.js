@@ -197,15 +197,16 @@ export class Board {
   // choices
 
   filterQueue(key) {
-    this.agents.filterQueue(key);
+    this.agents.tools.filterQueue(key);
   }
 
   queueFilter() {
-    return this.agents.filter.queue;
+    return this.agents?.tools.filter.queue ?? "";
   }
 
-  changedQueueFilter() {
-    this.queues.update();
+  /** Something else was chosen above the agents: the queues show which of them is. */
+  chosen() {
+    this.queues?.update();
   }
 
   open(agentKey) {

@@ -26,11 +26,12 @@ export function createCard(open) {
     peer: h("span", { class: "card-peer" }),
     second: h("span", { class: "card-second" }),
   };
+  const marks = h("span", { class: "card-marks" }, parts.flag, parts.listened, parts.provenance);
   const node = h(
     "div",
     { class: "card", role: "listitem", tabindex: "-1", on: { click: () => open(node.agent.key) } },
     h("span", { class: "card-shape" }, parts.shape),
-    h("span", { class: "card-line" }, parts.name, h("span", { class: "card-marks" }, parts.flag, parts.listened, parts.provenance)),
+    h("span", { class: "card-line" }, parts.name, marks),
     h("span", { class: "card-line" }, parts.state, parts.time),
     h("span", { class: "card-line card-detail" }, parts.direction, parts.detail, parts.peer, parts.second),
   );

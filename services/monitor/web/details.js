@@ -41,13 +41,14 @@ function describe(board, key) {
   const { clocks } = board;
   const zone = board.zone(agent.site);
   const since = (iso) => duration(clocks.since(agent.site, iso));
+  const seen = age(clocks.since(agent.site, agent.seen));
   const facts = [
     [t("details.agent"), agent.agent_id],
     [t("details.team"), agent.team],
     [t("details.queues"), agent.queues.map((queue) => board.queueLabel(agent.site, queue)).join(", ")],
     [t("details.since"), `${clock(agent.since, zone)} (${since(agent.since)})`],
     [t("details.provenance"), `${t(`legend.${agent.provenance}`)}: ${t(`provenance.${agent.provenance}`)}`],
-    [t("details.seen"), `${clock(agent.seen, zone)} (${t("details.ago", { age: age(clocks.since(agent.site, agent.seen)) })})`],
+    [t("details.seen"), `${clock(agent.seen, zone)} (${t("details.ago", { age: seen })})`],
   ];
   if (agent.reason) facts.push([t("details.reason"), reasonText(agent.reason)]);
   if (agent.until) facts.push([t("details.until"), clock(agent.until, zone)]);
@@ -67,8 +68,13 @@ function describe(board, key) {
 function callFacts(board, agent, since) {
   const { call } = agent;
   const view = board.store.calls.get(`${agent.site}/${call.call_id}`);
+  const words = [
+    t(`direction.${call.direction}`),
+    board.queueLabel(agent.site, call.queue),
+    board.agentName(agent.site, call.peer),
+  ];
   const facts = [
-    [t("details.call"), [t(`direction.${call.direction}`), board.queueLabel(agent.site, call.queue), board.agentName(agent.site, call.peer)].filter(Boolean).join(" · ")],
+    [t("details.call"), words.filter(Boolean).join(" · ")],
     [t("details.call_since"), since(call.since)],
   ];
   if (view?.queued_since) facts.push([t("details.queued"), since(view.queued_since)]);

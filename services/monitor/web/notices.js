@@ -58,7 +58,8 @@ export class Notices {
     this.welcomed = empty;
     setHidden(this.welcome, !empty);
     if (!empty) return;
-    const step = (name, ...more) => h("li", {}, h("strong", {}, t(`welcome.${name}.title`)), h("p", {}, t(`welcome.${name}`)), ...more);
+    const step = (name, ...more) =>
+      h("li", {}, h("strong", {}, t(`welcome.${name}.title`)), h("p", {}, t(`welcome.${name}`)), ...more);
     fill(
       this.welcome,
       h("h1", {}, t(this.board.sites().length ? "welcome.quiet" : "welcome.title")),
@@ -102,7 +103,8 @@ export class Notices {
     const since = kind === "silent" ? Number(board.clocks.now(site.site, local)) : site.link_since;
     const agoS = kind === "silent" ? board.clocks.age(site.site, local) : null;
     const values = { site: label, time: since ? dateTime(since, zone) : "", ago: agoS === null ? "" : duration(agoS) };
-    setText(node.head, t(`link.${kind}`, values) + (site.link_reason && kind === "down" ? t("link.reason", { reason: site.link_reason }) : ""));
+    const reason = kind === "down" && site.link_reason ? t("link.reason", { reason: site.link_reason }) : "";
+    setText(node.head, t(`link.${kind}`, values) + reason);
     setText(node.rest, t(`link.${kind}.meaning`));
   }
 }

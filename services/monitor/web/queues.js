@@ -58,12 +58,13 @@ function createTile(filter) {
     site: h("span", { class: "queue-site muted truncate" }),
     flag: h("span", { class: "queue-flag", role: "img", hidden: true }, icon("warning")),
     since: h("p", { class: "queue-since muted" }),
-    meter: h("span", { class: "meter", "aria-hidden": "true" }, h("span", { class: "meter-fill" }), h("span", { class: "meter-target" })),
+    meter: h("span", { class: "meter", "aria-hidden": "true" }),
     agents: h("span", { class: "queue-agents" }),
     chips: new Map(),
   };
   const figures = ["waiting", "longest", "level", "offered", "answered", "abandoned", "asa"];
   for (const name of figures) parts[name] = figure(name);
+  parts.meter.append(h("span", { class: "meter-fill" }), h("span", { class: "meter-target" }));
   parts.level.node.append(parts.meter);
   for (const state of STATES) {
     if (state === "offline") continue;
@@ -72,12 +73,13 @@ function createTile(filter) {
     parts.chips.set(state, { chip, count });
     parts.agents.append(chip);
   }
+  const nodes = (...names) => names.map((name) => parts[name].node);
   const node = h(
     "article",
     { class: "queue panel" },
     h("header", { class: "queue-head" }, parts.name, parts.flag, parts.site, parts.agents),
-    h("div", { class: "queue-now" }, parts.waiting.node, parts.longest.node, parts.level.node),
-    h("div", { class: "queue-day" }, parts.offered.node, parts.answered.node, parts.abandoned.node, parts.asa.node, parts.since),
+    h("div", { class: "queue-now" }, nodes("waiting", "longest", "level")),
+    h("div", { class: "queue-day" }, nodes("offered", "answered", "abandoned", "asa"), parts.since),
   );
   parts.name.addEventListener("click", () => filter(node.key));
   node.parts = parts;

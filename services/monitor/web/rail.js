@@ -1,7 +1,7 @@
 // Beside the floor: what was flagged, worst first, and the transfers that run.
 
-import { fill, h, keyed, setAttr, setData, setHidden, setText } from "/static/shared/dom.js";
-import { age, duration, seconds } from "/static/shared/format.js";
+import { fill, h, keyed, setData, setHidden, setText } from "/static/shared/dom.js";
+import { duration, seconds } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { icon, setIcon } from "/static/shared/icons.js";
 import { SEVERITIES } from "./agentlist.js";
@@ -59,7 +59,8 @@ function createFlag(focus) {
     where: h("span", { class: "flag-where muted truncate" }),
     age: h("span", { class: "flag-age" }),
   };
-  const button = h("button", { class: "flag-button", type: "button" }, parts.shape, parts.severity, parts.text, parts.age, parts.where);
+  const { shape, severity, text, age: time, where } = parts;
+  const button = h("button", { class: "flag-button", type: "button" }, shape, severity, text, time, where);
   const node = h("li", { class: "flag" }, button);
   button.addEventListener("click", () => focus(node.flag));
   node.parts = parts;
@@ -149,10 +150,9 @@ function tickTransfer(node, clocks, local) {
   const elapsed = running
     ? clocks.since(transfer.site, transfer.requested, local)
     : (transfer.total_s ?? betweenS(transfer.requested, transfer.ended));
-  setText(parts.time, running ? seconds(elapsed) : elapsed === null ? age(null) : seconds(elapsed));
+  setText(parts.time, seconds(elapsed));
   setData(node, "slow", transfer.slow || (elapsed ?? 0) > SLOW_S ? "yes" : "");
   parts.fill.style.transform = `scaleX(${Math.min(1, Math.max(0, (elapsed ?? 0) / SLOW_S))})`;
-  setAttr(node, "aria-label", null);
 }
 
 function betweenS(from, to) {

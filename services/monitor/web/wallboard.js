@@ -96,7 +96,6 @@ onTick((now) => {
 
 onLanguage(() => {
   document.title = t("board.title");
-  agents.relabel();
   redrawAll();
 });
 
@@ -104,8 +103,8 @@ document.addEventListener("keydown", (event) => {
   const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
   if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey) {
     event.preventDefault();
-    agents.search.focus();
-    agents.search.select();
+    agents.tools.search.focus();
+    agents.tools.search.select();
   }
 });
 
