@@ -6,6 +6,7 @@ SIMULATOR ?= yes
 SPEED ?=
 SEED ?=
 TESTS ?= tests
+BROWSERS := chromium chromium-browser google-chrome
 
 # the version that wrote the lock files; it installs them in seconds where pip takes a minute
 UV_VERSION := 0.13.9
@@ -40,7 +41,7 @@ run: $(SETUP)  ## start everything with a simulated floor; Ctrl-C stops it
 		$(if $(SPEED),--speed $(SPEED)) $(if $(SEED),--seed $(SEED))
 
 test: $(DEV)  ## run every test that needs neither root nor Java, with coverage
-	@command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null 2>&1 || \
+	@for name in $(BROWSERS); do command -v $$name >/dev/null 2>&1 && exit 0; done; \
 		echo "no Chromium found: the browser tests are skipped (Debian, Ubuntu: apt-get install chromium fonts-noto-cjk)"
 	$(BIN)/pytest -m "not kafka and not postgres and not shared_data" \
 		--cov --cov-report=term:skip-covered --cov-report=xml $(TESTS)
