@@ -114,7 +114,7 @@ class Checkpoints:
                 part = self._part(record)
                 if part is not None:
                     saves.setdefault(part.save, {})[part.index] = _Found(part, record)
-            newest = _newest(saves)
+            newest = await asyncio.to_thread(_newest, saves)
             if newest is not None:
                 return newest
             upper, look = lower, look * 2
