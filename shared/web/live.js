@@ -1,6 +1,7 @@
 // Staying connected: the WebSocket feed of the monitor, and polling or server-sent events for pages that have those.
 //
-// States told to `onState({state, since, retryAt, attempt, reason})`; `since` and `retryAt` are Date.now() milliseconds:
+// States told to `onState({state, since, retryAt, attempt, reason})`; `since` and `retryAt` are Date.now() milliseconds, and
+// a feed is lost since its last message:
 //   connecting  never connected yet        live      messages arrive
 //   lost        was live, trying again     refused   the server said not to come back
 
@@ -31,9 +32,9 @@ class Connection {
     this.status = { state: "connecting", since: Date.now(), retryAt: null, attempt: 0, reason: "" };
   }
 
-  tell(state, extra = {}) {
-    const since = state === this.status.state ? this.status.since : Date.now();
-    this.status = { state, since, retryAt: null, attempt: 0, reason: "", ...extra };
+  tell(state, { since = Date.now(), ...extra } = {}) {
+    const from = state === this.status.state ? this.status.since : since;
+    this.status = { state, since: from, retryAt: null, attempt: 0, reason: "", ...extra };
     this.onState(this.status);
   }
 }
@@ -121,7 +122,9 @@ export class FeedClient extends Connection {
     }
     const wait = this.backOff.next();
     const never = this.status.state === "connecting";
-    this.tell(never ? "connecting" : "lost", { reason, attempt: this.backOff.attempt, retryAt: Date.now() + wait });
+    const since = Date.now() - (performance.now() - this.heard);
+    const { attempt } = this.backOff;
+    this.tell(never ? "connecting" : "lost", { since, reason, attempt, retryAt: Date.now() + wait });
     this.retry = setTimeout(() => this.#open(), wait);
   }
 

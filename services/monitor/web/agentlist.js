@@ -10,10 +10,10 @@ export const SEVERITIES = { critical: 3, warning: 2, info: 1 };
 // Without a flag: what a supervisor would look at next. Offline people need nothing.
 const STATE_NEED = { unknown: 8, hold: 7, consult: 6, ringing: 5, wrap: 4, break: 3, talk: 2, ready: 1, offline: 0 };
 
-/** {state: number of agents}. */
-export function countStates(agents) {
+/** {state: number of items}. */
+export function countStates(items) {
   const counts = {};
-  for (const agent of agents) counts[agent.state] = (counts[agent.state] ?? 0) + 1;
+  for (const { agent } of items) counts[agent.state] = (counts[agent.state] ?? 0) + 1;
   return counts;
 }
 
@@ -33,34 +33,34 @@ export function fits(agent, filter) {
 
 const collator = new Intl.Collator(["zh-CN", "en"], { numeric: true, sensitivity: "base" });
 
-/** `agents` by name. Comparing words is the slow part, so a board does this only when a name or a member changed. */
-export function sortedByName(agents) {
-  return [...agents].sort(
-    (a, b) => collator.compare(a.name || a.agent_id, b.name || b.agent_id) || collator.compare(a.agent_id, b.agent_id),
-  );
+/** Items {key, agent} by name. Comparing words is the slow part, so a board does this only when a name or a member changed. */
+export function sortedByName(items) {
+  const name = ({ agent }) => agent.name || agent.agent_id;
+  return [...items].sort((a, b) => collator.compare(name(a), name(b)) || collator.compare(a.key, b.key));
 }
 
-/** Worst first: severity of the flag, then the state, then who has been in it longest. `flagOf(agent)` or null. */
+/** Worst first: severity of the flag, then the state, then who has been in it longest. `flagOf(key)` or null. */
 function byNeed(flagOf) {
-  const severity = (agent) => SEVERITIES[flagOf(agent)?.severity] ?? 0;
+  const severity = (item) => SEVERITIES[flagOf(item.key)?.severity] ?? 0;
   return (a, b) =>
     severity(b) - severity(a) ||
-    (STATE_NEED[b.state] ?? 9) - (STATE_NEED[a.state] ?? 9) ||
-    (a.since < b.since ? -1 : Number(a.since > b.since));
+    (STATE_NEED[b.agent.state] ?? 9) - (STATE_NEED[a.agent.state] ?? 9) ||
+    (a.agent.since < b.agent.since ? -1 : Number(a.agent.since > b.agent.since));
 }
 
 /**
- * Groups [{key, title, agents}] in the order to show, of agents that are sorted by name already; one nameless group unless
+ * Groups [{key, title, items}] in the order to show, of items that are sorted by name already; one nameless group unless
  * sorted by team. `titleOf(site, team)` names a group.
  */
-export function arrange(agents, sort, { flagOf, titleOf }) {
-  if (sort === "attention") return [{ key: "", title: "", agents: [...agents].sort(byNeed(flagOf)) }];
-  if (sort === "name") return [{ key: "", title: "", agents }];
+export function arrange(items, sort, { flagOf, titleOf }) {
+  if (sort === "attention") return [{ key: "", title: "", items: [...items].sort(byNeed(flagOf)) }];
+  if (sort === "name") return [{ key: "", title: "", items }];
   const teams = new Map();
-  for (const agent of agents) {
-    const key = `${agent.site}/${agent.team}`;
-    if (!teams.has(key)) teams.set(key, { key, site: agent.site, team: agent.team, agents: [] });
-    teams.get(key).agents.push(agent);
+  for (const item of items) {
+    const { site, team } = item.agent;
+    const key = `${site}/${team}`;
+    if (!teams.has(key)) teams.set(key, { key, site, team, items: [] });
+    teams.get(key).items.push(item);
   }
   const nameless = (group) => Number(group.team === "");
   return [...teams.values()]
@@ -68,5 +68,5 @@ export function arrange(agents, sort, { flagOf, titleOf }) {
       (a, b) =>
         collator.compare(a.site, b.site) || nameless(a) - nameless(b) || collator.compare(a.team, b.team),
     )
-    .map(({ key, site, team, agents: members }) => ({ key, title: titleOf(site, team), agents: members }));
+    .map(({ key, site, team, items: members }) => ({ key, title: titleOf(site, team), items: members }));
 }

@@ -5,7 +5,6 @@ import { t } from "/static/shared/i18n.js";
 import { arrange, countStates, fits, sortedByName } from "./agentlist.js";
 import { AgentTools } from "./agenttools.js";
 import { createCard, createHead, tickCard, updateCard, updateHead } from "./card.js";
-import { keyOf } from "./store.js";
 import { VirtualList } from "./virtuallist.js";
 
 // In rem: what a card needs to show its last line without cutting it on most floors.
@@ -15,11 +14,15 @@ const GEOMETRY = {
 };
 const HEAD_REM = 2;
 
+const SMALL = 500; // up to here everything is arranged anew with every change; that takes under a millisecond
+const LATE_MS = 250; // on larger floors counts and order follow this much later
+
 export class AgentsPanel {
   constructor(root, board) {
     this.board = board;
+    this.items = new Map(); // key -> {key, agent}
     this.byName = [];
-    this.known = new Map();
+    this.late = null;
     this.tools = new AgentTools(root, () => {
       board.chosen();
       this.arrange();
@@ -30,7 +33,7 @@ export class AgentsPanel {
     this.list = new VirtualList(this.scroller, {
       geometry: () => this.#geometry(),
       create: (item) => (item.head ? createHead() : createCard((key) => board.open(key))),
-      update: (node, item) => (item.head ? updateHead(node, item) : updateCard(node, item, board.clocks)),
+      update: (node, item) => (item.head ? updateHead(node, item) : updateCard(node, item, board)),
     });
     this.scroller.addEventListener("keydown", (event) => this.#move(event));
     this.scroller.addEventListener("focusin", ({ target }) => this.#rove(target));
@@ -50,30 +53,43 @@ export class AgentsPanel {
 
   /** Draw after changes. `keys` are the agents that changed; `all` when anything else did that cards show. */
   update(keys, all) {
-    const { agents } = this.board.store;
-    const members = agents.size !== this.byName.length || [...keys].some((key) => this.#renamed(key));
-    if (members) this.byName = sortedByName(agents.values());
-    else if (keys.size) this.byName = this.byName.map((agent) => agents.get(keyOf("agent", agent)) ?? agent);
-    if (keys.size || all) this.arrange();
+    const members = this.#takeItems(keys);
+    if (members) this.byName = sortedByName(this.items.values());
+    else if (keys.size) this.byName = this.byName.map((item) => this.items.get(item.key));
+    if (members || all || this.items.size <= SMALL) {
+      this.arrange();
+    } else if (keys.size) {
+      this.list.replace([...keys].map((key) => this.items.get(key))); // what is seen at once, order and counts soon
+      this.late ??= setTimeout(() => this.arrange(), LATE_MS);
+    }
   }
 
-  #renamed(key) {
-    const [now, before] = [this.board.store.agents.get(key), this.known.get(key)];
-    return !now || !before || now.name !== before.name || now.team !== before.team;
+  /** Bring `items` in step with the store; true when the order by name may be another. */
+  #takeItems(keys) {
+    const { agents } = this.board.store;
+    let members = false;
+    for (const key of keys) {
+      const [agent, before] = [agents.get(key), this.items.get(key)?.agent];
+      if (agent) this.items.set(key, { key, agent });
+      else this.items.delete(key);
+      members ||= !agent || !before || agent.name !== before.name || agent.team !== before.team;
+    }
+    return members;
   }
 
   /** Filter, sort and lay out anew. */
   arrange() {
+    clearTimeout(this.late);
+    this.late = null;
     const { board, tools } = this;
     tools.filter.site = board.site();
-    this.known = new Map(this.byName.map((agent) => [keyOf("agent", agent), agent]));
-    const shown = this.byName.filter((agent) => fits(agent, tools.filter));
+    const shown = this.byName.filter((item) => fits(item.agent, tools.filter));
     const groups = arrange(shown, tools.sort, {
-      flagOf: (agent) => board.flagOf(keyOf("agent", agent)),
+      flagOf: (key) => board.flagOf(key),
       titleOf: (site, team) => this.#groupTitle(site, team),
     });
     this.#drawTools(shown.length); // first: a list that is hidden has no width to lay out in
-    this.list.setItems(groups.flatMap((group) => this.#groupItems(group)));
+    this.list.setItems(groups.flatMap((group) => this.#withHead(group)));
   }
 
   #groupTitle(site, team) {
@@ -81,24 +97,15 @@ export class AgentsPanel {
     return this.board.manySites() ? `${this.board.siteLabel(site)} · ${name}` : name;
   }
 
-  #groupItems({ key, title, agents }) {
-    const { board } = this;
-    const items = agents.map((agent) => ({
-      key: keyOf("agent", agent),
-      agent,
-      flag: board.flagOf(keyOf("agent", agent)),
-      stale: board.isStale(agent.site),
-      queueLabel: agent.call ? board.queueLabel(agent.site, agent.call.queue) : "",
-      peerName: agent.call ? board.agentName(agent.site, agent.call.peer) : "", // a colleague's, or the number itself
-      siteLabel: board.manySites() ? board.siteLabel(agent.site) : "",
-    }));
+  #withHead({ key, title, items }) {
     if (!title) return items;
-    return [{ key: `head:${key}`, head: true, title, total: agents.length, counts: countStates(agents) }, ...items];
+    return [{ key: `head:${key}`, head: true, title, total: items.length, counts: countStates(items) }, ...items];
   }
 
   #drawTools(shown) {
     const { filter } = this.tools;
-    const possible = this.byName.filter((agent) => fits(agent, { ...filter, text: "", states: new Set() }));
+    const all = { ...filter, text: "", states: new Set() };
+    const possible = this.byName.filter((item) => fits(item.agent, all));
     const queue = this.board.store.queues.get(filter.queue);
     this.tools.draw({ counts: countStates(possible), all: possible.length, shown, queueLabel: queue?.label || queue?.queue });
     setData(this.scroller, "view", this.tools.view);
@@ -112,7 +119,7 @@ export class AgentsPanel {
 
   /** Bring an agent into view, undoing filters that hide it, and give it the focus. False for an unknown one. */
   focus(key) {
-    if (!this.list.places.has(key)) this.tools.clear();
+    if (!this.list.has(key)) this.tools.clear();
     const node = this.list.reveal(key);
     if (!node) return false;
     node.focus({ preventScroll: true });
@@ -126,10 +133,10 @@ export class AgentsPanel {
     const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: this.list.columns, ArrowUp: -this.list.columns }[event.key];
     if (steps) {
       event.preventDefault();
-      this.list.reveal(this.list.neighbour(card.agent.key, steps))?.focus({ preventScroll: true });
+      this.list.reveal(this.list.neighbour(card.item.key, steps))?.focus({ preventScroll: true });
     } else if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
-      this.board.open(card.agent.key);
+      this.board.open(card.item.key);
     }
   }
 
@@ -143,7 +150,7 @@ export class AgentsPanel {
   }
 
   tick(local) {
-    for (const node of this.list.nodes.values()) if (node.agent) tickCard(node, this.board.clocks, local);
+    for (const node of this.list.nodes.values()) if (node.item) tickCard(node, this.board.clocks, local);
     if (this.tabStop?.isConnected) return;
     this.tabStop = this.list.canvas.querySelector(".card");
     this.tabStop?.setAttribute("tabindex", "0");

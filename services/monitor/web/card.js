@@ -29,7 +29,7 @@ export function createCard(open) {
   const marks = h("span", { class: "card-marks" }, parts.flag, parts.listened, parts.provenance);
   const node = h(
     "div",
-    { class: "card", role: "listitem", tabindex: "-1", on: { click: () => open(node.agent.key) } },
+    { class: "card", role: "listitem", tabindex: "-1", on: { click: () => open(node.item.key) } },
     h("span", { class: "card-shape" }, parts.shape),
     h("span", { class: "card-line" }, parts.name, marks),
     h("span", { class: "card-line" }, parts.state, parts.time),
@@ -39,19 +39,27 @@ export function createCard(open) {
   return node;
 }
 
-/** `item`: {key, agent, flag (worst raised flag or null), queueLabel, stale, ...}. Draws only what changed. */
-export function updateCard(node, item, clocks) {
-  const mark = `${language()}|${item.stale}|${item.flag?.flag_id ?? ""}|${item.queueLabel}|${item.peerName}|${item.siteLabel}`;
-  if (node.drawn !== item.agent || node.mark !== mark) {
-    node.drawn = item.agent;
+/** Draw `item` = {key, agent}, as far as something changed that the card shows. */
+export function updateCard(node, item, board) {
+  const { agent } = item;
+  const around = {
+    flag: board.flagOf(item.key),
+    stale: board.isStale(agent.site),
+    queueLabel: agent.call ? board.queueLabel(agent.site, agent.call.queue) : "",
+    peerName: agent.call ? board.agentName(agent.site, agent.call.peer) : "", // a colleague's, or the number itself
+    siteLabel: board.manySites() ? board.siteLabel(agent.site) : "",
+  };
+  const { flag, stale, queueLabel, peerName, siteLabel } = around;
+  const mark = `${language()}|${stale}|${flag?.flag_id ?? ""}|${queueLabel}|${peerName}|${siteLabel}`;
+  if (node.item?.agent !== agent || node.mark !== mark) {
     node.mark = mark;
-    node.agent = item;
-    drawCard(node.parts, node, item);
+    node.item = item;
+    drawCard(node.parts, node, agent, around);
   }
-  tickCard(node, clocks);
+  tickCard(node, board.clocks);
 }
 
-function drawCard(parts, node, { agent, flag, queueLabel, peerName, stale, siteLabel }) {
+function drawCard(parts, node, agent, { flag, stale, queueLabel, peerName, siteLabel }) {
   setData(node, "state", agent.state);
   setData(node, "stale", stale || agent.provenance === "stale" ? "yes" : "");
   setData(node, "flagged", flag ? flag.severity : "");
@@ -108,7 +116,7 @@ function label(node, text) {
 
 /** What moves by itself: time in state, length of the call, the end of a wrap timer. */
 export function tickCard(node, clocks, local) {
-  const { agent } = node.agent;
+  const { agent } = node.item;
   const { parts } = node;
   setText(parts.time, duration(clocks.since(agent.site, agent.since, local)));
   if (agent.call) {

@@ -86,7 +86,8 @@ export class Notices {
     setHidden(this.banner, state === "live" || waiting);
     setData(this.banner, "state", state);
     if (this.banner.hidden) return;
-    const values = { time: clock(since), reason };
+    const zone = this.board.zone(this.board.shownSites()[0]?.site); // that of the clock above
+    const values = { time: clock(since, zone), reason };
     setText(this.text, t(`banner.${state}`, values) + (reason && state !== "refused" ? t("banner.reason", values) : ""));
     const left = retryAt === null ? 0 : Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
     const next = state === "refused" ? "" : t(left > 0 ? "banner.retry" : "banner.trying", { n: left, attempt });

@@ -17,8 +17,9 @@ export class VirtualList {
     this.items = [];
     this.lines = [];
     this.nodes = new Map();
-    this.places = new Map();
     this.columns = 1;
+    this.cardWidth = 0;
+    this.width = 0;
     scroller.addEventListener("scroll", () => this.draw(false), { passive: true });
     new ResizeObserver(() => this.relayout()).observe(scroller);
   }
@@ -33,17 +34,16 @@ export class VirtualList {
     const { minWidth, height, headHeight, gap } = this.geometry();
     const width = this.canvas.clientWidth;
     this.lines = [];
-    this.places.clear();
     if (!width) return; // hidden
+    Object.assign(this, { width, gap });
     this.columns = Math.max(1, Math.floor((width + gap) / (minWidth + gap)));
-    const cardWidth = (width - gap * (this.columns - 1)) / this.columns;
+    this.cardWidth = (width - gap * (this.columns - 1)) / this.columns;
     let top = 0;
     let line = null;
     for (const item of this.items) {
       if (item.head) {
         line = null;
         this.lines.push({ top, height: headHeight, items: [item] });
-        this.places.set(item.key, { left: 0, top, width, height: headHeight });
         top += headHeight;
         continue;
       }
@@ -52,12 +52,18 @@ export class VirtualList {
         this.lines.push(line);
         top += height + gap;
       }
-      const left = line.items.length * (cardWidth + gap);
       line.items.push(item);
-      this.places.set(item.key, { left, top: line.top, width: cardWidth, height });
     }
     this.canvas.style.height = `${top}px`;
     this.draw();
+  }
+
+  /** Show newer items in place of those of the same key, as far as they are visible; order and layout stay. */
+  replace(items) {
+    for (const item of items) {
+      const node = this.nodes.get(item.key);
+      if (node) this.update(node, item);
+    }
   }
 
   /** Make exactly the visible lines exist; bring those up to date that existed already only if `refresh`. */
@@ -67,10 +73,11 @@ export class VirtualList {
     const wanted = new Set();
     let before = null;
     for (let index = this.#firstLine(from); index < this.lines.length && this.lines[index].top < to; index += 1) {
-      for (const item of this.lines[index].items) {
+      const line = this.lines[index];
+      line.items.forEach((item, column) => {
         wanted.add(item.key);
-        before = this.#show(item, before, refresh);
-      }
+        before = this.#show(item, line, column, before, refresh);
+      });
     }
     for (const [key, node] of this.nodes) {
       if (!wanted.has(key) && !node.contains(document.activeElement)) {
@@ -92,7 +99,7 @@ export class VirtualList {
   }
 
   /** Put `item` after `before` in the document, so that reading and tabbing follow what is seen. */
-  #show(item, before, refresh) {
+  #show(item, line, column, before, refresh) {
     let node = this.nodes.get(item.key);
     if (node && !refresh) return node;
     if (!node) {
@@ -101,25 +108,35 @@ export class VirtualList {
     }
     const next = before ? before.nextSibling : this.canvas.firstChild;
     if (node !== next) this.canvas.insertBefore(node, next);
-    const { left, top, width, height } = this.places.get(item.key);
-    const place = `${left}|${top}|${width}|${height}`;
+    const left = column * (this.cardWidth + this.gap);
+    const width = item.head ? this.width : this.cardWidth;
+    const place = `${left}|${line.top}|${width}|${line.height}`;
     if (node.place !== place) {
       node.place = place;
-      node.style.transform = `translate(${left}px, ${top}px)`;
+      node.style.transform = `translate(${left}px, ${line.top}px)`;
       node.style.width = `${width}px`;
-      node.style.height = `${height}px`;
+      node.style.height = `${line.height}px`;
     }
     this.update(node, item);
     return node;
   }
 
+  #lineOf(key) {
+    return this.lines.find((line) => line.items.some((item) => item.key === key));
+  }
+
+  /** Whether `key` is in the list, seen or not. */
+  has(key) {
+    return this.#lineOf(key) !== undefined;
+  }
+
   /** Scroll so that `key` is in the middle of the view; returns its node, or null when it is not in the list. */
   reveal(key) {
-    const place = this.places.get(key);
-    if (!place) return null;
+    const line = this.#lineOf(key);
+    if (!line) return null;
     const { scrollTop, clientHeight } = this.scroller;
-    if (place.top < scrollTop || place.top + place.height > scrollTop + clientHeight) {
-      this.scroller.scrollTop = place.top - (clientHeight - place.height) / 2;
+    if (line.top < scrollTop || line.top + line.height > scrollTop + clientHeight) {
+      this.scroller.scrollTop = line.top - (clientHeight - line.height) / 2;
     }
     this.draw();
     return this.nodes.get(key) ?? null;

@@ -49,6 +49,7 @@ function redrawAll() {
 }
 
 const NONE = new Set();
+const PATIENCE_MS = 1000;
 
 function draw() {
   const changed = board.store.takeChanged();
@@ -76,13 +77,24 @@ const feed = new FeedClient({
     board.hear(message);
     schedule();
   },
-  onState(state) {
-    bar.setConnection(state);
-    board.connection = state;
-    notices.connection(state);
-    redrawAll();
-  },
+  onState: follow,
 });
+
+let patience = null;
+
+/** Take the connection's state. A line that is back within a second was never gone: no banner flashes, no tile greys. */
+function follow(state) {
+  clearTimeout(patience);
+  const left = state.state === "lost" ? state.since + PATIENCE_MS - Date.now() : 0;
+  if (left > 0) {
+    patience = setTimeout(follow, left, state);
+    return;
+  }
+  bar.setConnection(state);
+  board.connection = state;
+  notices.connection(state);
+  redrawAll();
+}
 
 onTick((now) => {
   if (board.tick(now)) redrawAll();
