@@ -68,8 +68,8 @@ export class Notices {
         "ol",
         { class: "welcome-steps" },
         step("try", h("pre", {}, "make run")),
-        step("asterisk", h("p", {}, h("a", { href: pageAddress("ingest", "monitor") }, t("welcome.sources")))),
-        step("any", h("pre", {}, "docs/events.md")),
+        step("any", h("p", {}, h("a", { href: pageAddress("ingest", "monitor") }, t("welcome.connections")))),
+        step("asterisk", h("pre", {}, "switch.raw  vendor=asterisk  site=hq")),
         step("names", h("pre", {}, "deploy/sites.yaml")),
       ),
     );
