@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -35,7 +36,7 @@ class Marker:
         self._clocks = clocks
         self._status = status
         self._mark_s = mark_s
-        self._next: dict[str, float] = {}  # by site: when its next mark is due, monotonic seconds
+        self._last: dict[str, float] = {}  # by site: when its last mark was due, monotonic seconds
         self.written = 0
 
     async def run(self) -> None:
@@ -52,13 +53,14 @@ class Marker:
         """Write the marks that are due."""
         if not self._status.ready:
             return
-        due = self._clock.monotonic()
+        now = self._clock.monotonic()
         wall = self._clock.now() - timedelta(seconds=self._status.behind_s)
         for site, site_clock in tuple(self._clocks.items()):
-            interval = site_clock.interval_s(wall)
-            if due < min(self._next.get(site, 0.0), due + interval):
+            # half a grain of tolerance, or the loop's own period would skip every other mark
+            due = self._last.get(site, -math.inf) + site_clock.interval_s(wall) - self._mark_s / 2
+            if now < due:
                 continue
-            self._next[site] = due + interval - self._mark_s / 2  # the loop's own grain must not skip every other
+            self._last[site] = now
             mark = site_clock.mark(wall)
             if mark is not None:
                 await self._bus.publish(topics.FLOOR_EVENTS, encode(mark), key=site)

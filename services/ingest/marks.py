@@ -57,7 +57,6 @@ class _State(Struct):
     samples: list[tuple[int, float]] = []  # received, occurred - speed * (received - base); the second falls
     rough: bool = True  # samples hold only a link record's time, which may be our clock
     open: dict[str, int | None] = {}  # what runs -> when it ends by itself
-    occurred: int = 0  # newest event, switch time
     received: int = 0  # newest event, our time
     last_mark: int = 0
 
@@ -78,9 +77,9 @@ class SiteClock:
         return self._state.links
 
     @property
-    def newest_event(self) -> datetime | None:
-        """The latest time of an event, by the switch's clock."""
-        return _time(self._state.occurred) if self._state.occurred else None
+    def made_up(self) -> bool:
+        """The switch's time is not a clock on a wall: a simulated floor or a replay."""
+        return any(link.data is not None and (link.data.simulated or link.data.replay) for link in self.links.values())
 
     def heard(self, connector: str, received: datetime) -> None:
         """A record of this connector arrived, whatever was in it."""
@@ -110,7 +109,6 @@ class SiteClock:
             state.last_mark = 0  # marks until now may have been by our clock
         if not isinstance(data, events.LinkDown) and not (state.rough and state.samples and occurred == received):
             self._sample(occurred, received)
-        state.occurred = max(state.occurred, occurred)
         state.received = max(state.received, received)
         track = _TRACKS.get(type(data))
         if track is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import msgspec
@@ -23,6 +23,9 @@ from shared.siteconfig import Sites
 
 # Headers come from outside; without a limit a producer that puts a random word into `site` would fill the memory.
 SOURCES_LIMIT = 1000
+
+# More than any time zone that was left out or put in twice.
+MOST_AHEAD = timedelta(days=1)
 
 
 class Source(Struct, kw_only=True):
@@ -153,10 +156,24 @@ class IngestMachine:
         if raw.kind == "link" and self._is_heartbeat(clock, raw, events[0].data):
             source.heartbeats += 1
             return []
+        self._check_times(clock, raw, events)
         for event in events:
             clock.observe(event, raw.session)
             source.last_switch_time = event.time
         return events
+
+    @staticmethod
+    def _check_times(clock: SiteClock, raw: Raw, events: list[Event]) -> None:
+        """One stamp of next year would end every timer of the site, and no later mark could take it back."""
+        if clock.made_up:
+            return
+        for event in events:
+            if event.time - raw.received > MOST_AHEAD and not isinstance(event.data, LinkUp):
+                raise InvalidInput(
+                    "time_out_of_range",
+                    f"$.time: {event.time.isoformat()} is more than {MOST_AHEAD.days} day ahead of our clock"
+                    f" ({raw.received.isoformat()}); a switch's clock may be off, but not that far",
+                )
 
     @staticmethod
     def _is_heartbeat(clock: SiteClock, raw: Raw, data: Data) -> bool:

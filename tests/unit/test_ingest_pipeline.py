@@ -170,3 +170,20 @@ def test_a_checkpoint_may_hold_an_adapter_that_is_gone() -> None:
     other = IngestMachine(Sites())
     other.load(machine.dump())
     assert other.apply(ready(1))
+
+
+def test_an_event_of_next_year_is_refused(machine: IngestMachine) -> None:
+    """It would end every timer of the site."""
+    machine.apply(link(UP, 0))
+    with pytest.raises(InvalidInput) as refused:
+        machine.apply(raw(cloud("agent_ready", {"agent_id": "7"}, at_s=365 * 86400.0), offset=1))
+    assert refused.value.reason == "time_out_of_range"
+    now = machine.clocks["s1"].now(T0)
+    assert now == T0
+    assert machine.apply(raw(cloud("agent_ready", {"agent_id": "7"}, at_s=14 * 3600.0), offset=2))  # a wrong time zone
+
+
+@pytest.mark.parametrize("made_up", [{"simulated": True}, {"replay": True}])
+def test_a_made_up_floor_may_be_in_any_year(made_up: dict[str, bool], machine: IngestMachine) -> None:
+    machine.apply(link(events.LinkUp(connector="c1", **made_up), 0))
+    assert machine.apply(raw(cloud("agent_ready", {"agent_id": "7"}, at_s=365 * 86400.0), offset=1))

@@ -1,0 +1,96 @@
+"""The task that writes clock marks: how often, and when not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from services.ingest.marker import Marker
+from services.ingest.marks import HOLD_BACK_S, SiteClock
+from shared import events, topics
+from shared.clock import FakeClock
+from shared.codec import decode_event
+from shared.events import Event
+from shared.memorybus import MemoryBus
+from shared.pumpstatus import PumpStatus
+from tests.ingestkit import T0
+from tests.unit.test_marks import LINK, at, event
+
+GRAIN_S = 0.05
+
+
+class Marking:
+    """A marker at work for one site, in a time that stands still until told."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock(T0)
+        self.bus = MemoryBus(self.clock)
+        self.status = PumpStatus("ingest", state="live")
+        self.site = SiteClock("s")
+        self.site.observe(event(LINK, occurred=0, received=0))
+        self.marker = Marker(self.bus, self.clock, {"s": self.site}, self.status, mark_s=GRAIN_S)
+
+    async def marks_of(self, seconds: float) -> list[Event]:
+        """The marks written in that time."""
+        before = len(await self._all())
+        await self.clock.advance(seconds)
+        return (await self._all())[before:]
+
+    async def _all(self) -> list[Event]:
+        await self.bus.flush()
+        return [decode_event(record.value) for record in self.bus.records(topics.FLOOR_EVENTS)]
+
+
+@pytest.fixture
+async def marking() -> AsyncIterator[Marking]:
+    marking = Marking()
+    await marking.bus.create(topics.ALL)
+    task = asyncio.create_task(marking.marker.run())
+    await marking.clock.advance(10)  # the link came up ten seconds ago, nothing has happened since
+    yield marking
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def started() -> Event:
+    return event(events.CallStarted(call_id="a"), occurred=10, received=10)
+
+
+async def test_a_quiet_site_has_a_mark_a_second(marking: Marking) -> None:
+    assert len(await marking.marks_of(10)) == 10
+
+
+async def test_a_site_where_something_runs_has_twenty(marking: Marking) -> None:
+    marking.site.observe(started())
+    marks = await marking.marks_of(10)
+    assert 198 <= len(marks) <= 200
+    assert marks[-1].time >= at(20 - HOLD_BACK_S - GRAIN_S)
+
+
+async def test_the_first_mark_after_a_call_began_comes_at_once(marking: Marking) -> None:
+    await marking.clock.advance(0.3)  # in the middle of a quiet second
+    marking.site.observe(started())
+    assert len(await marking.marks_of(2 * GRAIN_S)) >= 1
+
+
+@pytest.mark.parametrize("state", ["restoring", "replaying", "waiting_for_broker"])
+async def test_no_marks_while_the_past_is_read(state: str, marking: Marking) -> None:
+    marking.status.state = state  # type: ignore[assignment]
+    assert await marking.marks_of(5) == []
+
+
+async def test_marks_are_behind_while_ingest_is(marking: Marking) -> None:
+    """A mark says: up to here you know all."""
+    marking.status.behind_s = 3.0
+    marking.site.observe(started())
+    marks = await marking.marks_of(5)
+    assert at(15 - 3 - HOLD_BACK_S - GRAIN_S) <= marks[-1].time <= at(15 - 3 - HOLD_BACK_S)
+
+
+async def test_a_lost_broker_is_waited_for(marking: Marking) -> None:
+    marking.bus.break_down()
+    await marking.clock.advance(5)
+    marking.bus.recover()
+    assert len(await marking.marks_of(5)) >= 4
