@@ -22,6 +22,7 @@ from services.alerts.core.incident import (
     Incident,
     Policy,
     Reason,
+    lost,
     reason_to_notify,
     resolved_if_quiet,
 )
@@ -101,6 +102,16 @@ class Desk:
         for item in fresh:
             if item.fact is not None:
                 self._metrics.delay.observe(max(0.0, (done - item.written).total_seconds()))
+        await self._tell(saved)
+
+    async def start_anew(self, topic: str) -> None:
+        """The broker's log was replaced: no position means anything, and what had not ended by then ends unheard."""
+        now = self._clock.now()
+        async with self._database.unit_of_work() as session:
+            await Positions(session).forget(topic)
+            incidents = Incidents(session)
+            changes = [lost(one, now) for one in await incidents.with_active_flags()]
+            saved = await incidents.save(changes, now)
         await self._tell(saved)
 
     async def act(self, number: int, step: Callable[[Incident, datetime], Change]) -> Incident:

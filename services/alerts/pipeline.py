@@ -123,8 +123,7 @@ class Pipeline:
             partition=partition[1],
         )
         try:
-            async with self._database.unit_of_work() as session:
-                await Positions(session).forget([partition])
+            await self._desk.start_anew(FLOOR_FLAGS.name)
         except StoreError as exc:
             self._set_lost(str(exc))
             await self._clock.sleep(FIRST_WAIT_S)

@@ -28,7 +28,7 @@ CONTENT_SECURITY_POLICY = (
     f"default-src 'none'; style-src 'sha256-{base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-AFFECTED = ("agent", "team", "call", "from_number", "queue", "to_agent", "to_queue")  # labels worth a line, in order
+AFFECTED = ("agent", "team", "call", "from_number", "queue", "target", "to_queue")  # labels worth a line, in order
 _STAMP_FIELDS = ("requested", "ringing", "answered", "bridged", "released", "ended")
 _ISO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$")
 _SHOWN_WITH_TRANSFER = {*_STAMP_FIELDS, *(f"{name}_at" for name in _STAMP_FIELDS)} | {
@@ -73,7 +73,7 @@ class Report:
             "summary": self._say(incident.summary),
             "rule": self._words.get(f"rule.{incident.rule}", incident.rule),
             "site": site.label or incident.site,
-            "zone": site.time_zone,
+            "zone": f"{site.time_zone} (UTC{self._text.local(self._now, incident.site)[-6:]})",
             "detail": self._detail,
             "affected": self._affected(),
             "flags": [self._flag(flag) for flag in self._detail.flags],
@@ -91,7 +91,9 @@ class Report:
         return str(summary.zh or summary.en) if self._language == "zh" else str(summary.en)
 
     def _time(self, value: datetime | None) -> str:
-        return "–" if value is None else self._text.local(value, self._detail.incident.site)
+        return (
+            "–" if value is None else self._text.local(value, self._detail.incident.site)[:19]
+        )  # the footer names the zone
 
     def _affected(self) -> list[tuple[str, str]]:
         incident = self._detail.incident
@@ -100,8 +102,8 @@ class Report:
             for name in AFFECTED:
                 if name not in values and isinstance(found := flag.evidence.get(name), str):
                     values[name] = found
-        if incident.subject not in values:
-            values[incident.subject] = incident.subject_id
+            values.setdefault("target", str(flag.evidence.get("to_agent", "")))
+        values.setdefault(incident.subject, incident.subject_id)
         rows = []
         for name in (*AFFECTED, *(n for n in (incident.subject,) if n not in AFFECTED)):
             if value := values.get(name):

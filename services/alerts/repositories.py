@@ -96,6 +96,9 @@ class Incidents:
         for change in changes:
             if change.clearing is not None:
                 await self._clear(change.clearing)
+            if change.unheard:
+                unheard = col(FlagRow.flag_id).in_(change.unheard)
+                await self._session.execute(update(FlagRow).where(unheard).values(status="unheard"))
         return list(saved.values())
 
     async def find(self, query: Query) -> list[Incident]:
@@ -132,6 +135,14 @@ class Incidents:
             .order_by(col(FlagRow.received_at), col(FlagRow.raised))
         )
         return [(_flag(row), _clearing(row)) for row in rows]
+
+    async def with_active_flags(self) -> list[Incident]:
+        """Every incident whose condition holds as far as we know, resolved ones too."""
+        numbers = select(col(FlagRow.incident_id)).where(col(FlagRow.status) == "active")
+        rows = await self._session.scalars(
+            select(IncidentRow).where(col(IncidentRow.id).in_(numbers)).with_for_update()
+        )
+        return await self._domain(rows.all())
 
     async def quiet_until(self, now: datetime, policy: Policy) -> list[Incident]:
         """Those whose quiet time has passed, longest quiet first; 500 at most."""
@@ -178,7 +189,12 @@ class Incidents:
         await self._session.execute(
             update(FlagRow)
             .where(col(FlagRow.flag_id) == clearing.flag_id)
-            .values(cleared=clearing.cleared, duration_s=clearing.duration_s, cleared_evidence=clearing.evidence)
+            .values(
+                status="cleared",
+                cleared=clearing.cleared,
+                duration_s=clearing.duration_s,
+                cleared_evidence=clearing.evidence,
+            )
         )
 
     async def _domain(self, rows: Sequence[IncidentRow]) -> list[Incident]:
@@ -187,7 +203,7 @@ class Incidents:
         found = await self._session.execute(
             select(col(FlagRow.incident_id), col(FlagRow.flag_id))
             .where(col(FlagRow.incident_id).in_(numbers))
-            .where(col(FlagRow.cleared).is_(None))
+            .where(col(FlagRow.status) == "active")
         )
         for number, flag_id in found:
             active.setdefault(number, set()).add(flag_id)
@@ -218,12 +234,9 @@ class Positions:
                 )
             )
 
-    async def forget(self, partitions: Iterable[Partition]) -> None:
+    async def forget(self, topic: str) -> None:
         """The log they were of is gone."""
-        for topic, partition in partitions:
-            await self._session.execute(
-                delete(PositionRow).where(col(PositionRow.topic) == topic, col(PositionRow.partition) == partition)
-            )
+        await self._session.execute(delete(PositionRow).where(col(PositionRow.topic) == topic))
 
 
 def _in(numbers: set[int]) -> ColumnElement[bool]:

@@ -123,6 +123,7 @@ class FlagRow(Base, table=True):
     labels: dict[str, Any] = _json()
     evidence: dict[str, Any] = _json()
     simulated: bool = False
+    status: str = _text(default="active")  # active, cleared, or unheard: over, and nobody said so
     cleared: datetime | None = _time(default=None)
     duration_s: float | None = None
     cleared_evidence: dict[str, Any] = _json()

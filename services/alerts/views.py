@@ -12,6 +12,7 @@ from services.alerts.core.incident import (
     ALLOWED,
     Action,
     Clearing,
+    Condition,
     Entry,
     EntryKind,
     Flag,
@@ -43,12 +44,12 @@ class IncidentView(View):
     severity: Severity = Field(description="The highest of its flags")
     state: State
     allowed: tuple[Action, ...] = Field(description="What a person may do now; a note is always allowed")
-    condition: Literal["active", "ended"] = Field(description="Whether what was flagged still holds")
+    condition: Condition = Field(description="Whether what was flagged still holds; unknown: the record of it is lost")
     simulated: bool
     summary: SummaryView
     labels: dict[str, str]
     started: datetime = Field(description="Since when the condition holds; the switch's clock")
-    ended: datetime | None = Field(description="When it ended; the switch's clock; null while it holds")
+    ended: datetime | None = Field(description="When it ended; the switch's clock; null: it holds, or unknown")
     opened_at: datetime = Field(description="Wall clock, as every *_at")
     changed_at: datetime
     acknowledged_at: datetime | None
@@ -142,7 +143,7 @@ class FlagView(View):
     @classmethod
     def of(cls, flag: Flag, clearing: Clearing | None) -> FlagView:
         ended = clearing.evidence if clearing else {}
-        seen_at = clearing.cleared if clearing else flag.raised
+        seen_at = clearing.cleared if clearing and clearing.evidence else flag.raised
         transfer = transfer_of(flag.evidence, ended, (flag.raised - flag.started).total_seconds(), seen_at)
         return cls(
             flag_id=flag.flag_id,

@@ -76,7 +76,8 @@ class Text(HTMLParser):
 
 
 FACTS = [
-    "2026-11-22 09:00:00 +08:00",  # since when, where the site is
+    "2026-11-22 09:00:00",  # since when, where the site is
+    "Asia/Shanghai (UTC+08:00)",
     "Chen Jing (1001)",
     "•••••••••5678",
     "09:00:04.900",  # answered

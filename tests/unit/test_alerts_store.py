@@ -69,7 +69,7 @@ async def get(database: Database, number: int) -> Incident:
 
 async def test_an_incident_comes_back_as_it_was_saved(alerts_db: Database) -> None:
     book = Book(Policy())
-    changes = [book.raised(flag("f1"), NOW)[1], book.raised(flag("f2"), NOW)[1], book.cleared(clearing("f1"), NOW)[1]]
+    changes = [book.raised(flag("f1"), NOW)[1], book.cleared(clearing("f1"), NOW)[1], book.raised(flag("f2"), NOW)[1]]
     (saved,) = await save(alerts_db, *[change for change in changes if change])
     found = await get(alerts_db, saved.id)
     assert found == saved
@@ -78,10 +78,22 @@ async def test_an_incident_comes_back_as_it_was_saved(alerts_db: Database) -> No
         incidents = Incidents(session)
         entries = await incidents.entries(saved.id)
         flags = await incidents.flags(saved.id)
-    assert [entry.kind for entry in entries] == ["opened", "flag_joined", "flag_cleared"]
+    assert [entry.kind for entry in entries] == ["opened", "flag_cleared", "flag_joined"]
     assert entries == [change.entry for change in changes if change]
     assert [one for one, _ in flags] == [flag("f1"), flag("f2")]
     assert [ended for _, ended in flags] == [clearing("f1"), None]
+
+
+async def test_flags_that_are_over_unheard_are_not_active_any_more(alerts_db: Database) -> None:
+    (one,) = await save(alerts_db, steps.opened(flag("f1"), NOW))
+    (one,) = await save(alerts_db, steps.joined(one, flag("f2"), NOW))
+    assert (await get(alerts_db, one.id)).active == {"f2"}
+    async with alerts_db.unit_of_work() as session:
+        incidents = Incidents(session)
+        await incidents.save([steps.lost(found, NOW) for found in await incidents.with_active_flags()], NOW)
+    assert (await get(alerts_db, one.id)).condition == "unknown"
+    async with alerts_db.reading() as session:
+        assert await Incidents(session).with_active_flags() == []
 
 
 async def test_later_changes_are_rows_and_the_old_ones_stay(alerts_db: Database) -> None:
@@ -173,6 +185,9 @@ async def test_positions_are_kept_by_partition(alerts_db: Database) -> None:
         await Positions(session).save({here: Position(2**40, "a"), there: Position(1, "b")}, NOW)
     async with alerts_db.unit_of_work() as session:
         await Positions(session).save({here: Position(2**40 + 1, "c")}, NOW)
-        await Positions(session).forget([there])
     async with alerts_db.reading() as session:
-        assert await Positions(session).all("floor.flags") == {here: Position(2**40 + 1, "c")}
+        found = await Positions(session).all("floor.flags")
+        assert found == {here: Position(2**40 + 1, "c"), there: Position(1, "b")}
+    async with alerts_db.unit_of_work() as session:
+        await Positions(session).forget("floor.flags")
+        assert await Positions(session).all("floor.flags") == {}

@@ -65,11 +65,19 @@ def test_a_cleared_flag_ends_the_condition_and_leaves_the_incident_open() -> Non
     assert change.entry.kind == "flag_cleared"
 
 
-def test_the_condition_ends_with_its_last_flag() -> None:
-    one = steps.joined(opened(), flag("f2"), NOW).incident
-    one = steps.cleared(one, clearing("f1"), NOW).incident
-    assert (one.condition, one.ended) == ("active", None)
-    assert steps.cleared(one, clearing("f2"), NOW).incident.condition == "ended"
+def test_a_further_flag_means_that_the_one_before_is_over_said_or_not() -> None:
+    change = steps.joined(opened(), flag("f2"), NOW)
+    assert (change.incident.active, change.unheard) == ({"f2"}, {"f1"})
+    assert change.incident.condition == "active"
+    assert Book(POLICY, [change.incident], [("f1", "f1")]).cleared(clearing("f1"), NOW) == ("duplicate", None)
+    assert steps.cleared(change.incident, clearing("f2"), NOW).incident.condition == "ended"
+
+
+def test_when_the_record_is_lost_nobody_claims_to_know() -> None:
+    change = steps.lost(opened(severity="warning"), NOW)
+    assert (change.incident.condition, change.incident.ended, change.unheard) == ("unknown", None, {"f1"})
+    assert change.incident.state == "open"
+    assert steps.quiet_deadline(change.incident, POLICY) == NOW + timedelta(hours=8)
 
 
 def test_a_joining_flag_can_only_raise_the_severity() -> None:

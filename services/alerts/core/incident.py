@@ -25,8 +25,17 @@ from shared.facts import Severity, Subject
 State = Literal["open", "acknowledged", "resolved"]
 Action = Literal["acknowledge", "resolve", "reopen"]
 EntryKind = Literal[
-    "opened", "flag_joined", "flag_cleared", "reopened", "acknowledged", "note", "resolved", "resolved_quiet"
+    "opened",
+    "flag_joined",
+    "flag_cleared",
+    "lost",
+    "reopened",
+    "acknowledged",
+    "note",
+    "resolved",
+    "resolved_quiet",
 ]
+Condition = Literal["active", "ended", "unknown"]
 
 # A note is always allowed. A second acknowledgement is refused, so that two people never both believe that they have it.
 ALLOWED: dict[State, tuple[Action, ...]] = {
@@ -117,7 +126,8 @@ class Entry(Struct, frozen=True, kw_only=True):
 class Incident(Struct, frozen=True, kw_only=True):
     """An incident. `opened_by` is the id of the flag that opened it: a flag opens at most one, so it is its identity.
 
-    `active` are the flags whose condition still holds; while it is empty the condition is over since `ended`.
+    `active` are the flags whose condition still holds; while it is empty the condition is over since `ended`, or nobody
+    knows, because the record of its end is lost (`ended` None).
     """
 
     opened_by: str
@@ -150,17 +160,23 @@ class Incident(Struct, frozen=True, kw_only=True):
     id: int = 0  # the number people use; the database gives it
 
     @property
-    def condition(self) -> Literal["active", "ended"]:
-        return "active" if self.active else "ended"
+    def condition(self) -> Condition:
+        if self.active:
+            return "active"
+        return "unknown" if self.ended is None else "ended"
 
 
 class Change(Struct, frozen=True, kw_only=True):
-    """What one step did: the incident after it, its timeline entry, and the flag or clearing it came from."""
+    """What one step did: the incident after it, its timeline entry, and the flag or clearing it came from.
+
+    `unheard` are flags that are over although nobody said so.
+    """
 
     incident: Incident
     entry: Entry
     flag: Flag | None = None
     clearing: Clearing | None = None
+    unheard: frozenset[str] = frozenset()
 
 
 class Reason(StrEnum):
@@ -199,7 +215,10 @@ def opened(flag: Flag, now: datetime) -> Change:
 
 
 def joined(incident: Incident, flag: Flag, now: datetime) -> Change:
-    """A further flag of the same group: it reopens a resolved incident and joins any other."""
+    """A further flag of the same group: it reopens a resolved incident and joins any other.
+
+    A rule has one flag about a subject at a time, so an earlier one that still counts as active is over, unheard.
+    """
     returns = incident.state == "resolved"
     after = msgspec.structs.replace(
         incident,
@@ -208,14 +227,14 @@ def joined(incident: Incident, flag: Flag, now: datetime) -> Change:
         summary_en=flag.summary_en,
         summary_zh=flag.summary_zh,
         labels={**incident.labels, **flag.labels},
-        active=incident.active | {flag.flag_id},
+        active=frozenset((flag.flag_id,)),
         ended=None,
         quiet_since=None,
         flags=incident.flags + 1,
     )
     if returns:
         after = msgspec.structs.replace(_unresolved(after), openings=incident.openings + 1)
-    return _changed(after, now, "reopened" if returns else "flag_joined", flag=flag)
+    return _changed(after, now, "reopened" if returns else "flag_joined", flag=flag, unheard=incident.active)
 
 
 def cleared(incident: Incident, clearing: Clearing, now: datetime) -> Change:
@@ -228,6 +247,12 @@ def cleared(incident: Incident, clearing: Clearing, now: datetime) -> Change:
         quiet_since=None if active else now,
     )
     return _changed(after, now, "flag_cleared", clearing=clearing, data={"duration_s": clearing.duration_s})
+
+
+def lost(incident: Incident, now: datetime) -> Change:
+    """The log that would have told the end of its flags is gone: whether the condition holds is unknown from now on."""
+    after = msgspec.structs.replace(incident, active=frozenset(), ended=None, quiet_since=now)
+    return _changed(after, now, "lost", unheard=incident.active)
 
 
 def acknowledged(incident: Incident, by: str, note: str, now: datetime) -> Change:
@@ -296,7 +321,7 @@ def reason_to_withhold(incident: Incident, queued_late: timedelta, max_age: time
     """
     if incident.state == "resolved":
         return "resolved before it could be sent"
-    if incident.condition == "ended" and queued_late > max_age:
+    if incident.condition != "active" and queued_late > max_age:
         return f"the condition was over when the flag was read, {int(queued_late.total_seconds())} s late"
     return ""
 
@@ -329,6 +354,7 @@ def _changed(
     data: dict[str, Any] | None = None,
     flag: Flag | None = None,
     clearing: Clearing | None = None,
+    unheard: frozenset[str] = frozenset(),
 ) -> Change:
     after = msgspec.structs.replace(incident, entries=incident.entries + 1, changed_at=now)
     entry = Entry(
@@ -341,4 +367,4 @@ def _changed(
         switch_time=flag.raised if flag else clearing.cleared if clearing else None,
         data=data or {},
     )
-    return Change(incident=after, entry=entry, flag=flag, clearing=clearing)
+    return Change(incident=after, entry=entry, flag=flag, clearing=clearing, unheard=unheard)

@@ -23,6 +23,7 @@ useStrings(strings);
 translateTree(document);
 const bar = topbar(document.getElementById("topbar"), { page: "alerts" });
 const rows = document.getElementById("rows");
+const table = document.querySelector(".incidents");
 const empty = document.getElementById("empty");
 const notices = document.getElementById("notices");
 const more = document.getElementById("more");
@@ -34,6 +35,7 @@ let failure = "";
 let drawer = null;
 let asked = 0;
 let pending = null;
+let connection = { state: "connecting" };
 
 // ---------------------------------------------------------------- asking
 
@@ -59,7 +61,8 @@ function soon() {
 
 stream("/api/v1/stream", {
   onState(found) {
-    bar.setConnection(found);
+    connection = found;
+    showConnection();
   },
   events: {
     status(found) {
@@ -95,6 +98,7 @@ function show() {
   showEmpty(incidents.length);
   showNotices();
   showFilters();
+  showConnection();
   bar.setMark(incidents.some((one) => one.simulated) ? "simulated" : null);
 }
 
@@ -117,7 +121,7 @@ function createRow(incident) {
 }
 
 function updateRow(row, incident) {
-  const shown = JSON.stringify([incident, document.documentElement.lang]);
+  const shown = JSON.stringify([incident, document.documentElement.lang, allSimulated()]);
   if (row.shown === shown) return;
   row.shown = shown;
   row.dataset.severity = incident.severity;
@@ -141,12 +145,18 @@ function marks(incident) {
     h("span", { text: ruleName(incident.rule) }),
     incident.flags > 1 && h("span", { text: t("incident.flags", { n: incident.flags }) }),
     incident.openings > 1 && h("span", { text: t("incident.returned") }),
-    incident.simulated && h("span", { class: "badge", data: { tone: "simulated" }, text: t("mark.simulated") }),
+    incident.simulated && !allSimulated() && h("span", { class: "badge", data: { tone: "simulated" }, text: t("mark.simulated") }),
   ];
 }
 
+/** The top bar says it once for all of them. */
+function allSimulated() {
+  return page.incidents.every((one) => one.simulated);
+}
+
 function conditionOf(incident) {
-  return incident.condition === "active" ? t("condition.active") : `${t("condition.ended")} ${clock(incident.ended)}`;
+  const word = t(`condition.${incident.condition}`);
+  return incident.ended ? `${word} ${clock(incident.ended)}` : word;
 }
 
 function takeButton(incident) {
@@ -194,8 +204,15 @@ onTick(() => {
   }
 });
 
+/** Live means that flags reach this page: the service that waits for Kafka is not. */
+function showConnection() {
+  const state = connection.state === "live" && status && status.state !== "live" ? status.state : connection.state;
+  bar.setConnection({ ...connection, state });
+}
+
 function showEmpty(count) {
   setHidden(empty, count > 0);
+  setHidden(table, count === 0);
   if (count) return;
   const unfiltered = filter.view === "unresolved" && !filter.severity && !filter.text;
   if (!page || !status) fill(empty, h("p", { text: t("empty.loading") }));

@@ -78,7 +78,7 @@ function facts({ incident, time_zone: zone }) {
     ["detail.rule", ruleName(incident.rule)],
     ["detail.about", labels[`${incident.subject}_name`] || labels.agent_name || incident.subject_id],
     ["detail.started", dateTime(incident.started, zone)],
-    ["detail.ended", incident.ended ? dateTime(incident.ended, zone) : t("condition.active")],
+    ["detail.ended", incident.ended ? dateTime(incident.ended, zone) : t(`condition.${incident.condition}`)],
     ["detail.opened", dateTime(incident.opened_at, zone)],
     incident.acknowledged_at && ["detail.acknowledged", `${dateTime(incident.acknowledged_at, zone)}, ${incident.owner}`],
     incident.resolved_at && ["detail.resolved", `${dateTime(incident.resolved_at, zone)}, ${personOf(incident)}`],

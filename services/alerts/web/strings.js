@@ -23,12 +23,12 @@ export default {
     "incident.acknowledged": "Acknowledged",
     "incident.resolved": "Resolved",
     "incident.by": "{who}",
+    "incident.flags": "{n} {n|flag|flags}",
+    "incident.returned": "came back",
 
     "condition.active": "Still holds",
     "condition.ended": "Ended",
-
-    "incident.flags": "{n} {n|flag|flags}",
-    "incident.returned": "came back",
+    "condition.unknown": "Not known",
 
     "list.more": "Show more",
 
@@ -76,6 +76,8 @@ export default {
     "act.add": "Add note",
     "act.name.missing": "Please say who you are.",
     "act.note.missing": "Please write a note.",
+    "act.resolve.more": "Resolve …",
+    "act.acknowledge.as": "Acknowledge as {name}",
 
     "entry.opened": "Opened by a flag",
     "entry.flag_joined": "A further flag joined",
@@ -86,6 +88,7 @@ export default {
     "entry.resolved": "Resolved",
     "entry.resolved_quiet": "Resolved by itself: over, and nobody took it",
     "entry.switch": "switch: {time}",
+    "entry.lost": "Lost sight: the broker's log was replaced, how it ended is not known",
 
     "sent.sent": "Sent",
     "sent.failed": "Failed",
@@ -146,15 +149,15 @@ export default {
     "evidence.to_number": "To number",
     "evidence.transfer_id": "Transfer",
     "evidence.site": "Site",
+    "evidence.other_calls": "Further calls",
+    "evidence.position": "Position",
+    "evidence.call.other_calls": "Further calls",
 
     "rule.slow_transfer": "Slow transfer",
     "rule.long_wrap": "Long wrap",
     "rule.long_break": "Long break",
     "rule.long_hold": "Long hold",
     "rule.long_wait": "Long wait",
-
-    "act.resolve.more": "Resolve …",
-    "act.acknowledge.as": "Acknowledge as {name}",
 
     "value.queued": "waiting in the queue",
     "value.started": "started",
@@ -168,11 +171,7 @@ export default {
     "value.observed": "reported by the switch",
     "value.inferred": "inferred",
     "value.timer": "timer",
-    "value.stale": "from before the connection was lost",
-
-    "evidence.other_calls": "Further calls",
-    "evidence.position": "Position",
-    "evidence.call.other_calls": "Further calls"
+    "value.stale": "from before the connection was lost"
   },
   "zh-CN": {
     "alerts.title": "突发事件 · Floorwatch",
@@ -198,12 +197,12 @@ export default {
     "incident.acknowledged": "已认领",
     "incident.resolved": "已解决",
     "incident.by": "{who}",
+    "incident.flags": "{n} 条告警",
+    "incident.returned": "复发",
 
     "condition.active": "仍在持续",
     "condition.ended": "已结束",
-
-    "incident.flags": "{n} 条告警",
-    "incident.returned": "复发",
+    "condition.unknown": "未知",
 
     "list.more": "显示更多",
 
@@ -251,6 +250,8 @@ export default {
     "act.add": "添加备注",
     "act.name.missing": "请填写您的姓名。",
     "act.note.missing": "请填写备注。",
+    "act.resolve.more": "解决 …",
+    "act.acknowledge.as": "以 {name} 的名义认领",
 
     "entry.opened": "由告警建立",
     "entry.flag_joined": "并入新的告警",
@@ -261,6 +262,7 @@ export default {
     "entry.resolved": "已解决",
     "entry.resolved_quiet": "自动解决：情况已结束且无人认领",
     "entry.switch": "交换机时间 {time}",
+    "entry.lost": "失去记录：消息日志已被替换，结束情况未知",
 
     "sent.sent": "已发送",
     "sent.failed": "失败",
@@ -321,15 +323,15 @@ export default {
     "evidence.to_number": "转入号码",
     "evidence.transfer_id": "转接",
     "evidence.site": "站点",
+    "evidence.other_calls": "其他通话",
+    "evidence.position": "位置",
+    "evidence.call.other_calls": "其他通话",
 
     "rule.slow_transfer": "转接过慢",
     "rule.long_wrap": "案面过长",
     "rule.long_break": "休息过长",
     "rule.long_hold": "保持过久",
     "rule.long_wait": "等待过久",
-
-    "act.resolve.more": "解决 …",
-    "act.acknowledge.as": "以 {name} 的名义认领",
 
     "value.queued": "排队等待",
     "value.started": "已开始",
@@ -343,10 +345,6 @@ export default {
     "value.observed": "交换机上报",
     "value.inferred": "推断",
     "value.timer": "计时",
-    "value.stale": "断开前的数据",
-
-    "evidence.other_calls": "其他通话",
-    "evidence.position": "位置",
-    "evidence.call.other_calls": "其他通话"
+    "value.stale": "断开前的数据"
   }
 }

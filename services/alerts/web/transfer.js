@@ -26,8 +26,9 @@ export function transferView(transfer, zone) {
 }
 
 function legs(transfer) {
-  const over = transfer.total_s === null || transfer.total_s > transfer.limit_s;
-  const total = transfer.total_s === null ? t("transfer.never") : seconds(transfer.total_s);
+  const never = transfer.total_s === null && transfer.outcome !== "running";
+  const over = never || transfer.total_s > transfer.limit_s;
+  const total = never ? t("transfer.never") : seconds(transfer.total_s);
   return h(
     "dl",
     { class: "facts" },

@@ -43,7 +43,7 @@ export function evidenceRows(evidence, zone, path = "") {
   const rows = [];
   for (const [name, value] of Object.entries(evidence)) {
     const key = path + name;
-    if (value === null || value === "" || value === false || key === "site" || (Array.isArray(value) && !value.length)) continue;
+    if (value === null || value === "" || value === false || value === 0 || key === "site" || (Array.isArray(value) && !value.length)) continue;
     if (Array.isArray(value)) {
       if (typeof value[0] === "object") value.forEach((one, i) => rows.push(...evidenceRows(one, zone, `${key} ${i + 1}.`)));
       else rows.push([label(key), value.join(", ")]);

@@ -86,6 +86,7 @@ def upgrade() -> None:
         sa.Column("labels", sa.JSON(), nullable=False),
         sa.Column("evidence", sa.JSON(), nullable=False),
         sa.Column("simulated", sa.Boolean(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
         sa.Column("cleared", sa.DateTime(timezone=True), nullable=True),
         sa.Column("duration_s", sa.Float(), nullable=True),
         sa.Column("cleared_evidence", sa.JSON(), nullable=False),
