@@ -10,15 +10,14 @@ With speed 1 that is the smallest `received - occurred` of the window. Another s
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 from msgspec import Struct
 
+from services.ingest.running import Running
 from shared import events
 from shared.clock import EPOCH
-from shared.envelope import Data
 from shared.events import Event
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -33,9 +32,6 @@ LIVELY_S = 5.0
 # A connector that repeats its LinkUp (a heartbeat) and then falls silent for three beats of the usual 5 s is gone,
 # although it could not say so: killed, or its machine or network lost.
 SILENCE_S = 15.0
-
-# What never ended, because an event was lost, must not keep a site lively for ever, nor grow for ever.
-OPEN_LIMIT = 50_000
 
 
 class Link(Struct):
@@ -56,7 +52,7 @@ class _State(Struct):
     base: int = 0  # received of the first sample: keeps the sums below exact
     samples: list[tuple[int, float]] = []  # received, occurred - speed * (received - base); the second falls
     rough: bool = True  # samples hold only a link record's time, which may be our clock
-    open: dict[str, int | None] = {}  # what runs -> when it ends by itself
+    running: Running = msgspec.field(default_factory=Running)
     received: int = 0  # newest event, our time
     last_mark: int = 0
 
@@ -110,9 +106,7 @@ class SiteClock:
         if not isinstance(data, events.LinkDown) and not (state.rough and state.samples and occurred == received):
             self._sample(occurred, received)
         state.received = max(state.received, received)
-        track = _TRACKS.get(type(data))
-        if track is not None:
-            track(self._open, self._close, data)
+        state.running.observe(event.time, data)
 
     def now(self, wall: datetime) -> datetime | None:
         """The switch's time when ours is `wall`; None while nothing is known."""
@@ -136,7 +130,7 @@ class SiteClock:
     def interval_s(self, wall: datetime) -> float:
         """Our seconds until the next mark is due: short while anything runs."""
         state = self._state
-        lively = bool(state.open) or _micros(wall) - state.received < LIVELY_S * 1e6
+        lively = bool(state.running.open) or _micros(wall) - state.received < LIVELY_S * 1e6
         return self._mark_s if lively else self._idle_mark_s
 
     def mark(self, wall: datetime) -> Event | None:
@@ -149,7 +143,7 @@ class SiteClock:
         if at is None or skew is None or at <= state.last_mark:
             return None
         state.last_mark = at
-        self._expire(at)
+        state.running.expire(_time(at))
         return events.make(
             events.Clock(skew_s=round(skew, 6), speed=state.speed),
             id=f"{self.site}:clock:{at}",
@@ -184,7 +178,7 @@ class SiteClock:
             state.speed = data.speed
             state.rough = True  # the switch's clock may have been set meanwhile: its first event tells
         elif not any(link.up for link in state.links.values()):
-            state.open.clear()
+            state.running.clear()
 
     def _sample(self, occurred: int, received: int) -> None:
         state = self._state
@@ -203,42 +197,6 @@ class SiteClock:
         if not state.samples:
             return None
         return round(state.samples[0][1] + state.speed * (wall - state.base))
-
-    def _open(self, key: str, until: datetime | None = None) -> None:
-        running = self._state.open
-        while len(running) >= OPEN_LIMIT:
-            del running[next(iter(running))]
-        running[key] = None if until is None else _micros(until)
-
-    def _close(self, key: str) -> None:
-        self._state.open.pop(key, None)
-
-    def _expire(self, now: int) -> None:
-        over = [key for key, until in self._state.open.items() if until is not None and until <= now]
-        for key in over:
-            del self._state.open[key]
-
-
-Open = Callable[..., None]
-Close = Callable[[str], None]
-
-# Enough to know whether a timer of seconds may run: calls from their first word to their last, wraps, transfers.
-_TRACKS: dict[type, Callable[[Open, Close, Data], None]] = {
-    events.CallStarted: lambda start, _, data: start(f"call {_get(data, 'call_id')}"),
-    events.CallQueued: lambda start, _, data: start(f"call {_get(data, 'call_id')}"),
-    events.CallCleared: lambda _, end, data: end(f"call {_get(data, 'call_id')}"),
-    events.WrapStarted: lambda start, _, data: start(f"wrap {_get(data, 'agent_id')}", _get(data, "until")),
-    events.WrapEnded: lambda _, end, data: end(f"wrap {_get(data, 'agent_id')}"),
-    events.AgentReady: lambda _, end, data: end(f"wrap {_get(data, 'agent_id')}"),
-    events.AgentLoggedOff: lambda _, end, data: end(f"wrap {_get(data, 'agent_id')}"),
-    events.TransferRequested: lambda start, _, data: start(f"transfer {_get(data, 'transfer_id')}"),
-    events.TransferBridged: lambda _, end, data: end(f"transfer {_get(data, 'transfer_id')}"),
-    events.TransferEnded: lambda _, end, data: end(f"transfer {_get(data, 'transfer_id')}"),
-}
-
-
-def _get(data: Data, name: str) -> object:
-    return getattr(data, name)
 
 
 def _silent(link: Link, wall: int) -> bool:

@@ -161,6 +161,14 @@ def test_a_wrap_timer_ends_by_itself(clock: SiteClock) -> None:
     assert clock.interval_s(at(31)) == 1.0
 
 
+def test_a_call_whose_end_was_lost_does_not_run_for_ever(clock: SiteClock) -> None:
+    clock.observe(event(events.CallStarted(call_id="a"), occurred=1, received=1))
+    clock.mark(at(3 * 3600))
+    assert clock.interval_s(at(3 * 3600)) == 0.05
+    clock.mark(at(5 * 3600))
+    assert clock.interval_s(at(5 * 3600)) == 1.0
+
+
 def test_nothing_runs_after_the_link_went_down(clock: SiteClock) -> None:
     clock.observe(event(events.CallStarted(call_id="a"), occurred=1, received=1))
     clock.observe(event(events.LinkDown(connector="c"), occurred=2, received=2))
