@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from services.ingest.adapters.asterisk import AsteriskAdapter
-from services.ingest.adapters.asterisk import AsteriskAdapter
 from services.ingest.adapters.base import Adapter
 from services.ingest.adapters.generic import GenericAdapter
 from shared.siteconfig import SiteConfig
