@@ -51,6 +51,15 @@ async def test_it_shows_the_floor(viewer: Viewer) -> None:
         await expect(page.locator(".topbar-mark")).to_be_hidden()
 
 
+async def test_it_leads_to_the_other_pages_at_the_ports_that_are_set(
+    viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALERTS_PORT", "9702")
+    async with viewer.show(small_floor()) as (_, page):
+        incidents = page.get_by_role("link", name="Incidents")
+        await expect(incidents).to_have_attribute("href", "http://127.0.0.1:9702/")
+
+
 async def test_what_does_not_exist_is_a_dash_and_not_a_zero(viewer: Viewer) -> None:
     uncounted = queue("new", "New", since=None)
     async with viewer.show(with_(small_floor(), queues=(queue("quiet", "Quiet"), uncounted))) as (_, page):
@@ -136,13 +145,19 @@ async def test_a_transfer_turns_slow_at_seven_seconds_while_it_runs(viewer: View
 async def test_a_cut_line_is_owned_up_to_and_mended_without_a_new_snapshot(viewer: Viewer) -> None:
     async with viewer.show(small_floor()) as (feed, page):
         await expect(card(page, "Bo Lind")).to_contain_text("Ready")
-        await page.evaluate("window.before = [...document.querySelectorAll('.card')]")
+        await page.evaluate(
+            """() => { window.before = [...document.querySelectorAll('.card')];
+            window.flashed = false;
+            new MutationObserver(() => { window.flashed = true; })
+              .observe(document.getElementById('connection-banner'), {attributeFilter: ['hidden']}); }"""
+        )
         await feed.cut()
         await feed.change("agent", "hq/1002", agent("1002", "Bo Lind", "wrap"))  # missed by the page
         await expect(card(page, "Bo Lind")).to_contain_text("Wrap")
         await expect(page.locator("#connection-banner")).to_be_hidden()
         assert feed.asked == ["subscribe", "resume"]
         assert await page.evaluate("window.before.every((node) => node.isConnected)")
+        assert not await page.evaluate("window.flashed")  # back within a second: nothing to tell
         viewer.complaints.clear()  # browsers log a connection that was cut
 
 
