@@ -71,7 +71,11 @@ REFUSED = {
     "no source": (without(READY, "source"), "invalid_event", "$.source is missing"),
     "no time": (without(READY, "time"), "invalid_event", "$.time is missing"),
     "naive time": (READY | {"time": "2026-03-02T09:00:00"}, "invalid_event", "$.time"),
-    "no such time": (READY | {"time": "2026-13-02T09:00:00Z"}, "invalid_event", "$.time: expected a time with a time zone"),
+    "no such time": (
+        READY | {"time": "2026-13-02T09:00:00Z"},
+        "invalid_event",
+        "$.time: expected a time with a time zone",
+    ),
     "version": (READY | {"specversion": "0.3"}, "invalid_event", "$.specversion"),
     "no data": (without(READY, "data"), "invalid_event", "$.data is missing"),
     "missing field": (cloud("agent_ready", {}), "invalid_event", "$.data.agent_id is missing"),
@@ -134,6 +138,12 @@ def test_the_same_event_counts_once(adapter: GenericAdapter) -> None:
     assert adapter.feed(raw(READY, offset=2)) == []
     assert adapter.duplicates == 1
     assert len(adapter.feed(raw(READY | {"source": "/other"}, offset=3))) == 1
+
+
+def test_a_recording_played_again_happens_again(adapter: GenericAdapter) -> None:
+    assert len(adapter.feed(raw(READY, shift_s=100.0))) == 1
+    assert len(adapter.feed(raw(READY, shift_s=200.0))) == 1
+    assert adapter.feed(raw(READY, shift_s=200.0)) == []
 
 
 def test_memory_of_seen_events_is_bounded(adapter: GenericAdapter, monkeypatch: pytest.MonkeyPatch) -> None:

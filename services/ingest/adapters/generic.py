@@ -71,7 +71,7 @@ class GenericAdapter:
         emitter = Emitter(raw)
         prepared = [self._prepare(one, raw) for one in incoming]
         for one, (time, data) in zip(incoming, prepared, strict=True):
-            if self._is_new(one):
+            if self._is_new(one, raw.shift_s):
                 emitter.emit(time, data, provenance=one.provenance, precision_ms=one.precisionms)
         return emitter.events
 
@@ -90,9 +90,11 @@ class GenericAdapter:
             raise InvalidInput("invalid_event", "$.time is missing")
         return in_utc(one.time, raw.shift_s), times_moved(one.data, raw.shift_s)
 
-    def _is_new(self, one: Incoming) -> bool:
+    def _is_new(self, one: Incoming, shift_s: float) -> bool:
+        """A recording that is played again, moved to another time, happens again."""
         state = self._state
-        mark = int.from_bytes(blake2b(f"{one.source}\0{one.id}".encode(), digest_size=8).digest(), "big")
+        name = f"{one.source}\0{one.id}\0{shift_s}"
+        mark = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big")
         if mark in state.seen:
             state.duplicates += 1
             return False
