@@ -44,7 +44,6 @@ def rule(name: str, subject: str, hold: float, **when: str) -> Rule:
         subject=subject,  # type: ignore[arg-type]
         when={field: frozenset({value}) for field, value in when.items()},
         hold=timedelta(seconds=hold),
-        limit=f"{hold:g}s",
         severity="warning",
         where=Where(),
         summary=Summary(en="{state} over {for}", zh="{state} 超过 {for}"),

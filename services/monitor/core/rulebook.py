@@ -87,7 +87,6 @@ class Rule(Struct, frozen=True):
     subject: WatchedSubject
     when: dict[str, frozenset[str]]
     hold: timedelta
-    limit: str
     severity: Severity
     where: Where
     summary: Summary
@@ -161,7 +160,6 @@ def _compile(one: RuleConfig, key: str) -> Rule:
         subject=one.subject,
         when=when,
         hold=parse_duration(one.for_, f"{key}.for"),
-        limit=one.for_,
         severity=one.severity,
         where=one.where,
         summary=one.summary,
@@ -176,6 +174,19 @@ def _check_summary(text: str, allowed: frozenset[str], key: str) -> None:
     if not names <= allowed:
         wrong = ", ".join(sorted(names - allowed))
         raise RuleError(key, f"mentions {wrong}; possible are {', '.join(sorted(allowed))}")
+
+
+_WORDS: Final = MappingProxyType(
+    {"en": ((3600, "h"), (60, "min"), (1, "s")), "zh": ((3600, "小时"), (60, "分钟"), (1, "秒"))}
+)
+
+
+def say_duration(duration: timedelta, language: str) -> str:
+    """`7 s`, `90 s`, `15 min`, `2 h`; in Chinese `7 秒` and so on. The largest unit that it is a whole number of."""
+    seconds = duration.total_seconds()
+    words = _WORDS[language]
+    size, word = next(((size, word) for size, word in words if seconds >= size and seconds % size == 0), words[-1])
+    return f"{seconds / size:g} {word}"
 
 
 _UNITS: Final = MappingProxyType({"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0})

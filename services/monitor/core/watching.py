@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from services.monitor.core.floor import Floor
-from services.monitor.core.rulebook import Rule
+from services.monitor.core.rulebook import Rule, say_duration
 from services.monitor.core.state import Flag, Timer, Watch
 from shared import facts
 
@@ -60,7 +60,7 @@ def raise_flag(floor: Floor, rule: Rule, found: Watch, labels: Mapping[str, str]
     site = floor.state.site
     micros = round(found.started.timestamp() * 1_000_000)
     found.flag_id = f"{site}:{rule.name}:{found.subject_id}:{micros}"
-    said = {**labels, "for": rule.limit}
+    said = {**labels, "queue": floor.config.queue(labels["queue"]).label or labels["queue"]}
     flag = Flag(
         flag_id=found.flag_id,
         rule=rule.name,
@@ -69,8 +69,8 @@ def raise_flag(floor: Floor, rule: Rule, found: Watch, labels: Mapping[str, str]
         subject_id=found.subject_id,
         started=found.started,
         raised=found.deadline,
-        summary_en=rule.summary.en.format_map(said),
-        summary_zh=rule.summary.zh.format_map(said),
+        summary_en=rule.summary.en.format_map({**said, "for": say_duration(rule.hold, "en")}),
+        summary_zh=rule.summary.zh.format_map({**said, "for": say_duration(rule.hold, "zh")}),
         labels=dict(labels),
     )
     floor.state.flags[flag.flag_id] = flag

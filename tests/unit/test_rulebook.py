@@ -1,0 +1,94 @@
+"""Rule books: what is accepted, what an error names, what a summary says."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from services.monitor.core.rulebook import say_duration
+from services.monitor.rulefile import load_rulebook
+from shared.errors import SettingsError
+from shared.events import CallQueued
+from shared.facts import FlagRaised
+from shared.siteconfig import QueueConfig, SiteConfig, Sites
+from tests.floorkit import SITE, Bench
+
+DEFAULT = Path(__file__).parents[2] / "deploy" / "rules.yaml"
+GOOD = """\
+rules:
+  - name: long_wait
+    subject: call
+    when: {state: queued}
+    for: 30s
+    where: {queues: [sales]}
+    summary:
+      en: "waiting in {queue} for over {for}"
+      zh: "在 {queue} 等待超过 {for}"
+"""
+
+
+def book(tmp_path: Path, old: str = "", new: str = "") -> Path:
+    path = tmp_path / "rules.yaml"
+    assert old in GOOD
+    path.write_text(GOOD.replace(old, new, 1) if old else GOOD, encoding="utf-8")
+    return path
+
+
+def test_the_default_book_has_the_promised_rules() -> None:
+    rules = {rule.name: rule.hold.total_seconds() for rule in load_rulebook(DEFAULT).rules}
+    assert rules["slow_transfer"] == 7.0
+    assert set(rules) == {"slow_transfer", "long_wrap", "long_break", "long_hold", "long_wait"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("for: 30s", "for: 30", "rules.yaml:5: rules[0].for"),
+        ("for: 30s", "for: soon", 'rules.yaml:5: rules[0].for: expected a duration such as "7s"'),
+        ("state: queued", "state: asleep", "rules.yaml:4: rules[0].when.state: unknown value asleep; possible are"),
+        ("state: queued", "mood: bad", "rules.yaml:4: rules[0].when.mood: call has no 'mood'; it has direction, state"),
+        ("subject: call", "subject: cat", "rules.yaml:3: rules[0].subject"),
+        ("{queue} for", "{weather} for", "rules.yaml:8: rules[0].summary.en: mentions weather; possible are"),
+        ("where: {queues", "where: {teems", "rules.yaml:6: rules[0].where.teems: object contains unknown field"),
+        ("- name", "- nam", "rules[0]"),
+        ("rules:", "rules: [", "rules.yaml:2: not YAML"),
+    ],
+)
+def test_an_error_names_file_line_and_key(tmp_path: Path, old: str, new: str, says: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        load_rulebook(book(tmp_path, old, new))
+    assert says in str(error.value)
+
+
+def test_a_name_used_twice_is_an_error(tmp_path: Path) -> None:
+    path = book(tmp_path)
+    path.write_text(GOOD + GOOD.partition("\n")[2], encoding="utf-8")
+    with pytest.raises(SettingsError, match="'long_wait' is used twice"):
+        load_rulebook(path)
+
+
+def test_where_limits_a_rule_and_the_summary_speaks_both_languages(tmp_path: Path) -> None:
+    config = Sites({SITE: SiteConfig(queues={"sales": QueueConfig(label="Sales 销售")})})
+    floor = Bench(load_rulebook(book(tmp_path)), config)
+    floor(0, CallQueued(call_id="a", queue="sales"), CallQueued(call_id="b", queue="support"))
+    floor.mark(60)
+    (raised,) = floor.made(FlagRaised)
+    assert raised.subject_id == "a"
+    assert raised.summary_en == "waiting in Sales 销售 for over 30 s"
+    assert raised.summary_zh == "在 Sales 销售 等待超过 30 秒"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "en", "zh"),
+    [
+        (7, "7 s", "7 秒"),
+        (0.5, "0.5 s", "0.5 秒"),
+        (90, "90 s", "90 秒"),
+        (900, "15 min", "15 分钟"),
+        (7200, "2 h", "2 小时"),
+    ],
+)
+def test_durations_are_said_in_the_largest_whole_unit(seconds: float, en: str, zh: str) -> None:
+    assert (say_duration(timedelta(seconds=seconds), "en"), say_duration(timedelta(seconds=seconds), "zh")) == (en, zh)
