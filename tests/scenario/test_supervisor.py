@@ -112,7 +112,7 @@ async def test_what_a_program_started_itself_ends_with_it(floor: Floor) -> None:
         await until(lambda: not alive(sleeper), "the crashed program's own child ends")
         await until(lambda: floor.pid("forking") not in (0, pid), "it is started again")
         (second,) = children(floor.pid("forking"))
-    assert not alive(second)
+    await until(lambda: not alive(second), "what it started ends with the supervisor's stop")
 
 
 async def test_a_crashed_program_is_started_again_and_the_others_stay(floor: Floor) -> None:
