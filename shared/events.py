@@ -189,7 +189,10 @@ class CallCleared(Data, frozen=True):
 
 
 class TransferRequested(Data, frozen=True):
-    """The agent asked for the transfer: the clock of the 7 s rule starts (`requested`)."""
+    """The agent asked for the transfer: the clock of the 7 s rule starts (`requested`).
+
+    Sent again for the same `transfer_id` when its kind or target becomes known later; that starts no clock anew.
+    """
 
     transfer_id: str
     call_id: str

@@ -78,7 +78,7 @@ def _follow(data: object, legs: set[str], transfers: set[str], ever: set[str], w
         case events.LegCleared(leg_id=leg_id):
             legs.remove(leg_id)
         case events.TransferRequested(transfer_id=transfer_id):
-            assert transfer_id not in ever
+            assert transfer_id not in ever or transfer_id in transfers  # told again while it runs: the target is known
             ever.add(transfer_id)
             transfers.add(transfer_id)
         case events.TransferRinging(transfer_id=transfer_id) | events.TransferAnswered(transfer_id=transfer_id):

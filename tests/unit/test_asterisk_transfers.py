@@ -1,4 +1,4 @@
-"""Transfers on Asterisk, every way they are made and every way they end."""
+"""Transfers on Asterisk, blind and by REFER with Replaces: every way they are made and every way they end."""
 
 from __future__ import annotations
 
@@ -6,26 +6,12 @@ import pytest
 
 from shared import events
 from tests.asteriskkit import Chan, Pbx
+from tests.asterisktransfers import floor, talking, times
 
 
 @pytest.fixture
 def pbx() -> Pbx:
-    pbx = Pbx()
-    for agent in ("1001", "1002", "1003"):
-        pbx.member(agent, "sales")
-    return pbx
-
-
-def talking(pbx: Pbx) -> tuple[Chan, Chan, str]:
-    """A customer with 1001 since 10 s."""
-    return pbx.at(10).queue_call("sales", "1001")
-
-
-def times(pbx: Pbx) -> dict[str, float]:
-    kinds = ("Requested", "Ringing", "Answered", "Bridged", "Released", "Ended")
-    found = {kind: pbx.when(getattr(events, f"Transfer{kind}")) for kind in kinds}
-    assert all(len(times) <= 1 for times in found.values()), found
-    return {kind.lower(): round(times[0], 2) for kind, times in found.items() if times}
+    return floor()
 
 
 # ---------------------------------------------------------------- blind
@@ -249,167 +235,6 @@ def test_the_second_line_may_be_gone_before_the_switch_says_attended_transfer(pb
     assert len(pbx.told(events.TransferRequested)) == 1
 
 
-# ---------------------------------------------------------------- attended by feature code or AMI Atxfer
-
-
-def at_consult(pbx: Pbx, agent: Chan) -> tuple[Chan, Chan, Chan]:
-    one, two, _ = pbx.atxfer(agent, "1002")
-    return one, two, pbx.dial(two, "1002")
-
-
-def test_feature_code_transfer_is_timed_from_the_first_digit(pbx: Pbx) -> None:
-    customer, agent, bridge = talking(pbx)
-    one, two, target = at_consult(pbx.at(20), agent)
-    pbx.at(22).atxfer_answer(one, two, target)
-    assert pbx.states("1002") == ["internal ringing", "internal talking"]
-    pbx.at(32).send("HangupRequest", agent.block())
-    pbx.leave(one)
-    pbx.enter(one, bridge)
-    pbx.attended(agent, agent, customer.block("Transferee"))
-    pbx.hangup(agent)
-    assert times(pbx) == {"requested": 20, "ringing": 20.4, "answered": 22, "bridged": 32, "released": 32}
-    assert pbx.states("1001") == [
-        *("agent ringing", "agent talking", "agent held", "consult dialing", "consult talking"),
-        *("consult cleared transferred", "agent cleared transferred"),
-    ]
-    assert pbx.states("1002")[-1] == "agent moved"
-    # the switch now takes the Local channel out from between them
-    pbx.leave(target)
-    pbx.leave(one)
-    pbx.enter(target, bridge, SwapUniqueid=one.uid)
-    pbx.hangup(one, two)
-    assert pbx.states("1002")[-1] == "agent moved"
-    assert len(pbx.told(events.TransferRequested)) == 1
-    pbx.at(40).hang_up_by(customer, target)
-    assert pbx.states("1002")[-1] == "agent cleared hangup"
-
-
-@pytest.mark.parametrize(
-    ("status", "outcome", "reason"), [("NOANSWER", "failed", "no answer"), ("BUSY", "failed", "busy")]
-)
-def test_feature_code_target_out_of_reach_brings_the_agent_back(
-    pbx: Pbx, status: str, outcome: str, reason: str
-) -> None:
-    _customer, agent, bridge = talking(pbx)
-    one, two, target = at_consult(pbx.at(20), agent)
-    pbx.at(26).refuse(two, target, status)
-    pbx.back(agent, bridge, two, one)
-    ended = pbx.one(events.TransferEnded)
-    assert (ended.outcome, ended.reason) == (outcome, reason)
-    assert pbx.states("1001")[-2:] == ["consult cleared hangup", "agent retrieved"]
-
-
-def test_feature_code_transfer_cancelled_after_the_target_answered(pbx: Pbx) -> None:
-    _customer, agent, bridge = talking(pbx)
-    one, two, target = at_consult(pbx.at(20), agent)
-    pbx.at(22).atxfer_answer(one, two, target)
-    pbx.at(27).back(agent, bridge, one, two, target)
-    assert pbx.one(events.TransferEnded).outcome == "cancelled"
-    assert pbx.states("1001")[-1] == "agent retrieved"
-    assert pbx.states("1002")[-1] == "internal cleared hangup"
-
-
-def test_feature_code_customer_hangs_up_and_the_colleagues_talk_on(pbx: Pbx) -> None:
-    customer, agent, _ = talking(pbx)
-    one, two, target = at_consult(pbx.at(20), agent)
-    pbx.at(22).atxfer_answer(one, two, target)
-    pbx.at(25).complete("sales", "PJSIP/1001", reason="caller")
-    pbx.hang_up_by(customer)
-    assert pbx.one(events.TransferEnded).outcome == "abandoned"
-    assert pbx.states("1001")[-1] == "agent cleared hangup"
-    assert pbx.one(events.WrapStarted).agent_id == "1001"
-    pbx.at(30).hang_up_by(agent, one, two, target)
-    assert pbx.states("1001")[-1] == "consult cleared hangup"
-    assert len(pbx.told(events.WrapStarted)) == 1
-
-
-def test_feature_code_agent_leaves_while_the_target_rings(pbx: Pbx) -> None:
-    """Blond: AttendedTransfer comes at once, the bridge only when the target answers."""
-    customer, agent, bridge = talking(pbx)
-    one, two, target = at_consult(pbx.at(20), agent)
-    pbx.at(22).send("HangupRequest", agent.block())
-    pbx.leave(one)
-    pbx.enter(one, bridge)
-    pbx.attended(agent, agent, customer.block("Transferee"))
-    pbx.hangup(agent)
-    assert "bridged" not in times(pbx)
-    pbx.at(25).atxfer_answer(one, two, target)
-    assert times(pbx) == {"requested": 20, "ringing": 20.4, "answered": 25, "bridged": 25, "released": 22}
-    assert pbx.states("1002")[-1] in ("agent moved", "agent talking")
-
-
-def test_feature_code_agent_is_called_back_when_the_target_does_not_answer(pbx: Pbx) -> None:
-    customer, agent, bridge = talking(pbx)
-    one, two, target = at_consult(pbx.at(20), agent)
-    pbx.at(22).leave(one)
-    pbx.enter(one, bridge)
-    pbx.attended(agent, agent, customer.block("Transferee"))
-    pbx.hangup(agent)
-    pbx.at(35).refuse(two, target, "NOANSWER")
-    pbx.hangup(two, one)
-    again = pbx.new("PJSIP/1001", "1001")
-    pbx.ring(None, again)
-    pbx.at(38).up(again)
-    pbx.dial_end(None, again, "ANSWER")
-    pbx.enter(again, bridge)
-    assert pbx.one(events.TransferEnded).outcome == "failed"
-    assert not pbx.told(events.TransferBridged)
-    assert pbx.states("1001")[-3:] == ["internal ringing", "internal talking", "agent moved"]
-
-
-def test_feature_code_three_way_is_bridged_and_the_agent_stays(pbx: Pbx) -> None:
-    _customer, agent, bridge = talking(pbx)
-    one, two, target = at_consult(pbx.at(20), agent)
-    pbx.at(22).atxfer_answer(one, two, target)
-    pbx.at(28).leave(agent)
-    pbx.enter(agent, bridge)
-    pbx.leave(one)
-    pbx.enter(one, bridge)
-    pbx.unhold(agent)
-    pbx.attended(agent, agent, dest="Threeway")
-    assert times(pbx) == {"requested": 20, "ringing": 20.4, "answered": 22, "bridged": 28}
-    assert "agent retrieved" in pbx.states("1001")
-    assert pbx.states("1002")[-1] == "agent moved"
-    pbx.at(33).hang_up_by(agent)
-    assert times(pbx)["released"] == 33
-
-
-def test_feature_code_agent_swaps_between_customer_and_target(pbx: Pbx) -> None:
-    _customer, agent, bridge = talking(pbx)
-    one, two, side = pbx.at(20).atxfer(agent, "1002")
-    target = pbx.dial(two, "1002")
-    pbx.at(22).atxfer_answer(one, two, target)
-    pbx.at(25).hold(agent)
-    pbx.leave(agent)
-    pbx.enter(agent, bridge)
-    pbx.unhold(agent)
-    assert pbx.states("1001")[-2:] == ["consult held", "agent retrieved"]
-    pbx.at(28).hold(agent)
-    pbx.leave(agent)
-    pbx.enter(agent, side)
-    pbx.unhold(agent)
-    assert pbx.states("1001")[-2:] == ["agent held", "consult retrieved"]
-    assert not pbx.told(events.TransferEnded)
-
-
-def test_feature_code_transfer_to_a_queue(pbx: Pbx) -> None:
-    """The queue waits behind the Local channel: it answers at once, a person only later."""
-    customer, agent, bridge = talking(pbx)
-    one, two, _ = pbx.at(20).atxfer(agent, "802")
-    pbx.up(two)
-    pbx.up(one)
-    pbx.join(two, "support", "802")
-    assert "answered" not in times(pbx)
-    pbx.at(24).connect(two, "support", pbx.offer(two, "support", "1003"))
-    pbx.at(29).leave(one)
-    pbx.enter(one, bridge)
-    pbx.attended(agent, agent, customer.block("Transferee"))
-    pbx.hangup(agent)
-    found = times(pbx)
-    assert (found["answered"], found["bridged"]) == (24, 29)
-    assert pbx.states("1003")[-1] == "agent moved"
-
-
 # ---------------------------------------------------------------- members behind Local channels
 
 
@@ -461,3 +286,43 @@ def test_a_member_behind_a_local_channel_transfers_by_refer() -> None:
     assert times(pbx)["bridged"] == 30
     assert pbx.states("1002")[-1] == "agent moved"
     assert pbx.one(events.WrapStarted).agent_id == "1007"
+
+
+# ---------------------------------------------------------------- targets that are found out later, or never
+
+
+def test_the_target_is_told_again_when_it_is_known(pbx: Pbx) -> None:
+    customer, agent, _ = talking(pbx)
+    pbx.at(20).blind(agent, customer, "850")
+    pbx.join(customer, "support", "850")
+    asked = pbx.told(events.TransferRequested)
+    assert [(one.kind, one.to_queue, one.to_number) for one in asked] == [
+        ("blind", "", "850"),
+        ("queue", "support", "850"),
+    ]
+    assert len({one.transfer_id for one in asked}) == 1
+
+
+def test_a_consultation_with_a_phone_that_is_not_there_fails(pbx: Pbx) -> None:
+    _, agent, _ = talking(pbx)
+    pbx.at(20).hold(agent)
+    second = pbx.new("PJSIP/1001", "1001", exten="1009", state=4)
+    pbx.hangup(second, cause=20)
+    assert pbx.one(events.TransferRequested).to_number == "1009"
+    assert pbx.one(events.TransferEnded).reason == "not reachable"
+
+
+def test_a_transfer_to_a_queue_may_come_back_to_the_agent_who_asked(pbx: Pbx) -> None:
+    customer, agent, _ = talking(pbx)
+    pbx.at(20).blind(agent, customer, "801")
+    pbx.join(customer, "sales")
+    pbx.at(26).connect(customer, "sales", pbx.offer(customer, "sales", "1001"))
+    assert pbx.one(events.TransferBridged).to_agent == "1001"
+
+
+def test_a_blind_transfer_that_the_dialplan_returns_to_the_agent_failed(pbx: Pbx) -> None:
+    customer, agent, _ = talking(pbx)
+    pbx.at(20).blind(agent, customer, "1002")
+    pbx.at(28).refuse(customer, pbx.dial(customer, "1002"), "NOANSWER")
+    pbx.at(30).answer(customer, pbx.dial(customer, "1001"))
+    assert pbx.one(events.TransferEnded).reason == "returned to the agent"

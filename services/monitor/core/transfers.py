@@ -43,8 +43,9 @@ def _settle(floor: Floor, transfer: Transfer, at: datetime) -> None:
 
 def requested(floor: Floor, event: Event, data: events.TransferRequested) -> None:
     state, at = floor.state, event.time
-    if data.transfer_id in state.transfers:
-        floor.anomaly("transfer_requested_twice")
+    known = state.transfers.get(data.transfer_id)
+    if known is not None:
+        _retargeted(floor, known, at, data)
         return
     call = floor.call(data.call_id, at)
     transfer = Transfer(
@@ -63,6 +64,18 @@ def requested(floor: Floor, event: Event, data: events.TransferRequested) -> Non
     call.transfers.append(transfer.transfer_id)
     floor.agent(data.from_agent, at)
     calls.settle(floor, call, at)
+    _settle(floor, transfer, at)
+
+
+def _retargeted(floor: Floor, transfer: Transfer, at: datetime, data: events.TransferRequested) -> None:
+    """The switch says only now where the transfer goes; it still began when it was first asked for."""
+    if transfer.outcome != "running":
+        floor.anomaly("transfer_requested_after_end")
+        return
+    transfer.kind = data.kind
+    transfer.to_agent = transfer.to_agent or data.to_agent
+    transfer.to_queue = data.to_queue or transfer.to_queue
+    transfer.to_number = data.to_number or transfer.to_number
     _settle(floor, transfer, at)
 
 

@@ -57,6 +57,8 @@ def on_hold(switch: Switch) -> None:
     channel.held, channel.hold_at, channel.feature_from = True, switch.now, None
     if channel.digit_last is not None and switch.now - channel.digit_last <= CODE_TO_HOLD:
         channel.feature_from = channel.digit_first
+        if channel.code in ("*", "#"):
+            transfers.code_dialled(switch, channel)
     switch.touch(channel.uid)
 
 
@@ -74,7 +76,7 @@ def on_digit(switch: Switch) -> None:
     if channel is None or switch.packet.get("Direction", "Received") != "Received":
         return
     if channel.digit_last is None or switch.now - channel.digit_last > BETWEEN_DIGITS:
-        channel.digit_first = switch.now
+        channel.digit_first, channel.code = switch.now, switch.packet.get("Digit")
     channel.digit_last = switch.now
 
 

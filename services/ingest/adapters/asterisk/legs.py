@@ -143,18 +143,9 @@ def _role(switch: Switch, channel: Channel, agent_id: str, told: Leg | None, cal
     if told is not None and told.call == call.call_id:
         return told.role
     placed = told.role == "consult" if told is not None else not channel.dialed
-    if placed and customer_leg(switch, agent_id, but=channel.uid) is not None:
+    if placed and switch.customer_leg(agent_id, but=channel.uid) is not None:
         return "consult"
     return "agent"
-
-
-def customer_leg(switch: Switch, agent_id: str, *, but: str) -> Leg | None:
-    """The agent's conversation with a customer on another channel than `but`."""
-    for leg_id in switch.agent(agent_id).legs:
-        leg = switch.state.legs[leg_id]
-        if leg.uid != but and leg.role == "agent" and leg.state in ("talking", "held"):
-            return leg
-    return None
 
 
 def _targets(switch: Switch, channel: Channel) -> list[Channel]:

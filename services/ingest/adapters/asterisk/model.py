@@ -44,6 +44,7 @@ class Channel(Struct, gc=False):
     hold_at: datetime | None = None
     digit_first: datetime | None = None
     digit_last: datetime | None = None
+    code: str = ""  # the first of these digits
     feature_from: datetime | None = None  # first digit of the feature code that put the other side on hold
     unheld: datetime | None = None
     # an attended transfer in which this same channel moves between two bridges
@@ -128,8 +129,8 @@ class Visit(Struct, gc=False):
 class Transfer(Struct, gc=False):
     """A transfer that runs.
 
-    `consult`: the agent calls the target or speaks with it. `aside`: no more, but the agent is not back with the customer.
-    `pending`: the agent let go.
+    `code`: the agent dialled a feature code, the target is not known yet. `consult`: the agent calls the target or speaks
+    with it. `aside`: no more, but the agent is not back with the customer. `pending`: the agent let go.
     """
 
     transfer_id: str
@@ -137,7 +138,7 @@ class Transfer(Struct, gc=False):
     agent_id: str
     call: str
     main: str  # the agent's channel in the customer's call
-    stage: Literal["consult", "aside", "pending"]
+    stage: Literal["code", "consult", "aside", "pending"]
     consult_leg: str = ""
     consult_uid: str = ""
     consult_call: str = ""

@@ -14,6 +14,8 @@ ClearedBy = Literal["customer", "agent", "switch"]
 
 def settle(switch: Switch) -> None:
     """Derive anew the legs of every phone that is connected with a touched channel, and tell the differences."""
+    if switch.state.transfers:
+        transfers.give_up_codes(switch)
     if not switch.dirty and not switch.ending:
         return
     near = _near(switch)
@@ -71,7 +73,7 @@ def _legs_of(switch: Switch, channel: Channel) -> None:
             calls.leave(switch, channel)
         if before is None:
             if leg.role == "consult":
-                main = legs.customer_leg(switch, leg.agent_id, but="" if leg.leg_id != leg.uid else leg.uid)
+                main = switch.customer_leg(leg.agent_id, but="" if leg.leg_id != leg.uid else leg.uid)
                 if main is not None:
                     transfers.consult_started(switch, leg, main)
             elif leg.state == "ringing":
@@ -98,6 +100,9 @@ def hang_up(switch: Switch, channel: Channel, code: int = 0) -> None:
     ids = (legs.consult_id(channel.uid), channel.uid)
     gone = [switch.state.legs[leg_id] for leg_id in ids if leg_id in switch.state.legs]
     switch.remove(channel)
+    transfers.note_cause(switch, channel, code)
+    if not gone:
+        transfers.attempt_over(switch, channel, code)
     for leg in gone:
         clear(switch, channel, leg.leg_id, code)
     visit = switch.state.visits.get(channel.uid)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from services.ingest.adapters.asterisk.model import UP, Agent, Channel, State
+from services.ingest.adapters.asterisk.model import UP, Agent, Channel, Leg, State
 from services.ingest.adapters.asterisk.names import device_of, ident_of, is_phone, local_half
 from services.ingest.adapters.asterisk.packet import Packet
 from services.ingest.adapters.base import Emitter
@@ -32,7 +32,6 @@ class Switch:
         self.now = packet.time
         self.shift = packet.shift
         self.dirty: dict[str, None] = {}
-        self.queued: dict[str, str] = {}  # calls that joined a queue by this packet
         self.ending: dict[str, Channel] = {}  # calls that lost their last party, and that party
         self._emitter = emitter
 
@@ -248,3 +247,11 @@ class Switch:
         if found is None:
             found = self.state.agents[agent_id] = Agent(agent_id=agent_id)
         return found
+
+    def customer_leg(self, agent_id: str, *, but: str) -> Leg | None:
+        """The agent's conversation with a customer on another channel than `but`."""
+        for leg_id in self.agent(agent_id).legs:
+            leg = self.state.legs[leg_id]
+            if leg.uid != but and leg.role == "agent" and leg.state in ("talking", "held"):
+                return leg
+        return None

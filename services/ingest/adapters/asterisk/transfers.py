@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from services.ingest.adapters.asterisk import calls
-from services.ingest.adapters.asterisk.model import Call, Channel, Leg, Transfer
+from services.ingest.adapters.asterisk.model import UP, Call, Channel, Leg, Transfer
 from services.ingest.adapters.asterisk.switch import Switch
 from shared import events
 
@@ -30,8 +30,11 @@ def on_blind(switch: Switch) -> None:
         return  # not an agent's doing, or told twice
     call = switch.state.calls[leg.call]
     number = packet.get("Extension")
-    asked = _asked(switch, channel)
-    transfer = _begin(switch, call, leg, _kind(switch, number), number, asked)
+    transfer = _by_code(switch, channel)
+    if transfer is None:
+        transfer = _begin(switch, call, leg, _kind(switch, number), number, _asked(switch, channel))
+    else:
+        _aim(switch, transfer, _kind(switch, number), number)
     result = packet.get("Result", "Success")
     if result != "Success":
         _end(switch, transfer, "failed", result.lower())
@@ -50,6 +53,35 @@ def _kind(switch: Switch, number: str) -> Literal["blind", "queue"]:
     return "queue" if number in switch.state.extens else "blind"
 
 
+def code_dialled(switch: Switch, channel: Channel) -> None:
+    """The agent dialled a feature code and the customer was put on hold: of all features only transfers do that."""
+    leg = switch.state.legs.get(channel.uid)
+    call = switch.state.calls.get(leg.call) if leg is not None else None
+    if leg is None or call is None or leg.role != "agent" or leg.transfer or call.direction == "internal":
+        return
+    if channel.digit_first is not None and not channel.consult and _by_code(switch, channel) is None:
+        transfer = _begin(switch, call, leg, "attended", "", channel.digit_first)
+        transfer.stage = "code"
+
+
+def _by_code(switch: Switch, channel: Channel) -> Transfer | None:
+    mine = (one for one in switch.state.transfers.values() if one.stage == "code" and one.main == channel.uid)
+    return next(mine, None)
+
+
+def give_up_codes(switch: Switch) -> None:
+    """An agent who is back with the customer and has called nobody named no valid target.
+
+    The switch also ends the hold just before it transfers, so this waits until that moment is over.
+    """
+    for transfer in [one for one in switch.state.transfers.values() if one.stage == "code"]:
+        channel = switch.channel(transfer.main)
+        if channel is None or channel.held or channel.unheld is None or channel.consult:
+            continue
+        if switch.now - channel.unheld > SAME_MOMENT:
+            _end(switch, transfer, "failed", "no valid target", channel.unheld)
+
+
 def consult_started(switch: Switch, leg: Leg, main: Leg) -> None:
     """An agent with a customer calls somebody: the clock of the transfer runs."""
     channel = switch.channel(leg.uid)
@@ -63,7 +95,12 @@ def consult_started(switch: Switch, leg: Leg, main: Leg) -> None:
     listed = target is not None and bool(target.app)  # it began before we came, by the whole second
     if began is None:
         began = target.created if target is not None else switch.now
-    transfer = _begin(switch, call, main, "attended", number, began, precision_ms=1000 if listed else 0)
+    transfer = _by_code(switch, channel)
+    if transfer is None:
+        transfer = _begin(switch, call, main, "attended", number, began, precision_ms=1000 if listed else 0)
+    else:
+        _aim(switch, transfer, "attended", number)
+        transfer.stage = "consult"
     transfer.consult_leg, transfer.consult_call = leg.leg_id, leg.call
     transfer.consult_uid = channel.consult if same_channel else channel.uid
 
@@ -91,21 +128,44 @@ def _begin(
     )
     switch.state.transfers[transfer.transfer_id] = transfer
     calls.announce(switch, call)
+    _ask(switch, transfer, at, precision_ms)
+    return transfer
+
+
+def _ask(switch: Switch, transfer: Transfer, at: datetime, precision_ms: int = 0) -> None:
     switch.emit(
         events.TransferRequested(
             transfer_id=transfer.transfer_id,
-            call_id=call.call_id,
-            kind=kind,
+            call_id=transfer.call,
+            kind=transfer.kind,
             from_agent=transfer.agent_id,
             to_agent=transfer.to_agent,
             to_queue=transfer.to_queue,
-            to_number=number,
+            to_number=transfer.to_number,
         ),
         at,
         provenance="inferred" if precision_ms else "observed",
         precision_ms=precision_ms,
     )
-    return transfer
+
+
+def _aim(switch: Switch, transfer: Transfer, kind: Literal["blind", "attended", "queue"], number: str) -> None:
+    """The target is known now: say so."""
+    transfer.kind, transfer.to_number = kind, number
+    transfer.to_agent = number if number in switch.state.agents or number in switch.config.agents else ""
+    transfer.to_queue = switch.state.extens.get(number, "")
+    _ask(switch, transfer, switch.now)
+
+
+def joined_queue(switch: Switch, channel: Channel, call_id: str, queue: str) -> None:
+    """The customer, or the agent who consults, came to a queue: that is the target."""
+    for transfer in switch.state.transfers.values():
+        pending = transfer.stage == "pending" and transfer.call == call_id
+        asking = transfer.stage == "consult" and transfer.consult_uid == channel.uid
+        if (pending or asking) and not transfer.to_queue:
+            transfer.to_queue = queue
+            transfer.kind = "queue" if transfer.kind == "blind" else transfer.kind
+            _ask(switch, transfer, switch.now)
 
 
 # ---------------------------------------------------------------- on the way
@@ -214,7 +274,7 @@ def meet(switch: Switch, transfer: Transfer) -> None:
             if other.uid in (transfer.main, transfer.consult_uid) or (call is not None and other.uid in call.members):
                 continue
             agent_id = switch.agent_of(other)
-            if agent_id == transfer.agent_id:
+            if agent_id == transfer.agent_id and not other.queue:
                 _end(switch, transfer, "failed", "returned to the agent")
                 return
             _complete(switch, transfer, other, agent_id)
@@ -238,6 +298,39 @@ def consult_over(switch: Switch, leg: Leg) -> None:
         if transfer.consult_leg == leg.leg_id and transfer.stage == "consult":
             transfer.stage = "aside"
             resolve(switch, transfer)
+
+
+def note_cause(switch: Switch, channel: Channel, code: int) -> None:
+    """The consulting channel is gone and reached nobody; `code` may say why."""
+    for transfer in switch.state.transfers.values():
+        if transfer.consult_uid == channel.uid and not channel.hung_up and not transfer.answered:
+            transfer.status = transfer.status or _BY_CODE.get(code, "")
+
+
+def attempt_over(switch: Switch, channel: Channel, code: int) -> None:
+    """An agent's phone that placed a call which never came to ring: with a customer on hold, a consultation that failed.
+
+    A call to a feature code ends too, but the switch answered it.
+    """
+    status = _BY_CODE.get(code, "")
+    agent_id = switch.agent_of(channel)
+    if not agent_id or channel.dialed or channel.state == UP or channel.hung_up or not status:
+        return
+    main = switch.customer_leg(agent_id, but=channel.uid)
+    call = switch.state.calls.get(main.call) if main is not None else None
+    if main is not None and call is not None and main.state == "held" and call.direction != "internal":
+        transfer = _begin(switch, call, main, "attended", channel.exten, channel.created)
+        _end(switch, transfer, "failed", _REASONS.get(status, ""))
+
+
+# Q.850 causes of a Hangup, as the words of a DialEnd
+_BY_CODE: Final[dict[int, str]] = {
+    **dict.fromkeys((1, 3, 20, 27, 28), "CHANUNAVAIL"),
+    17: "BUSY",
+    **dict.fromkeys((18, 19), "NOANSWER"),
+    21: "BUSY",
+    **dict.fromkeys((34, 38, 42), "CONGESTION"),
+}
 
 
 def resolve(switch: Switch, transfer: Transfer) -> None:
@@ -276,7 +369,11 @@ _REASONS: Final[dict[str, str]] = {
 
 
 def _end(
-    switch: Switch, transfer: Transfer, outcome: Literal["failed", "cancelled", "abandoned"], reason: str = ""
+    switch: Switch,
+    transfer: Transfer,
+    outcome: Literal["failed", "cancelled", "abandoned"],
+    reason: str = "",
+    at: datetime | None = None,
 ) -> None:
     switch.state.transfers.pop(transfer.transfer_id, None)
-    switch.emit(events.TransferEnded(transfer_id=transfer.transfer_id, outcome=outcome, reason=reason))
+    switch.emit(events.TransferEnded(transfer_id=transfer.transfer_id, outcome=outcome, reason=reason), at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Literal
 
-from services.ingest.adapters.asterisk import calls
+from services.ingest.adapters.asterisk import calls, transfers
 from services.ingest.adapters.asterisk.model import Call, Channel, Visit
 from services.ingest.adapters.asterisk.switch import Switch
 from shared import events
@@ -52,7 +52,7 @@ def begin(switch: Switch, channel: Channel, queue: str, position: int, waited_s:
         precision_ms=1000 if waited_s else 0,
     )
     switch.touch(channel.uid)
-    switch.queued[call.call_id] = queue
+    transfers.joined_queue(switch, channel, call.call_id, queue)
 
 
 def call_of(switch: Switch, channel: Channel) -> Call:
