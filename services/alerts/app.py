@@ -56,7 +56,7 @@ class AlertsService:
         self.database = database
         metrics = AlertsMetrics(self.registry)
         self.link = Link(clock, self._link_changed)
-        text = Text(sites, settings.public_url)
+        text = Text(sites, public_url(settings))
         self.desk = Desk(
             database=database,
             clock=clock,
@@ -109,6 +109,13 @@ class AlertsService:
 
     def _link_changed(self, _status: object) -> None:
         self.hub.publish("status", self.api.status().model_dump_json())
+
+
+def public_url(settings: AlertsSettings) -> str:
+    """How people reach the page: as set, else where the service listens."""
+    if "public_url" in settings.model_fields_set:
+        return settings.public_url
+    return f"http://{settings.host}:{settings.port}"
 
 
 async def _close(bus: Bus) -> None:

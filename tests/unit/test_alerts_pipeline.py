@@ -91,8 +91,8 @@ async def test_two_replicas_make_one_incident(alerts_db: Database, bus: MemoryBu
         await caught_up(other, bus)
         assert len(await one.incidents()) == 20
         assert {found["version"] for found in await one.incidents()} == {2}
-        opened = [found.metric("alerts_flags_total", outcome="opened") for found in (one, other)]
-        assert sum(opened) == 20
+        for outcome, count in (("opened", 20), ("cleared", 20), ("duplicate", 0), ("unknown_flag", 0)):
+            assert sum(found.metric("alerts_flags_total", outcome=outcome) for found in (one, other)) == count
     assert len(await notified(alerts_db)) == 20
     assert bus.records(SWITCH_DEAD_LETTER) == []
 
