@@ -19,7 +19,10 @@ from shared.migrate import upgrade
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "")
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+BOTH = ["sqlite", *([pytest.param("postgres", marks=pytest.mark.postgres)] if POSTGRES else [])]
+
+
+@pytest.fixture(params=BOTH)
 async def empty_alerts_db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
     """A database without a table."""
     if request.param == "sqlite":
@@ -27,8 +30,6 @@ async def empty_alerts_db(request: pytest.FixtureRequest, tmp_path: Path) -> Asy
         yield database
         await database.close()
         return
-    if not POSTGRES:
-        pytest.skip("no PostgreSQL: set TEST_POSTGRES_URL to one in which databases may be created")
     name = f"floorwatch_test_{uuid.uuid4().hex[:12]}"
     url = make_url(POSTGRES).set(drivername="postgresql+asyncpg")
     server = create_async_engine(url, isolation_level="AUTOCOMMIT")

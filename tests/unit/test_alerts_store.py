@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +27,16 @@ NOW = T0 + timedelta(hours=1)
 
 
 pytest_plugins = ("tests.alertsdb",)
+
+
+@pytest.mark.postgres
+async def test_the_postgres_that_the_tests_here_run_on_too_answers() -> None:
+    url = os.environ.get("TEST_POSTGRES_URL", "")
+    if not url:
+        pytest.skip("no PostgreSQL: set TEST_POSTGRES_URL to one in which databases may be created")
+    database = Database(url)
+    await database.ping()
+    await database.close()
 
 
 async def tables(database: Database) -> set[str]:
