@@ -219,6 +219,22 @@ def test_a_consultation_with_a_queue_is_answered_by_its_agent(pbx: Pbx) -> None:
     assert pbx.states("1003")[-1] == "agent moved"
 
 
+def test_refer_while_the_queue_has_not_answered_puts_the_customer_in_it(pbx: Pbx) -> None:
+    customer, agent, _ = talking(pbx)
+    pbx.at(20).hold(agent)
+    second = pbx.new("PJSIP/1001", "1001", exten="802", state=4)
+    pbx.up(second)
+    pbx.join(second, "support", "802")
+    pbx.at(23).attended(agent, second, customer.block("Transferee"), dest="App")
+    pbx.hangup(agent, second)
+    pbx.leave(customer)
+    pbx.at(28).connect(customer, "support", pbx.offer(customer, "support", "1003"))
+    visits = [(visit.call_id, visit.queue, visit.reason) for visit in pbx.told(events.CallDequeued)]
+    assert visits[1:] == [(second.uid, "support", "moved"), (customer.uid, "support", "answered")]
+    found = times(pbx)
+    assert (found["requested"], found["bridged"]) == (20, 28)
+
+
 def test_the_second_line_may_be_gone_before_the_switch_says_attended_transfer(pbx: Pbx) -> None:
     """The switch's threads race: the consulting line's Hangup can overtake AttendedTransfer."""
     customer, agent, bridge = talking(pbx)

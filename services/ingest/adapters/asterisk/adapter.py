@@ -47,7 +47,7 @@ HANDLERS: Final = MappingProxyType[str, tuple[Handler, tuple[str, ...]]](
         "DialBegin": (channels.on_dial_begin, _DEST),
         "DialEnd": (channels.on_dial_end, (*_DEST, "DialStatus")),
         "BlindTransfer": (transfers.on_blind, ("TransfererChannel", "TransfererUniqueid")),
-        "AttendedTransfer": (transfers.on_attended, ("Result",)),
+        "AttendedTransfer": (visits.on_attended, ("Result",)),
         "ChanSpyStart": (listens.on_start, ("SpyerChannel", "SpyerUniqueid")),
         "ChanSpyStop": (listens.on_stop, ("SpyerUniqueid",)),
         "QueueMemberAdded": (agents.on_member, _MEMBER),

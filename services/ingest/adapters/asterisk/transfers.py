@@ -29,6 +29,8 @@ def on_blind(switch: Switch) -> None:
     if channel is None or leg is None or leg.transfer:
         return  # not an agent's doing, or told twice
     call = switch.state.calls[leg.call]
+    if call.direction == "internal":
+        return  # no customer waits for it
     number = packet.get("Extension")
     transfer = _by_code(switch, channel)
     if transfer is None:

@@ -57,13 +57,17 @@ def begin(switch: Switch, channel: Channel, queue: str, position: int, waited_s:
 
 def call_of(switch: Switch, channel: Channel) -> Call:
     """The call that waits when this channel does."""
-    if switch.is_party(channel):
-        return calls.internal(switch, channel) if switch.is_internal(channel) else calls.of_outside(switch, channel)
-    near = [one for one in switch.connected(channel) if switch.is_party(one)]
-    outside = [one for one in near if not switch.is_internal(one)]
-    if outside:
-        return calls.of_outside(switch, outside[0])
-    return calls.internal(switch, switch.twin(channel) or channel)
+    party = switch.is_party(channel)
+    if party and not switch.is_internal(channel):
+        return calls.of_outside(switch, channel)
+    if not party:
+        near = [one for one in switch.connected(channel) if switch.is_party(one) and not switch.is_internal(one)]
+        if near:
+            return calls.of_outside(switch, near[0])
+    first = channel if party else switch.twin(channel) or channel
+    call = calls.internal(switch, first)
+    calls.join(switch, first, call)
+    return call
 
 
 def on_leave(switch: Switch) -> None:
@@ -137,10 +141,14 @@ def end(switch: Switch, visit: Visit, reason: Reason, agent_id: str = "") -> Non
     switch.emit(events.CallDequeued(call_id=visit.call, queue=visit.queue, reason=reason, agent_id=agent_id))
 
 
-def hand_over(switch: Switch, visit: Visit, channel: Channel) -> None:
-    """Another channel takes the place in the queue: a transfer to a queue was completed before it answered."""
-    end(switch, visit, "moved")
-    begin(switch, channel, visit.queue, 0)
+def on_attended(switch: Switch) -> None:
+    """AttendedTransfer. Completed while the consulting line still waits in a queue, the customer takes its place there."""
+    transfers.on_attended(switch)
+    waiting = switch.state.visits.get(switch.packet.get("SecondTransfererUniqueid"))
+    customer = switch.from_packet("Transferee")
+    if waiting is not None and customer is not None and switch.packet.get("DestType") == "App":
+        end(switch, waiting, "moved")
+        begin(switch, customer, waiting.queue, 0)
 
 
 def end_of_call(switch: Switch, call: Call, last: Channel) -> None:
