@@ -73,6 +73,7 @@ def test_a_slow_transfer_is_flagged_while_it_runs_and_cleared_when_it_ends() -> 
     floor(40, TransferBridged(transfer_id="t", to_agent="2"))
     (cleared,) = floor.made(FlagCleared)
     assert (cleared.flag_id, cleared.duration_s) == (raised.flag_id, 20.0)
+    assert (cleared.evidence["outcome"], cleared.evidence["total_s"]) == ("completed", 20.0)
     assert floor.engine.floor_view().flags == ()
 
 

@@ -114,7 +114,7 @@ class Engine:
     def load(self, state: bytes) -> None:
         """Replace the state by what `dump` gave. Raises msgspec.ValidationError for another version's."""
         found = _states.decode(state)
-        self._floors = {site: Floor(one, self._config.site(site), self._rules) for site, one in found.items()}
+        self._floors = {site: self._new_floor(one) for site, one in found.items()}
 
     # ------------------------------------------------------------ for the feed
 
@@ -165,9 +165,12 @@ class Engine:
     def _floor(self, site: str) -> Floor:
         floor = self._floors.get(site)
         if floor is None:
-            floor = self._floors[site] = Floor(SiteState(site=site), self._config.site(site), self._rules)
+            floor = self._floors[site] = self._new_floor(SiteState(site=site))
             floor.touch("site", site)
         return floor
+
+    def _new_floor(self, state: SiteState) -> Floor:
+        return Floor(state, self._config.site(state.site), self._rules, show.evidence)
 
     def _mark(self, floor: Floor, now: datetime, data: events.Clock) -> None:
         if data.skew_s != floor.state.skew_s:
@@ -205,8 +208,7 @@ def _fire_flag(floor: Floor, timer: Timer) -> None:
         return
     rule, watch = found
     labels = show.labels(floor, rule.subject, watch.subject_id)
-    evidence = show.evidence(floor, rule.subject, watch.subject_id)
-    watching.raise_flag(floor, rule, watch, labels, evidence)
+    watching.raise_flag(floor, rule, watch, labels)
     floor.touch(rule.subject, watch.subject_id)
 
 

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from services.monitor.core.rulebook import RuleBook
 from services.monitor.core.state import Agent, Call, Queue, SiteState, Timer
@@ -16,14 +17,17 @@ from shared.envelope import Data
 from shared.facts import Fact
 from shared.siteconfig import SiteConfig
 
+Picture = Callable[["Floor", str, str], dict[str, Any]]
 Kind = Literal["site", "queue", "agent", "call", "transfer", "flag"]
 
 
 class Floor:
     """State plus what is needed to change it. Everything that must survive a restart is in `state`."""
 
-    def __init__(self, state: SiteState, config: SiteConfig, rules: RuleBook) -> None:
+    def __init__(self, state: SiteState, config: SiteConfig, rules: RuleBook, picture: Picture) -> None:
+        """`picture` shows a subject by kind and id; flags carry it as their evidence."""
         self.state = state
+        self.picture = picture
         self.config = config
         self.rules = rules
         self.out: list[Fact] = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from services.monitor.core.floor import Floor
 from services.monitor.core.rulebook import Rule, say_duration
@@ -55,7 +54,7 @@ def running(floor: Floor, timer: Timer) -> tuple[Rule, Watch] | None:
     return rule, found
 
 
-def raise_flag(floor: Floor, rule: Rule, found: Watch, labels: Mapping[str, str], evidence: dict[str, Any]) -> None:
+def raise_flag(floor: Floor, rule: Rule, found: Watch, labels: Mapping[str, str]) -> None:
     """Raise the flag of a watch whose deadline has passed, stamped with the deadline."""
     site = floor.state.site
     micros = round(found.started.timestamp() * 1_000_000)
@@ -90,7 +89,7 @@ def raise_flag(floor: Floor, rule: Rule, found: Watch, labels: Mapping[str, str]
             summary_en=flag.summary_en,
             summary_zh=flag.summary_zh,
             labels=flag.labels,
-            evidence=evidence,
+            evidence=floor.picture(floor, rule.subject, found.subject_id),
             simulated=floor.state.simulated,
         ),
     )
@@ -112,5 +111,6 @@ def _end(floor: Floor, rule: Rule, found: Watch, at: datetime) -> None:
             subject_id=found.subject_id,
             cleared_at=at,
             duration_s=(at - found.started).total_seconds(),
+            evidence=floor.picture(floor, rule.subject, found.subject_id),
         ),
     )
