@@ -172,39 +172,43 @@ def _targets(switch: Switch, channel: Channel) -> list[Channel]:
 def _consulting(switch: Switch, channel: Channel, agent_id: str, told: Leg | None) -> list[Want] | None:
     """Both legs of an agent who consults by feature code; None when the consultation is over."""
     aside = switch.state.legs.get(consult_id(channel.uid))
-    target = switch.channel(channel.consult)
     main = told if told is not None and told.call in switch.state.calls else None
+    kept = [_as_told(switch, leg) for leg in (main, aside) if leg is not None and leg.call in switch.state.calls]
+    target = switch.channel(channel.consult)
     if target is None:
         # the target hung up; until the switch has put the agent back, the agent is with nobody
         if aside is None or channel.bridge == channel.main_bridge or channel.main_bridge not in switch.state.bridges:
             channel.consult = ""
             return None
-        kept = [leg for leg in (main, aside) if leg is not None and leg.call in switch.state.calls]
-        return [_as_told(switch, leg) for leg in kept]
+        return kept
     beside = switch.connected(target)
     with_target = any(one.uid == channel.uid for one in beside)
-    customers = main is not None and any(one.call == main.call for one in beside)
-    if customers and with_target:
+    with_customer = main is not None and any(one.call == main.call for one in beside)
+    if with_customer and with_target:
         channel.consult = ""  # merged: all three speak
         return None
-    kept = [leg for leg in (main, aside) if leg is not None and leg.call in switch.state.calls]
-    if kept and (customers or not (with_target or channel.bridge == channel.main_bridge)):
-        return [_as_told(switch, leg) for leg in kept]  # the switch is moving somebody
-    call = calls.internal(switch, target)
+    if kept and (with_customer or not (with_target or channel.bridge == channel.main_bridge)):
+        return kept  # the switch is moving somebody
+    wants = [_aside(switch, channel, agent_id, aside, beside)]
+    if main is not None:
+        state: LegState = "held" if with_target or channel.held else "talking"
+        wants.insert(0, _as_told(switch, main, state if channel.bridge else main.state))
+    elif told is None:
+        wants[:0] = _left_waiting(switch, channel, agent_id)
+    return wants
+
+
+def _aside(switch: Switch, channel: Channel, agent_id: str, aside: Leg | None, beside: list[Channel]) -> Want:
+    """The consultation itself; `beside` is the target's channel and all that it is connected with."""
+    target = beside[0]
     speaking = [one for one in beside if one.uid != channel.uid and one.bridge and switch.is_party(one)]
     state: LegState = aside.state if aside is not None else "dialing"
     if channel.bridge:
+        with_target = any(one.uid == channel.uid for one in beside)
         state = "dialing" if not speaking else "talking" if with_target else "held"
     peer = switch.agent_of(speaking[0]) if speaking else target.exten
-    legs = [Want(consult_id(channel.uid), channel.uid, agent_id, call, "consult", state, "", peer)]
-    if main is None and told is None:
-        legs[:0] = _left_waiting(switch, channel, agent_id)
-    elif main is not None:
-        main_state: LegState = main.state
-        if channel.bridge:
-            main_state = "held" if with_target or channel.held else "talking"
-        legs.insert(0, _as_told(switch, main, main_state))
-    return legs
+    call = calls.internal(switch, target)
+    return Want(consult_id(channel.uid), channel.uid, agent_id, call, "consult", state, "", peer)
 
 
 def _left_waiting(switch: Switch, channel: Channel, agent_id: str) -> list[Want]:
