@@ -62,13 +62,11 @@ _UNKNOWN_AGENT = AgentConfig()
 
 
 class Sites(Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole file."""
+    """The whole file. `defaults` is every site that it does not name."""
 
     sites: dict[str, SiteConfig] = field(default_factory=dict)
+    defaults: SiteConfig = field(default_factory=SiteConfig)
 
     def site(self, name: str) -> SiteConfig:
         """The settings of site `name`, or the defaults."""
-        return self.sites.get(name, _UNKNOWN_SITE)
-
-
-_UNKNOWN_SITE = SiteConfig()
+        return self.sites.get(name, self.defaults)

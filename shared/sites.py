@@ -22,20 +22,25 @@ def load_sites(path: Path) -> Sites:
     """
     sites, where = load_checked(path, Sites)
     zones = available_timezones()
-    for name, site in sites.sites.items():
+    for key, site in [("defaults", sites.defaults), *((f"sites.{name}", site) for name, site in sites.sites.items())]:
         if site.time_zone not in zones:
-            raise SettingsError(where(f"sites.{name}.time_zone") + f": {site.time_zone!r} is not an IANA time zone")
+            raise SettingsError(where(f"{key}.time_zone") + f": {site.time_zone!r} is not an IANA time zone")
+        _check_queue(site.default_queue, where, f"{key}.default_queue")
         for queue_name, queue in site.queues.items():
-            key = f"sites.{name}.queues.{queue_name}"
-            _check_queue(queue, where, key)
+            _check_queue(queue, where, f"{key}.queues.{queue_name}")
     return sites
 
 
 def _check_queue(queue: QueueConfig, where: Where, key: str) -> None:
-    if queue.wrap_up_s < 0:
-        raise SettingsError(where(f"{key}.wrap_up_s") + f": expected 0 or more seconds, got {queue.wrap_up_s}")
-    if not 0 < queue.service_level.target <= 1:
+    level = queue.service_level
+    for name, value in (
+        ("wrap_up_s", queue.wrap_up_s),
+        ("service_level.within_s", level.within_s),
+        ("service_level.short_abandon_s", level.short_abandon_s),
+    ):
+        if not 0 <= value < 86_400:
+            raise SettingsError(where(f"{key}.{name}") + f": expected seconds from 0 to below a day, got {value}")
+    if not 0 < level.target <= 1:
         raise SettingsError(
-            where(f"{key}.service_level.target")
-            + f": expected a share above 0 and at most 1, got {queue.service_level.target}"
+            where(f"{key}.service_level.target") + f": expected a share above 0 and at most 1, got {level.target}"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import yaml
@@ -42,15 +42,51 @@ def parse_checked(text: str, name: str, kind: type[T]) -> tuple[T, Where]:
     def where(key: str) -> str:
         return f"{name}:{_line_of(tree, key)}: {key}"
 
+    plain = {} if plain is None else plain
     try:
-        return msgspec.convert({} if plain is None else plain, kind), where
+        return msgspec.convert(plain, kind), where
     except msgspec.ValidationError as exc:
-        message, _, tail = str(exc).partition(" - at `$")
-        key = tail.rstrip("`").lstrip(".")
-        unknown = re.search(r"unknown field `(.+?)`", message)
-        if unknown:
-            key = f"{key}.{unknown.group(1)}".lstrip(".")
+        message, key = _explain(plain, kind, exc)
         raise SettingsError(f"{where(key)}: {message[:1].lower()}{message[1:]}") from exc
+
+
+def _explain(plain: Any, kind: type[T], error: msgspec.ValidationError) -> tuple[str, str]:
+    """The message, and the dotted key it is about, an unknown field included.
+
+    msgspec writes `[...]` for a key of a mapping: which it is shows by leaving the others out.
+    """
+    message, _, tail = str(error).partition(" - at `$")
+    path = [name or f"[{index}]" for name, index in _STEP.findall(tail.rstrip("`"))]
+    holder = plain
+    for position, step in enumerate(path):
+        if step == "[...]" and isinstance(holder, dict):
+            step = path[position] = str(_culprit(plain, holder, kind, message))
+        if isinstance(holder, dict):
+            holder = next((value for name, value in holder.items() if str(name) == step), None)
+        elif isinstance(holder, list) and step.strip("[]").isdigit():
+            holder = holder[int(step.strip("[]"))]
+    unknown = re.search(r"unknown field `(.+?)`", message)
+    if unknown:
+        path.append(unknown.group(1))
+    return message, ".".join(path).replace(".[", "[")
+
+
+def _culprit(plain: Any, holder: dict[Any, Any], kind: type[T], message: str) -> Any:
+    """The key of `holder` (a part of `plain`) that alone still makes the same error."""
+    everything = dict(holder)
+    try:
+        for name, value in everything.items():
+            holder.clear()
+            holder[name] = value
+            try:
+                msgspec.convert(plain, kind)
+            except msgspec.ValidationError as exc:
+                if str(exc).startswith(message):
+                    return name
+    finally:
+        holder.clear()
+        holder.update(everything)
+    return "..."
 
 
 def _line_of(tree: yaml.Node | None, key: str) -> int:

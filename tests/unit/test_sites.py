@@ -1,0 +1,77 @@
+"""sites.yaml: what is accepted, what an error names, and that unknown sites, queues and agents work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shared.errors import SettingsError
+from shared.sites import load_sites
+
+DEFAULT = Path(__file__).parents[2] / "deploy" / "sites.yaml"
+GOOD = """\
+sites:
+  hq:
+    time_zone: Asia/Shanghai
+    queues:
+      sales: {wrap_up_s: 6, service_level: {formula: F3s, within_s: 20, target: 0.8}}
+    agents:
+      "1001": {name: Anna, team: Blue, tags: [new_agent]}
+"""
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "sites.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_what_is_named_is_known_and_what_is_not_works_with_defaults(tmp_path: Path) -> None:
+    sites = load_sites(write(tmp_path, GOOD))
+    hq = sites.site("hq")
+    assert (hq.queue("sales").wrap_up_s, hq.queue("other").wrap_up_s) == (6.0, 0.0)
+    assert (hq.agent("1001").team, hq.agent("9").team) == ("Blue", "")
+    assert sites.site("elsewhere").time_zone == "UTC"
+
+
+def test_an_empty_file_is_fine(tmp_path: Path) -> None:
+    assert load_sites(write(tmp_path, "")).site("any").queue("any").service_level.formula == "F3s"
+
+
+def test_defaults_are_every_site_that_is_not_named(tmp_path: Path) -> None:
+    sites = load_sites(write(tmp_path, GOOD + "defaults: {queues: {sales: {wrap_up_s: 9}}}\n"))
+    assert sites.site("elsewhere").queue("sales").wrap_up_s == 9.0
+    assert sites.site("hq").queue("sales").wrap_up_s == 6.0
+
+
+def test_the_file_that_ships_is_right() -> None:
+    assert load_sites(DEFAULT).site("demo").label == "Demo floor"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("Asia/Shanghai", "Mars/Base", "sites.yaml:3: sites.hq.time_zone: 'Mars/Base' is not an IANA time zone"),
+        ("wrap_up_s: 6", "wrap_up_s: -6", "sites.yaml:5: sites.hq.queues.sales.wrap_up_s: expected seconds"),
+        (
+            "wrap_up_s: 6",
+            "wrap_up_s: soon",
+            "sites.yaml:5: sites.hq.queues.sales.wrap_up_s: expected `float`, got `str`",
+        ),
+        ("target: 0.8", "target: 80", "sites.yaml:5: sites.hq.queues.sales.service_level.target: expected a share"),
+        ("formula: F3s", "formula: F9", "sites.yaml:5: sites.hq.queues.sales.service_level.formula: invalid enum"),
+        ("team: Blue", "teem: Blue", "sites.yaml:7: sites.hq.agents.1001.teem: object contains unknown field"),
+        ("sites:", "sites: [", "not YAML"),
+    ],
+)
+def test_an_error_names_file_line_and_key(tmp_path: Path, old: str, new: str, says: str) -> None:
+    assert old in GOOD
+    with pytest.raises(SettingsError) as error:
+        load_sites(write(tmp_path, GOOD.replace(old, new, 1)))
+    assert says in str(error.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"nowhere\.yaml: cannot be read"):
+        load_sites(tmp_path / "nowhere.yaml")
