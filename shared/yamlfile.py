@@ -18,6 +18,21 @@ Where = Callable[[str], str]
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 
 
+class _Loader(yaml.SafeLoader):
+    """Keys are the text that was written (an agent 0815 is not a number), and none may come twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key_node, _ in node.value:  # before merging, which may well replace a key
+            key = key_node.value
+            if not isinstance(key, str) or key in seen:
+                problem = f"{key!r} is there twice" if isinstance(key, str) else "a key must be plain text"
+                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
+            seen.add(key)
+        self.flatten_mapping(node)
+        return {key_node.value: self.construct_object(value_node, deep=True) for key_node, value_node in node.value}
+
+
 def load_checked(path: Path, kind: type[T]) -> tuple[T, Where]:
     """The content of `path` as `kind`, and a function that turns a dotted key into `file:line: key`.
 
@@ -34,10 +49,11 @@ def parse_checked(text: str, name: str, kind: type[T]) -> tuple[T, Where]:
     """Like `load_checked`, of text that came from `name`."""
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        plain = yaml.safe_load(text)
+        plain = yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as exc:
         line = exc.problem_mark.line + 1 if exc.problem_mark else 1
-        raise SettingsError(f"{name}:{line}: not YAML: {exc.problem}") from exc
+        what = "cannot be used" if isinstance(exc, yaml.constructor.ConstructorError) else "not YAML"
+        raise SettingsError(f"{name}:{line}: {what}: {exc.problem}") from exc
 
     def where(key: str) -> str:
         return f"{name}:{_line_of(tree, key)}: {key}"

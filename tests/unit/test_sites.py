@@ -35,6 +35,11 @@ def test_what_is_named_is_known_and_what_is_not_works_with_defaults(tmp_path: Pa
     assert sites.site("elsewhere").time_zone == "UTC"
 
 
+def test_an_agents_id_is_text_however_it_is_written(tmp_path: Path) -> None:
+    sites = load_sites(write(tmp_path, "sites: {hq: {agents: {0815: {name: Anna}}}}"))
+    assert sites.site("hq").agent("0815").name == "Anna"
+
+
 def test_an_empty_file_is_fine(tmp_path: Path) -> None:
     assert load_sites(write(tmp_path, "")).site("any").queue("any").service_level.formula == "F3s"
 
@@ -61,6 +66,7 @@ def test_the_file_that_ships_is_right() -> None:
         ),
         ("target: 0.8", "target: 80", "sites.yaml:5: sites.hq.queues.sales.service_level.target: expected a share"),
         ("formula: F3s", "formula: F9", "sites.yaml:5: sites.hq.queues.sales.service_level.formula: invalid enum"),
+        ("    agents:", "    queues:", "sites.yaml:6: cannot be used: 'queues' is there twice"),
         ("team: Blue", "teem: Blue", "sites.yaml:7: sites.hq.agents.1001.teem: object contains unknown field"),
         ("sites:", "sites: [", "not YAML"),
     ],
