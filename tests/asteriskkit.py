@@ -50,6 +50,8 @@ class Pbx:
         self.events: list[Event] = []
         self.raws: list[Raw] = []
         self.now = 0.0
+        self.session = "s"
+        self.ahead = 0.0  # our clock minus the switch's
         self._stamps = stamps
         self._count = 0
         self._bridges = 0
@@ -110,7 +112,14 @@ class Pbx:
         for block in blocks:
             packet |= block
         packet |= {name.replace("_", "-"): str(value) for name, value in headers.items()}
-        return self.feed(json.dumps(packet).encode(), moment)
+        return self.feed(json.dumps(packet).encode(), moment + timedelta(seconds=self.ahead))
+
+    def reply(self, event: str, *blocks: dict[str, str], **headers: Any) -> list[Event]:
+        """A packet of an answer to an action: without a stamp."""
+        stamps, self._stamps = self._stamps, False
+        found = self.send(event, *blocks, ActionID="a-1", **headers)
+        self._stamps = stamps
+        return found
 
     def feed(self, value: bytes, received: datetime | None = None) -> list[Event]:
         raw = Raw(
@@ -118,8 +127,8 @@ class Pbx:
             vendor="asterisk",
             site="hq",
             connector="test",
-            received=received or START + timedelta(seconds=self.now),
-            session="s",
+            received=received or START + timedelta(seconds=self.now + self.ahead),
+            session=self.session,
             seq=len(self.raws),
             partition=0,
             offset=len(self.raws),

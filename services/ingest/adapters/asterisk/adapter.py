@@ -9,9 +9,9 @@ from typing import Final
 
 import msgspec
 
-from services.ingest.adapters.asterisk import agents, channels, listens, listings, transfers, visits
+from services.ingest.adapters.asterisk import agents, channels, clock, listens, listings, transfers, visits
 from services.ingest.adapters.asterisk.model import State
-from services.ingest.adapters.asterisk.packet import read
+from services.ingest.adapters.asterisk.packet import Packet, read
 from services.ingest.adapters.asterisk.settle import settle
 from services.ingest.adapters.asterisk.switch import Switch
 from services.ingest.adapters.base import Emitter
@@ -88,20 +88,28 @@ class AsteriskAdapter:
         if raw.kind == "link":
             return []
         packet = read(raw)
-        found = HANDLERS.get(packet.event)
-        if found is None:
-            return []
-        handler, needed = found
-        for name in needed:
+        known = HANDLERS.get(packet.event)
+        for name in known[1] if known is not None else ():
             if not packet.headers.get(name) and not (name == "Interface" and packet.headers.get("Location")):
                 raise InvalidInput("missing_header", f"{packet.event} without {name}")
-        if packet.stamped and self._repeated(raw.value):
+        state = self._state
+        if packet.stamped:
+            clock.learn(state, packet, raw)
+        elif known is not None and clock.must_wait(state, packet, raw):
+            state.waiting.append(raw)
             return []
         emitter = Emitter(raw)
-        switch = Switch(self._state, self._config, packet, emitter)
-        handler(switch)
-        settle(switch)
+        for one in clock.let_go(state, packet, raw, read_by_us=known is not None):
+            self._apply(read(one), emitter)
+        if known is not None and not (packet.stamped and self._repeated(raw.value)):
+            self._apply(packet, emitter)
         return emitter.events
+
+    def _apply(self, packet: Packet, emitter: Emitter) -> None:
+        clock.place(self._state, packet)
+        switch = Switch(self._state, self._config, packet, emitter)
+        HANDLERS[packet.event][0](switch)
+        settle(switch)
 
     def dump(self) -> bytes:
         """The whole state as MessagePack."""

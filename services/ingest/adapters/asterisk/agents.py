@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from services.ingest.adapters.asterisk.model import Agent, Member
@@ -11,6 +11,7 @@ from services.ingest.adapters.asterisk.switch import Switch
 from shared import events
 from shared.events import Provenance
 
+LATEST_PACKET: Final = timedelta(seconds=10)
 MOST_EXPECTED: Final = 4  # AgentCompletes still to come for one agent; more means that some were lost
 
 
@@ -60,8 +61,8 @@ def on_pause(switch: Switch) -> None:
 def on_removed(switch: Switch) -> None:
     """QueueMemberRemoved: the agent no longer serves the queue."""
     member = switch.state.members.get(_key(switch))
-    if member is not None and (member.told is None or member.told <= switch.now):
-        member.told = switch.now
+    if member is not None and not _is_late(switch, member):
+        member.told = _stamp(switch) or member.told
         remove(switch, member)
 
 
@@ -77,11 +78,22 @@ def _key(switch: Switch) -> str:
     return f"{get('Queue')}\t{get('Interface') or get('Location')}"
 
 
+def _is_late(switch: Switch, member: Member) -> bool:
+    """A packet that was overtaken by a newer one. What seems older still was stamped by a clock that was set meanwhile."""
+    stamp = _stamp(switch)
+    return stamp is not None and member.told is not None and member.told - LATEST_PACKET <= stamp < member.told
+
+
+def _stamp(switch: Switch) -> datetime | None:
+    """The packet's own stamp. One without is an answer, which says what is true as it comes in."""
+    return switch.now if switch.packet.stamped else None
+
+
 def _learn(switch: Switch, *, listed: bool = False) -> Member | None:
     """The member as this packet has it; None when nothing about it is new."""
     get, key = switch.packet.get, _key(switch)
     known = switch.state.members.get(key)
-    if known is not None and known.told is not None and switch.now < known.told:
+    if known is not None and _is_late(switch, known):
         return None
     queue, _, interface = key.partition("\t")
     found = Member(
@@ -92,10 +104,10 @@ def _learn(switch: Switch, *, listed: bool = False) -> Member | None:
         paused=get("Paused") == "1",
         reason=get("PausedReason") or get("Reason"),
         wrap_up_s=switch.packet.number("Wrapuptime"),
-        told=switch.now,
+        told=_stamp(switch) or (known.told if known is not None else None),
     )
     if known is not None:
-        known.told = switch.now
+        known.told = found.told
         if known == found:
             return None
     switch.state.members[key] = found

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from msgspec import Struct, field
+
+from shared.raw import Raw
 
 LegState = Literal["ringing", "dialing", "talking", "held"]
 Role = Literal["agent", "consult", "internal"]
@@ -67,7 +69,7 @@ class Member(Struct, gc=False):
     reason: str = ""
     wrap_up_s: int = 0  # the member's own, 0 for the queue's
     present: bool = True
-    told: datetime | None = None  # when the switch last spoke of it: an older word does not count
+    told: datetime | None = None  # the last stamp of a word about it: an older word does not count
 
 
 class Agent(Struct, gc=False):
@@ -179,4 +181,10 @@ class State(Struct, gc=False):
     extens: dict[str, str] = field(default_factory=dict)  # extension -> the queue it leads to
     on_hold: dict[str, None] = field(default_factory=dict)  # devices that said ONHOLD
     listings: dict[str, Listing] = field(default_factory=dict)
+    session: str = ""  # the one that `ahead` is of
+    ahead: list[tuple[datetime, timedelta]] = field(
+        default_factory=list
+    )  # received, how far our clock is ahead; rising
+    stampless: bool = False  # the switch puts no Timestamp on its news
+    waiting: list[Raw] = field(default_factory=list)  # answers that came before anything told the switch's clock
     recent: dict[int, None] = field(default_factory=dict)  # digests of the last stamped packets
