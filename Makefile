@@ -18,18 +18,19 @@ DEV := $(VENV)/.setup-dev
 LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format docs lock clean
+.PHONY: help setup run test test-kafka test-postgres check format docs kafka kafka-stop kafka-reset lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list what `make` can do
 	@echo "Floorwatch: make TARGET"
 	@echo
 	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do \
-		printf '  %-10s %s\n' "$$name" "$$text"; done
+		printf '  %-14s %s\n' "$$name" "$$text"; done
 	@echo
 	@echo "  make run SPEED=4 SEED=7      another simulated day, four times as fast"
 	@echo "  make run SIMULATOR=no        without the simulated floor"
-	@echo "  make run BROKER=kafka        with your own Kafka at KAFKA_BOOTSTRAP"
+	@echo "  make run BROKER=kafka        with your own Kafka at KAFKA_BOOTSTRAP, or with that of make kafka:"
+	@echo "  make run BROKER=kafka KAFKA_BOOTSTRAP=127.0.0.1:9092"
 	@echo "  make run MONITOR_PORT=9000   another port; also INGEST_PORT, ALERTS_PORT, BROKER_PORT"
 	@echo "  make test TESTS=tests/unit   some of the tests"
 
@@ -46,6 +47,12 @@ test: $(DEV)  ## run every test that needs neither root nor Java, with coverage
 	$(BIN)/pytest -m "not kafka and not postgres and not shared_data" \
 		--cov --cov-report=term:skip-covered --cov-report=xml $(TESTS)
 
+test-kafka: $(DEV)  ## run what is marked kafka on a real Apache Kafka; needs Java and Maven
+	@$(BIN)/python -m tools.real_kafka --or-skip run -- $(BIN)/pytest -m kafka $(TESTS)
+
+test-postgres: $(DEV)  ## run what is marked postgres on a real PostgreSQL; needs its programs
+	@$(BIN)/python -m tools.real_postgres --or-skip run -- $(BIN)/pytest -m postgres $(TESTS)
+
 check: $(DEV)  ## lint, format, types and import contracts; changes nothing
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -56,6 +63,15 @@ format: $(DEV)  ## sort imports, fix what lint can fix, format
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+kafka: $(SETUP)  ## start a real Apache Kafka on this machine, which keeps its records; needs Java and Maven
+	@$(BIN)/python -m tools.real_kafka start
+
+kafka-stop: $(SETUP)  ## stop it
+	@$(BIN)/python -m tools.real_kafka stop
+
+kafka-reset: $(SETUP)  ## stop it and delete its records
+	@$(BIN)/python -m tools.real_kafka reset
+
 docs: $(SETUP)  ## write docs/events.md anew from the event classes
 	$(BIN)/python -m floorwatch.eventdocs
 
@@ -63,8 +79,9 @@ lock: $(DEV)  ## choose the newest versions that fit pyproject.toml and write bo
 	$(UV) pip compile pyproject.toml $(LOCK_FLAGS) --upgrade --output-file requirements.lock
 	$(UV) pip compile pyproject.toml --group dev $(LOCK_FLAGS) --upgrade --constraint requirements.lock --output-file requirements-dev.lock
 
-clean:  ## remove .venv, .run and everything generated
-	rm -rf $(VENV) .run build dist .coverage coverage.xml .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+clean:  ## remove .venv, .run and everything generated or fetched
+	@test ! -e .run/kafka/pid || $(PYTHON) -m tools.real_kafka stop
+	rm -rf $(VENV) .run .cache build dist .coverage coverage.xml .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
 	find services shared floorwatch tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # -- what the targets above stand on
