@@ -33,6 +33,8 @@ from shared.settings import CommonSettings, load
 
 log = structlog.get_logger()
 
+_WS_MESSAGE_BYTES = 1 << 16  # from a client; pages send a line of JSON
+
 S = TypeVar("S", bound=CommonSettings)
 
 
@@ -97,12 +99,14 @@ class Background:
 class _Server(uvicorn.Server):
     """Leaves signals to `serve`: uvicorn raises them once more after its shutdown, which would skip ours."""
 
-    def __init__(self, config: uvicorn.Config, on_stopping: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_stopping: Callable[[], Awaitable[None] | None]) -> None:
         super().__init__(config)
         self._on_stopping = on_stopping
 
     async def shutdown(self, sockets: Any = None) -> None:
-        self._on_stopping()
+        ending = self._on_stopping()
+        if ending is not None:
+            await ending
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
@@ -119,7 +123,7 @@ async def serve(
     setting: str = "",
     shutdown_s: float = 5.0,
     on_started: Callable[[int], None] | None = None,
-    on_stopping: Callable[[], None] = lambda: None,
+    on_stopping: Callable[[], Awaitable[None] | None] = lambda: None,
 ) -> None:
     """Serve `app` until SIGTERM or SIGINT, or until a background task dies.
 
@@ -133,6 +137,7 @@ async def serve(
         app,
         ws="websockets-sansio",  # the other implementation is deprecated, and slower
         ws_per_message_deflate=False,  # costs more than half of the fan-out
+        ws_max_size=_WS_MESSAGE_BYTES,
         access_log=False,
         log_config=None,
         server_header=False,

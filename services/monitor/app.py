@@ -80,13 +80,13 @@ class Monitor:
             log_size=settings.delta_log,
             max_unsent_bytes=settings.max_unsent_bytes,
             behind_s=lambda: self.pump.status.behind_s,
+            live=lambda: self.pump.status.ready,
         )
 
     def _on_batch(self, facts: list[Fact]) -> None:
         for fact in facts:
             self._facts[type(fact.data)].inc()
-        if self.pump.status.ready:  # a board is not shown the past rushing by
-            self.hub.on_batch(facts)
+        self.hub.on_batch(facts)
 
     def not_ready(self) -> str | None:
         """Why the board cannot be trusted yet; None when it can."""
@@ -116,7 +116,14 @@ async def start(settings: MonitorSettings) -> None:
             )
             app.include_router(router_for(monitor.engine, monitor.hub, rules))
             mount_web(app, WEB)
-            await serve(app, settings.host, settings.port, background=background, shutdown_s=settings.shutdown_s)
+            await serve(
+                app,
+                settings.host,
+                settings.port,
+                background=background,
+                shutdown_s=settings.shutdown_s,
+                on_stopping=monitor.hub.part,
+            )
             monitor.pump.stop()
             await asyncio.wait([pumping], timeout=settings.shutdown_s)
     finally:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from typing import Any
 
 import msgspec
-from fastapi import APIRouter, Response, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Response, WebSocket
 
 from services.monitor.core.engine import Engine
 from services.monitor.core.rulebook import RuleBook
 from services.monitor.core.views import FloorView
-from services.monitor.feed import messages
-from services.monitor.feed.hub import Hub, Subscriber
+from services.monitor.feed.connection import serve_feed
+from services.monitor.feed.hub import Hub
 from shared.problems import Problem
 
 
@@ -64,7 +62,7 @@ def router_for(engine: Engine, hub: Hub, rules: RuleBook) -> APIRouter:
 
     @router.websocket("/feed")
     async def feed(socket: WebSocket) -> None:
-        await _serve_feed(socket, hub)
+        await serve_feed(socket, hub)
 
     return router
 
@@ -73,46 +71,3 @@ def _one(found: msgspec.Struct | None, missing: str) -> Response:
     if found is None:
         raise Problem(404, missing)
     return Response(msgspec.json.encode(found), media_type="application/json")
-
-
-async def _serve_feed(socket: WebSocket, hub: Hub) -> None:
-    """One wallboard's connection, until either side ends it."""
-    await socket.accept()
-    subscriber = hub.join()
-    writer = asyncio.create_task(_write(socket, hub, subscriber), name="feed writer")
-    reader = asyncio.create_task(_read(socket, hub, subscriber), name="feed reader")
-    try:
-        await asyncio.wait([writer, reader], return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        hub.left(subscriber)
-        for task in (writer, reader):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
-                await task
-
-
-async def _read(socket: WebSocket, hub: Hub, subscriber: Subscriber) -> None:
-    while True:
-        text = await socket.receive_text()
-        try:
-            message = messages.client_messages.decode(text)
-        except msgspec.MsgspecError as exc:
-            await socket.close(messages.BAD_MESSAGE, f"cannot read this message: {exc}"[:120])
-            return
-        match message:
-            case messages.Subscribe():
-                hub.subscribe(subscriber)
-            case messages.Resume():
-                hub.resume(subscriber, message.epoch, message.position)
-            case messages.Ping():
-                subscriber.put(messages.encode(messages.Pong()))
-
-
-async def _write(socket: WebSocket, hub: Hub, subscriber: Subscriber) -> None:
-    while (frame := await subscriber.get()) is not None:
-        await socket.send_text(frame)
-        subscriber.sent(frame)
-    if subscriber.too_slow:
-        await socket.close(messages.TOO_SLOW, f"too slow, resume from {hub.log.epoch}")
-    else:
-        await socket.close(messages.GOING_AWAY, "this monitor ends, come back")

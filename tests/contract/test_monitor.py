@@ -36,7 +36,7 @@ from shared.events import (
 from shared.facts import FlagCleared, FlagRaised
 from shared.http import create_app
 from shared.memorybus import MemoryBus
-from shared.service import listen
+from shared.ports import listen
 from shared.settings import MonitorSettings
 from tests.floorkit import CONFIG, SITE, at, event
 

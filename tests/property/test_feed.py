@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from services.monitor.core.engine import Engine
 from services.monitor.feed.hub import Hub, Subscriber
+from services.monitor.feed.log import FeedLog
 from services.monitor.metrics import FeedMetrics
 from shared import events
 from shared.clock import FakeClock
@@ -63,7 +64,7 @@ async def drain(subscriber: Subscriber, board: Board) -> None:
     while subscriber._frames:
         frame = await subscriber.get()
         assert frame is not None
-        subscriber.sent(frame)
+        subscriber.sent()
         board.hear(frame)
 
 
@@ -123,6 +124,7 @@ def test_boards_start_anew_when_the_state_was_replaced() -> None:
         hub = Hub(engine, FakeClock(), FeedMetrics.on(CollectorRegistry()))
         board, subscriber = Board(), hub.join()
         hub.subscribe(subscriber)
+        await drain(subscriber, board)
         engine.apply(event(0, events.AgentLoggedOn(agent_id="1"), 0))
         hub.restart()
         await drain(subscriber, board)
@@ -136,12 +138,75 @@ def test_boards_start_anew_when_the_state_was_replaced() -> None:
 def test_a_reader_that_falls_behind_its_bound_is_let_go_and_costs_nothing_more() -> None:
     async def scene() -> None:
         subscriber = Subscriber(max_unsent_bytes=100)
-        subscriber.put("x" * 300, bounded=False)
-        assert not subscriber.too_slow, "a snapshot may be larger than the bound"
+        for _ in range(10):
+            subscriber.put("y" * 10)
+        assert not subscriber.too_slow
+        assert await subscriber.get() == "y" * 10
         subscriber.put("y" * 10)
-        assert subscriber.too_slow
+        assert subscriber.too_slow, "what is being sent counts until it has left"
         assert await subscriber.get() is None
         subscriber.put("z" * 10)
+        subscriber.start_over("s")
         assert not subscriber._frames
+
+    asyncio.run(scene())
+
+
+def test_a_snapshot_on_its_way_leaves_the_whole_bound_to_what_follows() -> None:
+    """A floor of ten thousand agents is larger than the bound, and takes a while over a slow line."""
+
+    async def scene() -> None:
+        subscriber = Subscriber(max_unsent_bytes=100)
+        subscriber.start_over("s" * 4000)
+        assert await subscriber.get() == "s" * 4000
+        for _ in range(10):
+            subscriber.put("d" * 10)
+        assert not subscriber.too_slow
+        subscriber.sent()
+        subscriber.put("d")
+        assert subscriber.too_slow
+
+    asyncio.run(scene())
+
+
+def test_asking_again_and_again_replaces_the_answer() -> None:
+    async def scene() -> None:
+        hub = Hub(Engine(CONFIG, RULES), FakeClock(), FeedMetrics.on(CollectorRegistry()))
+        subscriber = hub.join()
+        for _ in range(1000):
+            hub.subscribe(subscriber)
+            hub.resume(subscriber, hub.log.epoch, hub.log.position)
+        assert len(subscriber._frames) <= 2
+
+    asyncio.run(scene())
+
+
+def test_the_log_is_bounded_in_size_too() -> None:
+    log = FeedLog("e", 100, max_chars=50)
+    for _ in range(10):
+        log.append("x" * 20)
+    assert log.position == 10
+    assert log.since("e", 8) == ["x" * 20] * 2
+    assert log.since("e", 7) is None
+
+
+def test_what_a_replay_changed_is_shown_though_nothing_happens_after_it() -> None:
+    async def scene() -> None:
+        live, engine = False, Engine(CONFIG, RULES)
+        hub = Hub(engine, FakeClock(), FeedMetrics.on(CollectorRegistry()), live=lambda: live)
+        board, subscriber = Board(), hub.join()
+        hub.subscribe(subscriber)
+        hub.on_batch(engine.apply(event(0, events.AgentLoggedOn(agent_id="1"), 0)))
+        telling = asyncio.create_task(hub.run_clock())
+        await asyncio.sleep(0)
+        await drain(subscriber, board)
+        assert not board.entities
+        live = True
+        telling.cancel()
+        telling = asyncio.create_task(hub.run_clock())
+        await asyncio.sleep(0)
+        await drain(subscriber, board)
+        assert ("agent", "hq/1") in board.entities
+        telling.cancel()
 
     asyncio.run(scene())

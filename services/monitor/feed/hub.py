@@ -7,6 +7,7 @@ snapshot and the subscription that follows it leave no gap.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -25,6 +26,7 @@ from shared.facts import Fact, FlagCleared, FlagRaised
 log = structlog.get_logger()
 
 CLOCK_EVERY_S = 0.5
+PART_S = 1.0
 
 
 class Subscriber:
@@ -32,41 +34,70 @@ class Subscriber:
 
     def __init__(self, max_unsent_bytes: int) -> None:
         self._max = max_unsent_bytes
-        self._frames: deque[str] = deque()
+        self._frames: deque[tuple[str, int]] = deque()  # each with the bytes that it counts for
         self._unsent = 0
+        self._sending = 0  # of `_unsent`, those of the frame that `get` gave
         self._wake = asyncio.Event()
+        self._ending = asyncio.Event()
         self.too_slow = False
-        self.going_away = False
 
-    def put(self, frame: str, *, bounded: bool = True) -> None:
-        """Queue a frame. A snapshot is not bounded: it is the least that a client needs."""
+    def put(self, frame: str) -> None:
+        """Queue a frame. Where more than the bound is unsent then, all are dropped and the reader is let go."""
         if self.too_slow:
             return
         self._unsent += len(frame)
-        if bounded and self._frames and self._unsent > self._max:
+        if self._unsent > self._max:
             self.too_slow = True
-            self._frames.clear()
+            self._drop()
+            self._ending.set()
         else:
-            self._frames.append(frame)
+            self._frames.append((frame, len(frame)))
         self._wake.set()
+
+    def start_over(self, *frames: str) -> None:
+        """Queue what makes everything still queued obsolete: a snapshot, or all that was missed.
+
+        These count for nothing: they are the least that a client needs, however large the floor, and asking again only
+        replaces them.
+        """
+        if self.too_slow:
+            return
+        self._drop()
+        self._frames.extend((frame, 0) for frame in frames)
+        self._wake.set()
+
+    def _drop(self) -> None:
+        self._frames.clear()
+        self._unsent = self._sending
+
+    @property
+    def is_ending(self) -> bool:
+        """The connection is to be closed: too slow, or the service ends."""
+        return self._ending.is_set()
+
+    async def ending(self) -> None:
+        """Wait until the connection is to be closed."""
+        await self._ending.wait()
 
     def leave(self) -> None:
         """Ask the connection to end because the service does."""
-        self.going_away = True
+        self._ending.set()
         self._wake.set()
 
     async def get(self) -> str | None:
         """The next frame; None when the connection is to be closed."""
         while not self._frames:
-            if self.too_slow or self.going_away:
+            if self.is_ending:
                 return None
             self._wake.clear()
             await self._wake.wait()
-        return self._frames.popleft()
+        frame, self._sending = self._frames.popleft()
+        return frame
 
-    def sent(self, frame: str) -> None:
-        """The frame has left; its bytes count no longer."""
-        self._unsent -= len(frame)
+    def sent(self) -> None:
+        """The frame that `get` gave has left; its bytes count no longer."""
+        self._unsent -= self._sending
+        self._sending = 0
 
 
 class Hub:
@@ -82,17 +113,23 @@ class Hub:
         log_size: int = 2000,
         max_unsent_bytes: int = 1 << 20,
         behind_s: Callable[[], float] = lambda: 0.0,
+        live: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`behind_s` tells how far the engine is behind its input; while it catches up, its age is the board's."""
+        """`behind_s` tells how far the engine is behind its input; while it catches up, its age is the board's.
+        `live` is false while the engine replays: a board is not shown the past rushing by."""
         self._engine = engine
         self._clock = clock
         self._metrics = metrics
         self._flush_s = flush_s
         self._max_unsent = max_unsent_bytes
-        self._subscribers: set[Subscriber] = set()
+        self._connected: set[Subscriber] = set()
+        self._subscribers: set[Subscriber] = set()  # those of them that asked
+        self._nobody = asyncio.Event()
+        self._closed = False
         self._pending: asyncio.TimerHandle | None = None
         self._moved: dict[str, tuple[datetime, float]] = {}  # site -> its time, and when (ours) it came to be that
         self._behind_s = behind_s
+        self._live = live
         self._log_size = log_size
         self.log = FeedLog(uuid4().hex, log_size)
 
@@ -104,10 +141,12 @@ class Hub:
         self.log = FeedLog(uuid4().hex, self._log_size)
         frame = messages.encode(self.snapshot())
         for subscriber in self._subscribers:
-            subscriber.put(frame, bounded=False)
+            subscriber.start_over(frame)
 
     def on_batch(self, facts: Iterable[Fact]) -> None:
         """The engine applied a batch: flags go out at once, the rest within the flush window."""
+        if not self._live():
+            return
         arrived = self._clock.monotonic()
         for site, (now, _) in self._engine.clocks().items():
             known = self._moved.get(site)
@@ -146,6 +185,8 @@ class Hub:
     async def run_clock(self) -> None:
         """Tell every board the switch's time, also when nothing changes: silence would mean a dead connection."""
         while True:
+            if self._live():
+                self.flush()  # what a replay changed, when nothing happens after it
             self._broadcast(self._clocks())
             await self._clock.sleep(CLOCK_EVERY_S)
 
@@ -165,14 +206,17 @@ class Hub:
         return Snapshot(self.log.epoch, self.log.position, self._engine.floor_view())
 
     def join(self) -> Subscriber:
-        """A new connection; it hears nothing but the clock until `subscribe` or `resume`."""
+        """A new connection; after `hello` it hears nothing until `subscribe` or `resume`."""
         subscriber = Subscriber(self._max_unsent)
         subscriber.put(messages.encode(messages.Hello()))
+        self._connected.add(subscriber)
+        if self._closed:
+            subscriber.leave()
         return subscriber
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """From now on: a snapshot, then every delta."""
-        subscriber.put(messages.encode(self.snapshot()), bounded=False)
+        subscriber.start_over(messages.encode(self.snapshot()))
         subscriber.put(self._clocks())
         self._add(subscriber)
 
@@ -185,9 +229,7 @@ class Hub:
             self.subscribe(subscriber)
             return
         self._metrics.resumes.labels("resumed").inc()
-        subscriber.put(messages.encode(messages.Resumed(epoch, position)))
-        for frame in missed:
-            subscriber.put(frame, bounded=False)
+        subscriber.start_over(messages.encode(messages.Resumed(epoch, position)), *missed)
         subscriber.put(self._clocks())
         self._add(subscriber)
 
@@ -197,13 +239,25 @@ class Hub:
 
     def left(self, subscriber: Subscriber) -> None:
         """The connection is gone."""
+        self._connected.discard(subscriber)
         self._subscribers.discard(subscriber)
+        if not self._connected:
+            self._nobody.set()
         self._metrics.subscribers.set(len(self._subscribers))
         if subscriber.too_slow:
             self._metrics.too_slow.inc()
             log.warning("a reader of the feed was too slow and was let go", max_unsent_bytes=self._max_unsent)
 
     def close(self) -> None:
-        """The service ends: ask every connection to come back to another."""
-        for subscriber in tuple(self._subscribers):
+        """The service ends: ask every connection, also those to come, to come back to another."""
+        self._closed = True
+        for subscriber in tuple(self._connected):
             subscriber.leave()
+
+    async def part(self) -> None:
+        """Close, and wait until every connection was told; not for those that do not listen."""
+        self.close()
+        self._nobody.clear()
+        if self._connected:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._nobody.wait(), PART_S)

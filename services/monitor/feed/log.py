@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Final
+
+MAX_CHARS: Final = 32 << 20  # ten thousand busy agents make deltas of 100 kB; a snapshot of them takes 4 MB
 
 
 class FeedLog:
@@ -12,15 +15,21 @@ class FeedLog:
     after a restart the numbers begin anew, and an old position would mean something else.
     """
 
-    def __init__(self, epoch: str, size: int) -> None:
+    def __init__(self, epoch: str, size: int, max_chars: int = MAX_CHARS) -> None:
         self.epoch = epoch
         self.position = 0
-        self._frames: deque[str] = deque(maxlen=size)
+        self._size = size
+        self._max_chars = max_chars
+        self._frames: deque[str] = deque()
+        self._chars = 0
 
     def append(self, frame: str) -> None:
         """Add the delta that leads to `position + 1`."""
         self._frames.append(frame)
+        self._chars += len(frame)
         self.position += 1
+        while len(self._frames) > self._size or self._chars > self._max_chars:
+            self._chars -= len(self._frames.popleft())
 
     def since(self, epoch: str, position: int) -> list[str] | None:
         """Deltas after `position`, oldest first; None when only a fresh snapshot is right."""
