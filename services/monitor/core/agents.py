@@ -152,6 +152,8 @@ def wrap_started(floor: Floor, event: Event, data: events.WrapStarted) -> None:
     agent = floor.agent(data.agent_id, event.time)
     if data.until is not None and data.until <= event.time:
         return
+    if agent.in_wrap and agent.wrap_until and data.until and data.until <= agent.wrap_until:
+        return  # of two calls' wraps the longer counts
     agent.in_wrap, agent.wrap_until = True, data.until
     agent.wrap_call, agent.wrap_queue = data.call_id, data.queue
     if data.until is not None:

@@ -82,10 +82,10 @@ def queued(floor: Floor, event: Event, data: events.CallQueued) -> None:
 
 
 def dequeued(floor: Floor, event: Event, data: events.CallDequeued) -> None:
-    call = floor.call(data.call_id, event.time)
-    visit = waiting_visit(call)
-    if visit is None or visit.queue != data.queue:
-        queues.left(floor, data.queue, call.call_id, event.time, data.reason)
+    call = floor.state.calls.get(data.call_id)  # not made: a call that is over would come back and never end
+    visit = waiting_visit(call) if call is not None else None
+    if call is None or visit is None or visit.queue != data.queue:
+        queues.left(floor, data.queue, data.call_id, event.time, data.reason)
         return
     _end_visit(floor, call, visit, event.time, data.reason, data.agent_id)
     settle(floor, call, event.time)
@@ -245,13 +245,14 @@ def leg_moved(floor: Floor, event: Event, data: events.LegMoved) -> None:
     at = max(event.time, leg.since)
     _count(leg, at)
     before = floor.state.calls.get(leg.call_id)
-    if before is not None:
-        before.legs.remove(leg.leg_id)
+    if before is not None and data.call_id != leg.call_id:
+        _leave(floor, before, leg, at)
         settle(floor, before, at)
     call = floor.call(data.call_id, at)
     leg.call_id, leg.role, leg.peer = data.call_id, data.role, data.peer or call.from_number
     leg.talk_s = leg.hold_s = 0.0
-    call.legs.append(leg.leg_id)
+    if leg.leg_id not in call.legs:
+        call.legs.append(leg.leg_id)
     if leg.state == "talking":
         _talks(call, leg, at)
     settle(floor, call, at)
@@ -271,10 +272,17 @@ def _end_leg(floor: Floor, leg: Leg, at: datetime) -> None:
     call = floor.call(leg.call_id, at)
     agent = floor.agent(leg.agent_id, at)
     _count(leg, at)
+    agent.legs.remove(leg.leg_id)
+    _leave(floor, call, leg, at)
+    del floor.state.legs[leg.leg_id]
+    settle(floor, call, at)
+    agents.settle(floor, agent, at)
+
+
+def _leave(floor: Floor, call: Call, leg: Leg, at: datetime) -> None:
+    """The agent's part in the call is over: cleared, or moved into another."""
     _unheard(floor, call, leg, at)
     call.legs.remove(leg.leg_id)
-    agent.legs.remove(leg.leg_id)
-    del floor.state.legs[leg.leg_id]
     if leg.role == "agent" and leg.answered is not None:
         call.talk_s += leg.talk_s
         call.hold_s += leg.hold_s
@@ -282,8 +290,6 @@ def _end_leg(floor: Floor, leg: Leg, at: datetime) -> None:
     for visit in tuple(call.visits):
         if visit.ended is not None and visit.agent_id == leg.agent_id:
             _record_visit(floor, call, visit, leg, at)
-    settle(floor, call, at)
-    agents.settle(floor, agent, at)
 
 
 def _count(leg: Leg, at: datetime) -> None:

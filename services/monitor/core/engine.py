@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from services.monitor.core import agents, calls, links, queues, show, transfers, watching
+from services.monitor.core import agents, calls, links, newrules, queues, show, transfers, watching
 from services.monitor.core.floor import Floor, Kind
 from services.monitor.core.rulebook import RuleBook
 from services.monitor.core.state import SiteState, Timer
@@ -88,7 +88,7 @@ class Engine:
             elif state.began is None:
                 links.begin(floor, event)
             if state.link_heard is None:
-                self._advance(floor, event.time)
+                self._advance(floor, event.time, blind=type(event.data) is events.LinkUp)
             floor.provenance, floor.precision_ms = event.provenance, event.precisionms
             HANDLERS[type(event.data)](floor, event, event.data)
         out, floor.out = floor.out, []
@@ -115,6 +115,8 @@ class Engine:
         """Replace the state by what `dump` gave. Raises msgspec.ValidationError for another version's."""
         found = _states.decode(state)
         self._floors = {site: self._new_floor(one) for site, one in found.items()}
+        for floor in self._floors.values():
+            newrules.adopt(floor)
 
     # ------------------------------------------------------------ for the feed
 
@@ -165,7 +167,7 @@ class Engine:
     def _floor(self, site: str) -> Floor:
         floor = self._floors.get(site)
         if floor is None:
-            floor = self._floors[site] = self._new_floor(SiteState(site=site))
+            floor = self._floors[site] = self._new_floor(SiteState(site=site, rules=newrules.fingerprints(self._rules)))
             floor.touch("site", site)
         return floor
 
@@ -178,15 +180,25 @@ class Engine:
             floor.touch("site", floor.state.site)
         self._advance(floor, now)
 
-    def _advance(self, floor: Floor, now: datetime) -> None:
-        """Fire what was due before `now`, each at its own time. A mark not newer than the last changes nothing."""
+    def _advance(self, floor: Floor, now: datetime, *, blind: bool = False) -> None:
+        """Fire what was due before `now`, each at its own time. A mark not newer than the last changes nothing.
+
+        `blind`: nobody listened since the last mark, so no flag is raised for what may have ended in that time. What
+        still holds after the sweep is told next time.
+        """
         state = floor.state
         if state.now is not None and now <= state.now:
             return
+        unseen: list[Timer] = []
         while (timer := floor.due(now)) is not None:
+            if blind and timer.what == "flag":
+                unseen.append(timer)
+                continue
             state.now = timer.due if state.now is None else max(state.now, timer.due)
             _FIRE[timer.what](floor, timer)
         state.now = now
+        for timer in unseen:
+            floor.put_back(timer)
 
 
 def _fire_wrap(floor: Floor, timer: Timer) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from services.monitor.core.rulebook import RuleBook
 from services.monitor.core.state import Agent, Call, Queue, SiteState, Timer
@@ -18,6 +18,8 @@ from shared.facts import Fact
 from shared.siteconfig import SiteConfig
 
 Picture = Callable[["Floor", str, str], dict[str, Any]]
+_TIDY_EVERY: Final = 4096  # timers set; the heap holds at most so many that count no longer
+
 Kind = Literal["site", "queue", "agent", "call", "transfer", "flag"]
 
 
@@ -69,6 +71,8 @@ class Floor:
     def timer(self, due: datetime, what: Literal["wrap", "flag", "forget", "day"], about: tuple[str, str]) -> int:
         """Set a timer; returns its generation, by which its owner knows whether it still counts."""
         self.state.generation += 1
+        if self.state.generation % _TIDY_EVERY == 0:
+            self._tidy()
         heapq.heappush(self.state.timers, Timer(due, self.state.generation, what, about))
         return self.state.generation
 
@@ -78,6 +82,24 @@ class Floor:
         if timers and timers[0].due < before:
             return heapq.heappop(timers)
         return None
+
+    def put_back(self, timer: Timer) -> None:
+        """Return a timer that `due` gave: it is for later."""
+        heapq.heappush(self.state.timers, timer)
+
+    def _tidy(self) -> None:
+        """Drop timers that count no longer: of a rule with `for: 8h` there would be as many as state changes in 8 hours."""
+        self.state.timers = [timer for timer in self.state.timers if self._counts(timer)]
+        heapq.heapify(self.state.timers)
+
+    def _counts(self, timer: Timer) -> bool:
+        state, (name, subject_id) = self.state, timer.about
+        if timer.what == "flag":
+            watch = state.watches.get(name, {}).get(subject_id)
+            return watch is not None and watch.generation == timer.generation and not watch.flag_id
+        if timer.what == "wrap":
+            return state.agents[name].wrap_until == timer.due
+        return True
 
     # ------------------------------------------------------------ entities, adopted when first heard of
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Final, Literal
 
+import msgspec
 from msgspec import Struct, field
 
 from shared.facts import Severity
@@ -91,6 +92,11 @@ class Rule(Struct, frozen=True):
     where: Where
     summary: Summary
 
+    @property
+    def fingerprint(self) -> str:
+        """The same for rules that hold for the same subjects at the same time, whatever they say of it."""
+        return msgspec.json.encode((self.subject, self.when, self.hold, self.where), order="deterministic").decode()
+
     def holds(self, labels: Mapping[str, str]) -> bool:
         """Whether `when` holds for a subject with these labels."""
         return all(labels.get(name, "") in allowed for name, allowed in self.when.items())
@@ -153,6 +159,10 @@ def _compile(one: RuleConfig, key: str) -> Rule:
             wrong = ", ".join(sorted(values - possible))
             raise RuleError(f"{key}.when.{name}", f"unknown value {wrong}; possible are {', '.join(sorted(possible))}")
         when[name] = values
+    if one.subject == "call":
+        for name in ("teams", "agents", "tags"):
+            if getattr(one.where, name):
+                raise RuleError(f"{key}.where.{name}", "a call has no agent of its own; it has queues and sites")
     for language in ("en", "zh"):
         _check_summary(getattr(one.summary, language), LABELS[one.subject], f"{key}.summary.{language}")
     return Rule(

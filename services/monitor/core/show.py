@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -26,6 +26,8 @@ from services.monitor.core.views import (
     SiteView,
     TransferView,
 )
+
+SLOW_TRANSFER: Final = "slow_transfer"
 
 
 def masked(number: str) -> str:
@@ -228,9 +230,12 @@ def transfer_view(floor: Floor, transfer: Transfer) -> TransferView:
 
 def _is_slow(floor: Floor, transfer: Transfer) -> bool:
     """Over the limit of the rule that watches running transfers, so far or in the end."""
-    rule = floor.rules.by_name.get("slow_transfer")
+    rule = floor.rules.by_name.get(SLOW_TRANSFER)
     now: datetime | None = transfer.ended or floor.state.now
-    return rule is not None and now is not None and now - transfer.requested > rule.hold
+    if rule is None or now is None:
+        return False
+    watch = floor.state.watches.get(SLOW_TRANSFER, {}).get(transfer.transfer_id)
+    return now - transfer.requested > rule.hold or (watch is not None and watch.flag_id != "")
 
 
 def flag_view(floor: Floor, flag: Flag) -> FlagView:

@@ -194,3 +194,4 @@ class SiteState(Struct, gc=False):
     timers: list[Timer] = field(default_factory=list)  # a heap
     anomalies: dict[str, int] = field(default_factory=dict)
     duplicates: int = 0
+    rules: dict[str, str] = field(default_factory=dict)  # name -> fingerprint, of those that `watches` is by

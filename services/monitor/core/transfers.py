@@ -38,7 +38,8 @@ def labels_of(floor: Floor, transfer: Transfer) -> dict[str, str]:
 
 def _settle(floor: Floor, transfer: Transfer, at: datetime) -> None:
     floor.touch("transfer", transfer.transfer_id)
-    watching.watch(floor, "transfer", transfer.transfer_id, labels_of(floor, transfer), transfer.requested, at)
+    tags = floor.config.agent(transfer.from_agent).tags
+    watching.watch(floor, "transfer", transfer.transfer_id, labels_of(floor, transfer), transfer.requested, at, tags)
 
 
 def requested(floor: Floor, event: Event, data: events.TransferRequested) -> None:

@@ -22,17 +22,46 @@ def watch(
 ) -> None:
     """Ask every rule for `subject` about this one, whose present condition began at `since`; `at` is now."""
     for rule in floor.rules.by_subject[subject]:
-        watches = floor.state.watches.setdefault(rule.name, {})
-        holds = rule.holds(labels) and rule.concerns(floor.state.site, labels, tags)
-        running = watches.get(subject_id)
-        if running is not None and (not holds or running.started != since):
-            _end(floor, rule, running, at)
-            running = None
-        if holds and running is None:
-            deadline = since + rule.hold
-            told = floor.state.told.get(rule.name, {}).get(subject_id) == since  # by a late event back where it was
-            generation = 0 if told else floor.timer(deadline, "flag", (rule.name, subject_id))
-            watches[subject_id] = Watch(rule.name, subject_id, since, deadline, generation)
+        ask(floor, rule, subject_id, labels, since, at, tags)
+
+
+def ask(
+    floor: Floor,
+    rule: Rule,
+    subject_id: str,
+    labels: Mapping[str, str],
+    since: datetime,
+    at: datetime,
+    tags: tuple[str, ...] = (),
+) -> None:
+    """Ask one rule, as `watch` does."""
+    watches = floor.state.watches.setdefault(rule.name, {})
+    holds = rule.holds(labels) and rule.concerns(floor.state.site, labels, tags)
+    running = watches.get(subject_id)
+    if running is not None and (not holds or running.started != since):
+        _end(floor, rule.name, running, at)
+        running = None
+    if holds and running is None:
+        deadline = since + rule.hold
+        told = floor.state.told.get(rule.name, {}).get(subject_id) == since  # by a late event back where it was
+        generation = 0 if told else floor.timer(deadline, "flag", (rule.name, subject_id))
+        watches[subject_id] = Watch(rule.name, subject_id, since, deadline, generation)
+
+
+def retire(floor: Floor, name: str, at: datetime) -> None:
+    """A rule is no longer in force, or not as it was: let its watches go. Raised flags of a rule that still exists stay
+    until it is asked anew."""
+    kept = name in floor.rules.by_name
+    for found in tuple(floor.state.watches.get(name, {}).values()):
+        if not kept or (
+            found.flag_id and floor.state.flags[found.flag_id].subject != floor.rules.by_name[name].subject
+        ):
+            _end(floor, name, found, at)
+        elif not found.flag_id:
+            del floor.state.watches[name][found.subject_id]
+    if not kept:
+        floor.state.watches.pop(name, None)
+        floor.state.told.pop(name, None)
 
 
 def forget(floor: Floor, subject: str, subject_id: str, at: datetime) -> None:
@@ -40,7 +69,7 @@ def forget(floor: Floor, subject: str, subject_id: str, at: datetime) -> None:
     for rule in floor.rules.by_subject[subject]:
         running = floor.state.watches.get(rule.name, {}).get(subject_id)
         if running is not None:
-            _end(floor, rule, running, at)
+            _end(floor, rule.name, running, at)
         floor.state.told.get(rule.name, {}).pop(subject_id, None)
 
 
@@ -95,22 +124,22 @@ def raise_flag(floor: Floor, rule: Rule, found: Watch, labels: Mapping[str, str]
     )
 
 
-def _end(floor: Floor, rule: Rule, found: Watch, at: datetime) -> None:
-    del floor.state.watches[rule.name][found.subject_id]
+def _end(floor: Floor, rule_name: str, found: Watch, at: datetime) -> None:
+    del floor.state.watches[rule_name][found.subject_id]
     if not found.flag_id:
         return
-    floor.state.flags.pop(found.flag_id, None)
+    flag = floor.state.flags.pop(found.flag_id)
     floor.touch("flag", found.flag_id)
     floor.emit(
         f"flag:{found.flag_id}:cleared",
         at,
         facts.FlagCleared(
             flag_id=found.flag_id,
-            rule=rule.name,
-            subject=rule.subject,
+            rule=rule_name,
+            subject=flag.subject,
             subject_id=found.subject_id,
             cleared_at=at,
             duration_s=(at - found.started).total_seconds(),
-            evidence=floor.picture(floor, rule.subject, found.subject_id),
+            evidence=floor.picture(floor, flag.subject, found.subject_id),
         ),
     )
