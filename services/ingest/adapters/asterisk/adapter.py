@@ -108,6 +108,8 @@ class AsteriskAdapter:
     def _apply(self, packet: Packet, emitter: Emitter) -> None:
         clock.place(self._state, packet)
         switch = Switch(self._state, self._config, packet, emitter)
+        if self._state.leaving:
+            visits.let_leave(switch)
         HANDLERS[packet.event][0](switch)
         settle(switch)
 

@@ -88,6 +88,8 @@ def on_enter(switch: Switch) -> None:
     channel, bridge = switch.from_packet(), switch.packet.get("BridgeUniqueid")
     if channel is None:
         return
+    if channel.bridge != bridge:
+        _remember_main(switch, channel)  # its BridgeLeave may come late
     switch.enter_bridge(channel, bridge)
     swapped = switch.packet.get("SwapUniqueid")
     for uid in switch.state.bridges[bridge]:
@@ -102,10 +104,14 @@ def on_leave(switch: Switch) -> None:
     channel = switch.from_packet()
     if channel is None or channel.bridge != switch.packet.get("BridgeUniqueid"):
         return
-    leg = switch.state.legs.get(channel.uid)
-    if leg is not None and leg.role == "agent" and not channel.consult:
-        channel.main_bridge = channel.bridge
+    _remember_main(switch, channel)
     switch.leave_bridge(channel)
+
+
+def _remember_main(switch: Switch, channel: Channel) -> None:
+    leg = switch.state.legs.get(channel.uid)
+    if channel.bridge and leg is not None and leg.role == "agent" and not channel.consult:
+        channel.main_bridge = channel.bridge
 
 
 def _notice_consultation(switch: Switch, channel: Channel) -> None:

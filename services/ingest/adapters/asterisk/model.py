@@ -126,6 +126,7 @@ class Visit(Struct, gc=False):
     joined: datetime
     answered: bool = False
     answered_by: str = ""
+    left: datetime | None = None  # it left the queue, and why is not known yet
 
 
 class Transfer(Struct, gc=False):
@@ -176,6 +177,7 @@ class State(Struct, gc=False):
     calls: dict[str, Call] = field(default_factory=dict)
     legs: dict[str, Leg] = field(default_factory=dict)
     visits: dict[str, Visit] = field(default_factory=dict)
+    leaving: dict[str, None] = field(default_factory=dict)  # channels whose visit has `left`
     transfers: dict[str, Transfer] = field(default_factory=dict)
     listens: dict[str, str] = field(default_factory=dict)  # listen id -> spying channel
     extens: dict[str, str] = field(default_factory=dict)  # extension -> the queue it leads to

@@ -105,9 +105,7 @@ def hang_up(switch: Switch, channel: Channel, code: int = 0) -> None:
         transfers.attempt_over(switch, channel, code)
     for leg in gone:
         clear(switch, channel, leg.leg_id, code)
-    visit = switch.state.visits.get(channel.uid)
-    if visit is not None:
-        visits.end(switch, visit, "abandoned" if channel.hung_up else "cleared")
+    visits.on_hangup(switch, channel)
     calls.leave(switch, channel)
     for listen_id in [one for one, uid in switch.state.listens.items() if uid == channel.uid]:
         del switch.state.listens[listen_id]

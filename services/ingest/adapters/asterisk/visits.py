@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal
+from typing import Final, Literal
 
 from services.ingest.adapters.asterisk import calls, transfers
 from services.ingest.adapters.asterisk.model import Call, Channel, Visit
 from services.ingest.adapters.asterisk.switch import Switch
 from shared import events
 from shared.events import Provenance
+
+MOMENT: Final = timedelta(milliseconds=250)  # in which packets about the same thing come, whatever their order
 
 Reason = Literal["answered", "abandoned", "timed_out", "overflowed", "cleared", "moved"]
 
@@ -35,9 +37,9 @@ def begin(switch: Switch, channel: Channel, queue: str, position: int, waited_s:
     """`channel` waits in `queue`."""
     before = switch.state.visits.get(channel.uid)
     if before is not None:
-        if before.queue == queue:
+        if before.queue == queue and before.left is None:
             return
-        end(switch, before, "moved")
+        end(switch, before, "moved" if before.left is None else _given_up(switch, before))
     call = call_of(switch, channel)
     joined = switch.now - timedelta(seconds=waited_s)
     provenance: Provenance = "inferred" if waited_s else "observed"
@@ -75,27 +77,55 @@ def on_leave(switch: Switch) -> None:
     visit = switch.state.visits.get(switch.packet.get("Uniqueid"))
     if visit is None or visit.queue != switch.packet.get("Queue"):
         return
-    if visit.answered:
-        if visit.answered_by:
-            end(switch, visit, "answered", visit.answered_by)
-        return  # else AgentConnect, which follows, says who
-    channel = switch.channel(visit.uid)
-    pressed = channel.digit_last if channel is not None else None
-    if pressed is not None and switch.now - pressed < timedelta(seconds=1):
-        end(switch, visit, "moved")  # left with a key
-    elif not any(member.present and member.queue == visit.queue for member in switch.state.members.values()):
-        end(switch, visit, "overflowed")  # nobody serves the queue
-    else:
-        end(switch, visit, "timed_out")
+    if not visit.answered:
+        _leave(switch, visit)
+    elif visit.answered_by:
+        end(switch, visit, "answered", visit.answered_by)
+    # else AgentConnect, which follows, says who
 
 
 def on_abandon(switch: Switch) -> None:
-    """QueueCallerAbandon: the caller's side hung up, or the switch did."""
-    channel = switch.from_packet()
+    """QueueCallerAbandon. Newer Asterisks say it of every call that nobody answered: of one that timed out as well."""
     visit = switch.state.visits.get(switch.packet.get("Uniqueid"))
-    if visit is not None:
-        dropped = channel is not None and channel.dropped and not channel.hung_up
-        end(switch, visit, "cleared" if dropped else "abandoned")
+    if visit is not None and visit.queue == switch.packet.get("Queue"):
+        _leave(switch, visit)
+
+
+def _leave(switch: Switch, visit: Visit) -> None:
+    """Nobody answered, as far as we know. Without a sign of why, the packets of the next moment may still bring one."""
+    reason = _given_up(switch, visit)
+    if reason in ("abandoned", "cleared"):
+        end(switch, visit, reason)
+    elif visit.left is None:
+        visit.left = switch.now
+        switch.state.leaving[visit.uid] = None
+
+
+def let_leave(switch: Switch) -> None:
+    """End the visits whose callers left a moment ago without an answer."""
+    for uid in tuple(switch.state.leaving):
+        visit = switch.state.visits.get(uid)
+        if visit is None or visit.left is None:
+            del switch.state.leaving[uid]
+        elif switch.now - visit.left > MOMENT:
+            end(switch, visit, _given_up(switch, visit))
+
+
+def _given_up(switch: Switch, visit: Visit, gone: Channel | None = None) -> Reason:
+    """Why a visit ended that nobody answered. A caller who leaves says so first, by HangupRequest."""
+    call, waiting = switch.state.calls.get(visit.call), switch.channel(visit.uid) or gone
+    # Who waits may be the far end of a Local channel; that gets no HangupRequest of its own.
+    parties = [waiting, *map(switch.channel, call.members if call is not None else ())]
+    if any(one.hung_up for one in parties if one is not None):
+        return "abandoned"
+    if waiting is not None and waiting.dropped:
+        return "cleared"
+    pressed = waiting.digit_last if waiting is not None else None
+    if pressed is not None and (visit.left or switch.now) - pressed < timedelta(seconds=1):
+        return "moved"  # left with a key
+    if not any(member.present and member.queue == visit.queue for member in switch.state.members.values()):
+        return "overflowed"  # nobody serves the queue
+    return "timed_out"
 
 
 def on_called(switch: Switch) -> None:
@@ -114,6 +144,8 @@ def on_answer(switch: Switch, caller: Channel, offered: Channel) -> None:
     if visit is not None:
         offered.queue = offered.queue or visit.queue
         visit.answered, visit.answered_by = True, offered.member or switch.agent_of(offered)
+        if visit.left is not None:
+            end(switch, visit, "answered", visit.answered_by)
 
 
 def on_connect(switch: Switch) -> None:
@@ -137,8 +169,10 @@ def on_connect(switch: Switch) -> None:
 def end(switch: Switch, visit: Visit, reason: Reason, agent_id: str = "") -> None:
     """The visit is over."""
     switch.state.visits.pop(visit.uid, None)
+    switch.state.leaving.pop(visit.uid, None)
     switch.touch(visit.uid)
-    switch.emit(events.CallDequeued(call_id=visit.call, queue=visit.queue, reason=reason, agent_id=agent_id))
+    left = events.CallDequeued(call_id=visit.call, queue=visit.queue, reason=reason, agent_id=agent_id)
+    switch.emit(left, visit.left)
 
 
 def on_attended(switch: Switch) -> None:
@@ -154,4 +188,17 @@ def on_attended(switch: Switch) -> None:
 def end_of_call(switch: Switch, call: Call, last: Channel) -> None:
     """The call is over while it waits."""
     for visit in [visit for visit in switch.state.visits.values() if visit.call == call.call_id]:
-        end(switch, visit, "abandoned" if last.hung_up else "cleared")
+        end(switch, visit, _gone(switch, visit, last))
+
+
+def on_hangup(switch: Switch, channel: Channel) -> None:
+    """The waiting channel is gone."""
+    visit = switch.state.visits.get(channel.uid)
+    if visit is not None:
+        end(switch, visit, _gone(switch, visit, channel))
+
+
+def _gone(switch: Switch, visit: Visit, last: Channel) -> Reason:
+    if last.hung_up:
+        return "abandoned"
+    return _given_up(switch, visit, last) if visit.left is not None else "cleared"
