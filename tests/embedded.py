@@ -26,6 +26,7 @@ class TestBroker:
     """A broker that a test may stop and start again on the same port; it comes back empty."""
 
     __test__ = False
+    idempotent = False
 
     def __init__(self, log_path: Path, port: int | None = None) -> None:
         self.port = port or free_port()
@@ -54,6 +55,9 @@ class TestBroker:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def wipe(self) -> None:
+        """Forget every record, while it does not run; it does so by itself."""
 
 
 @contextlib.contextmanager

@@ -66,18 +66,20 @@ _WHO_IS_THERE: Final = struct.pack(">ihhihi", 14, 3, 0, 1, -1, 0)
 
 
 class Kafka(Server):
+    """One broker; `settings` go into its server.properties."""
+
     name = "Apache Kafka"
 
-    def __init__(self, folder: Path, jars: Path, port: int) -> None:
+    def __init__(self, folder: Path, jars: Path, port: int, **settings: str) -> None:
         super().__init__(folder, port)
+        self._settings = settings
         self._jars = jars
         self._data = self.folder / "data"
         self._properties = self.folder / "server.properties"
 
     def prepare(self) -> None:
-        self._properties.write_text(
-            PROPERTIES.format(host=HOST, port=self.port, controller_port=free_port(), data=self._data)
-        )
+        properties = PROPERTIES.format(host=HOST, port=self.port, controller_port=free_port(), data=self._data)
+        self._properties.write_text(properties + "".join(f"{key}={value}\n" for key, value in self._settings.items()))
         if (self._data / "meta.properties").exists():
             return
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")

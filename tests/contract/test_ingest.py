@@ -23,31 +23,35 @@ from shared.raw import Raw
 from shared.settings import IngestSettings
 from shared.siteconfig import Sites
 from shared.topics import Topic
-from tests.embedded import embedded_broker
+from tests.brokers import BOTH, Broker, broker_of_its_own
 from tests.ingestkit import cloud, raw
 
 PATIENCE_S = 20.0
 
 
-@pytest.fixture
-def bootstrap(tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(params=BOTH)
+def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
     """A broker of its own: ingest's topics have fixed names."""
-    with embedded_broker(tmp_path / "broker.log") as broker:
-        yield broker.bootstrap
+    with broker_of_its_own(request.param, tmp_path) as started:
+        yield started
+
+
+def connect(broker: Broker) -> KafkaBus:
+    return KafkaBus(broker.bootstrap, idempotent=broker.idempotent)
 
 
 @pytest.fixture
-async def bus(bootstrap: str) -> AsyncIterator[KafkaBus]:
-    bus = KafkaBus(bootstrap)
+async def bus(broker: Broker) -> AsyncIterator[KafkaBus]:
+    bus = connect(broker)
     await bus.create(topics.ALL)
     yield bus
     await bus.close()
 
 
 @contextlib.asynccontextmanager
-async def running(bootstrap: str, *, checkpoint_s: float = 0.05, crash: bool = False) -> AsyncIterator[Ingest]:
+async def running(broker: Broker, *, checkpoint_s: float = 0.05, crash: bool = False) -> AsyncIterator[Ingest]:
     """The service without its HTTP side. `crash`: gone in the middle of what it does, as when it is killed."""
-    bus, side_bus = KafkaBus(bootstrap), KafkaBus(bootstrap)
+    bus, side_bus = connect(broker), connect(broker)
     settings = IngestSettings(checkpoint_s=checkpoint_s)
     ingest = Ingest(settings, bus, side_bus, SystemClock(), Sites(), CollectorRegistry())
     tasks = [asyncio.create_task(work) for work in (ingest.pump.run(), ingest.marker.run(), ingest.dead_letters.run())]
@@ -98,8 +102,8 @@ def agents(count: int) -> Callable[[list[Record]], bool]:
     return lambda records: len(canonical(records)) >= count
 
 
-async def test_raw_records_become_canonical_events(bootstrap: str, bus: KafkaBus) -> None:
-    async with running(bootstrap) as ingest:
+async def test_raw_records_become_canonical_events(broker: Broker, bus: KafkaBus) -> None:
+    async with running(broker) as ingest:
         await send(bus, ready(0), ready(1), ready(1), ready(2))
         records = await read_until(bus, topics.FLOOR_EVENTS, agents(3))
         assert [record.key for record in records] == [b"s1"] * len(records)
@@ -110,9 +114,9 @@ async def test_raw_records_become_canonical_events(bootstrap: str, bus: KafkaBus
         assert (source.received, source.duplicates) == (4, 1)
 
 
-async def test_what_cannot_be_used_is_kept_untouched_with_the_reason(bootstrap: str, bus: KafkaBus) -> None:
+async def test_what_cannot_be_used_is_kept_untouched_with_the_reason(broker: Broker, bus: KafkaBus) -> None:
     damaged = b'{"specversion": "1.0", \xff\x00'
-    async with running(bootstrap) as ingest:
+    async with running(broker) as ingest:
         await send(bus, ready(0), raw(damaged), raw(b"x", vendor="acme"))
         await bus.publish(topics.SWITCH_RAW, b"no headers", key="s1")
         await send(bus, ready(1))
@@ -138,12 +142,12 @@ async def test_what_cannot_be_used_is_kept_untouched_with_the_reason(bootstrap: 
 
 
 @pytest.mark.parametrize("crash", [False, True], ids=["stopped", "killed"])
-async def test_a_restart_neither_loses_nor_doubles(crash: bool, bootstrap: str, bus: KafkaBus) -> None:
-    async with running(bootstrap, checkpoint_s=0.05, crash=crash):
+async def test_a_restart_neither_loses_nor_doubles(crash: bool, broker: Broker, bus: KafkaBus) -> None:
+    async with running(broker, checkpoint_s=0.05, crash=crash):
         await send(bus, *(ready(n) for n in range(50)))
         await read_until(bus, topics.FLOOR_EVENTS, agents(50))
     await send(bus, *(ready(n) for n in range(40, 100)))  # the connector sends its last ten once more
-    async with running(bootstrap) as ingest:
+    async with running(broker) as ingest:
         records = await read_until(
             bus,
             topics.FLOOR_EVENTS,
@@ -157,7 +161,7 @@ async def test_a_restart_neither_loses_nor_doubles(crash: bool, bootstrap: str, 
     assert len({event.id for event in canonical(records)}) == 100
 
 
-async def test_marks_follow_the_switchs_clock(bootstrap: str, bus: KafkaBus) -> None:
+async def test_marks_follow_the_switchs_clock(broker: Broker, bus: KafkaBus) -> None:
     clock = SystemClock()
     up = events.LinkUp(connector="c1", simulated=True, speed=60.0)
     began = clock.now()
@@ -174,7 +178,7 @@ async def test_marks_follow_the_switchs_clock(bootstrap: str, bus: KafkaBus) -> 
         found = [decode_event(record.value) for record in records]
         return [event for event in found if isinstance(event.data, events.Clock)]
 
-    async with running(bootstrap):
+    async with running(broker):
         await send(bus, link)
         found = marks(await read_until(bus, topics.FLOOR_EVENTS, lambda records: len(marks(records)) >= 5))
     times = [mark.time for mark in found]

@@ -14,24 +14,24 @@ from shared.errors import BusError
 from shared.kafka import KafkaBus
 from shared.pump import Pace
 from shared.topics import ALL, FLOOR_EVENTS, FLOOR_FLAGS, SWITCH_DEAD_LETTER
-from tests.embedded import TestBroker, embedded_broker
+from tests.brokers import BOTH, Broker, broker_of_its_own
 from tests.pumpkit import Counter, make_pump, once, read_all, running, say, until
 
 FAST = Pace(checkpoint_s=0.05, backoff_s=0.01, backoff_max_s=0.05)
 
 
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[TestBroker]:
+@pytest.fixture(params=BOTH)
+def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
     """A broker of its own: these tests use the topics by their real names, and stop it."""
-    with embedded_broker(tmp_path / "broker.log") as started:
+    with broker_of_its_own(request.param, tmp_path) as started:
         yield started
 
 
-def connect(broker: TestBroker) -> KafkaBus:
-    return KafkaBus(broker.bootstrap, request_timeout_s=2)
+def connect(broker: Broker) -> KafkaBus:
+    return KafkaBus(broker.bootstrap, idempotent=broker.idempotent, request_timeout_s=2)
 
 
-async def test_a_kill_and_a_restart_equal_an_uninterrupted_run(broker: TestBroker) -> None:
+async def test_a_kill_and_a_restart_equal_an_uninterrupted_run(broker: Broker) -> None:
     words = [*"abcab", "garbage", "boom", *"abc" * 50]
     talker = connect(broker)
     await talker.create(ALL)
@@ -62,7 +62,7 @@ async def test_a_kill_and_a_restart_equal_an_uninterrupted_run(broker: TestBroke
     await talker.close()
 
 
-async def test_a_broker_that_dies_and_comes_back_empty_is_survived_and_told(broker: TestBroker) -> None:
+async def test_a_broker_that_dies_and_comes_back_empty_is_survived_and_told(broker: Broker) -> None:
     registry = CollectorRegistry()
     machine = Counter()
     pump = make_pump(bus := connect(broker), machine, registry=registry, pace=FAST)
@@ -75,6 +75,7 @@ async def test_a_broker_that_dies_and_comes_back_empty_is_survived_and_told(brok
         await until(lambda: pump.status.state == "waiting_for_broker")
         assert f"cannot reach Kafka at {broker.bootstrap}" in pump.status.explain()
 
+        broker.wipe()
         broker.start()
         await until(lambda: pump.status.ready)
         assert machine.times == {}, "the records are gone, and with them what was counted"
@@ -88,7 +89,7 @@ async def test_a_broker_that_dies_and_comes_back_empty_is_survived_and_told(brok
     assert registry.get_sample_value("pump_broker_losses_total", {"pump": "counter"}) == 1
 
 
-async def test_a_broker_that_is_replaced_faster_than_anyone_looks(broker: TestBroker) -> None:
+async def test_a_broker_that_is_replaced_faster_than_anyone_looks(broker: Broker) -> None:
     machine = Counter()
     pump = make_pump(bus := connect(broker), machine, pace=FAST)
     async with running(pump):
@@ -96,13 +97,14 @@ async def test_a_broker_that_is_replaced_faster_than_anyone_looks(broker: TestBr
         await say(talker := connect(broker), "a", "a", "a")
         await until(lambda: machine.applied == 3)
         broker.kill()
+        broker.wipe()
         broker.start()
         await until(lambda: machine.times == {} and pump.status.ready)
         await talker.close()
     await bus.close()
 
 
-async def test_a_pump_that_starts_before_its_broker(broker: TestBroker) -> None:
+async def test_a_pump_that_starts_before_its_broker(broker: Broker) -> None:
     broker.kill()
     pump = make_pump(bus := connect(broker), pace=FAST)
     async with running(pump):
@@ -112,7 +114,7 @@ async def test_a_pump_that_starts_before_its_broker(broker: TestBroker) -> None:
     await bus.close()
 
 
-async def test_a_pump_can_be_stopped_while_its_broker_is_gone(broker: TestBroker) -> None:
+async def test_a_pump_can_be_stopped_while_its_broker_is_gone(broker: Broker) -> None:
     pump = make_pump(bus := connect(broker), pace=Pace(backoff_s=60, backoff_max_s=60))
     async with running(pump):
         await until(lambda: pump.status.ready)
@@ -122,7 +124,7 @@ async def test_a_pump_can_be_stopped_while_its_broker_is_gone(broker: TestBroker
     await bus.close()
 
 
-async def test_a_send_that_failed_is_told_once_and_nothing_behind_it_is_written(broker: TestBroker) -> None:
+async def test_a_send_that_failed_is_told_once_and_nothing_behind_it_is_written(broker: Broker) -> None:
     bus = connect(broker)
     await bus.create([FLOOR_EVENTS])
     await say(bus, "first")
@@ -131,6 +133,7 @@ async def test_a_send_that_failed_is_told_once_and_nothing_behind_it_is_written(
         await bus.publish(FLOOR_EVENTS, b"%d" % number, key="s1")
     with pytest.raises(BusError, match=f"cannot reach Kafka at {broker.bootstrap}"):
         await bus.flush()
+    broker.wipe()
     broker.start()
     await bus.create([FLOOR_EVENTS])
     await bus.flush()
@@ -139,7 +142,7 @@ async def test_a_send_that_failed_is_told_once_and_nothing_behind_it_is_written(
     await bus.close()
 
 
-async def test_publishing_waits_when_the_broker_does_not_take_it(broker: TestBroker) -> None:
+async def test_publishing_waits_when_the_broker_does_not_take_it(broker: Broker) -> None:
     """The buffer is bounded: with the broker gone a writer is held, then told."""
     bus = connect(broker)
     await bus.create([FLOOR_EVENTS])

@@ -1,0 +1,78 @@
+"""Brokers of a test's own, each a real process: the embedded one, and Apache Kafka where KAFKA_REAL_JARS names its jars."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, Protocol
+
+import pytest
+
+from tests.embedded import embedded_broker
+from tools.real_kafka import Kafka
+from tools.servers import free_port
+
+JARS: Final = os.environ.get("KAFKA_REAL_JARS", "")
+
+# A broker that was killed may come back only when the controller has given up its last life, after 9 s if not told otherwise.
+QUICK: Final = {"broker.session.timeout.ms": "2000", "broker.heartbeat.interval.ms": "300"}
+
+APACHE: Final = pytest.param(
+    "apache",
+    marks=[
+        pytest.mark.kafka,
+        pytest.mark.skipif(not JARS, reason="KAFKA_REAL_JARS names no jars of Apache Kafka: make test-kafka"),
+    ],
+)
+BOTH: Final = ["embedded", APACHE]
+
+
+class Broker(Protocol):
+    """A broker that a test may kill and start again on the same port."""
+
+    bootstrap: str
+    idempotent: bool  # whether it can tell a batch that is sent twice
+
+    def start(self) -> None:
+        """Return when it answers."""
+        ...
+
+    def kill(self) -> None: ...
+
+    def wipe(self) -> None:
+        """Forget every record, while it does not run."""
+        ...
+
+
+class ApacheBroker:
+    idempotent = True
+
+    def __init__(self, folder: Path) -> None:
+        self._kafka = Kafka(folder, Path(JARS), free_port(), **QUICK)
+        self.bootstrap = self._kafka.address
+
+    def start(self) -> None:
+        self._kafka.start()
+
+    def kill(self) -> None:
+        self._kafka.kill()
+
+    def wipe(self) -> None:
+        self._kafka.wipe()
+
+
+@contextlib.contextmanager
+def broker_of_its_own(kind: str, folder: Path) -> Iterator[Broker]:
+    """`kind`: "embedded" or "apache"."""
+    if kind == "embedded":
+        with embedded_broker(folder / "broker.log") as embedded:
+            yield embedded
+        return
+    apache = ApacheBroker(folder / "kafka")
+    try:
+        apache.start()
+        yield apache
+    finally:
+        apache.kill()
