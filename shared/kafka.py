@@ -79,6 +79,7 @@ class KafkaBus:
         self._idempotent = idempotent
         self._replication = replication
         self._linger_s = linger_s
+        self._request_timeout_s = request_timeout_s
         self._broker = _Broker(bootstrap, request_timeout_s)
         self._clock = clock or SystemClock()
         self._common = {
@@ -172,7 +173,7 @@ class KafkaBus:
                     max_request_size=_MAX_MESSAGE_BYTES,
                     **self._common,
                 )
-                sender = Sender(producer, DefaultPartitioner(), self._linger_s, _BUFFER_BYTES)
+                sender = Sender(producer, DefaultPartitioner(), self._linger_s, _BUFFER_BYTES, self._request_timeout_s)
                 try:
                     await self._broker.ask(producer.start(), "connecting")
                 except BaseException:

@@ -46,10 +46,17 @@ class Lane:
 
 
 class Sender:
-    """Sends through `producer` (an AIOKafkaProducer that lingers not at all). After its first `failure` it sends no more."""
+    """Sends through `producer` (an AIOKafkaProducer that lingers not at all). After its first `failure` it sends no more.
 
-    def __init__(self, producer: Any, partitioner: Partitioner, linger_s: float, buffer_bytes: int) -> None:
+    A batch that is not acknowledged within `timeout_s` has failed. An idempotent producer would try for ever, and its
+    writer would never hear that the broker is gone.
+    """
+
+    def __init__(
+        self, producer: Any, partitioner: Partitioner, linger_s: float, buffer_bytes: int, timeout_s: float
+    ) -> None:
         self._producer = producer
+        self._timeout_s = timeout_s
         self._partitioner = partitioner
         self._linger_s = linger_s
         self._buffer_bytes = buffer_bytes
@@ -111,6 +118,8 @@ class Sender:
         for lane in self._lanes.values():
             if lane.task is not None:
                 lane.task.cancel()
+        # It would first see its last batch through, and one that came late would be written behind what replaces it.
+        self._producer._message_accumulator.fail_all(TimeoutError())
         with contextlib.suppress(Exception):  # whatever it says on its way out, nothing of it is used any more
             await self._producer.stop()
 
@@ -130,7 +139,11 @@ class Sender:
         while self.failure is None and (batch := lane.take()) is not None:
             try:
                 sent = await self._producer.send_batch(batch.builder, place[0], partition=place[1])
-                await sent
+                sent.add_done_callback(_hear)
+                await asyncio.wait((sent,), timeout=self._timeout_s)
+                if not sent.done():
+                    raise TimeoutError
+                sent.result()
             except asyncio.CancelledError as exc:
                 self._fail(exc)
                 raise
@@ -153,3 +166,9 @@ class Sender:
             lane.open = None
             for batch in behind:
                 self._finish(batch)
+
+
+def _hear(sent: asyncio.Future[Any]) -> None:
+    """Take note of a failure that nobody waits for any more, which asyncio would otherwise complain of."""
+    if not sent.cancelled():
+        sent.exception()
