@@ -16,18 +16,19 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from pydantic import BaseModel
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared import problems
+from shared import apidoc, problems
 from shared.problems import Problem, problem_response
 from shared.service import Background, ServiceFailed, serve
 from shared.settings import AlertsSettings, IngestSettings, MonitorSettings, load
@@ -43,6 +44,21 @@ CONTENT_SECURITY_POLICY = (
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 _SHARED_WEB = Path(__file__).parent / "web"
+
+
+class CheckResult(BaseModel):
+    """One part that must work."""
+
+    ok: bool
+    reason: str | None = None
+
+
+class Readiness(BaseModel):
+    """What `/readyz` says."""
+
+    status: Literal["ready", "not ready"]
+    service: str
+    checks: dict[str, CheckResult]
 
 
 def create_app(
@@ -68,6 +84,7 @@ def create_app(
     )
     app.state.service = name
     problems.install(app)
+    apidoc.describe(app)
     app.add_middleware(_Guard)
     all_checks = dict(checks or {})
     if background is not None:
@@ -84,7 +101,12 @@ def _add_health(app: FastAPI, name: str, checks: Mapping[str, Check]) -> None:
         """Alive: the process answers. Says nothing of what it depends on."""
         return {"status": "alive", "service": name, "version": app.version}
 
-    @app.get("/readyz", tags=["health"], responses={503: {"description": "some part is not ready"}})
+    @app.get(
+        "/readyz",
+        tags=["health"],
+        response_model=Readiness,
+        responses={503: {"description": "some part is not ready", "model": Readiness}},
+    )
     async def readyz() -> JSONResponse:
         """Ready for work: every named check with its reason when it fails."""
         results = {check_name: await _result(check) for check_name, check in checks.items()}
@@ -106,7 +128,7 @@ async def _result(check: Check) -> str | None:
 
 
 def _add_metrics(app: FastAPI, registry: CollectorRegistry) -> None:
-    @app.get("/metrics", tags=["health"], response_class=Response)
+    @app.get("/metrics", tags=["health"], response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Prometheus text format."""
         return Response(generate_latest(registry), headers={"content-type": CONTENT_TYPE_LATEST})

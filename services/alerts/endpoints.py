@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
@@ -30,6 +30,7 @@ from services.alerts.views import (
     StatusView,
     entry_view,
 )
+from shared.apidoc import problem
 from shared.clock import Clock
 from shared.db import Database
 from shared.errors import StoreError
@@ -41,14 +42,9 @@ Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000, 
 SomeNote = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000, pattern=r"^[^\x00]*$")
 ]
-PROBLEM = {"application/problem+json": {"schema": {"type": "object"}}}
-NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "no such incident", "content": PROBLEM}}
-CONFLICT: dict[int | str, dict[str, Any]] = {
-    409: {
-        "description": "the incident's state does not allow it; `state` and `allowed` say what does",
-        "content": PROBLEM,
-    }
-}
+AWAY = problem(503, "the database is away; nothing was changed")
+NOT_FOUND = AWAY | problem(404, "no such incident")
+CONFLICT = problem(409, "the incident's state does not allow it; `state` and `allowed` say what does")
 
 
 class Body(BaseModel):
@@ -141,7 +137,7 @@ Alerts = Annotated[Service, Depends(_service)]
 router = APIRouter(prefix="/api/v1", tags=["incidents"])
 
 
-@router.get("/incidents")
+@router.get("/incidents", responses=AWAY | problem(400, "`cursor` is not one that this service gave"))
 async def list_incidents(
     alerts: Alerts,
     state: Annotated[list[State] | None, Query(description="May be given several times")] = None,
@@ -210,7 +206,16 @@ async def add_note(alerts: Alerts, number: int, body: NoteBody) -> IncidentView:
 
 @router.get(
     "/incidents/{number}/report",
-    responses=NOT_FOUND | {200: {"content": {"text/html": {}, "text/markdown": {}, "application/json": {}}}},
+    responses=NOT_FOUND
+    | {
+        200: {
+            "content": {
+                "text/html": {},
+                "text/markdown": {},
+                "application/json": {"schema": {"$ref": "#/components/schemas/DetailView"}},
+            }
+        }
+    },
     response_class=HTMLResponse,
 )
 async def report(

@@ -15,6 +15,7 @@ from services.ingest.deadletters import RecentDeadLetters
 from services.ingest.pipeline import IngestMachine
 from services.ingest.views import Sources, sources_at
 from shared import schemas, topics
+from shared.apidoc import problem
 from shared.bus import MAX_RECORD_BYTES, Bus
 from shared.clock import Clock
 from shared.errors import BusError, InvalidInput
@@ -143,7 +144,7 @@ def router_for(machine: IngestMachine, dead_letters: RecentDeadLetters, bus: Bus
         found = {topic.name: sorted(messages) for topic, messages in schemas.MESSAGES.items()}
         return SchemaList(topics={topics.SWITCH_RAW.name: sorted(_reader.forms), **found})
 
-    @router.get("/schemas/{type}", tags=["feed"])
+    @router.get("/schemas/{type}", tags=["feed"], responses=problem(404, "no such topic, or no such type on it"))
     async def schema(type: str, topic: str = topics.FLOOR_EVENTS.name) -> dict[str, Any]:
         """The JSON Schema (2020-12) of one type on one topic."""
         forms: dict[str, dict[str, Any]] = {one.name: dict(messages) for one, messages in schemas.MESSAGES.items()}
@@ -157,13 +158,12 @@ def router_for(machine: IngestMachine, dead_letters: RecentDeadLetters, bus: Bus
     return router
 
 
-_PROBLEM = {"content": {"application/problem+json": {"schema": {"type": "object"}}}}
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "not JSON, or empty", **_PROBLEM},
-    413: {"description": "larger than a record may be", **_PROBLEM},
-    422: {"description": "a parameter is wrong", **_PROBLEM},
-    503: {"description": "the broker did not take it", **_PROBLEM},
-}
+_PROBLEMS = (
+    problem(400, "not JSON, or empty")
+    | problem(413, "larger than a record may be")
+    | problem(422, "a parameter is wrong")
+    | problem(503, "the broker did not take it")
+)
 
 
 async def _body(request: Request) -> bytes:

@@ -6,15 +6,17 @@ import asyncio
 from pathlib import Path
 
 import structlog
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from services.monitor.core.engine import Engine
 from services.monitor.core.rulebook import RuleBook
-from services.monitor.endpoints import router_for
+from services.monitor.endpoints import STRUCTS, router_for
 from services.monitor.feed.hub import Hub
 from services.monitor.metrics import EngineMetrics, FeedMetrics
 from services.monitor.rulefile import load_rulebook
 from shared import topics
+from shared.apidoc import describe
 from shared.bus import Bus, Record
 from shared.clock import Clock, SystemClock
 from shared.codec import decode_event, encode
@@ -57,6 +59,7 @@ class Monitor:
     ) -> None:
         self.engine = Engine(sites, rules)
         self.rules = rules
+        self._registry = registry
         self._facts = EngineMetrics.on(registry).facts
         self.pump: Pump[Event, Fact] = Pump(
             "monitor",
@@ -88,6 +91,20 @@ class Monitor:
             self._facts[type(fact.data)].inc()
         self.hub.on_batch(facts)
 
+    def app(self, background: Background | None = None) -> FastAPI:
+        """The HTTP side, pages included."""
+        app = create_app(
+            "monitor",
+            title="Floorwatch monitor",
+            registry=self._registry,
+            checks={"pump": self.not_ready},
+            background=background,
+        )
+        describe(app, *STRUCTS)
+        app.include_router(router_for(self.engine, self.hub, self.rules))
+        mount_web(app, WEB)
+        return app
+
     def not_ready(self) -> str | None:
         """Why the board cannot be trusted yet; None when it can."""
         return None if self.pump.status.ready else self.pump.status.explain()
@@ -107,17 +124,8 @@ async def start(settings: MonitorSettings) -> None:
         async with Background() as background:
             pumping = background.start("pump", monitor.pump.run())
             background.start("clock", monitor.hub.run_clock())
-            app = create_app(
-                "monitor",
-                title="Floorwatch monitor",
-                registry=registry,
-                checks={"pump": monitor.not_ready},
-                background=background,
-            )
-            app.include_router(router_for(monitor.engine, monitor.hub, rules))
-            mount_web(app, WEB)
             await serve(
-                app,
+                monitor.app(background),
                 settings.host,
                 settings.port,
                 background=background,

@@ -15,10 +15,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from services.monitor.app import Monitor
-from services.monitor.endpoints import router_for
 from shared.clock import SystemClock
 from shared.events import AgentLoggedOn, LinkUp
-from shared.http import Background, ServiceFailed, create_app, serve
+from shared.http import Background, ServiceFailed, serve
 from shared.memorybus import MemoryBus
 from shared.settings import MonitorSettings, load
 from tests.contract.test_monitor import Running, message, running, say
@@ -135,10 +134,15 @@ async def test_a_service_that_ends_tells_every_client_to_come_back_and_does_not_
 
     async with Background() as background:
         background.start("something", until_ended())
-        app = create_app("monitor", background=background)
-        app.include_router(router_for(monitor.engine, monitor.hub, RULES))
         serving = asyncio.create_task(
-            serve(app, "127.0.0.1", 0, background=background, on_started=port.set_result, on_stopping=monitor.hub.part)
+            serve(
+                monitor.app(background),
+                "127.0.0.1",
+                0,
+                background=background,
+                on_started=port.set_result,
+                on_stopping=monitor.hub.part,
+            )
         )
         url = f"ws://127.0.0.1:{await port}/api/v1/feed"
         async with connect(url) as board, connect(url) as silent:

@@ -17,7 +17,6 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from services.monitor.app import Monitor
-from services.monitor.endpoints import router_for
 from services.monitor.rulefile import load_rulebook
 from shared import topics
 from shared.clock import SystemClock
@@ -34,7 +33,6 @@ from shared.events import (
     TransferRequested,
 )
 from shared.facts import FlagCleared, FlagRaised
-from shared.http import create_app
 from shared.memorybus import MemoryBus
 from shared.ports import listen
 from shared.settings import MonitorSettings
@@ -72,10 +70,8 @@ async def running(bus: MemoryBus, **settings: Any) -> AsyncIterator[Running]:
     registry = CollectorRegistry()
     rules = load_rulebook(RULES)
     monitor = Monitor(MonitorSettings(flush_s=0.01, **settings), bus, SystemClock(), CONFIG, rules, registry)
-    app = create_app("monitor", registry=registry, checks={"pump": monitor.not_ready})
-    app.include_router(router_for(monitor.engine, monitor.hub, rules))
     sock = listen("127.0.0.1", 0, setting="MONITOR_PORT")
-    config = uvicorn.Config(app, ws="websockets-sansio", ws_per_message_deflate=False, log_config=None)
+    config = uvicorn.Config(monitor.app(), ws="websockets-sansio", ws_per_message_deflate=False, log_config=None)
     server = uvicorn.Server(config)
     tasks = [
         asyncio.create_task(monitor.pump.run()),
@@ -213,6 +209,9 @@ async def test_rest_answers() -> None:
         missing = await floor.http.get(f"/api/v1/agents/{SITE}/9")
         assert (missing.status_code, missing.headers["content-type"]) == (404, "application/problem+json")
         assert missing.json()["detail"] == "no agent 9 at site hq was heard of"
+        nobody = await floor.http.get("/api/v1/sites/nowhere/anomalies")
+        assert (nobody.status_code, nobody.json()["detail"]) == (404, "no site nowhere was heard of")
+        assert (await floor.http.get(f"/api/v1/sites/{SITE}/anomalies")).json() == {}
         rules = (await floor.http.get("/api/v1/rules")).json()
         assert rules[0]["for_s"] == 7.0
         assert (await floor.http.get("/readyz")).status_code == 200

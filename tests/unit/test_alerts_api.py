@@ -179,6 +179,7 @@ async def test_the_description_of_the_api_names_its_answers(alerts: Alerts) -> N
         "404",
         "409",
         "422",
+        "503",
     }
 
 

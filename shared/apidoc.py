@@ -1,0 +1,80 @@
+"""The OpenAPI document of a service as the service really answers.
+
+FastAPI knows neither msgspec structs nor that errors here are problem documents: it promises its own form for a wrong
+parameter. `describe` puts both right.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+from fastapi import FastAPI
+
+Responses = dict[int | str, dict[str, Any]]
+
+_SCHEMAS: Final = "#/components/schemas/{name}"
+_PROBLEM_TYPE: Final = "application/problem+json"
+_PROBLEM: Final = {
+    "type": "object",
+    "title": "Problem",
+    "description": "A problem document (RFC 9457). Some carry more members, which their endpoint names.",
+    "required": ["type", "title", "status"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "what, where, and what to do"},
+        "instance": {"type": "string", "description": "the path, or the id under which the log has more"},
+        "errors": {
+            "type": "array",
+            "description": "each wrong field, when the request was invalid",
+            "items": {
+                "type": "object",
+                "properties": {name: {"type": "string"} for name in ("in", "field", "message")},
+            },
+        },
+    },
+}
+
+
+def answers(kind: type[msgspec.Struct], description: str, *, many: bool = False) -> Responses:
+    """A route's 200 with this struct (or an array of it) as JSON; the app must be told of it by `describe`."""
+    one = {"$ref": _SCHEMAS.format(name=kind.__name__)}
+    schema = {"type": "array", "items": one} if many else one
+    return {200: {"description": description, "content": {"application/json": {"schema": schema}}}}
+
+
+def problem(status: int, description: str) -> Responses:
+    """A route's error."""
+    return {status: {"description": description, "content": {_PROBLEM_TYPE: {"schema": {"type": "object"}}}}}
+
+
+def describe(app: FastAPI, *structs: type[msgspec.Struct]) -> None:
+    """Have the document tell of problem documents and of these structs."""
+    _, parts = msgspec.json.schema_components(structs, ref_template=_SCHEMAS)
+    made = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = made()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas |= {**parts, "Problem": _PROBLEM}
+        for path in document["paths"].values():
+            for operation in path.values():
+                _put_right(operation["responses"])
+        for name in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(name, None)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents
+
+
+def _put_right(responses: dict[str, Any]) -> None:
+    problem = {_PROBLEM_TYPE: {"schema": {"$ref": _SCHEMAS.format(name="Problem")}}}
+    for status, response in responses.items():
+        content = response.get("content", {})
+        refs = content.get("application/json", {}).get("schema", {})
+        if _PROBLEM_TYPE in content:
+            response["content"] = problem
+        elif status == "422" and refs.get("$ref", "").endswith("/HTTPValidationError"):
+            response |= {"description": "a parameter or the body is wrong", "content": problem}
