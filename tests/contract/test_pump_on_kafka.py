@@ -14,7 +14,7 @@ from shared.errors import BusError
 from shared.kafka import KafkaBus
 from shared.pump import Pace
 from shared.topics import ALL, FLOOR_EVENTS, FLOOR_FLAGS, SWITCH_DEAD_LETTER
-from tests.brokers import BOTH, Broker, broker_of_its_own
+from tests.brokers import APACHE, BOTH, Broker, broker_of_its_own
 from tests.pumpkit import Counter, make_pump, once, read_all, running, say, until
 
 FAST = Pace(checkpoint_s=0.05, backoff_s=0.01, backoff_max_s=0.05)
@@ -87,6 +87,27 @@ async def test_a_broker_that_dies_and_comes_back_empty_is_survived_and_told(brok
     await bus.close()
     assert registry.get_sample_value("pump_offsets_lost_total", {"pump": "counter", "why": "made_anew"}) == 1
     assert registry.get_sample_value("pump_broker_losses_total", {"pump": "counter"}) == 1
+
+
+@pytest.mark.parametrize("broker", [APACHE], indirect=True)
+async def test_a_broker_that_is_killed_and_keeps_its_records_costs_none(broker: Broker) -> None:
+    registry = CollectorRegistry()
+    machine = Counter()
+    pump = make_pump(bus := connect(broker), machine, registry=registry, pace=FAST)
+    async with running(pump):
+        await until(lambda: pump.status.ready)
+        await say(talker := connect(broker), *"abc" * 50)
+        broker.kill()  # with some of them still on their way through the pump
+        await until(lambda: pump.status.state == "waiting_for_broker")
+        broker.start()
+        await say(talker, *"abc" * 50)
+        await until(lambda: machine.applied == 300 and pump.status.ready)
+    assert machine.times == {"a": 100, "b": 100, "c": 100}
+    outputs = once(await read_all(talker, FLOOR_FLAGS))
+    assert [(output.word, output.times) for output in outputs] == [(w, n) for n in range(1, 101) for w in "abc"]
+    assert registry.get_sample_value("pump_broker_losses_total", {"pump": "counter"}) == 1
+    await talker.close()
+    await bus.close()
 
 
 async def test_a_broker_that_is_replaced_faster_than_anyone_looks(broker: Broker) -> None:
