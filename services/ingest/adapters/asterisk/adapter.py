@@ -53,7 +53,7 @@ HANDLERS: Final = MappingProxyType[str, tuple[Handler, tuple[str, ...]]](
         "QueueMemberAdded": (agents.on_member, _MEMBER),
         "QueueMemberRemoved": (agents.on_removed, _MEMBER),
         "QueueMemberPause": (agents.on_pause, _MEMBER),
-        "QueueMemberStatus": (agents.on_status, _MEMBER),
+        "QueueMemberStatus": (listings.on_member_status, _MEMBER),
         "QueueCallerJoin": (visits.on_join, _CALLER),
         "QueueCallerLeave": (visits.on_leave, _CALLER),
         "QueueCallerAbandon": (visits.on_abandon, _CALLER),

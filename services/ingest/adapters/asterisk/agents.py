@@ -16,9 +16,14 @@ MOST_EXPECTED: Final = 4  # AgentCompletes still to come for one agent; more mea
 
 
 def agent_id_of(interface: str, state_interface: str) -> str:
-    """The id of the agent at this member interface: of the real phone if it is named, for Local ones too."""
-    real = state_interface if state_interface and tech_of(state_interface) != "Local" else interface
-    return ident_of(real)
+    """The id of the agent at this member interface: of the real phone if either names it, for Local ones too.
+
+    Else a hint's extension (`hint:1007@ctx`) is better than the interface's; a `Custom:` or `Queue:` state may be named at will.
+    """
+    for one in (state_interface, interface):
+        if "/" in one and tech_of(one) != "Local":
+            return ident_of(one)
+    return ident_of(state_interface if state_interface.lower().startswith(("hint:", "agent:")) else interface)
 
 
 def on_member(switch: Switch) -> None:
@@ -129,6 +134,7 @@ def _tell(switch: Switch, agent_id: str, *, provenance: Provenance = "observed")
     if not serves:
         if agent.logged_on:
             agent.logged_on, agent.paused, agent.reason, agent.queues = False, False, "", ()
+            agent.wrap_until = None
             switch.emit(events.AgentLoggedOff(agent_id=agent_id), provenance=provenance)
         return
     queues = tuple(sorted({member.queue for member in serves}))
@@ -175,6 +181,9 @@ def start_wrap(switch: Switch, agent: Agent, queue: str, call_id: str) -> None:
     seconds = wrap_up_s(switch, agent, queue)
     if seconds > 0 and agent.logged_on:
         until = switch.now + timedelta(seconds=seconds)
+        agent.wrap_until = until = max(
+            until, agent.wrap_until or until
+        )  # an earlier one of another queue may end later
         switch.emit(
             events.WrapStarted(agent_id=agent.agent_id, call_id=call_id, queue=queue, until=until),
             provenance="inferred",

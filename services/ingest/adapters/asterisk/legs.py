@@ -54,7 +54,7 @@ def _single(switch: Switch, channel: Channel, agent_id: str, told: Leg | None) -
     if channel.dialed and channel.dial_status:
         return None
     if channel.state != UP and (channel.dialed or channel.state == RINGING):
-        call, role, peer = _caller(switch, channel)
+        call, role, peer = _caller(switch, channel, told)
         visit = switch.state.visits.get(switch.source(channel).uid)
         queue = channel.queue or (visit.queue if visit is not None else "")
         return Want(channel.uid, channel.uid, agent_id, call, role, "ringing", queue, peer)
@@ -76,12 +76,14 @@ def _as_told(switch: Switch, leg: Leg, state: LegState | None = None) -> Want:
     return Want(leg.leg_id, leg.uid, leg.agent_id, call, leg.role, state or leg.state, leg.queue, leg.peer)
 
 
-def _caller(switch: Switch, channel: Channel) -> tuple[Call, Role, str]:
+def _caller(switch: Switch, channel: Channel, told: Leg | None) -> tuple[Call, Role, str]:
     """For a ringing phone: the call, the role and the other side."""
     source = switch.source(channel)
     if switch.is_party(source) and not switch.is_internal(source):
         call = calls.of_outside(switch, source)
         return call, "agent", call.from_number if call.direction == "inbound" else call.to_number
+    if told is not None and told.call in switch.state.calls:
+        return switch.state.calls[told.call], told.role, told.peer  # the Local channel that called it is gone first
     call = calls.internal(switch, source)
     return call, "internal", switch.agent_of(source) or source.number
 

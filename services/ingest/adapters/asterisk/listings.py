@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import MappingProxyType
+from typing import Final
 
 from services.ingest.adapters.asterisk import agents, visits
-from services.ingest.adapters.asterisk.model import Channel, Listing
+from services.ingest.adapters.asterisk.model import RINGING, UP, Channel, Listing
 from services.ingest.adapters.asterisk.names import device_of, local_half
 from services.ingest.adapters.asterisk.packet import EPOCH
 from services.ingest.adapters.asterisk.settle import hang_up, settle
 from services.ingest.adapters.asterisk.switch import Switch
 from shared import events
+
+SETTLED_STATE: Final = timedelta(seconds=2)
 
 
 def on_channel(switch: Switch) -> None:
@@ -148,8 +152,9 @@ def _connect(switch: Switch, queue: str, agent_id: str) -> None:
 
 
 def on_device(switch: Switch) -> None:
-    """DeviceStateChange: only holds matter, of channels that were held before we came."""
+    """DeviceStateChange: holds matter, of channels that were held before we came, and that a device has no call."""
     device, state = switch.packet.get("Device"), switch.packet.get("State")
+    _use(switch, device, state)
     if state != "ONHOLD":
         switch.state.on_hold.pop(device, None)
         return
@@ -158,6 +163,34 @@ def on_device(switch: Switch) -> None:
         if channel.app and channel.bridge and not channel.held and device_of(channel.name) == device:
             channel.held = True
             switch.touch(channel.uid)
+
+
+def on_member_status(switch: Switch) -> None:
+    """QueueMemberStatus: of a member that nobody told us of, or of a phone that has no call."""
+    agents.on_status(switch)
+    state = _STATUS.get(switch.packet.get("Status"), "")
+    _use(switch, switch.packet.get("StateInterface") or switch.packet.get("Interface"), state)
+
+
+def _use(switch: Switch, device: str, state: str) -> None:
+    """A device that was in use and is no more has no call: a channel of it that had one was hung up, and we missed it.
+
+    Device states come a moment late, and a called phone counts only from when it rings; so young channels are left alone.
+    """
+    in_use = switch.state.in_use
+    if state in _IN_USE:
+        in_use[device] = None
+    if state != "NOT_INUSE" or device not in in_use:
+        return  # some drivers call every device free unless they are told to count calls
+    del in_use[device]
+    for channel in tuple(switch.state.channels.values()):
+        mine = not channel.bridge and channel.state in (RINGING, UP) and device_of(channel.name) == device
+        if mine and switch.now - channel.created > SETTLED_STATE:
+            hang_up(switch, channel)
+
+
+_STATUS: Final = MappingProxyType({"1": "NOT_INUSE", "2": "INUSE", "3": "BUSY", "6": "RINGING", "7": "RINGINUSE"})
+_IN_USE: Final = frozenset({"INUSE", "BUSY", "RINGING", "RINGINUSE", "ONHOLD"})
 
 
 def on_shutdown(switch: Switch) -> None:

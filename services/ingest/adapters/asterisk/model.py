@@ -83,6 +83,7 @@ class Agent(Struct, gc=False):
     reason: str = ""
     members: list[str] = field(default_factory=list)  # keys of its memberships, past ones too
     legs: list[str] = field(default_factory=list)
+    wrap_until: datetime | None = None
     completing: list[str] = field(default_factory=list)  # queues whose AgentComplete is still to come though wrap began
 
 
@@ -182,6 +183,7 @@ class State(Struct, gc=False):
     listens: dict[str, str] = field(default_factory=dict)  # listen id -> spying channel
     extens: dict[str, str] = field(default_factory=dict)  # extension -> the queue it leads to
     on_hold: dict[str, None] = field(default_factory=dict)  # devices that said ONHOLD
+    in_use: dict[str, None] = field(default_factory=dict)  # devices that said so
     listings: dict[str, Listing] = field(default_factory=dict)
     session: str = ""  # the one that `ahead` is of
     ahead: list[tuple[datetime, timedelta]] = field(

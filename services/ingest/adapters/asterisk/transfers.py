@@ -231,6 +231,17 @@ def on_attended(switch: Switch) -> None:
     if switch.packet.get("DestType") == "App":
         _take_over(switch, transfer)
     meet(switch, transfer)
+    # Both parties were connected with the agent, so now they are with each other, even if a packet of how was lost.
+    if (
+        transfer.transfer_id in switch.state.transfers
+        and transfer.answered
+        and switch.packet.get("DestType") in _JOINED
+    ):
+        switch.state.transfers.pop(transfer.transfer_id)
+        switch.emit(events.TransferBridged(transfer_id=transfer.transfer_id, to_agent=transfer.to_agent))
+
+
+_JOINED: Final = ("Bridge", "Link", "Threeway")
 
 
 def _late(switch: Switch, uids: set[str]) -> Transfer | None:
