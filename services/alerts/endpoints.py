@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -42,6 +42,8 @@ Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000, 
 SomeNote = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000, pattern=r"^[^\x00]*$")
 ]
+Number = Annotated[int, Path(le=2**31 - 1, description="of the incident")]  # as large as the column
+Words = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]  # PostgreSQL knows no zero byte
 AWAY = problem(503, "the database is away; nothing was changed")
 NOT_FOUND = AWAY | problem(404, "no such incident")
 CONFLICT = problem(409, "the incident's state does not allow it; `state` and `allowed` say what does")
@@ -142,14 +144,14 @@ async def list_incidents(
     alerts: Alerts,
     state: Annotated[list[State] | None, Query(description="May be given several times")] = None,
     severity: Annotated[list[Severity] | None, Query(description="May be given several times")] = None,
-    rule: Annotated[str, Query(max_length=200)] = "",
-    site: Annotated[str, Query(max_length=200)] = "",
-    q: Annotated[str, Query(max_length=200, description="Words in summary, subject, rule or owner, or a number")] = "",
+    rule: Words = "",
+    site: Words = "",
+    q: Annotated[Words, Query(description="Words in summary, subject, rule or owner, or a number")] = "",
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     cursor: Annotated[str, Query(description="next_cursor of the page before", max_length=30)] = "",
 ) -> PageView:
     """Incidents that fit every given filter, newest first."""
-    if cursor and not re.fullmatch(r"before-\d{1,18}", cursor):
+    if cursor and not re.fullmatch(r"before-\d{1,9}", cursor):
         raise Problem(400, "cursor: not one that this service gave; leave it out for the first page")
     query = IncidentQuery(
         states=tuple(state or ()),
@@ -172,19 +174,19 @@ async def list_incidents(
 
 
 @router.get("/incidents/{number}", responses=NOT_FOUND)
-async def one_incident(alerts: Alerts, number: int) -> DetailView:
+async def one_incident(alerts: Alerts, number: Number) -> DetailView:
     """One incident with its timeline, its evidence and its notifications."""
     return await alerts.detail(number)
 
 
 @router.post("/incidents/{number}/acknowledge", responses=NOT_FOUND | CONFLICT)
-async def acknowledge(alerts: Alerts, number: int, body: AcknowledgeBody) -> IncidentView:
+async def acknowledge(alerts: Alerts, number: Number, body: AcknowledgeBody) -> IncidentView:
     """Take the incident: everybody sees that it is being dealt with, and by whom."""
     return await alerts.act(number, lambda one, now: steps.acknowledged(one, body.by, body.note, now))
 
 
 @router.post("/incidents/{number}/resolve", responses=NOT_FOUND | CONFLICT)
-async def resolve(alerts: Alerts, number: int, body: ResolveBody) -> IncidentView:
+async def resolve(alerts: Alerts, number: Number, body: ResolveBody) -> IncidentView:
     """Say that it is dealt with. A new flag of the same kind within 15 minutes opens it again."""
     return await alerts.act(
         number,
@@ -193,13 +195,13 @@ async def resolve(alerts: Alerts, number: int, body: ResolveBody) -> IncidentVie
 
 
 @router.post("/incidents/{number}/reopen", responses=NOT_FOUND | CONFLICT)
-async def reopen(alerts: Alerts, number: int, body: ReopenBody) -> IncidentView:
+async def reopen(alerts: Alerts, number: Number, body: ReopenBody) -> IncidentView:
     """Take a resolution back."""
     return await alerts.act(number, lambda one, now: steps.reopened(one, body.by, body.note, now))
 
 
 @router.post("/incidents/{number}/notes", status_code=201, responses=NOT_FOUND)
-async def add_note(alerts: Alerts, number: int, body: NoteBody) -> IncidentView:
+async def add_note(alerts: Alerts, number: Number, body: NoteBody) -> IncidentView:
     """Add to the history; possible in every state."""
     return await alerts.act(number, lambda one, now: steps.noted(one, body.by, body.note, now))
 
@@ -219,7 +221,7 @@ async def add_note(alerts: Alerts, number: int, body: NoteBody) -> IncidentView:
     response_class=HTMLResponse,
 )
 async def report(
-    alerts: Alerts, number: int, lang: Literal["en", "zh"] = "en", format: Literal["html", "md", "json"] = "html"
+    alerts: Alerts, number: Number, lang: Literal["en", "zh"] = "en", format: Literal["html", "md", "json"] = "html"
 ) -> Response:
     """The incident report, written from the facts: a page to print, Markdown or JSON."""
     detail = await alerts.detail(number)

@@ -165,6 +165,24 @@ async def test_a_note_must_say_something(alerts: Alerts) -> None:
     assert (await alerts.post("/incidents/1/notes", {"by": "Li", "note": " "}, 422))["errors"]
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/api/v1/incidents/2147483647", 404),
+        ("/api/v1/incidents/2147483648", 422),
+        ("/api/v1/incidents/-1", 404),
+        (f"/api/v1/incidents/{10**30}/report", 422),
+        ("/api/v1/incidents?q=%00", 422),
+        (f"/api/v1/incidents?q={'x' * 201}", 422),
+        ("/api/v1/incidents?site=%00", 422),
+        ("/api/v1/incidents?cursor=before-99999999999", 400),
+    ],
+)
+async def test_what_no_database_can_hold_is_refused_before_it_is_asked(alerts: Alerts, path: str, status: int) -> None:
+    answer = await alerts.client.get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+
+
 async def test_the_description_of_the_api_names_its_answers(alerts: Alerts) -> None:
     found = (await alerts.client.get("/api/openapi.json")).json()
     assert {path for path in found["paths"] if "incidents" in path} == {
