@@ -12,7 +12,7 @@ from services.ingest.adapters.asterisk.settle import hang_up
 from services.ingest.adapters.asterisk.switch import Switch
 
 BETWEEN_DIGITS: Final = timedelta(seconds=1)  # features.conf: featuredigittimeout
-CODE_TO_HOLD: Final = timedelta(milliseconds=500)  # a Hold this soon after a digit was the feature code's doing
+CODE_TO_HOLD: Final = timedelta(milliseconds=300)  # a Hold this soon after a digit was the feature code's doing
 
 
 def on_new(switch: Switch) -> None:
