@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import msgspec
@@ -26,6 +26,9 @@ SOURCES_LIMIT = 1000
 
 # More than any time zone that was left out or put in twice.
 MOST_AHEAD = timedelta(days=1)
+
+# Of any switch, simulated floor or recording.
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
 class Source(Struct, kw_only=True):
@@ -164,7 +167,14 @@ class IngestMachine:
 
     @staticmethod
     def _check_times(clock: SiteClock, raw: Raw, events: list[Event]) -> None:
-        """One stamp of next year would end every timer of the site, and no later mark could take it back."""
+        """One stamp of next year would end every timer of the site, and no later mark could take it back. Times near the
+        ends of the calendar would leave it as the clock goes on, and with them the marks."""
+        for event in events:
+            if not EARLIEST <= event.time <= LATEST:
+                raise InvalidInput(
+                    "time_out_of_range",
+                    f"$.time: {event.time.isoformat()} is not between {EARLIEST.year} and {LATEST.year}",
+                )
         if clock.made_up:
             return
         for event in events:

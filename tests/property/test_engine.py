@@ -139,11 +139,11 @@ def test_what_is_shown_follows_from_the_legs(history: History) -> None:
     for agent in state.agents.values():
         line, _ = line_of(state.legs[leg_id] for leg_id in agent.legs)
         assert agent.state == displayed(agent.declared, line, in_wrap=agent.in_wrap)
-        for queue in agent.queues:
-            staff[queue][agent.state] += 1
+        for name in agent.queues:
+            staff[name][agent.state] += 1
     for leg in state.legs.values():
         assert leg.leg_id in state.agents[leg.agent_id].legs
         assert leg.leg_id in state.calls[leg.call_id].legs
     for queue in state.queues.values():
-        assert {name: count for name, count in queue.staff.items() if count} == dict(staff[queue.queue])
+        assert {shown: count for shown, count in queue.staff.items() if count} == dict(staff[queue.queue])
         assert set(queue.waiting) <= set(state.calls)

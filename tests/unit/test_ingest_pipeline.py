@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -184,6 +185,33 @@ def test_an_event_of_next_year_is_refused(machine: IngestMachine) -> None:
 
 
 @pytest.mark.parametrize("made_up", [{"simulated": True}, {"replay": True}])
-def test_a_made_up_floor_may_be_in_any_year(made_up: dict[str, bool], machine: IngestMachine) -> None:
+def test_a_made_up_floor_may_be_in_any_year(made_up: dict[str, Any], machine: IngestMachine) -> None:
     machine.apply(link(events.LinkUp(connector="c1", **made_up), 0))
     assert machine.apply(raw(cloud("agent_ready", {"agent_id": "7"}, at_s=365 * 86400.0), offset=1))
+
+
+@pytest.mark.parametrize("year", ["0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "9999-12-31T23:59:59Z"])
+@pytest.mark.parametrize("kind", ["link_up", "agent_ready"])
+def test_no_event_takes_the_clock_out_of_the_calendar(year: str, kind: str, machine: IngestMachine) -> None:
+    """The task that writes marks would die of it, at each new start again."""
+    machine.apply(link(events.LinkUp(connector="c1", simulated=True, speed=1000), 0))
+    data = {"connector": "c1"} if kind == "link_up" else {"agent_id": "7"}
+    with pytest.raises(InvalidInput) as refused:
+        machine.apply(raw(cloud(kind, data, time=year), offset=1))
+    assert refused.value.reason == "time_out_of_range"
+    assert machine.clocks["s1"].mark(T0 + timedelta(days=1)) is not None
+
+
+@pytest.mark.parametrize("speed", [0, -1, 1000.1, 1e308])
+@pytest.mark.parametrize("kind", ["event", "link"])
+def test_a_speed_beyond_measure_is_refused(speed: float, kind: str, machine: IngestMachine) -> None:
+    with pytest.raises(InvalidInput, match=r"\$\.data\.speed: expected more than 0 and at most 1000"):
+        machine.apply(raw(cloud("link_up", {"connector": "c1", "speed": speed}), kind=kind))
+
+
+@pytest.mark.parametrize("value", [b"[" * 100_000, b'{"a":' * 100_000])
+@pytest.mark.parametrize("kind", ["event", "link"])
+def test_what_is_nested_without_end_is_the_senders_fault(value: bytes, kind: str, machine: IngestMachine) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        machine.apply(raw(value, kind=kind))
+    assert refused.value.reason == "not_json"

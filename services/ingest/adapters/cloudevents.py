@@ -6,7 +6,6 @@ know are allowed beside `data`, as CloudEvents asks (tracing adds some), but not
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -21,6 +20,8 @@ from shared.errors import InvalidInput
 from shared.events import Provenance
 
 Text = Annotated[str, Meta(min_length=1, max_length=512)]
+
+MOST_SPEED = 1000  # of a simulated floor or a replay; without a limit its time would leave the calendar
 
 # Ingest alone writes clock marks: one from outside would move every timer of the site.
 ACCEPTED: tuple[type[Data], ...] = tuple(t for t in events.DATA_TYPES if t is not events.Clock)
@@ -56,11 +57,13 @@ class Reader:
         """
         try:
             parts = _split(value)
+            if parts is None:
+                return [self._one(value, "$")]
+            return [self._one(part, f"$[{index}]") for index, part in enumerate(parts)]
         except (msgspec.DecodeError, UnicodeDecodeError) as exc:
             raise InvalidInput("not_json", f"not JSON: {exc}") from exc
-        if parts is None:
-            return [self._one(value, "$")]
-        return [self._one(part, f"$[{index}]") for index, part in enumerate(parts)]
+        except RecursionError as exc:
+            raise InvalidInput("not_json", "not JSON that can be read: nested too deeply") from exc
 
     def _one(self, value: bytes | msgspec.Raw, path: str) -> Incoming:
         try:
@@ -137,8 +140,8 @@ def _problem(event: Incoming) -> str:
         value = getattr(data, name)
         if value is not None and value.tzinfo is None:
             return f".data.{name}: expected a time with a time zone, such as 2026-03-02T09:15:00Z"
-    if isinstance(data, events.LinkUp) and not (math.isfinite(data.speed) and data.speed > 0):
-        return f".data.speed: expected more than 0, got {data.speed}"
+    if isinstance(data, events.LinkUp) and not 0 < data.speed <= MOST_SPEED:
+        return f".data.speed: expected more than 0 and at most {MOST_SPEED}, got {data.speed}"
     if isinstance(data, events.CallQueued) and data.position is not None and data.position < 1:
         return f".data.position: expected 1 (next) or more, got {data.position}"
     if isinstance(event.sequence, str) and not re.fullmatch(r"\d{1,18}", event.sequence, re.ASCII):
