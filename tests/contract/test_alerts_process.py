@@ -48,7 +48,7 @@ class Process:
             self.running = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "services.alerts.app", cwd=ROOT, env=self._environment, stderr=log, stdout=log
             )
-        await until(self.answers)
+        await until(self.answers, timeout_s=60)  # the first start after an installation compiles what it imports
 
     async def answers(self) -> bool:
         assert self.running is not None
