@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from floorwatch.sitename import check_site, unknown_site
 from floorwatch.traces import Damage, Trace
 from services.ingest.links import link_value
 from shared import topics
@@ -21,6 +22,7 @@ from shared.events import LinkDown, LinkUp
 from shared.kafka import KafkaBus
 from shared.raw import Raw
 from shared.settings import CommonSettings, load
+from shared.sites import load_sites
 
 CONNECTOR = "replay"
 HEARTBEAT_S = 5.0  # as every connector: ingest takes a connector that falls silent for gone
@@ -136,8 +138,11 @@ def _update(progress: Progress, task: TaskID, trace: Trace, publisher: Publisher
 
 def main(file: Path, *, adapter: str, site: str, speed: float, as_of_now: bool) -> None:
     """The command. Raises SettingsError, BusError, and FloorwatchError when the file holds nothing."""
+    check_site(site)
     settings = load(CommonSettings)
     console = Console(stderr=True)
+    if line := unknown_site(site, load_sites(settings.sites_file), settings.sites_file):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     shown = 0
 
     def tell(damage: Damage) -> None:

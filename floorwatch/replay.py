@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from floorwatch.sitename import check_site, unknown_site
 from floorwatch.traces import Damage, Trace
 from services.ingest.adapters.base import Adapter
 from services.ingest.adapters.registry import ADAPTERS
@@ -23,7 +24,7 @@ from services.monitor.core.rulebook import RuleBook
 from services.monitor.rulefile import load_rulebook
 from shared import events, facts
 from shared.clock import SystemClock
-from shared.errors import FloorwatchError, InvalidInput
+from shared.errors import FloorwatchError, InvalidInput, SettingsError
 from shared.events import Event
 from shared.facts import Fact
 from shared.raw import Raw
@@ -135,15 +136,18 @@ def record_of(fact: Fact) -> dict[str, Any]:
 
 def main(file: Path, *, adapter: str, site: str, config: Path, rules: Path, out: Path) -> None:
     """The command: FILE into OUT, a progress bar meanwhile, a summary after. Raises SettingsError and FloorwatchError."""
+    check_site(site)
     sites, rulebook = load_sites(config), load_rulebook(rules)
     console = Console(stderr=True)
+    if line := unknown_site(site, sites, config):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     complaints = Complaints(console, file)
     began = SystemClock().monotonic()
     replay = Replay(site, ADAPTERS[adapter](site, sites.site(site)), sites, rulebook)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
     with (
         Trace(file, complaints.damaged) as trace,
-        out.open("w", encoding="utf-8") as lines,
+        _writable(out) as lines,
         Progress(*columns, console=console, transient=True) as progress,
     ):
         task = progress.add_task(f"{file.name} → {out.name}", total=trace.total_bytes)
@@ -153,8 +157,21 @@ def main(file: Path, *, adapter: str, site: str, config: Path, rules: Path, out:
     complaints.close(trace.damages)
     if not replay.summary.packets:
         raise FloorwatchError(f"{file} holds no packet that can be read as {adapter}")
+    if complaints.first_refusal and sum(replay.summary.rejected.values()) == replay.summary.packets:
+        raise FloorwatchError(
+            f"{file} holds no packet that can be read as {adapter}; "
+            f"the first was refused because: {complaints.first_refusal}"
+        )
     console.print(table_of(replay.summary, SystemClock().monotonic() - began))
     console.print(f"records written to {out}", highlight=False, markup=False)
+
+
+def _writable(out: Path) -> TextIO:
+    """`out`, open and empty. Raises SettingsError."""
+    try:
+        return out.open("w", encoding="utf-8")
+    except OSError as exc:
+        raise SettingsError(f"--out: {out} cannot be written: {exc.strerror}") from exc
 
 
 class Complaints:
@@ -164,6 +181,7 @@ class Complaints:
         self._console = console
         self._file = file
         self._said = 0
+        self.first_refusal = ""
 
     def damaged(self, damage: Damage) -> None:
         """A line that holds no packet."""
@@ -171,6 +189,7 @@ class Complaints:
 
     def rejected(self, raw: Raw, why: InvalidInput) -> None:
         """A packet that the adapter refused."""
+        self.first_refusal = self.first_refusal or str(why)
         self._say(f"{self._file}: packet {raw.offset + 1}: {why.reason}: {why}")
 
     def _say(self, text: str) -> None:

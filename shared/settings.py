@@ -19,6 +19,9 @@ from shared.errors import SettingsError
 ROOT = Path(__file__).resolve().parent.parent
 RUN_DIR = ROOT / ".run"
 
+SITE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"  # a site's name is in keys, addresses and file names
+SITE_WORDS = "letters, digits and . _ -, a letter or digit first"
+
 Port = Annotated[int, Field(ge=0, le=65535)]  # 0: any free one, for tests
 Seconds = Annotated[float, Field(gt=0)]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -113,8 +116,8 @@ class SimulatorSettings(CommonSettings):
     seed: int = 1  # the same seed gives the same day
     site: str = Field(
         "demo",
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
-        description="letters, digits and . _ -, a letter or digit first",
+        pattern=SITE_PATTERN,
+        description=SITE_WORDS,
     )
 
 
