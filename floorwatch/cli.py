@@ -136,7 +136,7 @@ def publish(
     """Play a recorded trace into the running system.
 
     Its board then shows the recording, marked as a replay. Writes the switch's own words to the topic switch.raw of the broker
-    at KAFKA_BOOTSTRAP.
+    at KAFKA_BOOTSTRAP; when that is not set, of the one of `floorwatch run` at BROKER_PORT (9392).
     """
     from floorwatch import publish as publishing
 
@@ -147,7 +147,7 @@ def publish(
 def rules_check(
     file: Annotated[Path, typer.Argument(help="A rule book, such as deploy/rules.yaml.")],
 ) -> None:
-    """Check a rule book. Prints OK and the number of rules, or each error with file, line and key (exit code 1)."""
+    """Check a rule book. Prints OK and the number of rules, or the first error with file, line and key (exit code 1)."""
     from services.monitor.rulefile import load_rulebook
     from shared.errors import SettingsError
 

@@ -17,11 +17,11 @@ from services.ingest.links import link_value
 from shared import topics
 from shared.bus import Bus
 from shared.clock import Clock, SystemClock
-from shared.errors import FloorwatchError
+from shared.errors import BusError, FloorwatchError
 from shared.events import LinkDown, LinkUp
 from shared.kafka import KafkaBus
 from shared.raw import Raw
-from shared.settings import CommonSettings, load
+from shared.settings import BrokerSettings, CommonSettings, load
 from shared.sites import load_sites
 
 CONNECTOR = "replay"
@@ -136,10 +136,18 @@ def _update(progress: Progress, task: TaskID, trace: Trace, publisher: Publisher
     progress.update(task, completed=trace.read_bytes, packets=publisher.published, at=at)
 
 
+def bootstrap_of(settings: CommonSettings) -> str:
+    """KAFKA_BOOTSTRAP when it is set; else where `floorwatch run` has its broker. Raises SettingsError."""
+    if "kafka_bootstrap" in settings.model_fields_set:
+        return settings.kafka_bootstrap
+    return f"127.0.0.1:{load(BrokerSettings).port}"
+
+
 def main(file: Path, *, adapter: str, site: str, speed: float, as_of_now: bool) -> None:
     """The command. Raises SettingsError, BusError, and FloorwatchError when the file holds nothing."""
     check_site(site)
     settings = load(CommonSettings)
+    bootstrap = bootstrap_of(settings)
     console = Console(stderr=True)
     if line := unknown_site(site, load_sites(settings.sites_file), settings.sites_file):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -153,7 +161,7 @@ def main(file: Path, *, adapter: str, site: str, speed: float, as_of_now: bool) 
 
     async def run(trace: Trace) -> Publisher:
         clock = SystemClock()
-        bus = KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent)
+        bus = KafkaBus(bootstrap, idempotent=settings.kafka_idempotent)
         publisher = Publisher(bus, clock, vendor=adapter, site=site, speed=speed, as_of_now=as_of_now)
         try:
             await publish(trace, publisher, bus, adapter, site, console)
@@ -167,8 +175,13 @@ def main(file: Path, *, adapter: str, site: str, speed: float, as_of_now: bool) 
         except KeyboardInterrupt:
             console.print("stopped; the board shows the link as down")
             sys.exit(130)
+        except BusError as exc:
+            if not str(exc).startswith("cannot reach"):
+                raise
+            advice = "is `make run` up? set KAFKA_BOOTSTRAP or BROKER_PORT to where it listens"
+            raise BusError(f"{exc}; {advice}") from exc
         if trace.damages:
             console.print(f"{trace.damages} damaged lines were passed over")
     if not publisher.published:
         raise FloorwatchError(f"{file} holds no packet that can be read as {adapter}")
-    console.print(f"published {publisher.published} packets to {topics.SWITCH_RAW.name} at {settings.kafka_bootstrap}")
+    console.print(f"published {publisher.published} packets to {topics.SWITCH_RAW.name} at {bootstrap}")

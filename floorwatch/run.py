@@ -13,6 +13,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from floorwatch.processes import Program, http_ready
+from floorwatch.runlock import locked
 from floorwatch.supervisor import Stage, Supervisor
 from shared import topics
 from shared.clock import Clock, SystemClock
@@ -166,6 +167,7 @@ def welcome(floor: Floor, seconds: float) -> str:
         f"  Wallboard     {url_of(floor.monitor)}   for floor supervisors: agents, calls, queues, flags, live",
         f"  Incidents     {url_of(floor.alerts)}   for operations: what went wrong, who has it, reports",
         f"  Connections   {url_of(floor.ingest)}   for integrators: switches, event feed, dead letters",
+        f"  Kafka         {floor.bootstrap}   for `floorwatch publish` and programs that write switch.raw",
         "",
     ]
     if floor.simulator is not None:
@@ -201,7 +203,11 @@ def say(line: str) -> None:
 
 async def run(floor: Floor, *, clock: Clock | None = None) -> None:
     """Run until Ctrl-C. Raises SettingsError, BusError or StartFailed when it cannot start."""
-    clock = clock or SystemClock()
+    with locked(floor.run_dir):
+        await _run(floor, clock or SystemClock())
+
+
+async def _run(floor: Floor, clock: Clock) -> None:
     begun = clock.monotonic()
     check_ports(floor)
     for name, nearest in misspelled(os.environ).items():
@@ -212,7 +218,6 @@ async def run(floor: Floor, *, clock: Clock | None = None) -> None:
         )
         await _reachable(floor.bootstrap)
     say("starting Floorwatch ...")
-    floor.run_dir.mkdir(parents=True, exist_ok=True)
     supervisor = Supervisor(stages(floor), log_dir=floor.run_dir / "logs", clock=clock, say=say)
     await supervisor.run(started=lambda: say(welcome(floor, clock.monotonic() - begun)))
     say("stopped; nothing is left running")

@@ -149,6 +149,31 @@ async def flag_over_the_feed(feed: Any, transfer_id: str) -> dict[str, Any]:
     raise AssertionError("the feed ended without the flag")
 
 
+async def test_a_second_run_in_the_same_directory_touches_nothing(tmp_path: Path) -> None:
+    async with running(tmp_path) as it:
+        assert f"Kafka         127.0.0.1:{it.ports['BROKER_PORT']}" in it.said()
+        run_dir = tmp_path / "run"
+        logs = {file.name: file.stat().st_ino for file in (run_dir / "logs").iterdir()}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "floorwatch.cli",
+            "run",
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=environment(tmp_path, {name: free_port() for name in PORTS}),
+        )
+        out, err = await asyncio.wait_for(process.communicate(), 30)
+        assert process.returncode == 2
+        assert err.decode() == (
+            f"floorwatch: Floorwatch is running already in {run_dir} (process {it.process.pid}); stop it, "
+            "or set FLOORWATCH_RUN_DIR and the ports to others\n"
+        )
+        assert out == b""
+        assert {file.name: file.stat().st_ino for file in (run_dir / "logs").iterdir()} == logs
+        assert len(children(it.process.pid)) == 4
+
+
 async def test_a_slow_transfer_goes_from_raw_event_to_flag_to_incident(tmp_path: Path) -> None:
     async with running(tmp_path) as it:
         pids = children(it.process.pid)

@@ -112,5 +112,6 @@ def test_publishing_without_a_broker_says_which_is_missing(tmp_path: Path) -> No
     bootstrap = f"127.0.0.1:{free_port()}"
     done = floorwatch("publish", str(trace), "--adapter", "asterisk", "--site", "hq", KAFKA_BOOTSTRAP=bootstrap)
     assert done.returncode == 2
-    assert bootstrap in done.stderr
+    assert f"cannot reach Kafka at {bootstrap}" in done.stderr
+    assert "is `make run` up? set KAFKA_BOOTSTRAP or BROKER_PORT" in done.stderr
     assert "Traceback" not in done.stderr

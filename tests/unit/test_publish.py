@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from floorwatch.publish import HEARTBEAT_S, Publisher
+from floorwatch.publish import HEARTBEAT_S, Publisher, bootstrap_of
 from shared import topics
 from shared.bus import Reader
 from shared.clock import FakeClock
 from shared.memorybus import MemoryBus
 from shared.raw import Raw, from_record
+from shared.settings import CommonSettings, load
 
 T0 = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # when the recording was made
 NOW = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
@@ -141,3 +142,21 @@ async def test_stopping_says_that_the_link_is_down(stage: Stage) -> None:
 async def test_an_empty_recording_publishes_nothing(stage: Stage) -> None:
     await stage.publisher.run(iter([]))
     assert await stage.arrived() == []
+
+
+@pytest.mark.parametrize(
+    ("env", "expected"),
+    [
+        ({}, "127.0.0.1:9392"),
+        ({"BROKER_PORT": "9500"}, "127.0.0.1:9500"),
+        ({"BROKER_PORT": "9500", "KAFKA_BOOTSTRAP": "kafka:9092"}, "kafka:9092"),
+    ],
+)
+def test_it_goes_where_run_has_its_broker_unless_told(
+    monkeypatch: pytest.MonkeyPatch, env: dict[str, str], expected: str
+) -> None:
+    for name in ("BROKER_PORT", "KAFKA_BOOTSTRAP"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    assert bootstrap_of(load(CommonSettings)) == expected
