@@ -21,7 +21,7 @@ from shared.errors import BusError, FloorwatchError
 from shared.events import LinkDown, LinkUp
 from shared.kafka import KafkaBus
 from shared.raw import Raw
-from shared.settings import BrokerSettings, CommonSettings, load
+from shared.settings import BrokerSettings, CommonSettings, load, variable
 from shared.sites import load_sites
 
 CONNECTOR = "replay"
@@ -148,8 +148,9 @@ def main(file: Path, *, adapter: str, site: str, speed: float, as_of_now: bool) 
     check_site(site)
     settings = load(CommonSettings)
     bootstrap = bootstrap_of(settings)
+    sites = load_sites(settings.sites_file, setting=variable(CommonSettings, "sites_file"))
     console = Console(stderr=True)
-    if line := unknown_site(site, load_sites(settings.sites_file), settings.sites_file):
+    if line := unknown_site(site, sites, settings.sites_file):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     shown = 0
 

@@ -15,12 +15,12 @@ from shared.yamlfile import Where, load_checked
 __all__ = ["AgentConfig", "QueueConfig", "ServiceLevelTarget", "SiteConfig", "Sites", "load_sites"]
 
 
-def load_sites(path: Path) -> Sites:
-    """Read and check `path`.
+def load_sites(path: Path, *, setting: str = "") -> Sites:
+    """Read and check `path`, which is what the variable `setting` says.
 
     Raises SettingsError that names file, line and key.
     """
-    sites, where = load_checked(path, Sites)
+    sites, where = load_checked(path, Sites, setting=setting)
     zones = available_timezones()
     for key, site in [("defaults", sites.defaults), *((f"sites.{name}", site) for name, site in sites.sites.items())]:
         if site.time_zone not in zones:

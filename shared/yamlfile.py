@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import yaml
+from msgspec import inspect
 
 from shared.errors import SettingsError
 
@@ -33,15 +34,16 @@ class _Loader(yaml.SafeLoader):
         return {key_node.value: self.construct_object(value_node, deep=True) for key_node, value_node in node.value}
 
 
-def load_checked(path: Path, kind: type[T]) -> tuple[T, Where]:
+def load_checked(path: Path, kind: type[T], *, setting: str = "") -> tuple[T, Where]:
     """The content of `path` as `kind`, and a function that turns a dotted key into `file:line: key`.
 
-    Raises SettingsError for a missing file, bad YAML, or a value of the wrong type.
+    Raises SettingsError for a missing file (naming `setting`, which says where it is), bad YAML, or a value of the wrong type.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as exc:
-        raise SettingsError(f"{path}: cannot be read: {exc.strerror}") from exc
+        advice = f"; {setting} says where it is" if setting else ""
+        raise SettingsError(f"{path}: cannot be read: {exc.strerror}{advice}") from exc
     return parse_checked(text, str(path), kind)
 
 
@@ -63,6 +65,8 @@ def parse_checked(text: str, name: str, kind: type[T]) -> tuple[T, Where]:
         return msgspec.convert(plain, kind), where
     except msgspec.ValidationError as exc:
         message, key = _explain(plain, kind, exc)
+        if message.startswith("Invalid enum value"):
+            message += _choices(kind, key)
         raise SettingsError(f"{where(key)}: {message[:1].lower()}{message[1:]}") from exc
 
 
@@ -103,6 +107,28 @@ def _culprit(plain: Any, holder: dict[Any, Any], kind: type[T], message: str) ->
         holder.clear()
         holder.update(everything)
     return "..."
+
+
+def _choices(kind: type[T], key: str) -> str:
+    """`; allowed: a, b` for the value at `key`; nothing when the type there lists none."""
+    found = [inspect.type_info(kind)]
+    for name, _ in _STEP.findall(key):
+        found = [inner for one in found for inner in _inside(one, name)]
+    allowed = [str(value) for one in found if isinstance(one, inspect.LiteralType) for value in one.values]
+    return f"; allowed: {', '.join(allowed)}" if allowed else ""
+
+
+def _inside(kind: inspect.Type, name: str) -> list[inspect.Type]:
+    """The types that the part `name` of a value of `kind` may have; "" is an item of a list."""
+    match kind:
+        case inspect.StructType(fields=fields):
+            return [field.type for field in fields if field.encode_name == name]
+        case inspect.DictType(value_type=inner) | inspect.VarTupleType(item_type=inner):
+            return [inner]
+        case inspect.UnionType(types=types):
+            return [inner for one in types for inner in _inside(one, name)]
+        case _:
+            return []
 
 
 def _line_of(tree: yaml.Node | None, key: str) -> int:

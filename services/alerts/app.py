@@ -29,7 +29,7 @@ from shared.http import Background, create_app, mount_web, serve
 from shared.kafka import KafkaBus
 from shared.migrate import upgrade
 from shared.service import run
-from shared.settings import AlertsSettings
+from shared.settings import AlertsSettings, variable
 from shared.siteconfig import Sites
 from shared.sites import load_sites
 
@@ -129,7 +129,7 @@ async def start(settings: AlertsSettings) -> None:
         clock = SystemClock()
         database = Database(settings.db_url.get_secret_value())
         stack.push_async_callback(database.close)
-        sites = load_sites(settings.sites_file)
+        sites = load_sites(settings.sites_file, setting=variable(AlertsSettings, "sites_file"))
         bus = KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent)
         stack.push_async_callback(_close, bus)
         service = AlertsService(settings, bus=bus, database=database, clock=clock, sites=sites)

@@ -25,7 +25,7 @@ from shared.kafka import KafkaBus
 from shared.pump import Pace, Pump
 from shared.raw import Raw, from_record
 from shared.service import Background, run
-from shared.settings import IngestSettings
+from shared.settings import IngestSettings, variable
 from shared.sites import Sites, load_sites
 
 WEB = Path(__file__).parent / "web"
@@ -106,7 +106,7 @@ class Ingest:
 
 async def start(settings: IngestSettings) -> None:
     """Run the service until it is asked to stop. Raises SettingsError for a wrong file before it connects."""
-    sites = load_sites(settings.sites_file)
+    sites = load_sites(settings.sites_file, setting=variable(IngestSettings, "sites_file"))
     clock, registry = SystemClock(), CollectorRegistry()
     bus = KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent)
     side_bus = KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent)

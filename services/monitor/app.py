@@ -26,7 +26,7 @@ from shared.http import create_app, mount_web, serve
 from shared.kafka import KafkaBus
 from shared.pump import Outgoing, Pace, Pump
 from shared.service import Background, run
-from shared.settings import MonitorSettings
+from shared.settings import MonitorSettings, variable
 from shared.sites import Sites, load_sites
 
 WEB = Path(__file__).parent / "web"
@@ -115,7 +115,8 @@ class Monitor:
 
 async def start(settings: MonitorSettings) -> None:
     """Run the service until it is asked to stop. Raises SettingsError for a wrong file before it connects."""
-    sites, rules = load_sites(settings.sites_file), load_rulebook(settings.rules_file)
+    sites = load_sites(settings.sites_file, setting=variable(MonitorSettings, "sites_file"))
+    rules = load_rulebook(settings.rules_file, setting=variable(MonitorSettings, "rules_file"))
     log.info("rules loaded", file=settings.rules_file.name, rules=[rule.name for rule in rules.rules])
     clock, registry = SystemClock(), CollectorRegistry()
     bus = KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent)

@@ -9,9 +9,9 @@ from shared.errors import SettingsError
 from shared.yamlfile import load_checked
 
 
-def load_rulebook(path: Path) -> RuleBook:
-    """The rule book in `path`. Raises SettingsError that names file, line and key."""
-    config, where = load_checked(path, RuleFile)
+def load_rulebook(path: Path, *, setting: str = "") -> RuleBook:
+    """The rule book in `path`, which is what the variable `setting` says. Raises SettingsError that names file, line and key."""
+    config, where = load_checked(path, RuleFile, setting=setting)
     try:
         return compile_rules(config)
     except RuleError as exc:

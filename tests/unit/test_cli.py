@@ -78,6 +78,10 @@ def test_the_rule_book_that_ships_is_right() -> None:
         (WRONG_DURATION, "rules.yaml:5: rules[0].for"),
         ("rules:\n  - nme: slow\n", "rules.yaml:2: rules[0].nme"),
         ("rules: [\n", "not YAML"),
+        (
+            WRONG_DURATION.replace("critical", "fatal"),
+            "rules.yaml:6: rules[0].severity: invalid enum value 'fatal'; allowed: critical, info, warning",
+        ),
     ],
 )
 def test_a_wrong_rule_book_is_named_by_file_line_and_key(tmp_path: Path, text: str, expected: str) -> None:
@@ -96,7 +100,8 @@ def test_a_wrong_rule_book_is_named_by_file_line_and_key(tmp_path: Path, text: s
         (["publish", str(ROOT / "LICENSE"), "--adapter", "siemens", "--site", "hq"], {}, "'siemens' is not one of"),
         (["run", "--speed", "0"], {}, "SIMULATOR_SPEED: expected greater than 0"),
         (["monitor"], {"MONITOR_PORT": "front"}, "MONITOR_PORT: expected a valid integer"),
-        (["monitor"], {"MONITOR_RULES_FILE": "/nowhere/rules.yaml"}, "/nowhere/rules.yaml: cannot be read"),
+        (["monitor"], {"MONITOR_RULES_FILE": "/nowhere/rules.yaml"}, "MONITOR_RULES_FILE says where"),
+        (["monitor"], {"FLOORWATCH_SITES_FILE": "/nowhere/sites.yaml"}, "FLOORWATCH_SITES_FILE says where"),
     ],
 )
 def test_a_wrong_word_is_one_clear_message_and_code_2(arguments: list[str], env: dict[str, str], expected: str) -> None:
