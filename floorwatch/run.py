@@ -125,6 +125,8 @@ def _environment(floor: Floor) -> dict[str, str]:
     env = {"KAFKA_BOOTSTRAP": floor.bootstrap, "FLOORWATCH_LOG_FORMAT": os.environ.get("FLOORWATCH_LOG_FORMAT", "json")}
     if floor.broker == "kafka":
         env["KAFKA_IDEMPOTENT"] = os.environ.get("KAFKA_IDEMPOTENT", "true")
+    else:  # every mark is a record more that the embedded broker keeps and looks through
+        env["INGEST_MARK_S"] = os.environ.get("INGEST_MARK_S", "0.2")
     if "ALERTS_DB_URL" not in os.environ:
         env["ALERTS_DB_URL"] = f"sqlite+aiosqlite:///{floor.run_dir / 'alerts.db'}"
     if "ALERTS_PUBLIC_URL" not in os.environ:
