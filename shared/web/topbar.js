@@ -2,7 +2,7 @@
 //
 //     const bar = topbar(document.getElementById("topbar"), { page: "alerts" });
 //     bar.setConnection(status);          // what live.js tells
-//     bar.setMark("simulated");           // or "replay", or null
+//     bar.setMarks(["simulated"]);        // each of "simulated", "replay" that holds for something on the page
 //     bar.slot.append(...)                // the page's own things: site, clock, ...
 
 import { fill, h, setAttr, setData, setHidden, setText } from "./dom.js";
@@ -15,7 +15,7 @@ const CONNECTION_TONES = { connecting: "warning", live: "ok", lost: "critical", 
 const CONNECTION_ICONS = { connecting: "offline", live: "ready", lost: "critical", refused: "critical" };
 
 export function topbar(root, { page }) {
-  const marks = h("span", { class: "topbar-mark", hidden: true });
+  const marks = h("div", { class: "topbar-marks", hidden: true });
   const slot = h("div", { class: "topbar-slot" });
   const links = PAGES.map((name) =>
     h("a", { href: pageAddress(name, page), "data-t": `page.${name}`, "aria-current": name === page ? "page" : null }),
@@ -34,13 +34,12 @@ export function topbar(root, { page }) {
     h("div", { class: "topbar-end" }, connection.node, languages.node, themes.node),
   );
 
-  let mark = null;
+  let shown = [];
   function render() {
     for (const node of root.querySelectorAll("[data-t]")) setText(node, t(node.dataset.t));
     setAttr(root.querySelector(".topbar-pages"), "aria-label", t("nav.pages"));
-    setHidden(marks, !mark);
-    setText(marks, mark ? t(`mark.${mark}`) : "");
-    setAttr(marks, "title", mark ? t(`mark.${mark}.hint`) : null);
+    setHidden(marks, shown.length === 0);
+    fill(marks, shown.map((mark) => h("span", { class: "topbar-mark", title: t(`mark.${mark}.hint`) }, t(`mark.${mark}`))));
     connection.render();
     languages.render();
     themes.render();
@@ -53,9 +52,9 @@ export function topbar(root, { page }) {
     setConnection(status) {
       connection.set(status);
     },
-    setMark(name) {
-      if (name === mark) return;
-      mark = name;
+    setMarks(names) {
+      if (names.join() === shown.join()) return;
+      shown = names;
       render();
     },
   };

@@ -99,7 +99,7 @@ function show() {
   showNotices();
   showFilters();
   showConnection();
-  bar.setMark(incidents.some((one) => one.simulated) ? "simulated" : null);
+  bar.setMarks(incidents.some((one) => one.simulated) ? ["simulated"] : []);
 }
 
 function createRow(incident) {

@@ -64,7 +64,7 @@ function showSources() {
   fill(part("sources-empty"), h("strong", { text: t("sources.empty") }), h("p", { text: t("sources.empty.hint") }));
   const up = sources.filter((one) => one.link === "up").length;
   setText(part("sources-summary"), sources.length ? t("sources.summary", { up, n: sources.length }) : "");
-  bar.setMark(sources.some((one) => one.simulated) ? "simulated" : sources.some((one) => one.replay) ? "replay" : null);
+  bar.setMarks(["simulated", "replay"].filter((mark) => sources.some((one) => one[mark])));
 }
 
 function updateSource(row, one) {
@@ -74,7 +74,7 @@ function updateSource(row, one) {
     row.shown = shown;
     fill(
       row,
-      h("td", {}, h("strong", { text: one.site })),
+      h("td", {}, h("div", { class: "row" }, h("strong", { text: one.site }), markBadges(one))),
       h("td", {}, one.connector, h("div", { class: "sub", text: describe(one) })),
       h("td", {}, linkBadge(one), h("div", { class: "sub", text: linkStory(one) })),
       h("td", { class: "num nowrap" }, h("span", { class: "heard", title: dateTime(one.last_received) })),
@@ -86,6 +86,13 @@ function updateSource(row, one) {
     );
   }
   tickRow(row);
+}
+
+function markBadges(one) {
+  const found = ["simulated", "replay"].filter((mark) => one[mark]);
+  return found.map((mark) =>
+    h("span", { class: "badge", data: { tone: "simulated" }, title: t(`mark.${mark}.hint`), text: t(`mark.${mark}`) }),
+  );
 }
 
 function describe(one) {

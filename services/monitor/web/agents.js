@@ -99,7 +99,7 @@ export class AgentsPanel {
 
   #withHead({ key, title, items }) {
     if (!title) return items;
-    return [{ key: `head:${key}`, head: true, title, total: items.length, counts: countStates(items) }, ...items];
+    return [{ key: `head:${key}`, head: true, title, mark: this.board.markOf(items[0].agent.site), total: items.length, counts: countStates(items) }, ...items];
   }
 
   #drawTools(shown) {

@@ -1,5 +1,6 @@
 // What the panels ask: names, labels, staleness, which flag belongs to whom, and what is chosen.
 
+import { t } from "/static/shared/i18n.js";
 import { recall, remember } from "/static/shared/storage.js";
 import { SEVERITIES } from "./agentlist.js";
 import { point } from "./agents.js";
@@ -7,6 +8,7 @@ import { summary } from "./card.js";
 import { SiteClocks } from "./siteclock.js";
 import { Store } from "./store.js";
 
+export const MARKS = ["simulated", "replay"]; // what a site may be instead of real and now
 const STALE_S = 3; // the switch's time arrives at least once a second; three missed mean that nothing comes
 
 export class Board {
@@ -83,6 +85,13 @@ export class Board {
 
   siteLabel(site) {
     return this.store.sites.get(site)?.label || site;
+  }
+
+  /** The site's own marks in words, where the page shows several sites that differ in them; else the top bar says it. */
+  markOf(site) {
+    const marksOf = (view) => MARKS.filter((mark) => view?.[mark]).map((mark) => t(`mark.${mark}`)).join(" ");
+    const mixed = new Set(this.shownSites().map(marksOf)).size > 1;
+    return mixed ? marksOf(this.store.sites.get(site)) : "";
   }
 
   zone(site) {

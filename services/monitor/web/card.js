@@ -132,8 +132,9 @@ export function tickCard(node, clocks, local) {
 
 export function createHead() {
   const title = h("h3", { class: "team-name truncate" });
+  const mark = h("span", { class: "site-mark" });
   const counts = h("span", { class: "team-counts" });
-  const node = h("div", { class: "team-head", role: "listitem" }, title, counts);
+  const node = h("div", { class: "team-head", role: "listitem" }, title, mark, counts);
   const chips = new Map();
   for (const state of STATES) {
     const number = h("span");
@@ -141,12 +142,13 @@ export function createHead() {
     chips.set(state, { chip, number });
     counts.append(chip);
   }
-  node.parts = { title, chips };
+  node.parts = { title, mark, chips };
   return node;
 }
 
-export function updateHead(node, { title, counts, total }) {
+export function updateHead(node, { title, mark, counts, total }) {
   setText(node.parts.title, `${title} · ${total}`);
+  setText(node.parts.mark, mark);
   for (const [state, { chip, number }] of node.parts.chips) {
     const n = counts[state] ?? 0;
     setHidden(chip, n === 0);

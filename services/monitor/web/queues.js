@@ -8,6 +8,7 @@ import { STATES } from "./agentlist.js";
 import { keyOf } from "./store.js";
 
 const MANY = 8; // from here on queues are lines instead of tiles
+const TILE_REM = 17; // no tile is narrower
 const MUCH_TOO_LONG = 3; // times the service level's threshold
 const FAR_BELOW = 0.15; // of the target
 
@@ -16,6 +17,7 @@ export class QueuesPanel {
     this.root = root;
     this.board = board;
     this.nodes = new Map();
+    new ResizeObserver(() => this.#spread()).observe(root);
   }
 
   update() {
@@ -31,7 +33,17 @@ export class QueuesPanel {
       () => createTile((key) => this.board.filterQueue(key)),
       (node, queue) => updateTile(node, queue, this.board),
     );
+    this.#spread();
     this.tick();
+  }
+
+  /** As many rows as tiles need, and tiles shared out evenly among them: seven are 4 and 3, not 6 and 1. */
+  #spread() {
+    const style = getComputedStyle(this.root);
+    const [gap, rem] = [parseFloat(style.columnGap) || 0, parseFloat(getComputedStyle(document.documentElement).fontSize)];
+    const fit = Math.max(1, Math.floor((this.root.clientWidth + gap) / (TILE_REM * rem + gap)));
+    const rows = Math.ceil(this.nodes.size / fit);
+    this.root.style.setProperty("--columns", String(Math.ceil(this.nodes.size / Math.max(1, rows)) || 1));
   }
 
   tick(local) {
@@ -56,6 +68,7 @@ function createTile(filter) {
   const parts = {
     name: h("button", { class: "queue-name", type: "button" }),
     site: h("span", { class: "queue-site muted truncate" }),
+    mark: h("span", { class: "site-mark" }),
     flag: h("span", { class: "queue-flag", role: "img", hidden: true }, icon("warning")),
     since: h("p", { class: "queue-since muted" }),
     meter: h("span", { class: "meter", "aria-hidden": "true" }),
@@ -77,7 +90,12 @@ function createTile(filter) {
   const node = h(
     "article",
     { class: "queue panel" },
-    h("header", { class: "queue-head" }, parts.name, parts.flag, parts.site, parts.agents),
+    h(
+      "header",
+      { class: "queue-head" },
+      h("div", { class: "queue-title" }, parts.name, parts.flag, parts.site, parts.mark),
+      parts.agents,
+    ),
     h("div", { class: "queue-now" }, nodes("waiting", "longest", "level")),
     h("div", { class: "queue-day" }, nodes("offered", "answered", "abandoned", "asa"), parts.since),
   );
@@ -98,6 +116,7 @@ function updateTile(node, queue, board) {
   setAttr(parts.name, "title", t("queue.filter"));
   setAttr(parts.name, "aria-pressed", String(board.queueFilter() === node.key));
   setText(parts.site, board.manySites() ? board.siteLabel(queue.site) : "");
+  setText(parts.mark, board.markOf(queue.site));
   setHidden(parts.flag, !flag);
   setData(parts.flag, "tone", flag?.severity);
   setAttr(parts.flag, "aria-label", flag ? board.summary(flag) : null);

@@ -3,6 +3,7 @@
 import { h, keyed, setAttr, setData, setHidden, setText } from "/static/shared/dom.js";
 import { age, clock, number } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
+import { MARKS } from "./board.js";
 
 const FRESH_S = 2;
 
@@ -14,8 +15,9 @@ export class StatusBar {
     this.choice.addEventListener("change", () => board.chooseSite(this.choice.value));
     this.speed = h("span", { class: "muted nowrap", hidden: true });
     this.clock = h("time", { class: "site-clock" });
+    this.clockOf = h("span", { class: "clock-of muted truncate", hidden: true });
     this.age = h("span", { class: "site-age nowrap" });
-    bar.slot.append(this.name, this.choice, this.speed, this.clock, this.age);
+    bar.slot.append(this.name, this.choice, this.speed, this.clock, this.clockOf, this.age);
   }
 
   update() {
@@ -35,9 +37,7 @@ export class StatusBar {
     );
     if (this.choice.value !== board.site()) this.choice.value = board.site();
     const shown = board.shownSites();
-    const replay = shown.some((view) => view.replay);
-    const simulated = shown.some((view) => view.simulated);
-    this.bar.setMark(replay ? "replay" : simulated ? "simulated" : null);
+    this.bar.setMarks(MARKS.filter((mark) => shown.some((view) => view[mark])));
     const speed = shown[0]?.speed ?? 1;
     setHidden(this.speed, speed === 1);
     setText(this.speed, t("site.speed", { n: number(speed, Number.isInteger(speed) ? 0 : 1) }));
@@ -50,6 +50,9 @@ export class StatusBar {
     const now = site ? board.clocks.now(site.site, local) : NaN;
     setText(this.clock, Number.isNaN(now) ? "" : clock(now, board.zone(site.site)));
     setAttr(this.clock, "title", site ? t("site.clock", { zone: site.time_zone, site: board.siteLabel(site.site) }) : null);
+    const zones = new Set(board.shownSites().map((view) => view.time_zone));
+    setHidden(this.clockOf, board.shownSites().length < 2); // of several, one site's time needs that site's name
+    setText(this.clockOf, site ? [board.siteLabel(site.site), zones.size > 1 && site.time_zone].filter(Boolean).join(" · ") : "");
     const ages = board.shownSites().map((view) => board.clocks.age(view.site, local)).filter((value) => value !== null);
     const oldest = ages.length ? Math.max(...ages) : null;
     setHidden(this.age, oldest === null);
