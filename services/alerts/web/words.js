@@ -4,12 +4,13 @@ import { h } from "/static/shared/dom.js";
 import { dateTime, instant } from "/static/shared/format.js";
 import { known, language, t } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
+import { reasonText, sayReason } from "/static/shared/reasons.js";
 
 const STATE_TONES = { open: "critical", acknowledged: "info", resolved: "ok" };
 
 /** The summary in the reader's language; English where nobody wrote another. */
 export function summaryOf(one) {
-  return (language() === "zh-CN" && one.summary.zh) || one.summary.en;
+  return sayReason((language() === "zh-CN" && one.summary.zh) || one.summary.en, one.labels.reason);
 }
 
 export function severityBadge(severity) {
@@ -48,6 +49,7 @@ export function evidenceRows(evidence, zone, path = "") {
       if (typeof value[0] === "object") value.forEach((one, i) => rows.push(...evidenceRows(one, zone, `${key} ${i + 1}.`)));
       else rows.push([label(key), value.join(", ")]);
     } else if (typeof value === "object") rows.push(...evidenceRows(value, zone, `${key}.`));
+    else if (name === "reason") rows.push([label(key), reasonText(String(value))]);
     else rows.push([label(key), ISO_TIME.test(value) ? dateTime(value, zone) : said(value)]);
   }
   return rows;

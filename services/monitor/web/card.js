@@ -2,15 +2,10 @@
 
 import { h, setAttr, setData, setHidden, setText } from "/static/shared/dom.js";
 import { duration } from "/static/shared/format.js";
-import { known, language, t } from "/static/shared/i18n.js";
+import { language, t } from "/static/shared/i18n.js";
 import { icon, setIcon } from "/static/shared/icons.js";
+import { reasonText, sayReason } from "/static/shared/reasons.js";
 import { STATES } from "./agentlist.js";
-
-/** A break's reason in the reader's language where we have a word for it, else as the switch says it. */
-export function reasonText(reason) {
-  const key = `reason.${reason.toLowerCase().replace(/[\s-]+/g, "_")}`;
-  return known(key) ? t(key) : reason;
-}
 
 export function createCard(open) {
   const parts = {
@@ -106,7 +101,8 @@ function shortPeer(peer) {
 
 /** A flag's words in the reader's language. */
 export function summary(flag) {
-  return (language() === "zh-CN" ? flag.summary_zh : flag.summary_en) || flag.summary_en || flag.rule;
+  const text = (language() === "zh-CN" ? flag.summary_zh : flag.summary_en) || flag.summary_en || flag.rule;
+  return sayReason(text, flag.labels.reason);
 }
 
 function label(node, text) {

@@ -4,8 +4,9 @@ import { fill, h, openDrawer } from "/static/shared/dom.js";
 import { NO_DATA, age, clock, duration } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
+import { reasonText } from "/static/shared/reasons.js";
 import { onTick } from "/static/shared/ticker.js";
-import { reasonText, summary } from "./card.js";
+import { summary } from "./card.js";
 
 export function openDetails(board, key) {
   const agent = board.store.agents.get(key);
