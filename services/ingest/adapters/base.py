@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Protocol
 
@@ -56,8 +55,3 @@ class Emitter:
                 rawindex=index,
             )
         )
-
-    def emit_all(self, time: datetime, data: Iterable[Data]) -> None:
-        """Add several events of the same moment."""
-        for one in data:
-            self.emit(time, one)

@@ -6,7 +6,7 @@ replica fire the same timers in the same order. Duplicates (a position already p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
@@ -230,8 +230,3 @@ _FIRE: Final[dict[str, Callable[[Floor, Timer], None]]] = {
     "forget": _fire_forget,
     "day": _fire_day,
 }
-
-
-def run(engine: Engine, stream: Iterable[Event]) -> list[Fact]:
-    """All facts of a finite stream of events."""
-    return [fact for event in stream for fact in engine.apply(event)]
