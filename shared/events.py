@@ -45,7 +45,40 @@ class Clock(Data, frozen=True):
     speed: float = 1.0  # as in `LinkUp`
 
 
+class ClockJumped(Data, frozen=True):
+    """The switch's clock was set: from this event on its times are `by_s` later than they would have been.
+
+    Written by ingest once it is sure. What runs on the floor did not take that much longer: its times move with the clock.
+    """
+
+    by_s: float  # negative when it was set back
+    window_s: float = 0.0  # times of so many seconds before this event may be of the new clock already
+
+
+class Snapshot(Data, frozen=True):
+    """What exists at the switch now, by id, asked for by the connector. What we know and it does not name is a ghost.
+
+    A part that is null was not asked for. The events that the listing itself makes true come before it.
+    """
+
+    connector: str
+    agents: tuple[str, ...] | None = None  # logged on
+    calls: tuple[str, ...] | None = None
+    legs: tuple[str, ...] | None = None
+    queues: dict[str, tuple[str, ...]] | None = None  # queue -> its waiting calls; others were not asked for
+
+
 # ---------------------------------------------------------------- agents: what they declared
+
+
+class AgentSeen(Data, frozen=True):
+    """Evidence of an agent without a change, such as a heartbeat: what is shown still holds.
+
+    With `lease_s` the source promises to speak of this agent again within that many seconds; if it does not, nobody knows.
+    """
+
+    agent_id: str
+    lease_s: float | None = None  # the promise, in seconds; null when there is none
 
 
 class AgentLoggedOn(Data, frozen=True):
@@ -100,6 +133,9 @@ class CallStarted(Data, frozen=True):
     direction: Direction = "inbound"
     from_number: str = ""
     to_number: str = ""
+    attributes: dict[
+        str, str
+    ] = {}  # what else the switch says of it, such as priority or service; at most 20 short texts
 
 
 class CallQueued(Data, frozen=True):

@@ -14,6 +14,7 @@ AgentState = Literal["offline", "ready", "ringing", "talk", "hold", "consult", "
 Subject = Literal["agent", "call", "transfer", "queue", "site"]
 Severity = Literal["info", "warning", "critical"]
 TransferOutcome = Literal["completed", "failed", "cancelled", "abandoned", "running"]
+Verdict = Literal["yes", "no", "cannot_tell"]
 
 
 class FlagRaised(Data, frozen=True):
@@ -31,6 +32,8 @@ class FlagRaised(Data, frozen=True):
     labels: dict[str, str] = {}  # agent, agent_name, team, queue, call, kind, ... whatever the subject has
     evidence: dict[str, Any] = {}  # the subject as the engine saw it when the flag was raised
     simulated: bool = False
+    replay: bool = False
+    precision_ms: int = 0  # of the clock that the times are of; the flag waits that much longer, so that it is certain
 
 
 class FlagCleared(Data, frozen=True):
@@ -74,6 +77,39 @@ class CallEnded(Data, frozen=True):
     hold_s: float | None
     agent_id: str = ""
     from_number: str = ""
+    attributes: dict[str, str] = {}  # as the switch gave them
+
+
+class QueueInterval(Data, frozen=True):
+    """A queue's figures of one interval of the site's day, published when it is over. Sums are seconds; see docs/metrics.md.
+
+    An arrival counts where it arrived, everything else where it ended.
+    """
+
+    queue: str
+    started_at: datetime
+    ended_at: datetime
+    counted_from: datetime  # later than started_at when we began to listen in mid-interval
+    offered: int  # calls that entered
+    answered: int  # calls that an agent took
+    abandoned: int  # calls whose customer left while waiting
+    short_abandoned: int  # of these, within short_abandon_s
+    other_ended: int  # timed out, overflowed, cleared, moved
+    answered_within: int  # answered within within_s
+    abandoned_within: int  # abandoned within within_s
+    wait_answered_s: float  # waits of the answered
+    wait_abandoned_s: float  # waits of the abandoned
+    longest_wait_s: float | None  # of the calls that left; null when none did
+    handled: int  # conversations that ended
+    talk_s: float  # of these, without hold
+    hold_s: float  # of these
+    wrap_s: float  # after-call work that ended
+    handling_s: float  # agents' time on this queue's calls and their wrap
+    ready_s: float  # agents' time ready for this queue
+    transfers: int  # conversations of this queue that an agent asked to transfer
+    within_s: float  # the threshold T
+    short_abandon_s: float  # the threshold T_s
+    service_levels: dict[str, float | None]  # by formula: F1, F2, F3, F3s, F4, F5
 
 
 class TransferEnded(Data, frozen=True):
@@ -103,7 +139,8 @@ class TransferEnded(Data, frozen=True):
     total_s: float | None
     outcome: TransferOutcome
     reason: str = ""
-    precision_ms: int = 0
+    precision_ms: int = 0  # resolution of the stamps: a duration between two of them may be off by as much
+    slow: Verdict | None = None  # over the limit of the rule slow_transfer; null without such a rule
 
 
 class Fact(Envelope, frozen=True, kw_only=True, omit_defaults=True):
@@ -113,7 +150,7 @@ class Fact(Envelope, frozen=True, kw_only=True, omit_defaults=True):
 DATA_TYPES: tuple[type[Data], ...] = data_types_of(__name__)
 ENVELOPES: dict[type[Data], type[Fact]] = envelopes_for(Fact, DATA_TYPES)
 FLAG_TYPES: tuple[type[Data], ...] = (FlagRaised, FlagCleared)
-RECORD_TYPES: tuple[type[Data], ...] = (AgentInterval, CallEnded, TransferEnded)
+RECORD_TYPES: tuple[type[Data], ...] = (AgentInterval, CallEnded, QueueInterval, TransferEnded)
 
 
 def make(data: Data, **envelope: Any) -> Fact:

@@ -35,6 +35,20 @@ class AgentConfig(Struct, frozen=True, forbid_unknown_fields=True):
     tags: tuple[str, ...] = ()
 
 
+class Leases(Struct, frozen=True, forbid_unknown_fields=True):
+    """How long, in seconds, a state is believed without evidence before it becomes unknown; 0: for ever.
+
+    A switch that reports only changes says nothing of an agent who stays ready all night; one that repeats itself (heartbeats,
+    listings) can have short leases.
+    """
+
+    ringing_s: float = 600.0
+    line_s: float = 14_400.0  # talk, hold, consult
+    wrap_s: float = 7_200.0
+    declared_s: float = 86_400.0  # ready, break
+    call_s: float = 14_400.0  # a call without any event: swept as a ghost
+
+
 class SiteConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """One site; everything has a default."""
 
@@ -43,6 +57,7 @@ class SiteConfig(Struct, frozen=True, forbid_unknown_fields=True):
     queues: dict[str, QueueConfig] = field(default_factory=dict)
     agents: dict[str, AgentConfig] = field(default_factory=dict)
     default_queue: QueueConfig = field(default_factory=QueueConfig)
+    leases: Leases = field(default_factory=Leases)
 
     def queue(self, name: str) -> QueueConfig:
         """The settings of queue `name`, or the default ones."""

@@ -133,7 +133,7 @@ def transfer(transfer_id: str, **values: Any) -> TransferView:
         released=None,
         ended=None,
         outcome="running",
-        slow=False,
+        slow="no",
         total_s=None,
         customer_gap_s=None,
     )

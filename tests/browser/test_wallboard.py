@@ -136,7 +136,7 @@ async def test_a_transfer_turns_slow_at_seven_seconds_while_it_runs(viewer: View
         await expect(row).not_to_have_attribute("data-slow", "yes")
         await expect(row).to_have_attribute("data-slow", "yes")
         assert float((await row.locator(".transfer-time").inner_text()).split()[0]) >= 7.0
-        done = transfer("t1", outcome="completed", ended=ago(0), total_s=8.1, slow=True)
+        done = transfer("t1", outcome="completed", ended=ago(0), total_s=8.1, slow="yes")
         await feed.change("transfer", "hq/t1", done)
         await expect(row).to_contain_text("completed")
         await expect(row.locator(".transfer-time")).to_have_text("8.1 s")

@@ -211,7 +211,7 @@ def test_the_flag_of_a_slow_transfer_carries_it_as_slow() -> None:
     floor(1, TransferRequested(transfer_id="t", call_id="c", kind="blind", from_agent="1"))
     floor.mark(9)
     (flag,) = floor.made(FlagRaised)
-    assert flag.evidence["slow"] is True
+    assert flag.evidence["slow"] == "yes"
 
 
 def test_where_knows_the_tags_of_the_agent_who_transfers() -> None:

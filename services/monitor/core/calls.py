@@ -60,6 +60,7 @@ def started(floor: Floor, event: Event, data: events.CallStarted) -> None:
     call.direction = data.direction
     call.from_number = data.from_number or call.from_number
     call.to_number = data.to_number or call.to_number
+    call.attributes = data.attributes or call.attributes
     for leg_id in call.legs:
         floor.touch("agent", floor.state.legs[leg_id].agent_id)  # their cards show the direction
     settle(floor, call, event.time)
@@ -119,6 +120,7 @@ def _record_visit(floor: Floor, call: Call, visit: Visit, leg: Leg | None, at: d
             hold_s=leg.hold_s if leg else None,
             agent_id=visit.agent_id,
             from_number=call.from_number,
+            attributes=call.attributes,
         ),
     )
 
@@ -157,6 +159,7 @@ def _record_unqueued(floor: Floor, call: Call, at: datetime) -> None:
             hold_s=call.hold_s if call.answered else None,
             agent_id=call.last_agent,
             from_number=call.from_number,
+            attributes=call.attributes,
         ),
     )
 

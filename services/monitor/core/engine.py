@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from services.monitor.core import agents, calls, links, newrules, queues, show, transfers, watching
+from services.monitor.core import agents, calls, clockjump, links, newrules, queues, resync, show, transfers, watching
 from services.monitor.core.floor import Floor, Kind
 from services.monitor.core.rulebook import RuleBook
 from services.monitor.core.state import SiteState, Timer
@@ -30,6 +30,9 @@ HANDLERS: Final = MappingProxyType[type[Data], Handler](
     {
         events.LinkUp: links.up,
         events.LinkDown: links.down,
+        events.ClockJumped: clockjump.jumped,
+        events.Snapshot: resync.snapshot,
+        events.AgentSeen: resync.seen,
         events.AgentLoggedOn: agents.logged_on,
         events.AgentLoggedOff: agents.logged_off,
         events.AgentReady: agents.ready,

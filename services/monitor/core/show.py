@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -26,8 +25,6 @@ from services.monitor.core.views import (
     SiteView,
     TransferView,
 )
-
-SLOW_TRANSFER: Final = "slow_transfer"
 
 
 def masked(number: str) -> str:
@@ -222,20 +219,12 @@ def transfer_view(floor: Floor, transfer: Transfer) -> TransferView:
         released=transfer.released,
         ended=transfer.ended,
         outcome=transfer.outcome,
-        slow=_is_slow(floor, transfer),
+        slow=transfers.slow(floor, transfer) or "no",
         total_s=transfers.total_s(transfer),
         customer_gap_s=transfers.customer_gap_s(transfer),
+        precision_ms=transfer.precision_ms,
+        reason=transfer.reason,
     )
-
-
-def _is_slow(floor: Floor, transfer: Transfer) -> bool:
-    """Over the limit of the rule that watches running transfers, so far or in the end."""
-    rule = floor.rules.by_name.get(SLOW_TRANSFER)
-    now: datetime | None = transfer.ended or floor.state.now
-    if rule is None or now is None:
-        return False
-    watch = floor.state.watches.get(SLOW_TRANSFER, {}).get(transfer.transfer_id)
-    return now - transfer.requested > rule.hold or (watch is not None and watch.flag_id != "")
 
 
 def flag_view(floor: Floor, flag: Flag) -> FlagView:

@@ -63,6 +63,7 @@ class Call(Struct, gc=False):
     talk_s: float = 0.0  # of legs that ended, for calls that never queued
     hold_s: float = 0.0
     last_agent: str = ""
+    attributes: dict[str, str] = field(default_factory=dict)
 
 
 class Agent(Struct, gc=False):

@@ -7,7 +7,7 @@ customer gap = bridged - last moment the customer heard a person, total = bridge
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
 
 from services.monitor.core import calls, watching
 from services.monitor.core.floor import Floor
@@ -15,6 +15,7 @@ from services.monitor.core.state import Transfer
 from shared import events, facts
 from shared.events import Event
 
+SLOW_TRANSFER: Final = "slow_transfer"
 SHOWN_AFTER_END = timedelta(minutes=5)  # an ended transfer stays on the board for a supervisor who looked away
 
 
@@ -197,6 +198,25 @@ def customer_gap_s(transfer: Transfer) -> float | None:
 def total_s(transfer: Transfer) -> float | None:
     """Seconds from the request to the bridge; None when it never came to that."""
     return _between(transfer.requested, transfer.bridged)
+
+
+def slow(floor: Floor, transfer: Transfer) -> facts.Verdict | None:
+    """Whether it takes, or took, longer than the rule `slow_transfer` allows; None without such a rule.
+
+    Both stamps are cut off at the clock's precision p, so a total of t says only that it took between t - p and t + p.
+    """
+    rule = floor.rules.by_name.get(SLOW_TRANSFER)
+    end = transfer.bridged or transfer.ended or floor.state.now
+    if rule is None or end is None:
+        return None
+    watch = floor.state.watches.get(SLOW_TRANSFER, {}).get(transfer.transfer_id)
+    if watch is not None and watch.flag_id:
+        return "yes"
+    total, limit = (end - transfer.requested).total_seconds(), rule.hold.total_seconds()
+    precision = transfer.precision_ms / 1000
+    if precision and total - precision < limit < total + precision:
+        return "cannot_tell"
+    return "yes" if total > limit else "no"
 
 
 def record_of(transfer: Transfer) -> facts.TransferEnded:

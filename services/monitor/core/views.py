@@ -11,7 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from shared.facts import AgentState, Severity, Subject, TransferOutcome
+from shared.facts import AgentState, Severity, Subject, TransferOutcome, Verdict
 
 ShownProvenance = Literal["observed", "inferred", "timer", "stale"]
 
@@ -31,6 +31,8 @@ class SiteView(Struct, frozen=True, kw_only=True):
     skew_s: float | None
     time_zone: str
     anomalies: int  # events that could not follow the last one and were adopted
+    clock_jumps: int = 0  # times the switch's clock was set
+    heard: datetime | None = None  # the newest event, by the switch's clock; marks do not count
 
 
 class AgentCallView(Struct, frozen=True, kw_only=True):
@@ -42,6 +44,24 @@ class AgentCallView(Struct, frozen=True, kw_only=True):
     peer: str
     since: datetime
     other_calls: int  # further calls this agent's phone is part of
+
+
+class AgentFiguresView(Struct, frozen=True, kw_only=True):
+    """An agent's figures since midnight at the site, sums in seconds."""
+
+    day: str
+    since: datetime  # when our counting of that day began
+    state_s: dict[
+        str, float
+    ]  # displayed state -> seconds, of finished intervals; the current one began at `since` of the card
+    handled: int
+    talk_s: float
+    hold_s: float
+    wrap_s: float
+    missed: int  # rang and did not answer
+    missed_in_row: int
+    transfers: int
+    occupancy: float | None  # handling / (handling + ready), 0 to 1
 
 
 class AgentView(Struct, frozen=True, kw_only=True):
@@ -61,6 +81,11 @@ class AgentView(Struct, frozen=True, kw_only=True):
     call: AgentCallView | None
     listened: bool  # the switch reports a listener
     tags: tuple[str, ...]
+    flapping_since: datetime | None = (
+        None  # its state changes every few seconds; `state` is then the one it is mostly in
+    )
+    lease_until: datetime | None = None  # when we stop believing it unless it is heard of
+    today: AgentFiguresView | None = None
 
 
 class ServiceLevelView(Struct, frozen=True, kw_only=True):
@@ -71,6 +96,19 @@ class ServiceLevelView(Struct, frozen=True, kw_only=True):
     short_abandon_s: float
     target: float
     value: float | None
+
+
+class RecentView(Struct, frozen=True, kw_only=True):
+    """A queue over its last 15 minutes, in steps of one minute; what rules about service level and abandonment ask."""
+
+    since: datetime
+    offered: int
+    answered: int
+    abandoned: int
+    service_level: float | None  # by the queue's own formula
+    abandonment_rate: float | None
+    asa_s: float | None
+    occupancy: float | None
 
 
 class QueueView(Struct, frozen=True, kw_only=True):
@@ -93,6 +131,18 @@ class QueueView(Struct, frozen=True, kw_only=True):
     service_level_f1: float | None
     day: str  # the day these figures are of, YYYY-MM-DD
     since: datetime | None  # when our counting of that day began
+    provenance: ShownProvenance = "observed"
+    seen: datetime | None = None  # the newest event of this queue
+    aht_s: float | None = None  # average handling time of the day: (talk + hold + wrap) / handled
+    talk_s: float | None = None  # its parts, averages
+    hold_s: float | None = None
+    wrap_s: float | None = None
+    handled: int = 0
+    occupancy: float | None = None
+    abandonment_rate: float | None = None
+    transfer_rate: float | None = None
+    service_levels: dict[str, float | None] = {}  # of the day, by formula
+    recent: RecentView | None = None
 
 
 class LegView(Struct, frozen=True, kw_only=True):
@@ -117,6 +167,9 @@ class CallView(Struct, frozen=True, kw_only=True):
     from_number: str
     legs: tuple[LegView, ...]
     transfer_id: str
+    provenance: ShownProvenance = "observed"
+    seen: datetime | None = None  # the newest event of this call
+    attributes: dict[str, str] = {}
 
 
 class TransferView(Struct, frozen=True, kw_only=True):
@@ -137,9 +190,16 @@ class TransferView(Struct, frozen=True, kw_only=True):
     released: datetime | None
     ended: datetime | None
     outcome: TransferOutcome
-    slow: bool
+    slow: Verdict  # over the limit of the rule slow_transfer, so far or in the end
     total_s: float | None
     customer_gap_s: float | None
+    precision_ms: int = 0  # a duration may be off by as much
+    provenance: ShownProvenance = "observed"
+    seen: datetime | None = None
+    reason: str = ""
+    seek_s: float | None = None
+    ring_s: float | None = None
+    brief_s: float | None = None
 
 
 class FlagView(Struct, frozen=True, kw_only=True):
@@ -156,6 +216,7 @@ class FlagView(Struct, frozen=True, kw_only=True):
     summary_en: str
     summary_zh: str
     labels: dict[str, str]
+    precision_ms: int = 0
 
 
 class FloorView(Struct, frozen=True, kw_only=True):

@@ -151,7 +151,7 @@ function tickTransfer(node, clocks, local) {
     ? clocks.since(transfer.site, transfer.requested, local)
     : (transfer.total_s ?? betweenS(transfer.requested, transfer.ended));
   setText(parts.time, seconds(elapsed));
-  setData(node, "slow", transfer.slow || (elapsed ?? 0) > SLOW_S ? "yes" : "");
+  setData(node, "slow", transfer.slow === "yes" || (elapsed ?? 0) > SLOW_S ? "yes" : "");
   parts.fill.style.transform = `scaleX(${Math.min(1, Math.max(0, (elapsed ?? 0) / SLOW_S))})`;
 }
 
