@@ -10,7 +10,6 @@ from services.ingest.connectors.simulator.day import (
     OUTBOUND_EVERY_S,
     QUEUE_SHARE,
     TRANSFER_SHARE,
-    load,
 )
 from services.ingest.connectors.simulator.kernel import Process, Wait
 from services.ingest.connectors.simulator.switchboard import Call, Party, Switchboard
@@ -34,13 +33,13 @@ class Calls:
     def _inbound_calls(self) -> Process:
         chance = self._world.chance
         while True:
-            yield chance.gap(INBOUND_EVERY_S / load(self._world.now_s))
+            yield chance.gap(INBOUND_EVERY_S / self._world.load)
             self._world.kernel.spawn(self._inbound(chance.one_of(QUEUE_SHARE)))
 
     def _bursts(self) -> Process:
         chance = self._world.chance
         while True:
-            yield chance.gap(BURST_EVERY_S / load(self._world.now_s))
+            yield chance.gap(BURST_EVERY_S / self._world.load)
             queue = chance.one_of(QUEUE_SHARE)
             for _ in range(round(chance.between(6, 13))):
                 self._world.kernel.spawn(self._inbound(queue), delay_s=chance.between(0, 20))
@@ -48,7 +47,7 @@ class Calls:
     def _outbound_calls(self) -> Process:
         chance = self._world.chance
         while True:
-            yield chance.gap(OUTBOUND_EVERY_S / load(self._world.now_s))
+            yield chance.gap(OUTBOUND_EVERY_S / self._world.load)
             idle = [agent for agent in self._world.free() if agent.person.team in DIALS_OUT]
             if len(idle) > 3:  # nobody dials out while customers are about to wait
                 self._world.take(idle[0])

@@ -31,11 +31,12 @@ class Told(NamedTuple):
 class SimulatedFloor:
     """Pure: no clock, no I/O. The floor's ten o'clock in the morning is `start`, whatever the time really is.
 
-    `run` goes into every id, so that two runs never speak of each other's calls.
+    `run` goes into every id, so that two runs never speak of each other's calls. `crowd` times forty people work here.
+    A floor that is only to be busy need not live through the whole morning first: `opens_s` says when its world begins.
     """
 
-    def __init__(self, seed: int, start: datetime, run: str = "0") -> None:
-        self._world = World(seed, run, OPENS_S)
+    def __init__(self, seed: int, start: datetime, run: str = "0", *, crowd: int = 1, opens_s: float = OPENS_S) -> None:
+        self._world = World(seed, run, opens_s, crowd)
         self._midnight = start - timedelta(seconds=STARTS_S)
         Calls(Switchboard(self._world))
         self._world.kernel.run(round(STARTS_S * 1000))

@@ -1,4 +1,7 @@
-"""Who works on the simulated floor: forty people in four teams, their queues and their shifts. All invented."""
+"""Who works on the simulated floor: forty people in four teams, their queues and their shifts. All invented.
+
+A larger floor is the same forty several times over: `crowd` says how many times.
+"""
 
 from __future__ import annotations
 
@@ -56,16 +59,18 @@ class Person:
     ends_h: float
 
 
-def everybody() -> tuple[Person, ...]:
-    """The forty, in the order of their ids."""
+def everybody(crowd: int = 1) -> tuple[Person, ...]:
+    """The forty, in the order of their ids; `crowd` times, those after the first forty with a number behind their names."""
     people: list[Person] = []
     shifts = _spread_shifts(sum(len(names.split(",")) for *_, names in _TEAMS))
-    for team, first, rest, names in _TEAMS:
-        listed = names.split(",")
-        for place, name in enumerate(listed):
-            number = len(people)
-            queues = first if place < len(listed) // 2 else rest
-            people.append(Person(str(1001 + number), name, team, queues, *shifts[number]))
+    for turn in range(crowd):
+        for team, first, rest, names in _TEAMS:
+            listed = names.split(",")
+            for place, name in enumerate(listed):
+                number = len(people)
+                queues = first if place < len(listed) // 2 else rest
+                called = f"{name} {turn + 1}" if turn else name
+                people.append(Person(str(1001 + number), called, team, queues, *shifts[number % len(shifts)]))
     return tuple(people)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from services.ingest.connectors.simulator.day import DAY, HOUR, Break, Chance, breaks
+from services.ingest.connectors.simulator.day import DAY, HOUR, Break, Chance, breaks, load
 from services.ingest.connectors.simulator.kernel import Kernel, Millis, Process, Signal, Wait
 from services.ingest.connectors.simulator.people import QUEUES, Person, everybody
 from shared import events
@@ -50,11 +50,13 @@ class Visit:
 class World:
     """State and agenda. `told` collects what happened; whoever runs the world takes it from there."""
 
-    def __init__(self, seed: int, run: str, start_s: float) -> None:
+    def __init__(self, seed: int, run: str, start_s: float, crowd: int = 1) -> None:
+        """`crowd`: how many times forty people work here, and so many times the usual calls come in."""
+        self.crowd = crowd
         self.kernel = Kernel(round(start_s * 1000))
         self.chance = Chance(seed)
         self.run = run
-        self.agents = tuple(Agent(person) for person in everybody())
+        self.agents = tuple(Agent(person) for person in everybody(crowd))
         self.waiting: dict[str, list[Visit]] = {queue: [] for queue in QUEUES}
         self.told: list[Happening] = []
         self.alive: set[int] = set()  # customers' calls that are not over
@@ -66,6 +68,11 @@ class World:
     def now_s(self) -> float:
         """Seconds since the first midnight."""
         return self.kernel.now / 1000
+
+    @property
+    def load(self) -> float:
+        """Calls now, as a multiple of those of forty people's busy morning."""
+        return load(self.now_s) * self.crowd
 
     def tell(self, data: Data, call: int = 0) -> None:
         """It happened, now."""
