@@ -1,11 +1,12 @@
 // An agent's card, and the heading of a team.
 
 import { h, setAttr, setData, setHidden, setText } from "/static/shared/dom.js";
-import { duration } from "/static/shared/format.js";
+import { clock, duration } from "/static/shared/format.js";
 import { language, t } from "/static/shared/i18n.js";
 import { icon, setIcon } from "/static/shared/icons.js";
 import { reasonText, sayReason } from "/static/shared/reasons.js";
 import { STATES } from "./agentlist.js";
+import { drawEvidence, evidenceMark } from "./evidence.js";
 
 export function createCard(open) {
   const parts = {
@@ -13,7 +14,8 @@ export function createCard(open) {
     name: h("span", { class: "card-name truncate" }),
     flag: h("span", { class: "card-mark card-flag", role: "img", hidden: true }, icon("warning")),
     listened: h("span", { class: "card-mark card-listened", role: "img", hidden: true }, icon("listened")),
-    provenance: h("span", { class: "card-mark card-provenance", role: "img" }, icon("observed")),
+    flapping: h("span", { class: "card-mark card-flapping", role: "img", hidden: true }, icon("flapping")),
+    provenance: evidenceMark("card-mark card-provenance"),
     state: h("span", { class: "card-state truncate" }),
     time: h("span", { class: "card-time" }),
     direction: h("span", { class: "card-direction", role: "img", hidden: true }, icon("inbound")),
@@ -21,7 +23,7 @@ export function createCard(open) {
     peer: h("span", { class: "card-peer" }),
     second: h("span", { class: "card-second" }),
   };
-  const marks = h("span", { class: "card-marks" }, parts.flag, parts.listened, parts.provenance);
+  const marks = h("span", { class: "card-marks" }, parts.flag, parts.flapping, parts.listened, parts.provenance);
   const node = h(
     "div",
     { class: "card", role: "listitem", tabindex: "-1", on: { click: () => open(node.item.key) } },
@@ -49,12 +51,12 @@ export function updateCard(node, item, board) {
   if (node.item?.agent !== agent || node.mark !== mark) {
     node.mark = mark;
     node.item = item;
-    drawCard(node.parts, node, agent, around);
+    drawCard(node.parts, node, agent, around, board);
   }
   tickCard(node, board.clocks);
 }
 
-function drawCard(parts, node, agent, { flag, stale, queueLabel, peerName, siteLabel }) {
+function drawCard(parts, node, agent, { flag, stale, queueLabel, peerName, siteLabel }, board) {
   setData(node, "state", agent.state);
   setData(node, "stale", stale || agent.provenance === "stale" ? "yes" : "");
   setData(node, "flagged", flag ? flag.severity : "");
@@ -70,10 +72,11 @@ function drawCard(parts, node, agent, { flag, stale, queueLabel, peerName, siteL
   }
   setHidden(parts.listened, !agent.listened);
   label(parts.listened, t("card.listened"));
-  const provenance = stale ? "stale" : agent.provenance;
-  setIcon(parts.provenance.firstChild, provenance);
-  setData(parts.provenance, "provenance", provenance);
-  label(parts.provenance, t(`provenance.${provenance}`));
+  setHidden(parts.flapping, !agent.flapping_since);
+  if (agent.flapping_since) {
+    label(parts.flapping, t("card.flapping", { time: clock(agent.flapping_since, board.zone(agent.site)) }));
+  }
+  drawEvidence(parts.provenance, agent, board);
   drawDetail(parts, agent, queueLabel, peerName);
 }
 

@@ -29,7 +29,12 @@ export function legend() {
       h("h3", {}, t("legend.provenance")),
       h("dl", {}, PROVENANCES.map((name) => line(name, t(`legend.${name}`), t(`provenance.${name}`)))),
       h("h3", {}, t("legend.marks")),
-      h("dl", {}, line("listened", t("legend.listened"), t("card.listened"))),
+      h(
+        "dl",
+        {},
+        line("listened", t("legend.listened"), t("card.listened")),
+        line("flapping", t("legend.flapping"), t("legend.flapping.meaning")),
+      ),
       h("p", { class: "muted" }, t("legend.keys")),
     );
   }

@@ -1,10 +1,11 @@
 // The queues, on top: what waits, who is there, how the day went.
 
 import { h, keyed, setAttr, setData, setHidden, setText } from "/static/shared/dom.js";
-import { NO_DATA, clockMinutes, dayShort, duration, number, percent } from "/static/shared/format.js";
+import { NO_DATA, age, clockMinutes, dayShort, duration, number, percent } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
 import { STATES } from "./agentlist.js";
+import { drawEvidence, evidenceMark } from "./evidence.js";
 import { keyOf } from "./store.js";
 
 const MANY = 8; // from here on queues are lines instead of tiles
@@ -70,12 +71,14 @@ function createTile(filter) {
     site: h("span", { class: "queue-site muted truncate" }),
     mark: h("span", { class: "site-mark" }),
     flag: h("span", { class: "queue-flag", role: "img", hidden: true }, icon("warning")),
-    since: h("p", { class: "queue-since muted" }),
+    since: h("span"),
+    evidence: evidenceMark("queue-evidence"),
+    seen: h("span", { class: "queue-seen" }),
     meter: h("span", { class: "meter", "aria-hidden": "true" }),
     agents: h("span", { class: "queue-agents" }),
     chips: new Map(),
   };
-  const figures = ["waiting", "longest", "level", "offered", "answered", "abandoned", "asa"];
+  const figures = ["waiting", "longest", "level", "offered", "answered", "abandoned", "asa", "aht"];
   for (const name of figures) parts[name] = figure(name);
   parts.meter.append(h("span", { class: "meter-fill" }), h("span", { class: "meter-target" }));
   parts.level.node.append(parts.meter);
@@ -86,6 +89,7 @@ function createTile(filter) {
     parts.chips.set(state, { chip, count });
     parts.agents.append(chip);
   }
+  const known = h("p", { class: "queue-since muted" }, parts.since, parts.evidence, parts.seen);
   const nodes = (...names) => names.map((name) => parts[name].node);
   const node = h(
     "article",
@@ -97,7 +101,7 @@ function createTile(filter) {
       parts.agents,
     ),
     h("div", { class: "queue-now" }, nodes("waiting", "longest", "level")),
-    h("div", { class: "queue-day" }, nodes("offered", "answered", "abandoned", "asa"), parts.since),
+    h("div", { class: "queue-day" }, nodes("offered", "answered", "abandoned", "asa", "aht"), known),
   );
   parts.name.addEventListener("click", () => filter(node.key));
   node.parts = parts;
@@ -130,6 +134,7 @@ function updateTile(node, queue, board) {
     setAttr(chip, "title", `${t(`state.${state}`)}: ${n}`);
     setData(chip, "none", n === 0 ? "yes" : "");
   }
+  drawEvidence(parts.evidence, queue, board);
   setText(parts.since, sinceText(queue, board));
   setAttr(parts.since, "title", queue.since ? t("queue.since.hint", { day: queue.day }) : t("queue.no_count"));
 }
@@ -155,9 +160,18 @@ function drawFigures(parts, queue, never) {
   setText(parts.asa.value, duration(queue.asa_s));
   setText(parts.asa.label, t("queue.asa"));
   setAttr(parts.asa.node, "title", t("queue.asa.hint", { longest: duration(queue.longest_wait_s) }));
+  setText(parts.aht.value, duration(queue.aht_s));
+  setText(parts.aht.label, t("queue.aht"));
+  setAttr(parts.aht.node, "title", t("queue.aht.hint", {
+    n: number(queue.handled),
+    talk: duration(queue.talk_s),
+    hold: duration(queue.hold_s),
+    wrap: duration(queue.wrap_s),
+    occupancy: percent(queue.occupancy),
+  }));
 }
 
-function drawLevel(parts, { service_level: level, service_level_f1: f1 }) {
+function drawLevel(parts, { service_level: level, service_level_f1: f1, recent }) {
   const target = `${Math.round(level.target * 100)}/${number(level.within_s)}`;
   setText(parts.level.value, percent(level.value));
   setText(parts.level.label, `${level.formula} ${target}`);
@@ -167,6 +181,7 @@ function drawLevel(parts, { service_level: level, service_level_f1: f1 }) {
     short: number(level.short_abandon_s),
     target: percent(level.target),
     f1: percent(f1),
+    recent: percent(recent?.service_level),
   }));
   setData(parts.level.node, "tone", toneOfLevel(level));
   setHidden(parts.meter, level.value === null);
@@ -195,4 +210,6 @@ function tickTile(node, clocks, local) {
   const within = queue.service_level.within_s;
   const tone = waited === null || waited <= within ? "" : waited > within * MUCH_TOO_LONG ? "critical" : "warning";
   setData(parts.longest.node, "tone", tone);
+  const heard = clocks.since(queue.site, queue.seen, local);
+  setText(parts.seen, heard === null ? "" : age(heard));
 }

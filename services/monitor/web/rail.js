@@ -1,11 +1,12 @@
 // Beside the floor: what was flagged, worst first, and the transfers that run.
 
 import { fill, h, keyed, setData, setHidden, setText } from "/static/shared/dom.js";
-import { duration, seconds } from "/static/shared/format.js";
+import { duration, number, seconds } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { icon, setIcon } from "/static/shared/icons.js";
 import { SEVERITIES } from "./agentlist.js";
 import { summary } from "./card.js";
+import { drawEvidence, evidenceMark } from "./evidence.js";
 import { keyOf } from "./store.js";
 
 const SLOW_S = 7; // a transfer may take this long, by any switch and floor
@@ -114,9 +115,10 @@ function createTransfer(focus) {
     phase: h("span", { class: "transfer-phase muted truncate" }),
     time: h("span", { class: "transfer-time" }),
     fill: h("span", { class: "transfer-fill" }),
+    evidence: evidenceMark("transfer-evidence"),
   };
   const bar = h("span", { class: "transfer-bar", "aria-hidden": "true" }, parts.fill);
-  const button = h("button", { class: "transfer-button", type: "button" }, parts.route, parts.time, bar, parts.phase);
+  const button = h("button", { class: "transfer-button", type: "button" }, parts.route, parts.time, bar, parts.phase, parts.evidence);
   const node = h("li", { class: "transfer" }, button);
   button.addEventListener("click", () => focus(node.transfer));
   node.parts = parts;
@@ -134,7 +136,9 @@ function updateTransfer(node, transfer, board) {
   setData(node, "outcome", transfer.outcome);
   setData(node, "stale", board.isStale(transfer.site) ? "yes" : "");
   const kind = ["blind", "attended", "queue"].includes(transfer.kind) ? t(`transfers.kind.${transfer.kind}`) : transfer.kind;
-  setText(node.parts.phase, `${kind} · ${t(`transfers.${phaseOf(transfer)}`)}`);
+  const verdict = transfer.slow === "cannot_tell" && transfer.outcome !== "running" ? [t("transfers.cannot_tell")] : [];
+  setText(node.parts.phase, [kind, t(`transfers.${phaseOf(transfer)}`), ...verdict].join(" · "));
+  drawEvidence(node.parts.evidence, transfer, board);
 }
 
 /** Where a transfer is, or how it ended. */
@@ -150,8 +154,9 @@ function tickTransfer(node, clocks, local) {
   const elapsed = running
     ? clocks.since(transfer.site, transfer.requested, local)
     : (transfer.total_s ?? betweenS(transfer.requested, transfer.ended));
-  setText(parts.time, seconds(elapsed));
-  setData(node, "slow", transfer.slow === "yes" || (elapsed ?? 0) > SLOW_S ? "yes" : "");
+  const off = (transfer.precision_ms ?? 0) / 1000; // the switch's clock tells no better
+  setText(parts.time, off ? `${seconds(elapsed)} ± ${number(off, off < 1 ? 1 : 0)}` : seconds(elapsed));
+  setData(node, "slow", transfer.slow === "yes" || (running && (elapsed ?? 0) > SLOW_S + off) ? "yes" : "");
   parts.fill.style.transform = `scaleX(${Math.min(1, Math.max(0, (elapsed ?? 0) / SLOW_S))})`;
 }
 

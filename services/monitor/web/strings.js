@@ -48,7 +48,9 @@ export default {
     "queue.abandoned.hint": "Callers who left while waiting. Within {within} s of arriving: {short}. Ended otherwise (timed out, overflowed, moved): {other}",
     "queue.asa": "ASA",
     "queue.asa.hint": "Average speed of answer: from entering the queue to the answer, over answered calls. Longest wait of the day: {longest}",
-    "queue.level.hint": "Service level by formula {formula}: answered within {within} s; abandons under {short} s do not count where the formula says so. Target {target}. By formula F1: {f1}",
+    "queue.level.hint": "Service level by formula {formula}: answered within {within} s; abandons under {short} s do not count where the formula says so. Target {target}. By formula F1: {f1}. Last 15 minutes: {recent}",
+    "queue.aht": "AHT",
+    "queue.aht.hint": "Average handling time of {n} conversations: talk {talk}, hold {hold}, wrap {wrap}. Occupancy of its agents: {occupancy}",
     "queue.since": "since {time}",
     "queue.since_on": "{day}, since {time}",
     "queue.since.hint": "The figures of {day} count from this time on",
@@ -73,6 +75,7 @@ export default {
     "agents.clear": "Show all agents",
 
     "card.listened": "Somebody listens to this call",
+    "card.flapping": "Its state has been changing every few seconds since {time}; shown is the one it is mostly in",
     "card.other_calls": "+{n}",
     "card.ends_in": "ends in {time}",
 
@@ -84,6 +87,7 @@ export default {
     "provenance.inferred": "concluded from other events; the switch did not say it",
     "provenance.timer": "a timer of the queue, which the switch does not report",
     "provenance.stale": "no fresh evidence; this is the last that was known",
+    "evidence.seen": "last heard of {age} ago, at {time}",
 
     "legend.title": "Legend",
     "legend.states": "States",
@@ -103,6 +107,8 @@ export default {
     "legend.stale": "Stale",
     "legend.marks": "Marks",
     "legend.listened": "Listened to",
+    "legend.flapping": "Flapping",
+    "legend.flapping.meaning": "The state changes every few seconds; shown is the one it is mostly in",
     "legend.keys": "Keys: / finds, arrows move from card to card, Enter opens one, Esc clears.",
 
     "flags.title": "Flags",
@@ -124,6 +130,7 @@ export default {
     "transfers.failed": "failed",
     "transfers.cancelled": "cancelled",
     "transfers.abandoned": "caller left",
+    "transfers.cannot_tell": "over 7 s? the switch's clock cannot tell",
 
     "announce.flag": "New critical flag: {summary}",
     "announce.flags": "{n} new critical flags",
@@ -196,7 +203,9 @@ export default {
     "queue.abandoned.hint": "排队时挂断的来电。其中进线 {within} 秒内放弃：{short}。其他方式结束（超时、溢出、转走）：{other}",
     "queue.asa": "平均应答",
     "queue.asa.hint": "平均应答速度：已接来电从进入队列到接起的平均时间。当日最长等待：{longest}",
-    "queue.level.hint": "服务水平，公式 {formula}：{within} 秒内接起；按公式规定，{short} 秒内的放弃不计。目标 {target}。按公式 F1：{f1}",
+    "queue.level.hint": "服务水平，公式 {formula}：{within} 秒内接起；按公式规定，{short} 秒内的放弃不计。目标 {target}。按公式 F1：{f1}。最近 15 分钟：{recent}",
+    "queue.aht": "平均处理",
+    "queue.aht.hint": "{n} 次通话的平均处理时长：通话 {talk}，保持 {hold}，案面 {wrap}。坐席占用率：{occupancy}",
     "queue.since": "自 {time} 起",
     "queue.since_on": "{day}，自 {time} 起",
     "queue.since.hint": "{day} 的数据从此刻开始统计",
@@ -221,6 +230,7 @@ export default {
     "agents.clear": "显示全部坐席",
 
     "card.listened": "有人正在监听此通话",
+    "card.flapping": "自 {time} 起状态每隔几秒就变化；显示的是其中占时最多的状态",
     "card.other_calls": "+{n}",
     "card.ends_in": "{time} 后结束",
 
@@ -232,6 +242,7 @@ export default {
     "provenance.inferred": "由其他事件推断，交换机未直接上报",
     "provenance.timer": "按队列设定的计时，交换机不上报",
     "provenance.stale": "没有新的依据，显示的是最后已知状态",
+    "evidence.seen": "最近依据：{age}前（{time}）",
 
     "legend.title": "图例",
     "legend.states": "状态",
@@ -251,6 +262,8 @@ export default {
     "legend.stale": "过期",
     "legend.marks": "标记",
     "legend.listened": "被监听",
+    "legend.flapping": "抖动",
+    "legend.flapping.meaning": "状态每隔几秒就变化；显示的是其中占时最多的状态",
     "legend.keys": "按键：/ 查找，方向键在卡片间移动，Enter 打开，Esc 清除。",
 
     "flags.title": "预警",
@@ -272,6 +285,7 @@ export default {
     "transfers.failed": "失败",
     "transfers.cancelled": "已取消",
     "transfers.abandoned": "客户挂断",
+    "transfers.cannot_tell": "是否超过 7 秒：交换机时钟精度不足，无法判断",
 
     "announce.flag": "新的严重预警：{summary}",
     "announce.flags": "{n} 条新的严重预警",
