@@ -1,6 +1,6 @@
 // Beside the floor: what was flagged, worst first, and the transfers that run.
 
-import { fill, h, keyed, setData, setHidden, setText } from "/static/shared/dom.js";
+import { fill, h, keyed, setAttr, setData, setHidden, setText } from "/static/shared/dom.js";
 import { duration, number, seconds } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { icon, setIcon } from "/static/shared/icons.js";
@@ -136,8 +136,11 @@ function updateTransfer(node, transfer, board) {
   setData(node, "outcome", transfer.outcome);
   setData(node, "stale", board.isStale(transfer.site) ? "yes" : "");
   const kind = ["blind", "attended", "queue"].includes(transfer.kind) ? t(`transfers.kind.${transfer.kind}`) : transfer.kind;
-  const verdict = transfer.slow === "cannot_tell" && transfer.outcome !== "running" ? [t("transfers.cannot_tell")] : [];
-  setText(node.parts.phase, [kind, t(`transfers.${phaseOf(transfer)}`), ...verdict].join(" · "));
+  const unsure = transfer.slow === "cannot_tell" && transfer.outcome !== "running";
+  const words = [kind, t(`transfers.${phaseOf(transfer)}`), unsure && t("transfers.cannot_tell")];
+  setText(node.parts.phase, words.filter(Boolean).join(" · "));
+  const off = number(transfer.precision_ms / 1000, transfer.precision_ms % 1000 ? 1 : 0);
+  setAttr(node.parts.phase, "title", unsure ? t("transfers.cannot_tell.hint", { off }) : null);
   drawEvidence(node.parts.evidence, transfer, board);
 }
 

@@ -130,7 +130,8 @@ export default {
     "transfers.failed": "failed",
     "transfers.cancelled": "cancelled",
     "transfers.abandoned": "caller left",
-    "transfers.cannot_tell": "over 7 s? the switch's clock cannot tell",
+    "transfers.cannot_tell": "cannot tell",
+    "transfers.cannot_tell.hint": "Whether it took more than 7 s cannot be told: the switch's clock is only exact to {off} s",
 
     "announce.flag": "New critical flag: {summary}",
     "announce.flags": "{n} new critical flags",
@@ -285,7 +286,8 @@ export default {
     "transfers.failed": "失败",
     "transfers.cancelled": "已取消",
     "transfers.abandoned": "客户挂断",
-    "transfers.cannot_tell": "是否超过 7 秒：交换机时钟精度不足，无法判断",
+    "transfers.cannot_tell": "无法判断",
+    "transfers.cannot_tell.hint": "无法判断是否超过 7 秒：交换机时钟只精确到 {off} 秒",
 
     "announce.flag": "新的严重预警：{summary}",
     "announce.flags": "{n} 条新的严重预警",
