@@ -86,6 +86,7 @@ class Agent(Struct, gc=False):
     shown_queue: str = ""
     shown_reason: str = ""
     listeners: list[str] = field(default_factory=list)
+    flapping_since: datetime | None = None  # since when its state changes every few seconds
 
 
 class Transfer(Struct, gc=False):
