@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.monitor.core import agents, queues, watching
+from services.monitor.core import agentday, agents, queues, watching
 from services.monitor.core.floor import Floor
 from services.monitor.core.state import Call, CallState, Leg, LegState, Visit
 from shared import events, facts
@@ -201,6 +201,7 @@ def leg_started(floor: Floor, event: Event, data: events.LegStarted) -> None:
     call.legs.append(leg.leg_id)
     agent.legs.append(leg.leg_id)
     if leg.state == "talking":
+        agentday.answered(floor, leg)
         _talks(call, leg, at)
     settle(floor, call, at)
     agents.settle(floor, agent, at)
@@ -221,6 +222,7 @@ def _change(floor: Floor, event: Event, leg_id: str, to: LegState, valid: Sequen
     _count(leg, at)
     leg.state = to
     if to == "talking":
+        agentday.answered(floor, leg)
         _talks(call, leg, at)
     else:
         _unheard(floor, call, leg, at)
@@ -267,6 +269,8 @@ def leg_cleared(floor: Floor, event: Event, data: events.LegCleared) -> None:
     if leg is None:
         floor.anomaly("cleared_unknown_leg")
         return
+    if data.cause == "no_answer":
+        agentday.missed(floor, leg)
     _end_leg(floor, leg, event.time)
 
 

@@ -87,6 +87,7 @@ class Agent(Struct, gc=False):
     shown_reason: str = ""
     listeners: list[str] = field(default_factory=list)
     flapping_since: datetime | None = None  # since when its state changes every few seconds
+    missed_in_row: int = 0  # calls that rang and were not answered, since the last answered one
 
 
 class Transfer(Struct, gc=False):
