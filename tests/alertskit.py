@@ -85,6 +85,7 @@ def raised_bytes(one: Flag) -> bytes:
         started_at=one.started,
         raised_at=one.raised,
         simulated=one.simulated,
+        replay=one.replay,
         **{name: getattr(one, name) for name in same},
     )
     return encode(facts.make(data, id=f"{one.flag_id}:raised", source="/monitor", site=one.site, time=one.raised))

@@ -53,6 +53,7 @@ def _flag(data: facts.FlagRaised, site: str) -> Flag:
         labels=masked(data.labels),
         evidence=masked(data.evidence),
         simulated=data.simulated,
+        replay=data.replay,
     )
 
 

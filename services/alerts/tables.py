@@ -66,6 +66,7 @@ class IncidentRow(Base, table=True):
     severity: str = _text()
     state: str = _text()
     simulated: bool = False
+    replay: bool = False  # of a recording played back
     summary_en: str = _text()
     summary_zh: str = _text()
     labels: dict[str, Any] = _json()
@@ -123,6 +124,7 @@ class FlagRow(Base, table=True):
     labels: dict[str, Any] = _json()
     evidence: dict[str, Any] = _json()
     simulated: bool = False
+    replay: bool = False  # of a recording played back
     status: str = _text(default="active")  # active, cleared, or unheard: over, and nobody said so
     cleared: datetime | None = _time(default=None)
     duration_s: float | None = None

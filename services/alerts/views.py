@@ -46,6 +46,7 @@ class IncidentView(View):
     allowed: tuple[Action, ...] = Field(description="What a person may do now; a note is always allowed")
     condition: Condition = Field(description="Whether what was flagged still holds; unknown: the record of it is lost")
     simulated: bool
+    replay: bool
     summary: SummaryView
     labels: dict[str, str]
     started: datetime = Field(description="Since when the condition holds; the switch's clock")
@@ -138,6 +139,7 @@ class FlagView(View):
     evidence: dict[str, Any]
     cleared_evidence: dict[str, Any]
     simulated: bool
+    replay: bool
     transfer: TransferView | None
 
     @classmethod
@@ -158,6 +160,7 @@ class FlagView(View):
             evidence=flag.evidence,
             cleared_evidence=ended,
             simulated=flag.simulated,
+            replay=flag.replay,
             transfer=TransferView.of(transfer) if transfer else None,
         )
 

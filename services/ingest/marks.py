@@ -39,7 +39,7 @@ class Link(Struct):
 
     up: bool
     session: str
-    data: events.LinkUp | None
+    data: events.LinkUp | None  # the newest one: what was a replay stays one after its end
     reason: str
     since: int  # switch time
     heard: int  # our time, of any record
@@ -164,10 +164,11 @@ class SiteClock:
     def _link(self, data: events.LinkUp | events.LinkDown, session: str, occurred: int, received: int) -> None:
         state = self._state
         up = isinstance(data, events.LinkUp)
+        before = state.links.get(data.connector)
         state.links[data.connector] = Link(
             up=up,
             session=session,
-            data=data if isinstance(data, events.LinkUp) else None,
+            data=data if isinstance(data, events.LinkUp) else before.data if before else None,
             reason=data.reason if isinstance(data, events.LinkDown) else "",
             since=occurred,
             heard=received,

@@ -79,6 +79,18 @@ async def test_one_notification_for_an_incident_with_what_one_needs_to_know(
     assert "simulated" not in second["message"]
 
 
+async def test_what_is_played_back_says_so(bus: MemoryBus, database: Database, sink: HttpSink) -> None:
+    async with running(bus, database, notify_urls=(sink.url,)) as alerts:
+        await publish(bus, flag("f1", replay=True))
+        await sent(alerts)
+        report = await alerts.client.get("/api/v1/incidents/1/report", params={"format": "md"})
+        assert (await alerts.client.get("/api/v1/incidents/1")).json()["incident"]["replay"] is True
+    (message,) = sink.received
+    assert message["title"].startswith("[REPLAY] [CRITICAL]")
+    assert "recording played back" in message["message"]
+    assert "REPLAY" in report.text
+
+
 async def test_a_mail_arrives_in_both_languages(bus: MemoryBus, database: Database) -> None:
     sink = MailSink()
     async with listening(sink), running(bus, database, notify_urls=(sink.url,)) as alerts:

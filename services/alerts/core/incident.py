@@ -94,6 +94,7 @@ class Flag(Struct, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
     evidence: dict[str, Any] = {}
     simulated: bool = False
+    replay: bool = False  # of a recording played back
 
     @property
     def group(self) -> str:
@@ -139,6 +140,7 @@ class Incident(Struct, frozen=True, kw_only=True):
     severity: Severity  # the highest of its flags
     state: State
     simulated: bool
+    replay: bool
     summary_en: str
     summary_zh: str
     labels: dict[str, str]
@@ -203,6 +205,7 @@ def opened(flag: Flag, now: datetime) -> Change:
         severity=flag.severity,
         state="open",
         simulated=flag.simulated,
+        replay=flag.replay,
         summary_en=flag.summary_en,
         summary_zh=flag.summary_zh,
         labels=flag.labels,
@@ -224,6 +227,7 @@ def joined(incident: Incident, flag: Flag, now: datetime) -> Change:
         incident,
         severity=max(incident.severity, flag.severity, key=SEVERITIES.index),
         simulated=incident.simulated or flag.simulated,
+        replay=incident.replay or flag.replay,
         summary_en=flag.summary_en,
         summary_zh=flag.summary_zh,
         labels={**incident.labels, **flag.labels},

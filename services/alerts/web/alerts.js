@@ -12,7 +12,7 @@ import { openDetail } from "./detail.js";
 import { stream } from "./stream.js";
 import strings from "./strings.js";
 import { serverNow, setServerNow } from "./time.js";
-import { personOf, ruleName, severityBadge, stateBadge, summaryOf } from "./words.js";
+import { MARKS, markBadge, personOf, ruleName, severityBadge, stateBadge, summaryOf } from "./words.js";
 
 const VIEWS = { unresolved: ["open", "acknowledged"], resolved: ["resolved"], all: ["open", "acknowledged", "resolved"] };
 const SEVERITIES = ["critical", "warning", "info"];
@@ -99,7 +99,7 @@ function show() {
   showNotices();
   showFilters();
   showConnection();
-  bar.setMarks(incidents.some((one) => one.simulated) ? ["simulated"] : []);
+  bar.setMarks(MARKS.filter((mark) => incidents.some((one) => one[mark])));
 }
 
 function createRow(incident) {
@@ -121,7 +121,7 @@ function createRow(incident) {
 }
 
 function updateRow(row, incident) {
-  const shown = JSON.stringify([incident, document.documentElement.lang, allSimulated()]);
+  const shown = JSON.stringify([incident, document.documentElement.lang, MARKS.map(allAre)]);
   if (row.shown === shown) return;
   row.shown = shown;
   row.dataset.severity = incident.severity;
@@ -145,13 +145,13 @@ function marks(incident) {
     h("span", { text: ruleName(incident.rule) }),
     incident.flags > 1 && h("span", { text: t("incident.flags", { n: incident.flags }) }),
     incident.openings > 1 && h("span", { text: t("incident.returned") }),
-    incident.simulated && !allSimulated() && h("span", { class: "badge", data: { tone: "simulated" }, text: t("mark.simulated") }),
+    ...MARKS.filter((mark) => incident[mark] && !allAre(mark)).map(markBadge),
   ];
 }
 
 /** The top bar says it once for all of them. */
-function allSimulated() {
-  return page.incidents.every((one) => one.simulated);
+function allAre(mark) {
+  return page.incidents.every((one) => one[mark]);
 }
 
 function conditionOf(incident) {

@@ -6,7 +6,7 @@ import { language, t } from "/static/shared/i18n.js";
 import { recall, remember } from "/static/shared/storage.js";
 import { act, getIncident } from "./api.js";
 import { transferView } from "./transfer.js";
-import { evidenceRows, personOf, ruleName, severityBadge, stateBadge, summaryOf } from "./words.js";
+import { MARKS, evidenceRows, markBadge, personOf, ruleName, severityBadge, stateBadge, summaryOf } from "./words.js";
 
 const SHOWN_WITH_TRANSFER =
   /^(requested|ringing|answered|bridged|released|ended|seek|ring|brief|customer_gap|total)(_at|_s)?$|^(kind|outcome|slow|from_agent|to_agent|to_queue)$/;
@@ -58,7 +58,7 @@ function head({ incident }) {
       { class: "row" },
       severityBadge(incident.severity),
       stateBadge(incident),
-      incident.simulated && h("span", { class: "badge", data: { tone: "simulated" }, text: t("mark.simulated") }),
+      ...MARKS.filter((mark) => incident[mark]).map(markBadge),
       h("a", {
         class: "button report",
         href: `/api/v1/incidents/${incident.id}/report?lang=${lang}`,

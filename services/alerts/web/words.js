@@ -8,6 +8,13 @@ import { reasonText, sayReason } from "/static/shared/reasons.js";
 
 const STATE_TONES = { open: "critical", acknowledged: "info", resolved: "ok" };
 
+/** What an incident may be instead of real and now. */
+export const MARKS = ["simulated", "replay"];
+
+export function markBadge(mark) {
+  return h("span", { class: "badge", data: { tone: "simulated" }, text: t(`mark.${mark}`) });
+}
+
 /** The summary in the reader's language; English where nobody wrote another. */
 export function summaryOf(one) {
   return sayReason((language() === "zh-CN" && one.summary.zh) || one.summary.en, one.labels.reason);

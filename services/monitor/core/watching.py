@@ -120,6 +120,7 @@ def raise_flag(floor: Floor, rule: Rule, found: Watch, labels: Mapping[str, str]
             labels=flag.labels,
             evidence=floor.picture(floor, rule.subject, found.subject_id),
             simulated=floor.state.simulated,
+            replay=floor.state.replay,
         ),
     )
 
