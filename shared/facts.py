@@ -140,7 +140,7 @@ class TransferEnded(Data, frozen=True):
     outcome: TransferOutcome
     reason: str = ""
     precision_ms: int = 0  # resolution of the stamps: a duration between two of them may be off by as much
-    slow: Verdict | None = None  # over the limit of the rule slow_transfer; null without such a rule
+    slow: Verdict | None = None  # over the limit of the rule slow_transfer; null without a total or such a rule
 
 
 class Fact(Envelope, frozen=True, kw_only=True, omit_defaults=True):

@@ -224,6 +224,9 @@ def transfer_view(floor: Floor, transfer: Transfer) -> TransferView:
         customer_gap_s=transfers.customer_gap_s(transfer),
         precision_ms=transfer.precision_ms,
         reason=transfer.reason,
+        seek_s=transfers.seek_s(transfer),
+        ring_s=transfers.ring_s(transfer),
+        brief_s=transfers.brief_s(transfer),
     )
 
 

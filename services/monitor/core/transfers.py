@@ -150,7 +150,7 @@ def _end(
         call.transfers.remove(transfer.transfer_id)
         calls.settle(floor, call, at)
     _settle(floor, transfer, at)
-    floor.emit(f"transfer:{transfer.transfer_id}", transfer.ended, record_of(transfer))
+    floor.emit(f"transfer:{transfer.transfer_id}", transfer.ended, record_of(floor, transfer))
     floor.timer(transfer.ended + SHOWN_AFTER_END, "forget", (transfer.transfer_id, ""))
 
 
@@ -176,7 +176,7 @@ def close_books(floor: Floor) -> None:
     """Record transfers that still run, as such."""
     for transfer in floor.state.transfers.values():
         if transfer.outcome == "running":
-            floor.emit(f"transfer:{transfer.transfer_id}", floor.state.now or transfer.requested, record_of(transfer))
+            floor.emit(f"transfer:{transfer.transfer_id}", floor.state.now or transfer.requested, record_of(floor, transfer))
 
 
 def forget(floor: Floor, transfer_id: str, at: datetime) -> None:
@@ -188,6 +188,21 @@ def forget(floor: Floor, transfer_id: str, at: datetime) -> None:
 
 def _between(start: datetime | None, end: datetime | None) -> float | None:
     return None if start is None or end is None else max(0.0, (end - start).total_seconds())
+
+
+def seek_s(transfer: Transfer) -> float | None:
+    """Seconds from the request until the target's phone alerts."""
+    return _between(transfer.requested, transfer.ringing)
+
+
+def ring_s(transfer: Transfer) -> float | None:
+    """Seconds that the target's phone alerted until it was answered."""
+    return _between(transfer.ringing, transfer.answered)
+
+
+def brief_s(transfer: Transfer) -> float | None:
+    """Seconds between colleagues before the customer joined; only attended transfers have it."""
+    return _between(transfer.answered, transfer.bridged) if transfer.kind == "attended" else None
 
 
 def customer_gap_s(transfer: Transfer) -> float | None:
@@ -219,7 +234,7 @@ def slow(floor: Floor, transfer: Transfer) -> facts.Verdict | None:
     return "yes" if total > limit else "no"
 
 
-def record_of(transfer: Transfer) -> facts.TransferEnded:
+def record_of(floor: Floor, transfer: Transfer) -> facts.TransferEnded:
     """The finished transfer as it is published."""
     return facts.TransferEnded(
         transfer_id=transfer.transfer_id,
@@ -235,12 +250,13 @@ def record_of(transfer: Transfer) -> facts.TransferEnded:
         bridged_at=transfer.bridged,
         released_at=transfer.released,
         ended_at=transfer.ended or transfer.requested,
-        seek_s=_between(transfer.requested, transfer.ringing),
-        ring_s=_between(transfer.ringing, transfer.answered),
-        brief_s=_between(transfer.answered, transfer.bridged) if transfer.kind == "attended" else None,
+        seek_s=seek_s(transfer),
+        ring_s=ring_s(transfer),
+        brief_s=brief_s(transfer),
         customer_gap_s=customer_gap_s(transfer),
         total_s=total_s(transfer),
         outcome=transfer.outcome,
         reason=transfer.reason,
         precision_ms=transfer.precision_ms,
+        slow=slow(floor, transfer) if transfer.bridged else None,
     )
