@@ -157,11 +157,11 @@ class CallDequeued(Data, frozen=True):
     call_id: str
     queue: str
     reason: Literal["answered", "abandoned", "timed_out", "overflowed", "cleared", "moved"]
-    agent_id: str = ""  # who answered
+    agent_id: str = ""  # who answered; where it is not said, the first agent whose leg ends
 
 
 class LegStarted(Data, frozen=True):
-    """A phone of an agent takes part in a call, first by ringing or by dialling.
+    """A phone of an agent (`agent_id` "": of nobody knows whom) takes part in a call, first by ringing or by dialling.
 
     `role` is `agent` for the customer's conversation, `consult` for a conversation between colleagues on the way to a
     transfer (on the transferring side), `internal` for any other call between colleagues, a consulted one's included.

@@ -62,7 +62,8 @@ def started(floor: Floor, event: Event, data: events.CallStarted) -> None:
     call.to_number = data.to_number or call.to_number
     call.attributes = data.attributes or call.attributes
     for leg_id in call.legs:
-        floor.touch("agent", floor.state.legs[leg_id].agent_id)  # their cards show the direction
+        if agent_id := floor.state.legs[leg_id].agent_id:
+            floor.touch("agent", agent_id)  # their cards show the direction
     settle(floor, call, event.time)
 
 
@@ -95,7 +96,7 @@ def dequeued(floor: Floor, event: Event, data: events.CallDequeued) -> None:
 def _end_visit(floor: Floor, call: Call, visit: Visit, at: datetime, outcome: str, agent_id: str) -> None:
     visit.ended, visit.outcome, visit.agent_id = max(at, visit.entered), outcome, agent_id
     queues.left(floor, visit.queue, call.call_id, at, outcome)
-    if outcome != "answered" or not agent_id:
+    if outcome != "answered":
         _record_visit(floor, call, visit, None, at)
 
 
@@ -114,11 +115,12 @@ def _record_visit(floor: Floor, call: Call, visit: Visit, leg: Leg | None, at: d
             outcome=visit.outcome,  # type: ignore[arg-type]  # set from CallDequeued.reason only
             started_at=visit.entered,
             answered_at=left_at if answered else None,
+            talk_started_at=leg.answered if leg else None,
             ended_at=max(at, left_at),
             waited_s=(left_at - visit.entered).total_seconds(),
             talk_s=leg.talk_s if leg else None,
             hold_s=leg.hold_s if leg else None,
-            agent_id=visit.agent_id,
+            agent_id=visit.agent_id or (leg.agent_id if leg else ""),
             from_number=call.from_number,
             attributes=call.attributes,
         ),
@@ -153,6 +155,7 @@ def _record_unqueued(floor: Floor, call: Call, at: datetime) -> None:
             outcome="answered" if call.answered else "unanswered",
             started_at=call.started,
             answered_at=call.answered,
+            talk_started_at=call.answered,
             ended_at=max(at, call.started),
             waited_s=max(0.0, ((call.answered or at) - call.started).total_seconds()),
             talk_s=call.talk_s if call.answered else None,
@@ -170,7 +173,7 @@ def close_books(floor: Floor, at: datetime) -> None:
         for visit in tuple(call.visits):
             if visit.ended is not None:
                 legs = (floor.state.legs[leg_id] for leg_id in call.legs)
-                leg = next((leg for leg in legs if leg.agent_id == visit.agent_id), None)
+                leg = next((leg for leg in legs if _is_of(visit, leg)), None)
                 if leg is not None:
                     _count(leg, max(at, leg.since))
                 _record_visit(floor, call, visit, leg, at)
@@ -185,7 +188,6 @@ def leg_started(floor: Floor, event: Event, data: events.LegStarted) -> None:
         return
     at = event.time
     call = floor.call(data.call_id, at)
-    agent = floor.agent(data.agent_id, at)
     leg = Leg(
         leg_id=data.leg_id,
         call_id=data.call_id,
@@ -199,12 +201,19 @@ def leg_started(floor: Floor, event: Event, data: events.LegStarted) -> None:
     )
     floor.state.legs[leg.leg_id] = leg
     call.legs.append(leg.leg_id)
-    agent.legs.append(leg.leg_id)
+    if leg.agent_id:
+        floor.agent(leg.agent_id, at).legs.append(leg.leg_id)
     if leg.state == "talking":
         agentday.answered(floor, leg)
         _talks(call, leg, at)
     settle(floor, call, at)
-    agents.settle(floor, agent, at)
+    _settle_agent(floor, leg, at)
+
+
+def _settle_agent(floor: Floor, leg: Leg, at: datetime) -> None:
+    """A leg without an agent is of somebody whom the switch does not name: it counts for the call alone."""
+    if leg.agent_id:
+        agents.settle(floor, floor.agent(leg.agent_id, at), at)
 
 
 def _change(floor: Floor, event: Event, leg_id: str, to: LegState, valid: Sequence[LegState]) -> None:
@@ -227,7 +236,7 @@ def _change(floor: Floor, event: Event, leg_id: str, to: LegState, valid: Sequen
     else:
         _unheard(floor, call, leg, at)
     settle(floor, call, at)
-    agents.settle(floor, floor.agent(leg.agent_id, at), at)
+    _settle_agent(floor, leg, at)
 
 
 def leg_answered(floor: Floor, event: Event, data: events.LegAnswered) -> None:
@@ -261,7 +270,7 @@ def leg_moved(floor: Floor, event: Event, data: events.LegMoved) -> None:
     if leg.state == "talking":
         _talks(call, leg, at)
     settle(floor, call, at)
-    agents.settle(floor, floor.agent(leg.agent_id, at), at)
+    _settle_agent(floor, leg, at)
 
 
 def leg_cleared(floor: Floor, event: Event, data: events.LegCleared) -> None:
@@ -277,13 +286,13 @@ def leg_cleared(floor: Floor, event: Event, data: events.LegCleared) -> None:
 def _end_leg(floor: Floor, leg: Leg, at: datetime) -> None:
     at = max(at, leg.since)
     call = floor.call(leg.call_id, at)
-    agent = floor.agent(leg.agent_id, at)
     _count(leg, at)
-    agent.legs.remove(leg.leg_id)
+    if leg.agent_id:
+        floor.agent(leg.agent_id, at).legs.remove(leg.leg_id)
     _leave(floor, call, leg, at)
     del floor.state.legs[leg.leg_id]
     settle(floor, call, at)
-    agents.settle(floor, agent, at)
+    _settle_agent(floor, leg, at)
 
 
 def _leave(floor: Floor, call: Call, leg: Leg, at: datetime) -> None:
@@ -295,8 +304,13 @@ def _leave(floor: Floor, call: Call, leg: Leg, at: datetime) -> None:
         call.hold_s += leg.hold_s
         call.last_agent = leg.agent_id
     for visit in tuple(call.visits):
-        if visit.ended is not None and visit.agent_id == leg.agent_id:
+        if _is_of(visit, leg):
             _record_visit(floor, call, visit, leg, at)
+
+
+def _is_of(visit: Visit, leg: Leg) -> bool:
+    """The visit ended with this leg's conversation; where the switch does not say whose, the first agent's leg it is."""
+    return visit.ended is not None and (visit.agent_id == leg.agent_id or (not visit.agent_id and leg.role == "agent"))
 
 
 def _count(leg: Leg, at: datetime) -> None:
