@@ -93,6 +93,11 @@ class Bus(Protocol):
         """Return when everything published so far is acknowledged by the broker. Raises BusError if any was not."""
         ...
 
+    def unsent_s(self) -> float:
+        """Age of the oldest record that is published and not acknowledged, seconds: 0 when there is none, infinite when
+        sending failed and nobody was told yet: `flush` tells."""
+        ...
+
     async def read(
         self,
         topics: Iterable[Topic],

@@ -73,6 +73,10 @@ class FakeClock:
         self._elapsed = target
         await _settle()
 
+    def pause(self, seconds: float) -> None:
+        """Time passes in which nobody has a turn, as when the process is stopped; sleepers then wake late."""
+        self._elapsed += seconds
+
 
 async def _settle(turns: int = 20) -> None:
     """Let tasks that became runnable run; 20 turns is deeper than any chain of awaits in a shell here."""

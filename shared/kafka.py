@@ -134,6 +134,9 @@ class KafkaBus:
             if sender.failure is not None:
                 await self._part(sender, sender.failure)
 
+    def unsent_s(self) -> float:
+        return self._sender.unsent_s() if self._sender is not None else 0.0
+
     async def read(
         self,
         topics: Iterable[Topic],

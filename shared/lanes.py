@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,7 @@ class Batch:
     def __init__(self, builder: Any) -> None:
         self.builder = builder
         self.size = 0
+        self.begun = asyncio.get_running_loop().time()
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
 
@@ -93,6 +95,15 @@ class Sender:
         self._unsent_bytes += size
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._linger_s, self._drain_all)
+
+    def unsent_s(self) -> float:
+        """Age of the oldest record not acknowledged; infinite after a failure."""
+        if self.failure is not None:
+            return math.inf
+        if not self._unsent_bytes:
+            return 0.0
+        begun = min(batch.begun for lane in self._lanes.values() for batch in lane.waiting()[:1])
+        return asyncio.get_running_loop().time() - begun
 
     def is_full(self) -> bool:
         return self._unsent_bytes > self._buffer_bytes

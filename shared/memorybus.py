@@ -6,6 +6,7 @@ It can fail as a broker fails: `break_down` and `recover`, `stall`, `forget_ever
 from __future__ import annotations
 
 import asyncio
+import math
 import zlib
 from collections.abc import Iterable, Mapping
 from typing import Literal
@@ -25,6 +26,7 @@ class MemoryBus:
         self._counts: dict[str, int] = {}
         self._firsts: dict[Partition, int] = {}
         self._unsent: list[tuple[Partition, bytes, bytes, Headers]] = []
+        self._unsent_since = 0.0
         self._down: str | None = None
         self._failure: BusError | None = None
         self._grown = asyncio.Event()
@@ -49,6 +51,8 @@ class MemoryBus:
         if count is None:
             raise BusError(f"topic {topic.name} does not exist in memory; create it first")
         asyncio.get_running_loop().call_soon(self._send)
+        if not self._unsent:
+            self._unsent_since = self._clock.monotonic()
         self._unsent.append(((topic.name, zlib.crc32(raw_key) % count), raw_key, value, headers))
 
     async def flush(self) -> None:
@@ -60,6 +64,11 @@ class MemoryBus:
         finally:
             self.flushes_waiting -= 1
         self._raise_failure()
+
+    def unsent_s(self) -> float:
+        if self._failure is not None:
+            return math.inf
+        return self._clock.monotonic() - self._unsent_since if self._unsent else 0.0
 
     async def read(
         self,

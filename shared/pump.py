@@ -9,11 +9,15 @@ A record on which the machine raises anything but InvalidInput may have been app
 gives the machine up, rebuilds it without that record, and writes the record to the dead-letter topic as `internal_error`.
 InvalidInput, and anything raised while decoding, says that the machine is unchanged: no rebuilding then.
 What `tick` or a hook raises has no record to blame: it ends `run`, and with it the process.
+
+Two pumps of one machine on the same topics (replicas) need to know nothing of each other: both apply the whole log, publish the
+same, and start from whichever checkpoint is newest, under which `writer` it was written.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final, Generic, TypeVar
@@ -29,7 +33,7 @@ from shared.clock import Clock, SystemClock
 from shared.deadletter import DeadLetters
 from shared.errors import BusError, InvalidInput
 from shared.machine import Machine
-from shared.pumpstatus import PumpMetrics, PumpStatus, State
+from shared.pumpstatus import STUCK_S, PumpMetrics, PumpStatus, State
 from shared.topics import Topic
 
 In = TypeVar("In")
@@ -73,6 +77,8 @@ class Pump(Generic[In, Out]):
     - `partitions`: those to read, all by default; `create_partitions`: how many a missing topic gets.
     - `writer`: the stable name of this replica where several run the same machine on the same partitions.
 
+    `life_of` tells `decode` how often a partition was made anew: offsets alone do not say which of two records came first.
+
     Machines that read several partitions must not depend on the order between them: a replay has another.
     """
 
@@ -111,6 +117,7 @@ class Pump(Generic[In, Out]):
         self._clock = clock or SystemClock()
         self._pace = pace or Pace()
         self._metrics = PumpMetrics.on(registry or CollectorRegistry(), name)
+        self._metrics.since_turn.set_function(lambda: self.status.since_turn(self._clock.monotonic()))
         share = "" if partitions is None else "[" + ",".join(map(str, sorted(partitions))) + "]"
         self._checkpoints = Checkpoints(bus, name + share, self._clock, writer=writer)
         self._log = log.bind(pump=name)
@@ -118,6 +125,7 @@ class Pump(Generic[In, Out]):
         self._blank = machine.dump()
         self._next: dict[Partition, int] = {}
         self._goal: dict[Partition, int] = {}
+        self._lives: dict[Partition, int] = {}
         self._dead = DeadLetters(name)
         self._since_checkpoint = 0
         self._checkpoint_at = 0.0
@@ -157,6 +165,21 @@ class Pump(Generic[In, Out]):
             if reader is not None:
                 await reader.close()
 
+    def life_of(self, topic: str, partition: int) -> int:
+        """How often this partition's topic was made anew since it was first read: 0 for all but the unlucky."""
+        return self._lives.get((topic, partition), 0) if self._lives else 0
+
+    def trouble(self) -> str | None:
+        """For readiness: why what the machine shows is not the present; None when it is."""
+        return self.status.trouble(self._clock.monotonic()) or self._unsent()
+
+    def _unsent(self) -> str | None:
+        waits = self._bus.unsent_s()
+        if waits <= STUCK_S:
+            return None
+        how_long = f"for {waits:.0f} s" if math.isfinite(waits) else "and was refused"
+        return f"{self.status.name}: what it made waits to be written {how_long}; the broker takes nothing"
+
     def stop(self) -> None:
         """Have `run` apply and publish what it has read, take a last checkpoint and return."""
         self._stopping.set()
@@ -167,7 +190,7 @@ class Pump(Generic[In, Out]):
         self._be("restoring")
         needed = dict.fromkeys((*known.ALL, *self._topics))
         await self._bus.create(needed, partitions=self._create_partitions)
-        checkpoint = await self._checkpoints.load()
+        checkpoint = await self._checkpoints.load(self._load)
         reader = await self._bus.read(self._topics, partitions=self._partitions)
         try:
             bounds = await reader.bounds()
@@ -180,6 +203,7 @@ class Pump(Generic[In, Out]):
         self.status.lag = sum(self._goal.values()) - sum(self._next.values())
         self._since_checkpoint = 0
         self._checkpoint_at = self._clock.monotonic() + self._pace.checkpoint_s
+        self.status.turned = self._clock.monotonic()
         self._metrics.restores.inc()
         self._log.info(
             "pump_restored",
@@ -194,22 +218,18 @@ class Pump(Generic[In, Out]):
     def _adopt(
         self, checkpoint: Checkpoint | None, bounds: Mapping[Partition, tuple[int, int]]
     ) -> dict[Partition, int]:
-        """Load the machine, and say where to read on."""
+        """Where to read on from `checkpoint`, which the machine has loaded; it is emptied where that is of no use."""
+        if checkpoint is not None:
+            self._lives = dict(checkpoint.lives)
         known_to = self._next if checkpoint is None else checkpoint.offsets
         anew = [place for place, offset in known_to.items() if place in bounds and offset > bounds[place][1]]
         for place in anew:
-            self._metrics.offsets_lost["made_anew"].inc()
-            self._log.error(
-                "topic_made_anew",
-                topic=place[0],
-                partition=place[1],
-                offset=known_to[place],
-                end=bounds[place][1],
-                consequence="its records are gone; starting with an empty state from the first record there is",
-            )
-        if checkpoint is None or anew or not self._load(checkpoint):
+            self._was_made_anew(place, known_to[place], bounds[place][1])
+        if checkpoint is None or anew:
+            self.status.last_checkpoint = None
             self._machine.load(self._blank)
             return {place: first for place, (first, _) in bounds.items()}
+        self.status.last_checkpoint = checkpoint.saved
         offsets = {}
         for place, (first, _) in bounds.items():
             offset = checkpoint.offsets.get(place, first)
@@ -222,9 +242,23 @@ class Pump(Generic[In, Out]):
                     offset=offset,
                     first=first,
                     lost=first - offset,
+                    consequence="the checkpoint is older than what the topic keeps; going on without these records",
                 )
             offsets[place] = max(offset, first)
         return offsets
+
+    def _was_made_anew(self, place: Partition, offset: int, end: int) -> None:
+        self._lives[place] = self._lives.get(place, 0) + 1
+        self._save_soon = True  # until then only the old offset tells that it was, and the new ones soon pass it
+        self._metrics.offsets_lost["made_anew"].inc()
+        self._log.error(
+            "topic_made_anew",
+            topic=place[0],
+            partition=place[1],
+            offset=offset,
+            end=end,
+            consequence="its records are gone; starting with an empty state from the first record there is",
+        )
 
     def _load(self, checkpoint: Checkpoint) -> bool:
         try:
@@ -233,10 +267,9 @@ class Pump(Generic[In, Out]):
             self._log.exception(
                 "checkpoint_not_readable",
                 saved=checkpoint.saved.isoformat(),
-                consequence="it is of another version; replaying from the first record there is",
+                consequence="it is of another version; trying the one before, else replaying from the first record there is",
             )
             return False
-        self.status.last_checkpoint = checkpoint.saved
         return True
 
     async def _wait_for_broker(self, exc: BusError) -> None:
@@ -259,6 +292,8 @@ class Pump(Generic[In, Out]):
                 reader.getmany(timeout_s=self._patience(), max_records=self._pace.batch_records)
             )
             await self._work(records or [])
+            if not records and math.isinf(self._bus.unsent_s()):
+                await self._bus.flush()  # nothing more is published, so nothing else would tell that it failed
             await self._watch_lag(reader, idle=not records)
             if self._wall_clock and self.status.ready:
                 await self._tick()
@@ -352,6 +387,9 @@ class Pump(Generic[In, Out]):
         if not self.status.lag:
             self.status.behind_s = 0.0
             replayed = True  # compaction leaves holes, also before the end
+        elif idle:  # there is more, and it has not come: nothing is known of what was written since the last look
+            self.status.behind_s = max(self.status.behind_s, now - self.status.turned)
+        self.status.turned = now
         if replayed and not self.status.ready:
             self._failures = 0
             self._be("live")
@@ -404,7 +442,7 @@ class Pump(Generic[In, Out]):
     async def _save(self, state: bytes, offsets: dict[Partition, int]) -> None:
         began = self._clock.monotonic()
         await self._bus.flush()
-        size = await self._checkpoints.save(state, offsets)
+        size = await self._checkpoints.save(state, offsets, self._lives)
         self.status.last_checkpoint = self._clock.now()
         self._metrics.checkpoint.observe(self._clock.monotonic() - began)
         self._metrics.checkpoint_bytes.set(size)

@@ -16,11 +16,16 @@ Lost = Literal["made_anew", "not_kept"]
 _OUTCOMES: Final[tuple[Outcome, ...]] = ("applied", "invalid", "failed")
 _LOST: Final[tuple[Lost, ...]] = ("made_anew", "not_kept")
 
+# Live is not yet present. A pump that keeps up is some milliseconds behind and turns once a second at least; past this
+# something holds it up: it was paused, its broker hangs, or more arrives than it can work.
+BEHIND_S: Final = 2.0
+STUCK_S: Final = 4.0
+
 
 class PumpStatus(Struct):
     """`lag` counts records, `behind_s` is the age of the last one applied while more are waiting, 0 when none are.
 
-    `detail` says why while it waits for the broker.
+    `detail` says why while it waits for the broker. `turned` is when (monotonic seconds) it last went through its loop.
     """
 
     name: str
@@ -30,16 +35,32 @@ class PumpStatus(Struct):
     last_batch: datetime | None = None
     last_checkpoint: datetime | None = None
     detail: str = ""
+    turned: float = 0.0
 
     @property
     def ready(self) -> bool:
         return self.state == "live"
 
+    def since_turn(self, now: float) -> float:
+        """Seconds since it last did anything, at the monotonic `now`; 0 unless it is live."""
+        return max(0.0, now - self.turned) if self.ready else 0.0
+
+    def trouble(self, now: float) -> str | None:
+        """Why its machine's state is not the present, at the monotonic `now`; None when it is."""
+        if not self.ready:
+            return self.explain()
+        stuck = self.since_turn(now)
+        if stuck > STUCK_S:
+            return f"{self.name}: nothing was read for {stuck:.0f} s: the broker does not answer, or this process was paused"
+        if self.behind_s > BEHIND_S:
+            return f"{self.name}: {self.behind_s:.0f} s behind, {self.lag} records left; it catches up by itself"
+        return None
+
     def explain(self) -> str:
         """One line for whoever asks why it is not ready."""
         match self.state:
             case "replaying":
-                return f"{self.name}: replaying, {self.lag} records left"
+                return f"{self.name}: replaying what happened since its checkpoint, {self.lag} records left"
             case "waiting_for_broker":
                 return f"{self.name}: waiting for the broker: {self.detail}"
             case state:
@@ -65,6 +86,12 @@ class _Families:
         self.behind = Gauge(
             "pump_behind_seconds",
             "Age of the last record applied while more are waiting.",
+            ("pump",),
+            registry=registry,
+        )
+        self.since_turn = Gauge(
+            "pump_seconds_since_turn",
+            "Since the pump last went through its loop: over 4 it is stuck, whatever the other figures say.",
             ("pump",),
             registry=registry,
         )
@@ -106,6 +133,7 @@ class PumpMetrics:
         self.outputs_too_large = families.outputs.labels(name, "too_large")
         self.lag = families.lag.labels(name)
         self.behind = families.behind.labels(name)
+        self.since_turn = families.since_turn.labels(name)
         self.ready = families.ready.labels(name)
         self.stretch = families.stretch.labels(name)
         self.checkpoint = families.checkpoint.labels(name)

@@ -23,7 +23,7 @@ from shared.events import Event
 from shared.http import create_app, mount_web, serve
 from shared.kafka import KafkaBus
 from shared.pump import Pace, Pump
-from shared.raw import Raw, from_record
+from shared.raw import LIFE, Raw, from_record
 from shared.service import Background, run
 from shared.settings import IngestSettings, variable
 from shared.sites import Sites, load_sites
@@ -31,11 +31,6 @@ from shared.sites import Sites, load_sites
 WEB = Path(__file__).parent / "web"
 
 log = structlog.get_logger()
-
-
-def decode(record: Record) -> Raw:
-    """The raw record in a record of `switch.raw`. Raises InvalidInput `bad_headers`."""
-    return from_record(record.value, record.headers, record.partition, record.offset, record.written)
 
 
 def route(event: Event) -> Outgoing:
@@ -73,14 +68,16 @@ class Ingest:
             bus,
             self.machine,
             topics=[topics.SWITCH_RAW],
-            decode=decode,
+            decode=self._decode,
             route=route,
             on_invalid=on_invalid,
             clock=clock,
             registry=registry,
             pace=Pace(checkpoint_s=settings.checkpoint_s),
         )
-        self.marker = Marker(side_bus, clock, self.machine.clocks, self.pump.status, mark_s=settings.mark_s)
+        self.marker = Marker(
+            side_bus, clock, self.machine.clocks, self.pump.status, mark_s=settings.mark_s, unsent_s=bus.unsent_s
+        )
         self.dead_letters = RecentDeadLetters(side_bus, clock, limit_a_minute=settings.dead_letter_limit)
         self._router = router_for(self.machine, self.dead_letters, side_bus, clock)
         self._registry = registry
@@ -101,7 +98,12 @@ class Ingest:
 
     def not_ready(self) -> str | None:
         """Why what arrives is not passed on yet; None when it is."""
-        return None if self.pump.status.ready else self.pump.status.explain()
+        return self.pump.trouble()
+
+    def _decode(self, record: Record) -> Raw:
+        """The raw record in a record of `switch.raw`. Raises InvalidInput `bad_headers`."""
+        offset = record.offset + LIFE * self.pump.life_of(record.topic, record.partition)
+        return from_record(record.value, record.headers, record.partition, offset, record.written)
 
 
 async def start(settings: IngestSettings) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 import structlog
@@ -19,42 +19,65 @@ from shared.pumpstatus import PumpStatus
 log = structlog.get_logger()
 
 RETRY_S = 1.0
+PAUSE_S = 0.5  # later than this, the process was paused, and what arrived meanwhile has not been looked at
 
 
 class Marker:
-    """Writes each site's marks at the site's own pace, with a bus of its own.
+    """Writes each site's marks at the site's own pace, with a bus of its own. `unsent_s` is how long the oldest event of the
+    pump has been on its way to the broker.
 
     No mark runs ahead of what the pump has published: a mark says "up to here you know all". While the pump replays
-    there are none; while it is behind, they are behind.
+    there are none; while it or its broker is behind, they are behind; after a pause of the process they wait for it to have looked again.
     """
 
     def __init__(
-        self, bus: Bus, clock: Clock, clocks: Mapping[str, SiteClock], status: PumpStatus, *, mark_s: float
+        self,
+        bus: Bus,
+        clock: Clock,
+        clocks: Mapping[str, SiteClock],
+        status: PumpStatus,
+        *,
+        mark_s: float,
+        unsent_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._bus = bus
         self._clock = clock
         self._clocks = clocks
         self._status = status
         self._mark_s = mark_s
+        self._unsent_s = unsent_s
         self._last: dict[str, float] = {}  # by site: when its last mark was due, monotonic seconds
+        self._resumed = -math.inf
         self.written = 0
 
     async def run(self) -> None:
         """Write marks for ever. A lost broker is waited for: marks tell the time, those missed are of no use."""
+        due = self._clock.monotonic()
         while True:
+            now = self._clock.monotonic()
+            if now - due > PAUSE_S:
+                log.warning(
+                    "this process was paused; marks wait until the events of that time are read", late_s=now - due
+                )
+                self._resumed = now
+            pause_s = self._mark_s
             try:
                 await self.step()
             except BusError as exc:
                 log.warning("marks cannot be written", why=str(exc), retry_in_s=RETRY_S)
-                await self._clock.sleep(RETRY_S)
-            await self._clock.sleep(self._mark_s)
+                pause_s += RETRY_S
+            due = self._clock.monotonic() + pause_s
+            await self._clock.sleep(pause_s)
 
     async def step(self) -> None:
         """Write the marks that are due."""
-        if not self._status.ready:
+        if not self._status.ready or self._status.turned < self._resumed:
             return
         now = self._clock.monotonic()
-        wall = self._clock.now() - timedelta(seconds=self._status.behind_s)
+        behind_s = max(self._status.behind_s, self._unsent_s())
+        if math.isinf(behind_s):
+            return
+        wall = self._clock.now() - timedelta(seconds=behind_s)
         for site, site_clock in tuple(self._clocks.items()):
             # half a grain of tolerance, or the loop's own period would skip every other mark
             due = self._last.get(site, -math.inf) + site_clock.interval_s(wall) - self._mark_s / 2

@@ -107,7 +107,7 @@ class Monitor:
 
     def not_ready(self) -> str | None:
         """Why the board cannot be trusted yet; None when it can."""
-        return None if self.pump.status.ready else self.pump.status.explain()
+        return self.pump.trouble()
 
     def _on_restored(self) -> None:
         self.hub.restart()

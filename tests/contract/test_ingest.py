@@ -156,7 +156,7 @@ async def test_a_restart_neither_loses_nor_doubles(crash: bool, broker: Broker, 
         (source,) = ingest.machine.sources
         assert (source.received, source.duplicates, source.gaps) == (110, 10, 0)
     passed = Passed()
-    read = [e for e in canonical(records) if not passed.seen(e.rawpartition, e.rawoffset, e.rawindex)]
+    read = [e for e in canonical(records) if not passed.seen(e.site, e.rawpartition, e.rawoffset, e.rawindex)]
     assert [event.data for event in read] == [events.AgentReady(agent_id=str(n)) for n in range(100)]
     assert len({event.id for event in canonical(records)}) == 100
 

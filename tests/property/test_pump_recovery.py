@@ -39,7 +39,7 @@ def as_read(bus: MemoryBus) -> list[tuple[str, int]]:
     for record in bus.records(FLOOR_FLAGS):
         output = msgspec.json.decode(record.value, type=Counted)
         partition, offset = output.id.split("-")
-        if not passed.seen(int(partition), int(offset), 0):
+        if not passed.seen("s1", int(partition), int(offset), 0):
             found.append((output.word, output.times))
     return found
 
@@ -96,24 +96,27 @@ def test_interruptions_change_nothing(parts: list[tuple[list[str], str]], checkp
     assert letters == {(str(at).encode(), word.encode()) for at, word in enumerate(words) if word in UNUSABLE}
 
 
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 20), st.integers(0, 3)), max_size=60), st.integers(0, 60))
-def test_a_position_passes_once_and_only_forward(positions: list[tuple[int, int, int]], cut: int) -> None:
+PLACES = st.tuples(st.sampled_from(["s1", "s2"]), st.integers(0, 2), st.integers(0, 20), st.integers(0, 3))
+
+
+@given(st.lists(PLACES, max_size=60), st.integers(0, 60))
+def test_a_position_passes_once_and_only_forward(positions: list[tuple[str, int, int, int]], cut: int) -> None:
     passed = Passed()
-    top: dict[int, tuple[int, int]] = {}
-    for number, (partition, offset, index) in enumerate(positions):
+    top: dict[tuple[str, int], tuple[int, int]] = {}
+    for number, (site, partition, offset, index) in enumerate(positions):
         if number == cut:
             state = passed.dump()
             passed = Passed()
             passed.load(state)
-        new = (offset, index) > top.get(partition, (-1, -1))
-        assert passed.seen(partition, offset, index) is not new
+        new = (offset, index) > top.get((site, partition), (-1, -1))
+        assert passed.seen(site, partition, offset, index) is not new
         if new:
-            top[partition] = (offset, index)
-    assert len(passed.dump()) == len(top), "one position for each partition, however many were passed"
+            top[site, partition] = (offset, index)
+    assert len(passed.dump()) == len(top), "one position for each site and partition, however many were passed"
 
 
 def test_what_has_no_position_is_never_a_duplicate() -> None:
     passed = Passed()
-    assert not passed.seen(-1, -1, 0)
-    assert not passed.seen(-1, -1, 0)
+    assert not passed.seen("s1", -1, -1, 0)
+    assert not passed.seen("s1", -1, -1, 0)
     assert passed.dump() == []

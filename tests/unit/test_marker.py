@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 
 import pytest
@@ -30,7 +31,10 @@ class Marking:
         self.status = PumpStatus("ingest", state="live")
         self.site = SiteClock("s")
         self.site.observe(event(LINK, occurred=0, received=0))
-        self.marker = Marker(self.bus, self.clock, {"s": self.site}, self.status, mark_s=GRAIN_S)
+        self.unsent_s = 0.0
+        self.marker = Marker(
+            self.bus, self.clock, {"s": self.site}, self.status, mark_s=GRAIN_S, unsent_s=lambda: self.unsent_s
+        )
 
     async def marks_of(self, seconds: float) -> list[Event]:
         """The marks written in that time."""
@@ -87,6 +91,30 @@ async def test_marks_are_behind_while_ingest_is(marking: Marking) -> None:
     marking.site.observe(started())
     marks = await marking.marks_of(5)
     assert at(15 - 3 - HOLD_BACK_S - GRAIN_S) <= marks[-1].time <= at(15 - 3 - HOLD_BACK_S)
+
+
+@pytest.mark.parametrize("unsent_s", [3.0, math.inf])
+async def test_no_mark_overtakes_events_that_the_broker_does_not_take(unsent_s: float, marking: Marking) -> None:
+    """Marks have a connection of their own, which may be served while that of the events is not."""
+    marking.unsent_s = unsent_s
+    marking.site.observe(started())
+    marks = await marking.marks_of(5)
+    assert [mark for mark in marks if mark.time > at(15 - 3 - HOLD_BACK_S)] == []
+    assert bool(marks) is math.isfinite(unsent_s)
+
+
+async def test_after_a_pause_of_the_process_marks_wait_until_its_events_are_read(marking: Marking) -> None:
+    """On waking the marker may have its turn before the pump: what happened in the pause is not known yet then."""
+    marking.site.observe(started())
+    marking.status.turned = marking.clock.monotonic()
+    await marking.marks_of(1)
+    marking.clock.pause(60)
+    assert await marking.marks_of(3) == []
+    marking.status.turned, marking.status.behind_s = marking.clock.monotonic(), 50.0
+    marks = await marking.marks_of(1)
+    assert marks[-1].time <= at(10 + 1 + 60 + 3 + 1 - 50 - HOLD_BACK_S)
+    marking.status.behind_s = 0.0
+    assert (await marking.marks_of(1))[-1].time >= at(10 + 1 + 60 + 3 + 2 - HOLD_BACK_S - GRAIN_S)
 
 
 async def test_a_lost_broker_is_waited_for(marking: Marking) -> None:
