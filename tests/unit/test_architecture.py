@@ -24,7 +24,15 @@ CLOCK = {
     "date": {"today"},
 }
 
-CORE_MAY_IMPORT = {"msgspec", "shared.events", "shared.facts", "shared.errors", "shared.envelope", "shared.siteconfig"}
+CORE_MAY_IMPORT = {
+    "msgspec",
+    "shared.events",
+    "shared.facts",
+    "shared.errors",
+    "shared.envelope",
+    "shared.siteconfig",
+    "shared.timeshift",
+}
 # an adapter reads raw records, which is the shape of its input
 ADAPTERS_MAY_IMPORT = CORE_MAY_IMPORT | {"shared.raw", "shared.codec"}
 CORES = {
