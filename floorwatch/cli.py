@@ -32,6 +32,7 @@ class BrokerChoice(StrEnum):
 
 
 class AdapterChoice(StrEnum):
+    anonymous_bank = "anonymous_bank"
     asterisk = "asterisk"
     generic = "generic"
 
@@ -80,7 +81,10 @@ def run(
 
 
 TraceFile = Annotated[
-    Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="JSON lines or raw AMI text, plain or gzip.")
+    Path,
+    typer.Argument(
+        exists=True, dir_okay=False, readable=True, help="JSON lines, AMI text or a call log, plain or gzip."
+    ),
 ]
 Adapter = Annotated[AdapterChoice, typer.Option(help="Whose events the file holds.")]
 Site = Annotated[str, typer.Option(help="The site's name, as in sites.yaml; any name works.")]
@@ -92,8 +96,14 @@ def replay(
     adapter: Adapter,
     site: Site,
     out: Annotated[
-        Path, typer.Option(dir_okay=False, writable=True, help="Where the records go, one JSON object a line.")
-    ],
+        Path | None, typer.Option(dir_okay=False, writable=True, help="Where the records go, one JSON object a line.")
+    ] = None,
+    summary: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False, writable=True, help="Where the figures of the whole recording go, one JSON object."
+        ),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(help="What is known of sites: queues with wrap-up time, teams, agents (FLOORWATCH_SITES_FILE)."),
@@ -103,7 +113,7 @@ def replay(
     """Work a recorded trace through, without a broker.
 
     It goes through adapter, engine and rules as fast as it can. Writes agent intervals, calls, transfers and flags with times
-    of the switch, then prints a summary. A damaged line is reported with its number and passed over.
+    of the switch, or their figures, or both; then prints a table. A damaged line is reported with its number and passed over.
     """
     from floorwatch import replay as replaying
     from shared.settings import MonitorSettings, load
@@ -116,7 +126,30 @@ def replay(
         config=config or settings.sites_file,
         rules=rules or settings.rules_file,
         out=out,
+        summary=summary,
     )
+
+
+@app.command()
+def compare(
+    summary: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="What `floorwatch replay` wrote.")],
+    expected: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Figures by the same names, as JSON.")],
+    key: Annotated[
+        str, typer.Option(help="Where in EXPECTED the figures stand, if not at its top: parts joined by /.")
+    ] = "",
+) -> None:
+    """Compare the figures of a replay with expected ones.
+
+    Prints each figure that differs and how many are equal. Exit code 1 when one differs or is missing on either side.
+    """
+    from floorwatch import compare as comparing
+
+    found = comparing.compare(comparing.load(summary), comparing.load(expected, key))
+    for one in found.differences:
+        typer.echo(str(one))
+    typer.echo(str(found))
+    if found.differences:
+        raise typer.Exit(1)
 
 
 @app.command()

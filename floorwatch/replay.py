@@ -7,15 +7,18 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
+from floorwatch.replayreport import Complaints, table_of
+from floorwatch.rowlogs import for_log, is_log
 from floorwatch.sitename import check_site, unknown_site
-from floorwatch.traces import Damage, Trace
+from floorwatch.summary.file import SummaryFile, writable
+from floorwatch.traces import Trace
+from services.ingest.adapters.anonymous_bank import END
 from services.ingest.adapters.base import Adapter
 from services.ingest.adapters.registry import ADAPTERS
 from services.ingest.marks import SiteClock
@@ -30,14 +33,13 @@ from shared.facts import Fact
 from shared.raw import Raw
 from shared.sites import Sites, load_sites
 
-SHOWN_COMPLAINTS = 20
-
 RECORD_NAMES = {
     facts.AgentInterval: "agent_interval",
     facts.CallEnded: "call",
     facts.TransferEnded: "transfer",
     facts.FlagRaised: "flag",
     facts.FlagCleared: "flag_cleared",
+    facts.QueueInterval: "queue_interval",
 }
 
 
@@ -53,6 +55,7 @@ class Summary:
     state_seconds: dict[str, float] = field(default_factory=dict)
     flags: dict[str, int] = field(default_factory=dict)
     anomalies: dict[str, int] = field(default_factory=dict)
+    irregular: dict[str, int] = field(default_factory=dict)  # of a log's rows, by name
     first: datetime | None = None
     last: datetime | None = None
 
@@ -60,17 +63,19 @@ class Summary:
 class Replay:
     """One trace through one adapter and one engine."""
 
-    def __init__(self, site: str, adapter: Adapter, sites: Sites, rules: RuleBook) -> None:
+    def __init__(self, site: str, adapter: Adapter, sites: Sites, rules: RuleBook, *, is_log: bool = False) -> None:
+        """`is_log`: the adapter holds events back until a later row makes them certain, so no mark may run ahead of it."""
         self._site = site
         self._adapter = adapter
         self._engine = Engine(sites, rules)
         self._clock = SiteClock(site)
+        self._is_log = is_log
         self.summary = Summary()
 
     def run(self, raws: Iterable[Raw], on_rejected: Callable[[Raw, InvalidInput], None]) -> Iterator[Fact]:
         """Yield every fact. A packet that the adapter rejects is counted, told to `on_rejected` and passed over."""
         for raw in raws:
-            self.summary.packets += 1
+            self.summary.packets += raw.value != END
             if self.summary.first is None:
                 self.summary.first = raw.received
                 yield from self._apply(self._link_up(raw))
@@ -81,10 +86,11 @@ class Replay:
                 self.summary.rejected[exc.reason] = self.summary.rejected.get(exc.reason, 0) + 1
                 on_rejected(raw, exc)
                 continue
-            # Ingest writes many marks between two packets; timers carry their own times, so the last is enough.
-            mark = self._clock.mark(raw.received)
-            if mark is not None:
-                yield from self._apply(mark)
+            if not self._is_log:
+                # Ingest writes many marks between two packets; timers carry their own times, so the last is enough.
+                mark = self._clock.mark(raw.received)
+                if mark is not None:
+                    yield from self._apply(mark)
             for event in found:
                 self.summary.events += 1
                 yield from self._apply(event)
@@ -98,15 +104,15 @@ class Replay:
             source=f"/sites/{self._site}/replay",
             site=self._site,
             time=raw.received + timedelta(seconds=raw.shift_s),
-            receivedtime=raw.received,
+            receivedtime=None if self._is_log else raw.received,  # a row is received when its call is long over
         )
 
-    def _apply(self, event: Event) -> Iterator[Fact]:
-        if not isinstance(event.data, events.Clock):
+    def _apply(self, event: Event) -> list[Fact]:
+        if not self._is_log and not isinstance(event.data, events.Clock):
             self._clock.observe(event)
         return self._count(self._engine.apply(event))
 
-    def _count(self, found: list[Fact]) -> Iterator[Fact]:
+    def _count(self, found: list[Fact]) -> list[Fact]:
         summary = self.summary
         for fact in found:
             name = RECORD_NAMES[type(fact.data)]
@@ -119,7 +125,7 @@ class Replay:
             elif isinstance(data, facts.CallEnded | facts.TransferEnded):
                 key = f"{name} {data.outcome}"
                 summary.outcomes[key] = summary.outcomes.get(key, 0) + 1
-            yield fact
+        return found
 
 
 def record_of(fact: Fact) -> dict[str, Any]:
@@ -134,102 +140,79 @@ def record_of(fact: Fact) -> dict[str, Any]:
     return line
 
 
-def main(file: Path, *, adapter: str, site: str, config: Path, rules: Path, out: Path) -> None:
-    """The command: FILE into OUT, a progress bar meanwhile, a summary after. Raises SettingsError and FloorwatchError."""
+def main(
+    file: Path,
+    *,
+    adapter: str,
+    site: str,
+    config: Path,
+    rules: Path,
+    out: Path | None = None,
+    summary: Path | None = None,
+) -> None:
+    """The command: FILE into OUT and SUMMARY, a progress bar meanwhile, a table after. Raises SettingsError, FloorwatchError."""
     check_site(site)
+    if out is None and summary is None:
+        raise SettingsError("give --out, --summary or both: where the records go, where their figures go")
     sites, rulebook = load_sites(config), load_rulebook(rules)
     console = Console(stderr=True)
     if line := unknown_site(site, sites, config):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    complaints = Complaints(console, file)
+    if is_log(adapter):
+        sites = for_log(sites, site)
+    machine = ADAPTERS[adapter](site, sites.site(site))
+    replay = Replay(site, machine, sites, rulebook, is_log=is_log(adapter))
     began = SystemClock().monotonic()
-    replay = Replay(site, ADAPTERS[adapter](site, sites.site(site)), sites, rulebook)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+    complaints = Complaints(console, file)
     with (
         Trace(file, complaints.damaged) as trace,
-        _writable(out) as lines,
+        _Lines(out) as lines,
+        SummaryFile(summary, machine, sites.site(site)) as figures,
         Progress(*columns, console=console, transient=True) as progress,
     ):
-        task = progress.add_task(f"{file.name} → {out.name}", total=trace.total_bytes)
-        for fact in replay.run(trace.raws(site=site, vendor=adapter), complaints.rejected):
-            lines.write(json.dumps(record_of(fact), ensure_ascii=False) + "\n")
+        complaints.line_of = trace.line_of
+        task = progress.add_task(f"{file.name} → {(out or summary or file).name}", total=trace.total_bytes)
+        raws = trace.raws(site=site, vendor=adapter, time_zone=sites.site(site).time_zone)
+        for fact in replay.run(raws, complaints.rejected):
+            lines.write(fact)
+            figures.add(fact)
             progress.update(task, completed=trace.read_bytes)
-    complaints.close(trace.damages)
-    if not replay.summary.packets:
-        raise FloorwatchError(f"{file} holds no packet that can be read as {adapter}")
-    if complaints.first_refusal and sum(replay.summary.rejected.values()) == replay.summary.packets:
-        raise FloorwatchError(
-            f"{file} holds no packet that can be read as {adapter}; "
-            f"the first was refused because: {complaints.first_refusal}"
-        )
+        damages = trace.damages
+    complaints.close(damages)
+    _check_worth(replay.summary, file, adapter, complaints.first_refusal)
+    replay.summary.irregular = figures.irregular()
+    figures.write(replay.summary, complaints, file)
     console.print(table_of(replay.summary, SystemClock().monotonic() - began))
-    console.print(f"records written to {out}", highlight=False, markup=False)
+    for name, path in (("records", out), ("summary", summary)):
+        if path is not None:
+            console.print(f"{name} written to {path}", highlight=False, markup=False)
 
 
-def _writable(out: Path) -> TextIO:
-    """`out`, open and empty. Raises SettingsError."""
-    try:
-        return out.open("w", encoding="utf-8")
-    except OSError as exc:
-        raise SettingsError(f"--out: {out} cannot be written: {exc.strerror}") from exc
+def _check_worth(summary: Summary, file: Path, adapter: str, first_refusal: str) -> None:
+    """Raises FloorwatchError when nothing in `file` could be used."""
+    if not summary.packets:
+        raise FloorwatchError(f"{file} holds no packet that can be read as {adapter}")
+    if first_refusal and sum(summary.rejected.values()) == summary.packets:
+        raise FloorwatchError(
+            f"{file} holds no packet that can be read as {adapter}; the first was refused because: {first_refusal}"
+        )
 
 
-class Complaints:
-    """Damaged lines and refused packets: the first few in full, all of them counted."""
+class _Lines:
+    """Where the records go, a JSON object a line; nowhere without a path."""
 
-    def __init__(self, console: Console, file: Path) -> None:
-        self._console = console
-        self._file = file
-        self._said = 0
-        self.first_refusal = ""
+    def __init__(self, out: Path | None) -> None:
+        """Raises SettingsError when `out` cannot be written."""
+        self._file = None if out is None else writable(out, "--out")
 
-    def damaged(self, damage: Damage) -> None:
-        """A line that holds no packet."""
-        self._say(f"{self._file}:{damage.line}: passed over: {damage.reason}")
+    def write(self, fact: Fact) -> None:
+        if self._file is not None:
+            self._file.write(json.dumps(record_of(fact), ensure_ascii=False) + "\n")
 
-    def rejected(self, raw: Raw, why: InvalidInput) -> None:
-        """A packet that the adapter refused."""
-        self.first_refusal = self.first_refusal or str(why)
-        self._say(f"{self._file}: packet {raw.offset + 1}: {why.reason}: {why}")
+    def __enter__(self) -> _Lines:
+        return self
 
-    def _say(self, text: str) -> None:
-        self._said += 1
-        if self._said <= SHOWN_COMPLAINTS:
-            self._console.print(text, markup=False, highlight=False)
-
-    def close(self, damages: int) -> None:
-        """How many more there were."""
-        if self._said > SHOWN_COMPLAINTS:
-            self._console.print(f"... and {self._said - SHOWN_COMPLAINTS} more, {damages} damaged lines in all")
-
-
-def table_of(summary: Summary, seconds: float) -> Table:
-    """The summary as a table."""
-    table = Table(title="What the recording holds", title_justify="left", show_header=False, box=None, pad_edge=False)
-    table.add_column(style="bold")
-    table.add_column()
-    if summary.first and summary.last:
-        length = (summary.last - summary.first).total_seconds()
-        table.add_row("recording", f"{summary.first:%Y-%m-%d %H:%M:%S} UTC, {length:.1f} s")
-    table.add_row("read", f"{summary.packets} packets, {summary.events} events, in {seconds:.1f} s")
-    if summary.rejected:
-        table.add_row("refused", _counts(summary.rejected))
-    table.add_row("agents' time", _shares(summary.state_seconds))
-    for kind in ("call", "transfer"):
-        found = {key.split()[1]: count for key, count in summary.outcomes.items() if key.startswith(kind)}
-        table.add_row(f"{kind}s", _counts(found) if found else "none")
-    table.add_row("flags", _counts(summary.flags) if summary.flags else "none")
-    if summary.anomalies:
-        table.add_row("anomalies", _counts(summary.anomalies))
-    return table
-
-
-def _counts(found: dict[str, int]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in sorted(found.items(), key=lambda item: -item[1]))
-
-
-def _shares(seconds: dict[str, float]) -> str:
-    whole = sum(seconds.values())
-    if not whole:
-        return "none"
-    return ", ".join(f"{state} {100 * s / whole:.1f} %" for state, s in sorted(seconds.items(), key=lambda i: -i[1]))
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()

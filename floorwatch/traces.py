@@ -1,13 +1,14 @@
 """Captured traces as raw records: what a connector would have written to `switch.raw`, read from a file.
 
-Two kinds, each plain or gzipped, told apart by their first bytes:
+Each kind plain or gzipped. The log of finished calls that some vendors' files are is read by `floorwatch.rowlogs`; the other
+two are told apart by their first bytes:
 
 - JSON lines. `{"t": epoch seconds, "event": {...}}`, further keys allowed: `event` becomes the record's value, `t` its
   time of receipt. A CloudEvent on a line of its own (`specversion`, `time`) is a record as it stands.
 - AMI text as it came from the socket: a greeting, then packets of `Key: value` lines with blank lines between. The time
   of receipt is the packet's `Timestamp`, or the last one seen before it.
 
-A file is read as a stream, so its size does not matter. What is damaged is told by line and reason, and passed over.
+Such a file is read as a stream, so its size does not matter. What is damaged is told by line and reason, and passed over.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
+from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +25,7 @@ from typing import IO, Any, Final, cast
 
 import msgspec
 
+from floorwatch.rowlogs import in_order, is_log
 from shared.clock import from_epoch
 from shared.errors import SettingsError
 from shared.raw import Raw
@@ -58,6 +61,7 @@ class Trace:
             raise SettingsError(f"{path}: cannot be read: {exc.strerror}") from exc
         self.total_bytes = os.fstat(self._file.fileno()).st_size
         self.read_bytes = 0
+        self._numbers = array("Q")  # of the lines of a log, which are not read in their order
 
     def close(self) -> None:
         self._file.close()
@@ -69,11 +73,18 @@ class Trace:
         self.close()
 
     def raws(
-        self, *, site: str, vendor: str = "asterisk", connector: str = "replay", shift_s: float = 0.0
+        self,
+        *,
+        site: str,
+        vendor: str = "asterisk",
+        connector: str = "replay",
+        shift_s: float = 0.0,
+        time_zone: str = "",
     ) -> Iterator[Raw]:
-        """Every record of the file in order, from its beginning: partition 0, offsets from 0."""
+        """Every record of the file in order, from its beginning: partition 0, offsets from 0. `time_zone`: of a log's clock."""
         session = self.path.name
-        for ordinal, (value, received) in enumerate(self._records()):
+        records = self._rows(time_zone) if is_log(vendor) else self._records()
+        for ordinal, (value, received) in enumerate(records):
             yield Raw(
                 value=value,
                 vendor=vendor,
@@ -86,6 +97,21 @@ class Trace:
                 partition=0,
                 offset=ordinal,
             )
+
+    def line_of(self, offset: int) -> int | None:
+        """The line, from 1, that the record with this offset is; None where records are not lines."""
+        return self._numbers[offset] if offset < len(self._numbers) else None
+
+    # ------------------------------------------------------------ logs of finished calls
+
+    def _rows(self, time_zone: str) -> Iterator[tuple[bytes, datetime]]:
+        numbered = ((self._line, line) for line in self._lines())
+        rows = list(in_order(numbered, time_zone, self._written()))
+        self._numbers = array("Q", (row.number for row in rows))
+        for done, row in enumerate(rows):
+            self.read_bytes = self.total_bytes * done // len(rows)
+            yield row.value, row.at
+        self.read_bytes = self.total_bytes
 
     # ------------------------------------------------------------ lines
 
