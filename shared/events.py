@@ -43,16 +43,17 @@ class Clock(Data, frozen=True):
 
     skew_s: float = 0.0  # our clock minus the switch's, seconds, smallest seen lately
     speed: float = 1.0  # as in `LinkUp`
+    jump: int = -1  # `rawoffset` of the last `ClockJumped` that it knows of; one not read yet makes the mark unusable
 
 
 class ClockJumped(Data, frozen=True):
-    """The switch's clock was set: from this event on its times are `by_s` later than they would have been.
+    """The switch's clock was set: times from this event on are `by_s` later than they would have been, this event's first.
 
-    Written by ingest once it is sure. What runs on the floor did not take that much longer: its times move with the clock.
+    Written by ingest once it is sure; what came before, it put on the old clock. What runs on the floor did not take that
+    much longer: its times move with the clock.
     """
 
     by_s: float  # negative when it was set back
-    window_s: float = 0.0  # times of so many seconds before this event may be of the new clock already
 
 
 class Snapshot(Data, frozen=True):

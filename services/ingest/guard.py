@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
-from services.ingest.adapters.base import Adapter
+from services.ingest.adapters.base import Adapter, Clocked
 from shared.errors import FloorwatchError, InvalidInput
 from shared.events import Event
 from shared.raw import Raw
@@ -24,6 +25,7 @@ class GuardedAdapter:
     def __init__(self, make: Callable[[], Adapter]) -> None:
         self._make = make
         self.adapter = make()
+        self._clocked = isinstance(self.adapter, Clocked)
         self._saved = self.adapter.dump()
         self._since: list[Raw] = []
 
@@ -40,6 +42,17 @@ class GuardedAdapter:
         if len(self._since) >= JOURNAL_LENGTH:
             self._save()
         return events
+
+    @property
+    def stamp(self) -> datetime | None:
+        """What the switch's clock showed in the record fed last; None when it did not say."""
+        return self.adapter.stamp if self._clocked else None  # type: ignore[attr-defined]  # asked once, for every record
+
+    def clock_jumped(self, by: timedelta, since: datetime) -> None:
+        """As the adapter's, where it has a clock."""
+        if isinstance(self.adapter, Clocked):
+            self.adapter.clock_jumped(by, since)
+            self._save()  # the journal holds records, and this is none
 
     def dump(self) -> bytes:
         """The adapter's state, for the checkpoint."""

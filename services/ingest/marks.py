@@ -5,20 +5,28 @@ tells the offset best, so that
 
     switch time now = max over recent records of (occurred + (now - received) * speed)
 
-With speed 1 that is the smallest `received - occurred` of the window. Another speed is a simulated floor or a replay.
+With speed 1 that is the smallest `received - occurred` of the window. Another speed is a simulated floor or a replay. Where the
+switch's clock runs slower than ours, that maximum grows old, so the newer half of the window says how much it has lost since.
+
+A stamp that does not fit is cut to the estimate until it is certain that the clock was set (`jumps`): then `ClockJumped` goes
+before the first event of the new clock, and the estimate moves.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 from msgspec import Struct
 
+from services.ingest.jumps import LEAST, Jumps, Record
+from services.ingest.restamp import Offset, after_jump, on_old_clock
 from services.ingest.running import Running
 from shared import events
 from shared.clock import EPOCH
 from shared.events import Event
+from shared.raw import Raw
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -28,6 +36,12 @@ HOLD_BACK_S = 0.1
 
 # "Something runs" for this long after any event: a conversation between two events needs no bookkeeping then.
 LIVELY_S = 5.0
+
+# A drift shows as ever lower samples, jitter hardly ever as so many in a row; a smaller loss is covered by HOLD_BACK_S, a
+# larger one in a second is no drift.
+DRIFT_SAMPLES = 10
+DRIFT_LEAST_S = 0.05
+DRIFT_MOST = 0.1
 
 # A connector that repeats its LinkUp (a heartbeat) and then falls silent for three beats of the usual 5 s is gone,
 # although it could not say so: killed, or its machine or network lost.
@@ -55,6 +69,9 @@ class _State(Struct):
     running: Running = msgspec.field(default_factory=Running)
     received: int = 0  # newest event, our time
     last_mark: int = 0
+    jumps: Jumps = msgspec.field(default_factory=Jumps)
+    restamped: int = 0  # events whose time did not fit and was cut
+    jumped: int = 0  # how often the clock was set
 
 
 class SiteClock:
@@ -76,6 +93,55 @@ class SiteClock:
     def made_up(self) -> bool:
         """The switch's time is not a clock on a wall: a simulated floor or a replay."""
         return any(link.data is not None and (link.data.simulated or link.data.replay) for link in self.links.values())
+
+    @property
+    def restamped(self) -> int:
+        """Events whose time did not fit the switch's clock and was cut to it; only grows."""
+        return self._state.restamped
+
+    @property
+    def jumped(self) -> int:
+        """How often the switch's clock was set; only grows."""
+        return self._state.jumped
+
+    @property
+    def new_since(self) -> datetime:
+        """The first time of the clock as it was set last."""
+        return _time(self._state.jumps.new_since)
+
+    def place(self, raw: Raw, found: list[Event], stamp: datetime | None) -> list[Event]:
+        """The events of `raw` as they go out, on the one clock that they all are of; `observe` each of them then.
+
+        `stamp` is what the switch's clock showed, where the record says so. Events that do not fit are cut to our estimate
+        and marked inferred. Once it is certain that the clock was set `ClockJumped` comes first.
+        """
+        state, received = self._state, _micros(raw.received)
+        expected = None if state.rough else self._now(received)
+        if expected is None:
+            return found
+        scale = max(1.0, state.speed)
+        if raw.kind == "link":
+            told = _told_time(found)
+            if told is None or abs(told - expected) <= LEAST * scale:
+                return found
+            state.jumps.new_since = told
+            return self._jump(raw, found, told - expected, told)
+        if stamp is not None:
+            one = Record(received, _micros(stamp), expected, raw.connector)
+            if state.jumps.judge(one, scale):
+                if not found:
+                    self._sample(one.stamp, received)
+            elif state.jumps.sure(received):
+                return self._adopt(raw, found, one)
+        known = state.jumps.suspicion
+        if known is not None and not known.jumped:
+            return found
+        if known is None and not state.jumps.firm(received):
+            return found
+        offset = Offset(expected, LEAST * scale, 0 if known is None else known.gap)
+        placed = [on_old_clock(event, offset) for event in found]
+        state.restamped += sum(a is not b for a, b in zip(placed, found, strict=True))
+        return placed
 
     def heard(self, connector: str, received: datetime) -> None:
         """A record of this connector arrived, whatever was in it."""
@@ -103,7 +169,9 @@ class SiteClock:
             state.samples.clear()
             state.rough = False
             state.last_mark = 0  # marks until now may have been by our clock
-        if not isinstance(data, events.LinkDown) and not (state.rough and state.samples and occurred == received):
+        if not isinstance(data, events.LinkDown | events.ClockJumped) and not (
+            state.samples and occurred == received and (state.rough or isinstance(data, events.LinkUp))
+        ):
             self._sample(occurred, received)
         state.received = max(state.received, received)
         state.running.observe(event.time, data)
@@ -145,7 +213,7 @@ class SiteClock:
         state.last_mark = at
         state.running.expire(_time(at))
         return events.make(
-            events.Clock(skew_s=round(skew, 6), speed=state.speed),
+            events.Clock(skew_s=round(skew, 6), speed=state.speed, jump=state.jumps.position),
             id=f"{self.site}:clock:{at}",
             source=f"/sites/{self.site}/clock",
             site=self.site,
@@ -174,10 +242,12 @@ class SiteClock:
             heard=received,
         )
         if isinstance(data, events.LinkUp):
-            if data.speed != state.speed or occurred != received:
-                state.samples.clear()
+            if data.speed != state.speed or occurred != received or not state.jumps.firm(received):
+                state.rough = True  # the first event tells the switch's clock better
+                state.jumps.begin_anew()
+                if data.speed != state.speed or occurred != received:
+                    state.samples.clear()
             state.speed = data.speed
-            state.rough = True  # the switch's clock may have been set meanwhile: its first event tells
         elif not any(link.up for link in state.links.values()):
             state.running.clear()
 
@@ -189,6 +259,9 @@ class SiteClock:
         while state.samples and state.samples[-1][1] <= value:
             state.samples.pop()
         state.samples.append((received, value))
+        known = state.jumps.suspicion
+        if known is not None and known.jumped:
+            return  # until it is certain what became of the clock, the old estimate holds
         oldest = received - self._window
         while len(state.samples) > 1 and state.samples[0][0] < oldest:
             state.samples.pop(0)
@@ -197,7 +270,58 @@ class SiteClock:
         state = self._state
         if not state.samples:
             return None
-        return round(state.samples[0][1] + state.speed * (wall - state.base))
+        return round(self._best() + state.speed * (wall - state.base))
+
+    def _best(self) -> float:
+        """The highest sample, less what the switch's clock has lost since then against ours."""
+        samples, speed = self._state.samples, self._state.speed
+        first, last = samples[0], samples[-1]
+        if len(samples) < DRIFT_SAMPLES:
+            return first[1]
+        newer = samples[bisect_left(samples, (last[0] - self._window / 2,))]
+        lost, span = first[1] - newer[1], newer[0] - first[0]
+        if lost < DRIFT_LEAST_S * 1e6 * speed or lost > DRIFT_MOST * speed * span:
+            return first[1]
+        return newer[1] - lost / span * (last[0] - newer[0])
+
+    def _adopt(self, raw: Raw, found: list[Event], one: Record) -> list[Event]:
+        """What was suspected is the switch's clock now."""
+        state = self._state
+        known = state.jumps.suspicion
+        assert known is not None
+        gap, jumped = known.gap, known.jumped
+        state.jumps.adopt(one)
+        if jumped:
+            return self._jump(raw, found, gap, one.stamp)
+        self._set(one.expected + gap, one.received)  # records are slower on their way: nobody set a clock
+        return found
+
+    def _jump(self, raw: Raw, found: list[Event], by: int, at: int) -> list[Event]:
+        """The clock was set by so much and shows `at` now."""
+        state, received = self._state, _micros(raw.received)
+        expected = self._now(received)
+        assert expected is not None
+        self._set(expected + by, received)
+        state.running.move(timedelta(microseconds=by))
+        for link in state.links.values():
+            link.since += by
+        state.jumps.position = raw.offset
+        state.jumped += 1
+        return after_jump(raw, found, timedelta(microseconds=by), _time(at))
+
+    def _set(self, expected: int, received: int) -> None:
+        """The estimate is this now, and marks begin anew."""
+        self._state.samples.clear()
+        self._sample(expected, received)
+        self._state.last_mark = 0
+
+
+def _told_time(found: list[Event]) -> int | None:
+    """The switch's time where a connector knows it as its link comes up."""
+    for event in found:
+        if isinstance(event.data, events.LinkUp) and event.time != event.receivedtime:
+            return _micros(event.time)
+    return None
 
 
 def _silent(link: Link, wall: int) -> bool:

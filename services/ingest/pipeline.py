@@ -160,10 +160,23 @@ class IngestMachine:
             source.heartbeats += 1
             return []
         self._check_times(clock, raw, events)
+        events = self._placed(clock, raw, events)
         for event in events:
             clock.observe(event, raw.session)
             source.last_switch_time = event.time
         return events
+
+    def _placed(self, clock: SiteClock, raw: Raw, events: list[Event]) -> list[Event]:
+        """The events on the switch's clock; where it was found to be set, the adapters of the site are told."""
+        own = self._adapters.get((raw.site, raw.vendor)) if raw.kind == "event" else None
+        jumps = clock.jumped
+        placed = clock.place(raw, events, own.stamp if own is not None else None)
+        if clock.jumped != jumps:
+            by = timedelta(seconds=placed[0].data.by_s)  # type: ignore[attr-defined]  # a ClockJumped
+            for (site, _), guarded in self._adapters.items():
+                if site == raw.site:
+                    guarded.clock_jumped(by, clock.new_since)
+        return placed
 
     @staticmethod
     def _check_times(clock: SiteClock, raw: Raw, events: list[Event]) -> None:

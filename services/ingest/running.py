@@ -34,6 +34,10 @@ class Running(Struct):
         for key in [key for key, until in self.open.items() if until <= now]:
             del self.open[key]
 
+    def move(self, by: timedelta) -> None:
+        """The switch's clock was set."""
+        self.open = {key: until + by for key, until in self.open.items()}
+
     def clear(self) -> None:
         """Nobody knows any more."""
         self.open.clear()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
 
 from shared import events
 from shared.envelope import Data
@@ -27,6 +27,20 @@ class Adapter(Protocol):
 
     def load(self, state: bytes) -> None:
         """Replace the state by what `dump` gave."""
+        ...
+
+
+@runtime_checkable
+class Clocked(Protocol):
+    """An adapter whose switch stamps what it says, so that a clock that was set can be noticed."""
+
+    @property
+    def stamp(self) -> datetime | None:
+        """What the switch's clock showed in the record fed last (already shifted); None when it did not say."""
+        ...
+
+    def clock_jumped(self, by: timedelta, since: datetime) -> None:
+        """The switch's clock was set by `by`; `since` is the first stamp of the new time. Times kept here move with it."""
         ...
 
 

@@ -7,6 +7,7 @@ here, because a producer that speaks our language sends `wrap_started` itself.
 from __future__ import annotations
 
 from collections.abc import Hashable
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any, TypeVar
 
@@ -45,6 +46,15 @@ class GenericAdapter:
         self.site = site
         self._reader = Reader(ACCEPTED)
         self._state = _State()
+        self._stamp: datetime | None = None
+
+    @property
+    def stamp(self) -> datetime | None:
+        """The time of the newest event in the record fed last; None when there was none."""
+        return self._stamp
+
+    def clock_jumped(self, by: timedelta, since: datetime) -> None:
+        """Nothing: no time is kept here."""
 
     @property
     def duplicates(self) -> int:
@@ -67,12 +77,14 @@ class GenericAdapter:
         Raises InvalidInput: `not_json`, `unknown_type`, `invalid_event`, `wrong_site`, `time_out_of_range`. A batch
         with one bad event is refused whole, so that its producer can send it again whole.
         """
+        self._stamp = None
         incoming = self._reader.read(raw.value)
         emitter = Emitter(raw)
         prepared = [self._prepare(one, raw) for one in incoming]
         for one, (time, data) in zip(incoming, prepared, strict=True):
             if self._is_new(one, raw.shift_s):
                 emitter.emit(time, data, provenance=one.provenance, precision_ms=one.precisionms)
+        self._stamp = max((event.time for event in emitter.events), default=None)
         return emitter.events
 
     def dump(self) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from types import MappingProxyType
 from typing import Final
@@ -79,12 +80,23 @@ class AsteriskAdapter:
         self.site = site
         self._config = config
         self._state = State()
+        self._stamp: datetime | None = None
+
+    @property
+    def stamp(self) -> datetime | None:
+        """The Timestamp of the packet fed last; None when it had none."""
+        return self._stamp
+
+    def clock_jumped(self, by: timedelta, since: datetime) -> None:
+        """The switch's clock was set by `by`; `since` is the first stamp of the new time."""
+        clock.jumped(self._state, by, since, self._stamp or since)
 
     def feed(self, raw: Raw) -> list[Event]:
         """The events that the AMI packet `raw.value` (its text, or a JSON object of its headers) makes true.
 
         Raises InvalidInput: `not_ami`, `bad_timestamp`, `time_out_of_range`, `missing_header`. Nothing is changed then.
         """
+        self._stamp = None
         if raw.kind == "link":
             return []
         packet = read(raw)
@@ -94,6 +106,7 @@ class AsteriskAdapter:
                 raise InvalidInput("missing_header", f"{packet.event} without {name}")
         state = self._state
         if packet.stamped:
+            self._stamp = packet.time
             clock.learn(state, packet, raw)
         elif known is not None and clock.must_wait(state, packet, raw):
             state.waiting.append(raw)

@@ -6,18 +6,20 @@ clock is ahead. A packet without a stamp happened that much before its receipt.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from services.ingest.adapters.asterisk.model import State
 from services.ingest.adapters.asterisk.packet import Packet
 from shared.raw import Raw
+from shared.timeshift import move_times
 
 WINDOW: Final = timedelta(seconds=60)
 # On logging in the answers to our questions come before anything that is stamped. They wait for the first stamp this long;
 # the next packet after that, of any kind, lets them go.
 LONGEST_WAIT: Final = timedelta(seconds=1)
 MOST_WAITING: Final = 20_000
+DISORDER: Final = timedelta(milliseconds=500)  # by which packets of the first moment may be older than the first
 
 
 def learn(state: State, packet: Packet, raw: Raw) -> None:
@@ -61,3 +63,15 @@ def let_go(state: State, packet: Packet, raw: Raw, *, read_by_us: bool) -> list[
 
 def _waited(state: State, raw: Raw) -> bool:
     return bool(state.waiting) and raw.received - state.waiting[0].received >= LONGEST_WAIT
+
+
+def jumped(state: State, by: timedelta, since: datetime, now: datetime) -> None:
+    """The switch's clock was set by `by`: what was noted before `since` by the new clock, moves with it."""
+    new_from = since - DISORDER
+
+    def move(at: datetime) -> datetime:
+        is_new = at >= new_from and (by > timedelta() or at <= now)
+        return at if is_new else at + by
+
+    move_times(state, move, {State: frozenset({"ahead", "waiting"})})
+    del state.ahead[:-1]  # the others tell of the old clock
