@@ -88,6 +88,8 @@ class MonitorSettings(ServiceSettings):
     port: Port = 8600
     rules_file: Path = ROOT / "deploy" / "rules.yaml"
     partitions: Numbers = ()  # of floor.events, such as "0,1"; empty: all
+    # of this replica, where several run on the same partitions: the same after every restart, for its checkpoints have it
+    name: str = Field("0", pattern=SITE_PATTERN, description=SITE_WORDS)
     flush_s: Seconds = 0.05  # deltas of this long go out together; flags do not wait
     max_unsent_bytes: int = Field(1 << 20, ge=4096)  # per wallboard; a full floor of 1000 agents is about 400 kB
     delta_log: int = Field(2000, ge=1)  # deltas kept for resume: 100 s of 50 ms flushes

@@ -27,7 +27,8 @@ class Marker:
     pump has been on its way to the broker.
 
     No mark runs ahead of what the pump has published: a mark says "up to here you know all". While the pump replays
-    there are none; while it or its broker is behind, they are behind; after a pause of the process they wait for it to have looked again.
+    there are none; while it or its broker is behind, they are behind; after a pause of the process they wait until it has
+    looked again.
     """
 
     def __init__(

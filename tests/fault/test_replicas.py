@@ -1,0 +1,91 @@
+"""Two monitors on the same topics, of which either may be killed at any time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+import pytest
+
+from shared import topics
+from tests.brokers import BOTH, Broker
+from tests.fault.kit import (
+    Downstream,
+    Service,
+    Uninterrupted,
+    by_site,
+    connect,
+    create_topics,
+    following,
+    last_checkpoints,
+    read_all,
+    services,
+    until,
+)
+from tests.fault.load import Canonical, Load, Plan, pouring
+
+pytestmark = pytest.mark.fault
+
+SITES: Final = ["north", "south"]  # each on a partition of its own
+RATE: Final = float(os.environ.get("FAULT_RATE", "5000"))  # events a second, of both together
+
+Tell = Callable[[str], None]
+
+
+@pytest.mark.parametrize("broker", BOTH, indirect=True)
+async def test_kill_9_of_either_monitor_at_full_load_costs_no_flag_and_doubles_none(
+    broker: Broker, tmp_path: Path, measured: Tell
+) -> None:
+    await create_topics(broker, partitions=2)
+    plan = Plan(SITES, rate=RATE, lasts_s=10)
+    first, second = (Service("monitor", broker, tmp_path, name=name, checkpoint_s=1) for name in "ab")
+    bus = connect(broker)
+    async with services(first, second), following(broker, topics.FLOOR_FLAGS) as flags:
+        async with pouring(plan, Canonical(bus, SITES)) as load:
+            await load.until(2)
+            await first.kill()
+            took = [await first.start()]
+            await load.until(max(5.5, load.now_s() + 0.5))
+            await second.kill()
+            took.append(await second.start())
+            await load.done.wait()
+            await load.until(plan.ends_s + 1)
+        records = await read_all(bus, topics.FLOOR_EVENTS)
+        truth = Uninterrupted(records)
+        await until(lambda: everything_is_down(flags, truth), "every flag is downstream")
+        await first.stop()
+        await second.stop()
+
+        # no flag lost, none doubled, each with its own deadline
+        assert flags.slow() == {transfer: load.at(at_s) for transfer, at_s in plan.slow.items()}
+        for topic, seen in ((topics.FLOOR_FLAGS, flags), (topics.FLOOR_RECORDS, Downstream(topics.FLOOR_RECORDS))):
+            await seen.catch_up(bus)
+            for site in SITES:
+                assert seen.of(site) == truth.of(site, topic), (topic.name, site)
+            assert len({fact.id for fact in seen.facts}) == len(seen.facts)
+
+        # both ended in the state of an uninterrupted run
+        ended = await last_checkpoints(bus, "monitor", truth.offsets)
+        assert len(ended) >= 2
+        assert all(by_site(one.state) == truth.state() for one in ended)
+        await bus.close()
+    late = lateness(flags, load)
+    measured(f"{load.poured} events at {RATE:.0f}/s, {len(plan.slow)} slow transfers, {flags.read} flag records read")
+    measured(f"lateness of flags downstream: median {median(late):.3f} s, largest {max(late):.3f} s")
+    measured(f"from kill -9 to ready: {took[0]:.1f} s and {took[1]:.1f} s")
+
+
+async def everything_is_down(downstream: Downstream, truth: Uninterrupted) -> bool:
+    return all(len(downstream.of(site)) >= len(truth.of(site, downstream.topic)) for site in SITES)
+
+
+def lateness(downstream: Downstream, load: Load) -> list[float]:
+    """From the deadline of each slow transfer to the first arrival of its flag, seconds; those due while we watched."""
+    raised: dict[str, datetime] = downstream.slow()
+    ids = {fact.data.subject_id: fact.id for fact in downstream.facts if getattr(fact.data, "subject_id", "") in raised}
+    begun = load.at(0.5)
+    return [(downstream.arrived[ids[name]] - at).total_seconds() for name, at in raised.items() if at > begun]
