@@ -9,6 +9,7 @@ import structlog
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from services.monitor import anomalyapi
 from services.monitor.core.engine import Engine
 from services.monitor.core.rulebook import RuleBook
 from services.monitor.endpoints import STRUCTS, router_for
@@ -61,6 +62,7 @@ class Monitor:
         self.rules = rules
         self._registry = registry
         self._facts = EngineMetrics.on(registry).facts
+        anomalyapi.AnomalyCounter.on(registry, self.engine)
         self.pump: Pump[Event, Fact] = Pump(
             "monitor",
             bus,
@@ -100,8 +102,9 @@ class Monitor:
             checks={"pump": self.not_ready},
             background=background,
         )
-        describe(app, *STRUCTS)
+        describe(app, *STRUCTS, *anomalyapi.STRUCTS)
         app.include_router(router_for(self.engine, self.hub, self.rules))
+        app.include_router(anomalyapi.router_for(self.engine))
         mount_web(app, WEB)
         return app
 

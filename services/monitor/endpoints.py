@@ -61,13 +61,6 @@ def router_for(engine: Engine, hub: Hub, rules: RuleBook) -> APIRouter:
         """One queue now and since midnight at the site. 404 for a queue never heard of."""
         return _one(engine.view("queue", site, queue), f"no queue {queue} at site {site} was heard of")
 
-    @router.get("/sites/{site}/anomalies", tags=["floor"], responses=problem(404, "a site never heard of"))
-    async def anomalies(site: str) -> dict[str, int]:
-        """Events that could not follow the last one and were adopted, and duplicates dropped, counted by kind."""
-        if engine.view("site", site, site) is None:
-            raise Problem(404, f"no site {site} was heard of")
-        return engine.anomalies(site)
-
     @router.get(
         "/rules", tags=["rules"], response_class=Response, responses=answers(RuleView, "in their order", many=True)
     )

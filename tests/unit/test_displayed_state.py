@@ -96,7 +96,7 @@ def test_a_day_of_one_agent() -> None:
 def test_wrap_without_until_ends_when_the_switch_says_so_or_the_agent_is_ready() -> None:
     floor = Bench()
     floor(0, AgentLoggedOn(agent_id="1"), WrapStarted(agent_id="1"))
-    floor.mark(10_000)
+    floor.mark(7_000)
     assert floor.agent("1") == "wrap"
     floor(10_001, WrapEnded(agent_id="1"))
     assert floor.agent("1") == "ready"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.monitor.core import watching
+from services.monitor.core import flapping, leases, watching
 from services.monitor.core.floor import Floor
 from services.monitor.core.state import Agent, Leg, Shown
 from services.monitor.core.transitions import displayed, line_of
@@ -33,8 +33,8 @@ def settle(floor: Floor, agent: Agent, at: datetime, provenance: Shown | None = 
     """
     legs = [floor.state.legs[leg_id] for leg_id in agent.legs]
     line, leg = line_of(legs)
-    state = displayed(agent.declared, line, in_wrap=agent.in_wrap)
-    call_id, queue = _about(agent, leg)
+    state = "unknown" if agent.lapsed else displayed(agent.declared, line, in_wrap=agent.in_wrap)
+    call_id, queue = ("", "") if agent.lapsed else _about(agent, leg)
     reason = agent.reason if state == "break" else ""
     if (state, reason, call_id) == (agent.state, agent.shown_reason, agent.shown_call):
         agent.shown_queue = queue
@@ -42,6 +42,7 @@ def settle(floor: Floor, agent: Agent, at: datetime, provenance: Shown | None = 
     if at < agent.since:
         floor.anomaly("late_event")
         at = agent.since
+    was, began = agent.state, agent.since
     close_interval(floor, agent, at)
     if state != agent.state:
         _staff(floor, agent.queues, agent.state, -1)
@@ -50,16 +51,19 @@ def settle(floor: Floor, agent: Agent, at: datetime, provenance: Shown | None = 
     agent.provenance = provenance or floor.provenance
     if state == "wrap" and agent.wrap_until is not None and provenance is None:
         agent.provenance = "timer"
-    floor.touch("agent", agent.agent_id)
-    watching.watch(
-        floor,
-        "agent",
-        agent.agent_id,
-        labels_of(floor, agent),
-        agent.since,
-        at,
-        floor.config.agent(agent.agent_id).tags,
-    )
+    if floor.state.link == "down":
+        agent.provenance = "stale"
+    if state != was:
+        flapping.changed(floor, agent, was, began, at)
+        leases.arm(floor, agent)
+    if agent.flapping_since is None:
+        floor.touch("agent", agent.agent_id)
+    _watch(floor, agent, at)
+
+
+def _watch(floor: Floor, agent: Agent, at: datetime) -> None:
+    labels, tags = labels_of(floor, agent), floor.config.agent(agent.agent_id).tags
+    watching.watch(floor, "agent", agent.agent_id, labels, agent.since, at, tags)
 
 
 def _staff(floor: Floor, queues: list[str], state: str, change: int) -> None:
@@ -178,20 +182,23 @@ def wrap_due(floor: Floor, agent_id: str, due: datetime) -> None:
         settle(floor, agent, due, "timer")
 
 
-def listen_started(floor: Floor, event: Event, data: events.ListenStarted) -> None:
-    floor.state.listens[data.listen_id] = data.agent_id
-    agent = floor.state.agents.get(data.agent_id)
-    if agent is not None and data.listen_id not in agent.listeners:
-        agent.listeners.append(data.listen_id)
-        floor.touch("agent", agent.agent_id)
+def log_off(floor: Floor, agent: Agent, at: datetime) -> None:
+    """The agent is off, as the switch lets us know without having said so when it happened."""
+    agent.declared, agent.reason, agent.in_wrap, agent.wrap_until = "off", "", False, None
+    settle(floor, agent, at)
+    _serve(floor, agent, [])
 
 
-def listen_ended(floor: Floor, event: Event, data: events.ListenEnded) -> None:
-    agent_id = floor.state.listens.pop(data.listen_id, None)
-    if agent_id is None:
-        floor.anomaly("listen_ended_without_start")
-        return
-    agent = floor.state.agents.get(agent_id)
-    if agent is not None and data.listen_id in agent.listeners:
-        agent.listeners.remove(data.listen_id)
+def lease_due(floor: Floor, agent_id: str, due: datetime) -> None:
+    """The timer of an agent's lease is due: without newer evidence nobody knows any more."""
+    agent = floor.state.agents[agent_id]
+    if leases.lapses(floor, agent, due):
         floor.touch("agent", agent_id)
+        settle(floor, agent, max(due, agent.since), "timer")
+
+
+def flap_due(floor: Floor, agent_id: str, due: datetime) -> None:
+    """The state of a flapping agent may have lasted: then rules that ask for flapping are asked anew."""
+    agent = floor.state.agents[agent_id]
+    if flapping.over(floor, agent, due):
+        _watch(floor, agent, due)

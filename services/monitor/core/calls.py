@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.monitor.core import agentday, agents, queues, watching
+from services.monitor.core import agentday, agents, listening, over, queues, watching
 from services.monitor.core.floor import Floor
 from services.monitor.core.state import Call, CallState, Leg, LegState, Visit
 from shared import events, facts
@@ -47,7 +47,7 @@ def settle(floor: Floor, call: Call, at: datetime) -> None:
     else:
         state = "started"
     if state != call.state or (state == "queued" and call.since != since):
-        call.state, call.since = state, since
+        call.state, call.since, call.provenance = state, since, floor.provenance
     floor.touch("call", call.call_id)
     watching.watch(floor, "call", call.call_id, labels_of(floor, call), call.since or at, at)
 
@@ -56,6 +56,8 @@ def settle(floor: Floor, call: Call, at: datetime) -> None:
 
 
 def started(floor: Floor, event: Event, data: events.CallStarted) -> None:
+    if over.is_over(floor, data.call_id, event.time, starts=True):
+        return
     call = floor.call(data.call_id, event.time)
     call.direction = data.direction
     call.from_number = data.from_number or call.from_number
@@ -68,6 +70,8 @@ def started(floor: Floor, event: Event, data: events.CallStarted) -> None:
 
 
 def queued(floor: Floor, event: Event, data: events.CallQueued) -> None:
+    if over.is_over(floor, data.call_id, event.time, begins=True):
+        return
     call = floor.call(data.call_id, event.time)
     call.from_number = data.from_number or call.from_number
     open_visit = waiting_visit(call)
@@ -127,10 +131,18 @@ def _record_visit(floor: Floor, call: Call, visit: Visit, leg: Leg | None, at: d
     )
 
 
+def leave_queue(floor: Floor, call: Call, at: datetime, outcome: str) -> None:
+    """End the visit in which the call waits, without anybody having told."""
+    visit = waiting_visit(call)
+    if visit is not None:
+        _end_visit(floor, call, visit, at, outcome, "")
+        settle(floor, call, at)
+
+
 def let_go(floor: Floor, call: Call, at: datetime, waiting_outcome: str = "cleared") -> None:
     """End the call with all its legs and visits; one that still waited leaves its queue with `waiting_outcome`."""
     for leg_id in tuple(call.legs):
-        _end_leg(floor, floor.state.legs[leg_id], at)
+        end_leg(floor, floor.state.legs[leg_id], at)
     visit = waiting_visit(call)
     if visit is not None:
         _end_visit(floor, call, visit, at, waiting_outcome, "")
@@ -140,6 +152,8 @@ def let_go(floor: Floor, call: Call, at: datetime, waiting_outcome: str = "clear
         _record_unqueued(floor, call, at)
     watching.forget(floor, "call", call.call_id, at)
     del floor.state.calls[call.call_id]
+    if floor.state.listening:
+        listening.with_call(floor, call, at)
     floor.touch("call", call.call_id)
 
 
@@ -185,6 +199,8 @@ def close_books(floor: Floor, at: datetime) -> None:
 def leg_started(floor: Floor, event: Event, data: events.LegStarted) -> None:
     if data.leg_id in floor.state.legs:
         floor.anomaly("leg_started_twice")
+        return
+    if over.is_over(floor, data.call_id, event.time, begins=True):
         return
     at = event.time
     call = floor.call(data.call_id, at)
@@ -256,6 +272,8 @@ def leg_moved(floor: Floor, event: Event, data: events.LegMoved) -> None:
     if leg is None:
         floor.anomaly("moved_unknown_leg")
         return
+    if over.is_over(floor, data.call_id, event.time):
+        return
     at = max(event.time, leg.since)
     _count(leg, at)
     before = floor.state.calls.get(leg.call_id)
@@ -280,10 +298,11 @@ def leg_cleared(floor: Floor, event: Event, data: events.LegCleared) -> None:
         return
     if data.cause == "no_answer":
         agentday.missed(floor, leg)
-    _end_leg(floor, leg, event.time)
+    end_leg(floor, leg, event.time)
 
 
-def _end_leg(floor: Floor, leg: Leg, at: datetime) -> None:
+def end_leg(floor: Floor, leg: Leg, at: datetime) -> None:
+    """The phone's part in the call is over."""
     at = max(at, leg.since)
     call = floor.call(leg.call_id, at)
     _count(leg, at)

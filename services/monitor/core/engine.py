@@ -13,10 +13,24 @@ from typing import Any, Final
 
 import msgspec
 
-from services.monitor.core import agents, calls, clockjump, links, newrules, queues, resync, show, transfers, watching
+from services.monitor.core import (
+    agents,
+    calls,
+    clockjump,
+    ghosts,
+    links,
+    listening,
+    newrules,
+    positions,
+    queues,
+    resync,
+    show,
+    transfers,
+    watching,
+)
 from services.monitor.core.floor import Floor, Kind
 from services.monitor.core.rulebook import RuleBook
-from services.monitor.core.state import SiteState, Timer
+from services.monitor.core.state import Anomaly, SiteState, Timer
 from services.monitor.core.views import FloorView
 from shared import events
 from shared.envelope import Data
@@ -55,8 +69,8 @@ HANDLERS: Final = MappingProxyType[type[Data], Handler](
         events.TransferBridged: transfers.bridged,
         events.TransferReleased: transfers.released,
         events.TransferEnded: transfers.ended,
-        events.ListenStarted: agents.listen_started,
-        events.ListenEnded: agents.listen_ended,
+        events.ListenStarted: listening.started,
+        events.ListenEnded: listening.ended,
     }
 )
 
@@ -82,16 +96,23 @@ class Engine:
         else:
             position = (event.rawpartition, event.rawoffset, event.rawindex)
             if position[1] >= 0:
-                if position[0] == state.position[0] and position <= state.position:
-                    state.duplicates += 1
-                    return []
+                if positions.passed(state, position):
+                    if not positions.began_anew(state, event):
+                        state.duplicates += 1
+                        return []
+                    floor.event = event
+                    positions.begin_anew(floor)
                 state.position, state.output_index = position, 0
             if isinstance(event.data, events.LinkUp | events.LinkDown):
                 event = links.in_switch_time(floor, event)
             elif state.began is None:
                 links.begin(floor, event)
             if state.link_heard is None:
-                self._advance(floor, event.time, blind=type(event.data) is events.LinkUp)
+                blind = type(event.data) is events.LinkUp and links.interrupted(state, event.data.connector)
+                self._advance(floor, event.time, blind=blind)
+            floor.event = event
+            if state.heard_next is None or event.time >= state.heard_next:
+                positions.heard(floor, event)
             floor.provenance, floor.precision_ms = event.provenance, event.precisionms
             HANDLERS[type(event.data)](floor, event, event.data)
         out, floor.out = floor.out, []
@@ -155,6 +176,15 @@ class Engine:
             return {}
         return {**floor.state.anomalies, **({"duplicate": floor.state.duplicates} if floor.state.duplicates else {})}
 
+    def anomaly_log(self, site: str) -> list[Anomaly]:
+        """The last anomalies of a site with their evidence, the newest last; duplicates are only counted."""
+        floor = self._floors.get(site)
+        return [] if floor is None else floor.state.anomaly_log
+
+    def sites(self) -> list[str]:
+        """The sites heard of."""
+        return list(self._floors)
+
     def finish(self) -> list[Fact]:
         """Close what is open at the end of a recording: running intervals, and conversations as they stand."""
         out: list[Fact] = []
@@ -192,9 +222,10 @@ class Engine:
         state = floor.state
         if state.now is not None and now <= state.now:
             return
+        floor.event = None
         unseen: list[Timer] = []
         while (timer := floor.due(now)) is not None:
-            if blind and timer.what == "flag":
+            if blind and timer.what in _OF_WHAT_WAS_HEARD:
                 unseen.append(timer)
                 continue
             state.now = timer.due if state.now is None else max(state.now, timer.due)
@@ -206,6 +237,22 @@ class Engine:
 
 def _fire_wrap(floor: Floor, timer: Timer) -> None:
     agents.wrap_due(floor, timer.about[0], timer.due)
+
+
+def _fire_lease(floor: Floor, timer: Timer) -> None:
+    agents.lease_due(floor, timer.about[0], timer.due)
+
+
+def _fire_calls(floor: Floor, timer: Timer) -> None:
+    ghosts.lapsed_calls(floor, timer.due)
+
+
+def _fire_flap(floor: Floor, timer: Timer) -> None:
+    agents.flap_due(floor, timer.about[0], timer.due)
+
+
+def _fire_listen(floor: Floor, timer: Timer) -> None:
+    listening.due(floor, timer.about[0], timer.due)
 
 
 def _fire_forget(floor: Floor, timer: Timer) -> None:
@@ -232,4 +279,9 @@ _FIRE: Final[dict[str, Callable[[Floor, Timer], None]]] = {
     "flag": _fire_flag,
     "forget": _fire_forget,
     "day": _fire_day,
+    "lease": _fire_lease,
+    "calls": _fire_calls,
+    "flap": _fire_flap,
+    "listen": _fire_listen,
 }
+_OF_WHAT_WAS_HEARD: Final = frozenset({"flag", "lease", "calls"})  # these timers wait while nobody listens

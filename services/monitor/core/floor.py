@@ -10,10 +10,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final, Literal
 
+from services.monitor.core import anomalies
+from services.monitor.core.leases import Spans, arm_calls
 from services.monitor.core.rulebook import RuleBook
-from services.monitor.core.state import Agent, Call, Queue, SiteState, Timer
+from services.monitor.core.state import Agent, Call, Queue, Shown, SiteState, Timer, TimerKind
+from services.monitor.core.views import AgentView
 from shared import facts
 from shared.envelope import Data
+from shared.events import Event
 from shared.facts import Fact
 from shared.siteconfig import SiteConfig
 
@@ -34,7 +38,11 @@ class Floor:
         self.rules = rules
         self.out: list[Fact] = []
         self.changed: dict[tuple[Kind, str], None] = {}  # an ordered set
-        self.provenance: Literal["observed", "inferred"] = "observed"  # of the event being applied
+        self.event: Event | None = None  # being applied; None while timers fire
+        self.provenance: Shown = "observed"  # of what is being applied
+        self.hearing = True  # what is applied is evidence of the agents and calls that it names
+        self.leases = Spans(config.leases)
+        self.cards: dict[str, AgentView] = {}  # of flapping agents, as the board was told last
         self.precision_ms = 0
 
     # ------------------------------------------------------------ what goes out
@@ -51,7 +59,7 @@ class Floor:
                 site=state.site,
                 time=time,
                 rawpartition=partition,
-                rawoffset=offset,
+                rawoffset=offset + state.position_base if offset >= 0 else offset,
                 rawindex=state.output_index,
             )
         )
@@ -61,14 +69,18 @@ class Floor:
         """Note that the board's picture of this entity changed."""
         self.changed[kind, key] = None
 
-    def anomaly(self, kind: str) -> None:
-        """Count an event that could not follow the last one; the switch is the authority, so it was adopted."""
-        self.state.anomalies[kind] = self.state.anomalies.get(kind, 0) + 1
+    def anomaly(self, kind: str, about: tuple[str, str] = ("", ""), *, times: int = 1, said: str = "") -> None:
+        """Count an event that could not follow the last one, with its evidence; call it before anything is changed.
+
+        `kind` is one of `anomalies.KINDS`. `about` is the kind and id of the subject, found in the event when not given; `said`
+        replaces the description of the subject.
+        """
+        anomalies.note(self, kind, about, times, said)
         self.touch("site", self.state.site)
 
     # ------------------------------------------------------------ timers
 
-    def timer(self, due: datetime, what: Literal["wrap", "flag", "forget", "day"], about: tuple[str, str]) -> int:
+    def timer(self, due: datetime, what: TimerKind, about: tuple[str, str]) -> int:
         """Set a timer; returns its generation, by which its owner knows whether it still counts."""
         self.state.generation += 1
         if self.state.generation % _TIDY_EVERY == 0:
@@ -99,6 +111,10 @@ class Floor:
             return watch is not None and watch.generation == timer.generation and not watch.flag_id
         if timer.what == "wrap":
             return state.agents[name].wrap_until == timer.due
+        if timer.what == "lease":
+            return state.agents[name].lease_due == timer.due
+        if timer.what == "calls":
+            return state.calls_due == timer.due
         return True
 
     # ------------------------------------------------------------ entities, adopted when first heard of
@@ -112,9 +128,10 @@ class Floor:
                 agent_id=agent_id, state="unknown", since=at, seen=at, name=known.name or agent_id, team=known.team
             )
             self.state.agents[agent_id] = agent
-        if at > agent.seen:
-            agent.seen = at
-        self.touch("agent", agent_id)
+        if self.hearing and at >= agent.seen:
+            agent.seen, agent.lapsed = at, False  # who calls this settles the agent
+        if agent.flapping_since is None:
+            self.touch("agent", agent_id)
         return agent
 
     def call(self, call_id: str, at: datetime) -> Call:
@@ -123,6 +140,9 @@ class Floor:
         if call is None:
             call = Call(call_id=call_id, direction="inbound", started=at, since=at)
             self.state.calls[call_id] = call
+            arm_calls(self, at)
+        if self.hearing and (call.seen is None or at > call.seen):
+            call.seen = at
         self.touch("call", call_id)
         return call
 

@@ -1,15 +1,25 @@
-"""The link to the switch: while it is down nothing new is known, and what ran before is not taken for granted after it."""
+"""The link to the switch: while it is down nothing new is known, and what ran before is not taken for granted after it.
+
+Several connectors may hear one site, each its part of the floor. The site is up while any of them is. What is known is let go
+only when nobody heard the site: it was down, or the only connector comes back without having said that it went. A part that
+another connector missed is put right by its snapshot, and by leases.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 
-from services.monitor.core import agents, calls, transfers
+from services.monitor.core import agents, calls, flapping, transfers
 from services.monitor.core.floor import Floor
+from services.monitor.core.ghosts import end_call, sweeping
+from services.monitor.core.state import Connector, SiteState
 from shared import events
 from shared.events import Event
+
+MOST_CONNECTORS: Final = 16  # of a site; who went down first is forgotten first
 
 
 def in_switch_time(floor: Floor, event: Event) -> Event:
@@ -30,39 +40,100 @@ def begin(floor: Floor, event: Event) -> None:
     state.link_heard = state.now = None  # marks until now knew no better than our clock
 
 
+def interrupted(state: SiteState, connector: str) -> bool:
+    """Whether a `LinkUp` of this connector means that nobody heard the site until now."""
+    return state.link != "up" or not any(one.up for name, one in state.connectors.items() if name != connector)
+
+
 def up(floor: Floor, event: Event, data: events.LinkUp) -> None:
     state = floor.state
-    _sweep(floor, event.time)
-    state.link, state.link_since, state.link_reason = "up", event.time, ""
+    if interrupted(state, data.connector):
+        with sweeping(floor, "inferred"):
+            _sweep(floor, event.time)
+        state.link, state.link_since = "up", event.time
     if state.began is None and event.time == event.receivedtime:
         state.link_heard = event.receivedtime
     elif state.began is None:
         state.began = event.time
-    state.simulated, state.replay, state.speed = data.simulated, data.replay, data.speed
+    _note(state, data.connector, Connector(True, event.time, simulated=data.simulated, replay=data.replay))
+    heard_by = [one for one in state.connectors.values() if one.up]
+    state.simulated = any(one.simulated for one in heard_by)
+    state.replay = any(one.replay for one in heard_by)
+    state.speed, state.link_reason = data.speed, _missing(state)
     floor.touch("site", state.site)
 
 
 def down(floor: Floor, event: Event, data: events.LinkDown) -> None:
     state = floor.state
+    known = state.connectors.get(data.connector)
+    _note(
+        state,
+        data.connector,
+        Connector(
+            False, event.time, data.reason, known is not None and known.simulated, known is not None and known.replay
+        ),
+    )
+    floor.touch("site", state.site)
+    if any(one.up for one in state.connectors.values()):
+        state.link_reason = _missing(state)
+        return
     state.link, state.link_since, state.link_reason = "down", event.time, data.reason
     for agent in state.agents.values():
         agents.close_interval(floor, agent, event.time)
         agent.provenance = "stale"
+        floor.cards.pop(agent.agent_id, None)
         floor.touch("agent", agent.agent_id)
-    floor.touch("site", state.site)
+    _touch_all(floor)
+
+
+def _note(state: SiteState, name: str, connector: Connector) -> None:
+    state.connectors.pop(name, None)
+    state.connectors[name] = connector
+    if len(state.connectors) > MOST_CONNECTORS:
+        down = (name for name, one in state.connectors.items() if not one.up)
+        del state.connectors[next(down, next(iter(state.connectors)))]
+
+
+def _missing(state: SiteState) -> str:
+    """What of an up site is not heard, for people."""
+    return "; ".join(
+        f"connector {name} is down since {one.since.isoformat(timespec='seconds')}"
+        + (f": {one.reason}" if one.reason else "")
+        for name, one in sorted(state.connectors.items())
+        if not one.up
+    )
+
+
+def _touch_all(floor: Floor) -> None:
+    """The link is shown with everything of the site."""
+    state = floor.state
+    for call_id in state.calls:
+        floor.touch("call", call_id)
+    for transfer_id in state.transfers:
+        floor.touch("transfer", transfer_id)
+    for queue in state.queues:
+        floor.touch("queue", queue)
 
 
 def _sweep(floor: Floor, at: datetime) -> None:
     """Nobody saw what happened meanwhile: calls are let go, agents are unknown until the switch speaks of them."""
     state = floor.state
+    was_down, state.link = state.link == "down", "up"
+    state.over.clear()
     for call_id in tuple(state.calls):
-        transfers.end_with_call(floor, call_id, at, "failed")
-        calls.let_go(floor, state.calls[call_id], at)
+        end_call(floor, call_id, at)
     for agent in state.agents.values():
-        agent.declared, agent.in_wrap, agent.wrap_until, agent.listeners = "unknown", False, None, []
+        agent.declared, agent.in_wrap, agent.wrap_until = "unknown", False, None
+        agent.listeners, agent.lapsed, agent.promise_s = [], False, None
+        flapping.stop(floor, agent)
         agents.settle(floor, agent, at, "inferred")
+        if was_down and agent.provenance == "stale":
+            agents.close_interval(floor, agent, max(at, agent.since))
+            agent.provenance = "inferred"
         floor.touch("agent", agent.agent_id)
-    state.listens.clear()
+    state.listening.clear()
+    if was_down:
+        _touch_all(floor)
 
 
 def close_books(floor: Floor, at: datetime) -> None:

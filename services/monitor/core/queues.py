@@ -28,6 +28,10 @@ def entered(floor: Floor, name: str, call_id: str, at: datetime) -> None:
     """A call entered the queue: it is offered and waits."""
     queue = floor.queue(name)
     queue.waiting[call_id] = at
+    if queue.seen is None or at > queue.seen:
+        queue.seen = at
+    if floor.provenance == "inferred":
+        queue.inferred.append(call_id)
     day_of(floor, queue, at).offered += 1
 
 
@@ -38,6 +42,10 @@ def left(floor: Floor, name: str, call_id: str, at: datetime, reason: str) -> No
     if since is None:
         floor.anomaly("left_queue_never_entered")
         return
+    if floor.hearing and (queue.seen is None or at > queue.seen):
+        queue.seen = at
+    if call_id in queue.inferred:
+        queue.inferred.remove(call_id)
     waited = max(0.0, (at - since).total_seconds())
     target = floor.config.queue(name).service_level
     day = day_of(floor, queue, at)

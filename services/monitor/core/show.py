@@ -7,11 +7,12 @@ from typing import Any
 
 import msgspec
 
-from services.monitor.core import agents, calls, transfers
+from services.monitor.core import agents, calls, leases, transfers
 from services.monitor.core.floor import Floor, Kind
+from services.monitor.core.masking import masked
 from services.monitor.core.metrics import service_level
 from services.monitor.core.queues import counts_of
-from services.monitor.core.state import Agent, Call, Flag, Queue, Transfer
+from services.monitor.core.state import Agent, Call, Flag, Queue, Shown, Transfer
 from services.monitor.core.transitions import line_of
 from services.monitor.core.views import (
     AgentCallView,
@@ -25,22 +26,6 @@ from services.monitor.core.views import (
     SiteView,
     TransferView,
 )
-
-
-def masked(number: str) -> str:
-    """A caller's number with all but its last four digits hidden. Short numbers (extensions) stay."""
-    digits = sum(char.isdigit() for char in number)
-    if digits <= 6:
-        return number
-    hide = digits - 4
-    shown = []
-    for char in number:
-        if char.isdigit() and hide > 0:
-            hide -= 1
-            shown.append("•")
-        else:
-            shown.append(char)
-    return "".join(shown)
 
 
 def view(floor: Floor, kind: Kind, key: str) -> msgspec.Struct | None:
@@ -91,8 +76,12 @@ def labels(floor: Floor, subject: str, subject_id: str) -> dict[str, str]:
 
 
 def evidence(floor: Floor, subject: str, subject_id: str) -> dict[str, Any]:
-    """The subject as the board shows it now, as plain values."""
-    found = view(floor, subject, subject_id)  # type: ignore[arg-type]  # rule subjects are a subset of kinds
+    """The subject as it is now, as plain values. Of a flapping agent that is not what the board shows."""
+    agent = floor.state.agents.get(subject_id) if subject == "agent" else None
+    if agent is not None:
+        found: msgspec.Struct | None = _card(floor, agent)
+    else:
+        found = view(floor, subject, subject_id)  # type: ignore[arg-type]  # rule subjects are a subset of kinds
     plain: dict[str, Any] = msgspec.to_builtins(found) if found is not None else {}
     return plain
 
@@ -115,10 +104,37 @@ def site_view(floor: Floor) -> SiteView:
         skew_s=state.skew_s,
         time_zone=floor.config.time_zone,
         anomalies=sum(state.anomalies.values()),
+        heard=state.heard,
     )
 
 
 def agent_view(floor: Floor, agent: Agent) -> AgentView:
+    """An agent's card; while the agent flaps, as it was when the board was told last."""
+    if agent.flapping_since is None:
+        return _card(floor, agent)
+    card = floor.cards.get(agent.agent_id)
+    if card is None:
+        card = floor.cards[agent.agent_id] = _damped(floor, agent)
+    return card
+
+
+def _damped(floor: Floor, agent: Agent) -> AgentView:
+    """The card of a flapping agent: the state that it was mostly in, and nothing that changes with every state."""
+    card, flap = _card(floor, agent), agent.flap
+    if flap is None or agent.flapping_since is None:
+        return card
+    provenance = "stale" if floor.state.link == "down" else "inferred"
+    return msgspec.structs.replace(
+        card, state=flap.shown, since=agent.flapping_since, provenance=provenance, reason="", until=None, call=None
+    )
+
+
+def known(floor: Floor, provenance: Shown) -> Shown:
+    """How it is known: not at all any more, while nobody hears the site."""
+    return "stale" if floor.state.link == "down" else provenance
+
+
+def _card(floor: Floor, agent: Agent) -> AgentView:
     legs = [floor.state.legs[leg_id] for leg_id in agent.legs]
     _, leg = line_of(legs)
     call = None
@@ -140,13 +156,15 @@ def agent_view(floor: Floor, agent: Agent) -> AgentView:
         queues=tuple(agent.queues),
         state=agent.state,
         since=agent.since,
-        provenance=agent.provenance,
+        provenance=known(floor, agent.provenance),
         seen=agent.seen,
         reason=agent.shown_reason,
         until=agent.wrap_until if agent.state == "wrap" else None,
         call=call,
         listened=bool(agent.listeners),
         tags=floor.config.agent(agent.agent_id).tags,
+        flapping_since=agent.flapping_since,
+        lease_until=leases.until(floor, agent),
     )
 
 
@@ -178,6 +196,8 @@ def queue_view(floor: Floor, queue: Queue) -> QueueView:
         service_level_f1=service_level("F1", counts) if counts else None,
         day=day.day if day else "",
         since=day.counted_from if day else None,
+        provenance=known(floor, "inferred" if queue.inferred else "observed"),
+        seen=queue.seen,
     )
 
 
@@ -199,6 +219,8 @@ def call_view(floor: Floor, call: Call) -> CallView:
             for leg in legs
         ),
         transfer_id=call.transfers[-1] if call.transfers else "",
+        provenance=known(floor, call.provenance),
+        seen=call.seen,
     )
 
 
@@ -223,6 +245,8 @@ def transfer_view(floor: Floor, transfer: Transfer) -> TransferView:
         total_s=transfers.total_s(transfer),
         customer_gap_s=transfers.customer_gap_s(transfer),
         precision_ms=transfer.precision_ms,
+        provenance=known(floor, transfer.provenance) if transfer.ended is None else transfer.provenance,
+        seen=transfer.seen,
         reason=transfer.reason,
         seek_s=transfers.seek_s(transfer),
         ring_s=transfers.ring_s(transfer),

@@ -16,6 +16,7 @@ Declared = Literal["off", "ready", "not_ready", "unknown"]
 LegState = Literal["ringing", "dialing", "talking", "held"]
 CallState = Literal["started", "queued", "ringing", "answered", "held", "transferring"]
 Shown = Literal["observed", "inferred", "timer", "stale"]
+TimerKind = Literal["wrap", "flag", "forget", "day", "lease", "calls", "flap", "listen"]
 
 
 class Leg(Struct, gc=False):
@@ -64,6 +65,20 @@ class Call(Struct, gc=False):
     hold_s: float = 0.0
     last_agent: str = ""
     attributes: dict[str, str] = field(default_factory=dict)
+    seen: datetime | None = None  # the newest event of it
+    provenance: Shown = "observed"  # of `state`
+
+
+class Flap(Struct, gc=False):
+    """An agent's short states in a row, and while it flaps what is shown instead of them."""
+
+    began: datetime
+    count: int = 0
+    total_s: float = 0.0
+    seconds: dict[AgentState, float] = field(default_factory=dict)  # state -> seconds in it lately
+    shown: AgentState = "unknown"
+    told: datetime | None = None  # when the board heard of it last
+    due: datetime | None = None  # when its timer looks whether it is over
 
 
 class Agent(Struct, gc=False):
@@ -87,6 +102,10 @@ class Agent(Struct, gc=False):
     shown_reason: str = ""
     listeners: list[str] = field(default_factory=list)
     flapping_since: datetime | None = None  # since when its state changes every few seconds
+    flap: Flap | None = None
+    lapsed: bool = False  # not heard of for longer than its lease: unknown until it is
+    promise_s: float | None = None  # its source promised to speak of it again within so many seconds
+    lease_due: datetime | None = None  # of the one timer that looks after its lease
     missed_in_row: int = 0  # calls that rang and were not answered, since the last answered one
 
 
@@ -108,6 +127,8 @@ class Transfer(Struct, gc=False):
     outcome: TransferOutcome = "running"
     reason: str = ""
     precision_ms: int = 0
+    seen: datetime | None = None  # the newest event of it
+    provenance: Shown = "observed"
 
 
 class Day(Struct, gc=False):
@@ -131,6 +152,8 @@ class Queue(Struct, gc=False):
     waiting: dict[str, datetime] = field(default_factory=dict)  # call id -> when it entered
     staff: dict[str, int] = field(default_factory=dict)  # displayed state -> agents who serve this queue
     day: Day | None = None
+    seen: datetime | None = None  # the newest event of it
+    inferred: list[str] = field(default_factory=list)  # of `waiting`, those that nobody saw enter
 
 
 class Watch(Struct, gc=False):
@@ -164,8 +187,43 @@ class Timer(Struct, order=True, frozen=True, gc=False):
 
     due: datetime
     generation: int
-    what: Literal["wrap", "flag", "forget", "day"]
+    what: TimerKind
     about: tuple[str, str]
+
+
+class Anomaly(Struct, gc=False):
+    """An event that could not follow the last one, or what was found to be wrong by itself, with its evidence."""
+
+    number: int  # of this site, from 1
+    kind: str
+    time: datetime
+    times: int  # how many of them this one stands for
+    event_type: str  # "" when time alone found it
+    event_id: str
+    position: tuple[int, int, int]
+    data: str  # the event's, as JSON, cut
+    subject: str
+    subject_id: str
+    before: str  # the subject before this
+
+
+class Connector(Struct, gc=False):
+    """One of the connectors that hear a site."""
+
+    up: bool
+    since: datetime
+    reason: str = ""
+    simulated: bool = False
+    replay: bool = False
+
+
+class Listen(Struct, gc=False):
+    """Somebody listens, or did until the call ended. `ended`: so much is known without having been told."""
+
+    agent_id: str
+    call_id: str
+    since: datetime
+    ended: datetime | None = None
 
 
 class SiteState(Struct, gc=False):
@@ -193,8 +251,18 @@ class SiteState(Struct, gc=False):
     watches: dict[str, dict[str, Watch]] = field(default_factory=dict)  # rule -> subject id -> watch
     told: dict[str, dict[str, datetime]] = field(default_factory=dict)  # rule -> subject id -> start of its last flag
     flags: dict[str, Flag] = field(default_factory=dict)
-    listens: dict[str, str] = field(default_factory=dict)  # listen id -> agent id
+    listening: dict[str, Listen] = field(default_factory=dict)
     timers: list[Timer] = field(default_factory=list)  # a heap
     anomalies: dict[str, int] = field(default_factory=dict)
+    anomaly_log: list[Anomaly] = field(default_factory=list)  # the newest, last
+    anomaly_number: int = 0  # of the newest
+    anomaly_bytes: int = 0  # of the texts in `anomaly_log`
     duplicates: int = 0
     rules: dict[str, str] = field(default_factory=dict)  # name -> fingerprint, of those that `watches` is by
+    connectors: dict[str, Connector] = field(default_factory=dict)
+    heard: datetime | None = None  # the newest event, to the second
+    heard_next: datetime | None = None  # an event from then on is news to `heard`
+    positions_from: datetime | None = None  # before then, no event proves that positions began anew
+    position_base: int = 0  # added to offsets that go out, so that they grow also when positions begin anew
+    over: dict[str, datetime] = field(default_factory=dict)  # calls cleared lately -> when
+    calls_due: datetime | None = None  # of the one timer that looks after the leases of calls

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from services.monitor.core import calls, watching
+from services.monitor.core import agents, calls, over, watching
 from services.monitor.core.floor import Floor
 from services.monitor.core.state import Transfer
 from shared import events, facts
@@ -37,8 +37,18 @@ def labels_of(floor: Floor, transfer: Transfer) -> dict[str, str]:
     }
 
 
-def _settle(floor: Floor, transfer: Transfer, at: datetime) -> None:
+def _heard(floor: Floor, transfer: Transfer, at: datetime) -> None:
+    """The newest word of the transfer, and so of its call."""
+    if floor.hearing and (transfer.seen is None or at > transfer.seen):
+        transfer.seen = at
+        if transfer.call_id in floor.state.calls:
+            floor.call(transfer.call_id, at)
+    transfer.provenance = floor.provenance
     floor.touch("transfer", transfer.transfer_id)
+
+
+def _settle(floor: Floor, transfer: Transfer, at: datetime) -> None:
+    _heard(floor, transfer, at)
     tags = floor.config.agent(transfer.from_agent).tags
     watching.watch(floor, "transfer", transfer.transfer_id, labels_of(floor, transfer), transfer.requested, at, tags)
 
@@ -48,6 +58,8 @@ def requested(floor: Floor, event: Event, data: events.TransferRequested) -> Non
     known = state.transfers.get(data.transfer_id)
     if known is not None:
         _retargeted(floor, known, at, data)
+        return
+    if over.is_over(floor, data.call_id, at):
         return
     call = floor.call(data.call_id, at)
     transfer = Transfer(
@@ -64,7 +76,7 @@ def requested(floor: Floor, event: Event, data: events.TransferRequested) -> Non
     )
     state.transfers[transfer.transfer_id] = transfer
     call.transfers.append(transfer.transfer_id)
-    floor.agent(data.from_agent, at)
+    agents.settle(floor, floor.agent(data.from_agent, at), at)
     calls.settle(floor, call, at)
     _settle(floor, transfer, at)
 
@@ -128,7 +140,7 @@ def released(floor: Floor, event: Event, data: events.TransferReleased) -> None:
         floor.anomaly("transfer_released_unknown")
         return
     transfer.released = event.time
-    floor.touch("transfer", transfer.transfer_id)
+    _heard(floor, transfer, event.time)
 
 
 def ended(floor: Floor, event: Event, data: events.TransferEnded) -> None:
@@ -158,25 +170,32 @@ def end_with_call(floor: Floor, call_id: str, at: datetime, outcome: Literal["fa
     """The call is gone while transfers of it run: cases with an outcome, not missing values."""
     call = floor.state.calls.get(call_id)
     for transfer_id in tuple(call.transfers) if call else ():
-        _end(floor, floor.state.transfers[transfer_id], at, outcome, "the call ended")
+        transfer = floor.state.transfers[transfer_id]
+        _end(floor, transfer, at, outcome, "the call ended")
+        if transfer.provenance == "observed":
+            transfer.provenance = "inferred"  # what ended was the call
 
 
 def call_cleared(floor: Floor, event: Event, data: events.CallCleared) -> None:
     """A call is over: first its transfers end, then its visits and legs."""
     call = floor.state.calls.get(data.call_id)
     if call is None:
-        floor.anomaly("cleared_unknown_call")
+        floor.anomaly("call_cleared_twice" if data.call_id in floor.state.over else "cleared_unknown_call")
+        over.remember(floor.state, data.call_id, event.time)
         return
     by_customer = data.cleared_by == "customer"
     end_with_call(floor, data.call_id, event.time, "abandoned" if by_customer else "failed")
     calls.let_go(floor, call, event.time, "abandoned" if by_customer else "cleared")
+    over.remember(floor.state, data.call_id, event.time)
 
 
 def close_books(floor: Floor) -> None:
     """Record transfers that still run, as such."""
     for transfer in floor.state.transfers.values():
         if transfer.outcome == "running":
-            floor.emit(f"transfer:{transfer.transfer_id}", floor.state.now or transfer.requested, record_of(floor, transfer))
+            floor.emit(
+                f"transfer:{transfer.transfer_id}", floor.state.now or transfer.requested, record_of(floor, transfer)
+            )
 
 
 def forget(floor: Floor, transfer_id: str, at: datetime) -> None:
