@@ -19,7 +19,7 @@ from floorwatch.sitename import check_site, unknown_site
 from floorwatch.summary.file import SummaryFile, writable
 from floorwatch.traces import Trace
 from services.ingest.adapters.anonymous_bank import END
-from services.ingest.adapters.base import Adapter
+from services.ingest.adapters.base import Adapter, Clocked
 from services.ingest.adapters.registry import ADAPTERS
 from services.ingest.marks import SiteClock
 from services.monitor.core.engine import Engine
@@ -67,6 +67,7 @@ class Replay:
         """`is_log`: the adapter holds events back until a later row makes them certain, so no mark may run ahead of it."""
         self._site = site
         self._adapter = adapter
+        self._clocked = adapter if isinstance(adapter, Clocked) and not is_log else None
         self._engine = Engine(sites, rules)
         self._clock = SiteClock(site)
         self._is_log = is_log
@@ -91,11 +92,15 @@ class Replay:
                 mark = self._clock.mark(raw.received)
                 if mark is not None:
                     yield from self._apply(mark)
+            if self._clocked is not None:
+                found = self._clock.place(raw, found, self._clocked.stamp, self._clocked.clock_jumped)
             for event in found:
                 self.summary.events += 1
                 yield from self._apply(event)
         yield from self._count(self._engine.finish())
         self.summary.anomalies = self._engine.anomalies(self._site)
+        if self._clock.restamped:
+            self.summary.anomalies["stamp_does_not_fit"] = self._clock.restamped
 
     def _link_up(self, raw: Raw) -> Event:
         return events.make(

@@ -59,7 +59,6 @@ class Jumps(Struct):
     heard: dict[str, int] = {}  # connector -> received of its newest
     suspicion: Suspicion | None = None
     position: int = -1  # raw offset of the last jump
-    new_since: int = 0  # the first stamp of the clock that was set then
 
     def firm(self, received: int) -> bool:
         """Whether the estimate is good enough to doubt a record by it."""
@@ -103,7 +102,7 @@ class Jumps(Struct):
         assert known is not None
         self.begin_anew()
         self._fits(one)
-        self.records, self.began, self.new_since = known.records, known.since, known.stamp
+        self.records, self.began = known.records, known.since
 
     def _fits(self, one: Record) -> None:
         self.suspicion = None

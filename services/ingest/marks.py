@@ -15,6 +15,7 @@ before the first event of the new clock, and the estimate moves.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -27,6 +28,8 @@ from shared import events
 from shared.clock import EPOCH
 from shared.events import Event
 from shared.raw import Raw
+
+OnJump = Callable[[timedelta, datetime], None]
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -104,16 +107,12 @@ class SiteClock:
         """How often the switch's clock was set; only grows."""
         return self._state.jumped
 
-    @property
-    def new_since(self) -> datetime:
-        """The first time of the clock as it was set last."""
-        return _time(self._state.jumps.new_since)
-
-    def place(self, raw: Raw, found: list[Event], stamp: datetime | None) -> list[Event]:
+    def place(self, raw: Raw, found: list[Event], stamp: datetime | None, on_jump: OnJump) -> list[Event]:
         """The events of `raw` as they go out, on the one clock that they all are of; `observe` each of them then.
 
         `stamp` is what the switch's clock showed, where the record says so. Events that do not fit are cut to our estimate
-        and marked inferred. Once it is certain that the clock was set `ClockJumped` comes first.
+        and marked inferred. Once it is certain that the clock was set `ClockJumped` comes first, and `on_jump` is told by how
+        much, and the first time of the new clock.
         """
         state, received = self._state, _micros(raw.received)
         expected = None if state.rough else self._now(received)
@@ -124,15 +123,14 @@ class SiteClock:
             told = _told_time(found)
             if told is None or abs(told - expected) <= LEAST * scale:
                 return found
-            state.jumps.new_since = told
-            return self._jump(raw, found, told - expected, told)
+            return self._jump(raw, found, told - expected, told, told, on_jump)
         if stamp is not None:
             one = Record(received, _micros(stamp), expected, raw.connector)
             if state.jumps.judge(one, scale):
                 if not found:
                     self._sample(one.stamp, received)
             elif state.jumps.sure(received):
-                return self._adopt(raw, found, one)
+                return self._adopt(raw, found, one, on_jump)
         known = state.jumps.suspicion
         if known is not None and not known.jumped:
             return found
@@ -284,20 +282,19 @@ class SiteClock:
             return first[1]
         return newer[1] - lost / span * (last[0] - newer[0])
 
-    def _adopt(self, raw: Raw, found: list[Event], one: Record) -> list[Event]:
+    def _adopt(self, raw: Raw, found: list[Event], one: Record, on_jump: OnJump) -> list[Event]:
         """What was suspected is the switch's clock now."""
         state = self._state
         known = state.jumps.suspicion
         assert known is not None
-        gap, jumped = known.gap, known.jumped
         state.jumps.adopt(one)
-        if jumped:
-            return self._jump(raw, found, gap, one.stamp)
-        self._set(one.expected + gap, one.received)  # records are slower on their way: nobody set a clock
+        if known.jumped:
+            return self._jump(raw, found, known.gap, one.stamp, known.stamp, on_jump)
+        self._set(one.expected + known.gap, one.received)  # records are slower on their way: nobody set a clock
         return found
 
-    def _jump(self, raw: Raw, found: list[Event], by: int, at: int) -> list[Event]:
-        """The clock was set by so much and shows `at` now."""
+    def _jump(self, raw: Raw, found: list[Event], by: int, at: int, since: int, on_jump: OnJump) -> list[Event]:
+        """The clock was set by so much and shows `at` now; `since` is the first time of it that we saw."""
         state, received = self._state, _micros(raw.received)
         expected = self._now(received)
         assert expected is not None
@@ -307,6 +304,7 @@ class SiteClock:
             link.since += by
         state.jumps.position = raw.offset
         state.jumped += 1
+        on_jump(timedelta(microseconds=by), _time(since))
         return after_jump(raw, found, timedelta(microseconds=by), _time(at))
 
     def _set(self, expected: int, received: int) -> None:

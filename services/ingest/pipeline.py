@@ -169,14 +169,13 @@ class IngestMachine:
     def _placed(self, clock: SiteClock, raw: Raw, events: list[Event]) -> list[Event]:
         """The events on the switch's clock; where it was found to be set, the adapters of the site are told."""
         own = self._adapters.get((raw.site, raw.vendor)) if raw.kind == "event" else None
-        jumps = clock.jumped
-        placed = clock.place(raw, events, own.stamp if own is not None else None)
-        if clock.jumped != jumps:
-            by = timedelta(seconds=placed[0].data.by_s)  # type: ignore[attr-defined]  # a ClockJumped
+
+        def on_jump(by: timedelta, since: datetime) -> None:
             for (site, _), guarded in self._adapters.items():
                 if site == raw.site:
-                    guarded.clock_jumped(by, clock.new_since)
-        return placed
+                    guarded.clock_jumped(by, since)
+
+        return clock.place(raw, events, own.stamp if own is not None else None, on_jump)
 
     @staticmethod
     def _check_times(clock: SiteClock, raw: Raw, events: list[Event]) -> None:
