@@ -7,13 +7,13 @@ from fastapi import APIRouter, Response, WebSocket
 from msgspec import Struct
 
 from services.monitor.core.engine import Engine
-from services.monitor.core.rulebook import RuleBook, Summary, WatchedSubject, Where
+from services.monitor.core.rulebook import RuleBook, Summary, Where
 from services.monitor.core.views import AgentView, QueueView
 from services.monitor.feed.connection import serve_feed
 from services.monitor.feed.hub import Hub
 from services.monitor.feed.messages import Snapshot
 from shared.apidoc import answers, problem
-from shared.facts import Severity
+from shared.facts import Severity, Subject
 from shared.problems import Problem
 
 
@@ -21,8 +21,8 @@ class RuleView(Struct, frozen=True):
     """A rule in force."""
 
     name: str
-    subject: WatchedSubject
-    when: dict[str, list[str]]
+    subject: Subject
+    when: str
     for_s: float
     severity: Severity
     where: Where
@@ -70,7 +70,7 @@ def router_for(engine: Engine, hub: Hub, rules: RuleBook) -> APIRouter:
             RuleView(
                 name=rule.name,
                 subject=rule.subject,
-                when={name: sorted(values) for name, values in rule.when.items()},
+                when=str(rule.when),
                 for_s=rule.hold.total_seconds(),
                 severity=rule.severity,
                 where=rule.where,

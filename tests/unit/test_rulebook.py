@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.monitor.core.rulebook import say_duration
+from services.monitor.core.rulewords import say_duration
 from services.monitor.rulefile import load_rulebook
 from shared.errors import SettingsError
 from shared.events import CallQueued
@@ -39,7 +39,7 @@ def book(tmp_path: Path, old: str = "", new: str = "") -> Path:
 def test_the_default_book_has_the_promised_rules() -> None:
     rules = {rule.name: rule.hold.total_seconds() for rule in load_rulebook(DEFAULT).rules}
     assert rules["slow_transfer"] == 7.0
-    assert set(rules) == {"slow_transfer", "long_wrap", "long_break", "long_hold", "long_wait"}
+    assert {"slow_transfer", "long_wrap", "long_break", "long_hold", "long_wait"} <= set(rules)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_the_default_book_has_the_promised_rules() -> None:
         ("for: 30s", "for: 30", "rules.yaml:5: rules[0].for"),
         ("for: 30s", "for: soon", 'rules.yaml:5: rules[0].for: expected a duration such as "7s"'),
         ("state: queued", "state: asleep", "rules.yaml:4: rules[0].when.state: unknown value asleep; possible are"),
-        ("state: queued", "mood: bad", "rules.yaml:4: rules[0].when.mood: call has no 'mood'; it has direction, state"),
+        ("state: queued", "mood: bad", "rules.yaml:4: rules[0].when.mood: call has no 'mood'; it has agents, attr_NAME, call,"),
         ("subject: call", "subject: cat", "rules.yaml:3: rules[0].subject"),
         ("{queue} for", "{weather} for", "rules.yaml:8: rules[0].summary.en: mentions weather; possible are"),
         ("where: {queues", "where: {teems", "rules.yaml:6: rules[0].where.teems: object contains unknown field"),

@@ -4,25 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.monitor.core import flapping, leases, watching
+from services.monitor.core import flapping, leases
 from services.monitor.core.floor import Floor
 from services.monitor.core.state import Agent, Leg, Shown
 from services.monitor.core.transitions import displayed, line_of
 from shared import events, facts
 from shared.events import Event
-
-
-def labels_of(floor: Floor, agent: Agent) -> dict[str, str]:
-    """What rules may ask and say about an agent."""
-    return {
-        "agent": agent.agent_id,
-        "agent_name": agent.name,
-        "team": agent.team,
-        "queue": agent.shown_queue,
-        "state": agent.state,
-        "reason": agent.shown_reason,
-        "call": agent.shown_call,
-    }
 
 
 def settle(floor: Floor, agent: Agent, at: datetime, provenance: Shown | None = None) -> None:
@@ -58,12 +45,7 @@ def settle(floor: Floor, agent: Agent, at: datetime, provenance: Shown | None = 
         leases.arm(floor, agent)
     if agent.flapping_since is None:
         floor.touch("agent", agent.agent_id)
-    _watch(floor, agent, at)
-
-
-def _watch(floor: Floor, agent: Agent, at: datetime) -> None:
-    labels, tags = labels_of(floor, agent), floor.config.agent(agent.agent_id).tags
-    watching.watch(floor, "agent", agent.agent_id, labels, agent.since, at, tags)
+    floor.touched["agent", agent.agent_id] = None
 
 
 def _staff(floor: Floor, queues: list[str], state: str, change: int) -> None:
@@ -201,4 +183,4 @@ def flap_due(floor: Floor, agent_id: str, due: datetime) -> None:
     """The state of a flapping agent may have lasted: then rules that ask for flapping are asked anew."""
     agent = floor.state.agents[agent_id]
     if flapping.over(floor, agent, due):
-        _watch(floor, agent, due)
+        floor.touched["agent", agent_id] = None

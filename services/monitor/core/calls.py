@@ -12,17 +12,6 @@ from shared import events, facts
 from shared.events import Event
 
 
-def labels_of(floor: Floor, call: Call) -> dict[str, str]:
-    """What rules may ask and say about a call."""
-    visit = waiting_visit(call)
-    return {
-        "call": call.call_id,
-        "queue": visit.queue if visit else "",
-        "direction": call.direction,
-        "state": call.state,
-    }
-
-
 def waiting_visit(call: Call) -> Visit | None:
     """The visit in which the call waits now."""
     return next((visit for visit in reversed(call.visits) if visit.ended is None), None)
@@ -49,7 +38,6 @@ def settle(floor: Floor, call: Call, at: datetime) -> None:
     if state != call.state or (state == "queued" and call.since != since):
         call.state, call.since, call.provenance = state, since, floor.provenance
     floor.touch("call", call.call_id)
-    watching.watch(floor, "call", call.call_id, labels_of(floor, call), call.since or at, at)
 
 
 # ---------------------------------------------------------------- calls and queues

@@ -22,6 +22,7 @@ from services.monitor.core import (
     listening,
     newrules,
     positions,
+    pulse,
     queues,
     resync,
     show,
@@ -115,6 +116,8 @@ class Engine:
                 positions.heard(floor, event)
             floor.provenance, floor.precision_ms = event.provenance, event.precisionms
             HANDLERS[type(event.data)](floor, event, event.data)
+        if floor.touched:
+            watching.catch_up(floor, event.time)
         out, floor.out = floor.out, []
         return out
 
@@ -141,6 +144,18 @@ class Engine:
         self._floors = {site: self._new_floor(one) for site, one in found.items()}
         for floor in self._floors.values():
             newrules.adopt(floor)
+
+    def use_rules(self, rules: RuleBook) -> list[Fact]:
+        """Go on with these rules. Flags of rules that are gone are cleared; what has no position in the log carries none."""
+        self._rules = rules
+        out: list[Fact] = []
+        for site, floor in self._floors.items():
+            floor.rules, floor.event = rules.at(site), None
+            with floor.unplaced():
+                newrules.adopt(floor)
+            out += floor.out
+            floor.out = []
+        return out
 
     # ------------------------------------------------------------ for the feed
 
@@ -200,12 +215,13 @@ class Engine:
     def _floor(self, site: str) -> Floor:
         floor = self._floors.get(site)
         if floor is None:
-            floor = self._floors[site] = self._new_floor(SiteState(site=site, rules=newrules.fingerprints(self._rules)))
+            floor = self._floors[site] = self._new_floor(SiteState(site=site))
+            floor.state.rules = newrules.fingerprints(floor.rules)
             floor.touch("site", site)
         return floor
 
     def _new_floor(self, state: SiteState) -> Floor:
-        return Floor(state, self._config.site(state.site), self._rules, show.evidence)
+        return Floor(state, self._config.site(state.site), self._rules.at(state.site), show.evidence)
 
     def _mark(self, floor: Floor, now: datetime, data: events.Clock) -> None:
         if data.skew_s != floor.state.skew_s:
@@ -230,7 +246,11 @@ class Engine:
                 continue
             state.now = timer.due if state.now is None else max(state.now, timer.due)
             _FIRE[timer.what](floor, timer)
-        state.now = now
+            if floor.touched:
+                watching.catch_up(floor, state.now)
+        first, state.now = state.now is None, now
+        if first:
+            pulse.begin(floor, now)
         for timer in unseen:
             floor.put_back(timer)
 
@@ -264,19 +284,12 @@ def _fire_day(floor: Floor, timer: Timer) -> None:
     queues.day_of(floor, queue, timer.due)
 
 
-def _fire_flag(floor: Floor, timer: Timer) -> None:
-    found = watching.running(floor, timer)
-    if found is None:
-        return
-    rule, watch = found
-    labels = show.labels(floor, rule.subject, watch.subject_id)
-    watching.raise_flag(floor, rule, watch, labels)
-    floor.touch(rule.subject, watch.subject_id)
-
-
 _FIRE: Final[dict[str, Callable[[Floor, Timer], None]]] = {
     "wrap": _fire_wrap,
-    "flag": _fire_flag,
+    "flag": watching.deadline_passed,
+    "keep": watching.keep_is_over,
+    "hours": pulse.hours_changed,
+    "pulse": pulse.fired,
     "forget": _fire_forget,
     "day": _fire_day,
     "lease": _fire_lease,
@@ -284,4 +297,4 @@ _FIRE: Final[dict[str, Callable[[Floor, Timer], None]]] = {
     "flap": _fire_flap,
     "listen": _fire_listen,
 }
-_OF_WHAT_WAS_HEARD: Final = frozenset({"flag", "lease", "calls"})  # these timers wait while nobody listens
+_OF_WHAT_WAS_HEARD: Final = frozenset({"flag", "keep", "pulse", "lease", "calls"})  # these timers wait while nobody listens

@@ -6,19 +6,21 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final, Literal
 
 from services.monitor.core import anomalies
 from services.monitor.core.leases import Spans, arm_calls
 from services.monitor.core.rulebook import RuleBook
-from services.monitor.core.state import Agent, Call, Queue, Shown, SiteState, Timer, TimerKind
+from services.monitor.core.rulefields import FIELDS
+from services.monitor.core.state import Agent, Call, Queue, Shown, SiteState, Timer, TimerKind, Watch
 from services.monitor.core.views import AgentView
 from shared import facts
 from shared.envelope import Data
 from shared.events import Event
-from shared.facts import Fact
+from shared.facts import Fact, Subject
 from shared.siteconfig import SiteConfig
 
 Picture = Callable[["Floor", str, str], dict[str, Any]]
@@ -38,19 +40,23 @@ class Floor:
         self.rules = rules
         self.out: list[Fact] = []
         self.changed: dict[tuple[Kind, str], None] = {}  # an ordered set
+        self.touched: dict[tuple[Kind, str], None] = {}  # likewise: about whom rules are to be asked
+        # what `state.watches` holds by rule, by subject: kind -> id -> rule
+        self.watched: dict[Subject, dict[str, dict[str, Watch]]] = {subject: {} for subject in FIELDS}
         self.event: Event | None = None  # being applied; None while timers fire
         self.provenance: Shown = "observed"  # of what is being applied
         self.hearing = True  # what is applied is evidence of the agents and calls that it names
         self.leases = Spans(config.leases)
         self.cards: dict[str, AgentView] = {}  # of flapping agents, as the board was told last
         self.precision_ms = 0
+        self._placed = True  # what goes out has a position in the log
 
     # ------------------------------------------------------------ what goes out
 
     def emit(self, fact_id: str, time: datetime, data: Data) -> None:
         """Publish `data`. Ids derive from content, positions from the last event applied, so a replay repeats both."""
         state = self.state
-        partition, offset, _ = state.position
+        partition, offset, _ = state.position if self._placed else (-1, -1, 0)
         self.out.append(
             facts.make(
                 data,
@@ -60,14 +66,24 @@ class Floor:
                 time=time,
                 rawpartition=partition,
                 rawoffset=offset + state.position_base if offset >= 0 else offset,
-                rawindex=state.output_index,
+                rawindex=state.output_index if self._placed else 0,
             )
         )
-        state.output_index += 1
+        state.output_index += self._placed
+
+    @contextmanager
+    def unplaced(self) -> Iterator[None]:
+        """What goes out meanwhile is of no event: another replica may say it between other events."""
+        self._placed = False
+        try:
+            yield
+        finally:
+            self._placed = True
 
     def touch(self, kind: Kind, key: str) -> None:
-        """Note that the board's picture of this entity changed."""
+        """Note that the board's picture of this entity changed, and that rules may care."""
         self.changed[kind, key] = None
+        self.touched[kind, key] = None
 
     def anomaly(self, kind: str, about: tuple[str, str] = ("", ""), *, times: int = 1, said: str = "") -> None:
         """Count an event that could not follow the last one, with its evidence; call it before anything is changed.
@@ -115,6 +131,11 @@ class Floor:
             return state.agents[name].lease_due == timer.due
         if timer.what == "calls":
             return state.calls_due == timer.due
+        if timer.what == "keep":
+            watch = state.watches.get(name, {}).get(subject_id)
+            return watch is not None and watch.generation == timer.generation and watch.lapsed is not None
+        if timer.what == "pulse":
+            return state.pulse_due == timer.due
         return True
 
     # ------------------------------------------------------------ entities, adopted when first heard of
@@ -132,6 +153,7 @@ class Floor:
             agent.seen, agent.lapsed = at, False  # who calls this settles the agent
         if agent.flapping_since is None:
             self.touch("agent", agent_id)
+        self.touched["agent", agent_id] = None
         return agent
 
     def call(self, call_id: str, at: datetime) -> Call:

@@ -1,11 +1,12 @@
-"""Rules that changed between a checkpoint and its restore: their watches are made anew by what the state says now."""
+"""Rules that changed, between a checkpoint and its restore or while running: their watches are made anew by the state."""
 
 from __future__ import annotations
 
-from services.monitor.core import agents, calls, transfers, watching
+from datetime import datetime
+
+from services.monitor.core import pulse, watching
 from services.monitor.core.floor import Floor
-from services.monitor.core.rulebook import Rule, RuleBook
-from services.monitor.core.state import SiteState
+from services.monitor.core.rulebook import RuleBook
 
 
 def fingerprints(rules: RuleBook) -> dict[str, str]:
@@ -14,35 +15,47 @@ def fingerprints(rules: RuleBook) -> dict[str, str]:
 
 
 def adopt(floor: Floor) -> None:
-    """Bring the watches in line with the rules in force. With the rules of the checkpoint nothing changes.
+    """Bring the watches in line with the rules in force. With the rules that they were made by nothing changes.
 
-    A condition that already held is counted from its start, so a new rule may flag at once, stamped with its deadline.
+    A condition that already held is counted from its start where the state tells that, so a new rule may flag at once, stamped
+    with its deadline; where other things changed since, it is counted from now.
     """
     state, in_force = floor.state, fingerprints(floor.rules)
     changed = [name for name in (*state.rules, *in_force) if state.rules.get(name) != in_force.get(name)]
     state.rules = in_force
-    if state.now is None:
+    index(floor)
+    if state.now is None or not changed:
         return
     for name in dict.fromkeys(changed):
-        watching.retire(floor, name, state.now)
+        _retire(floor, name, state.now)
+    index(floor)
+    pulse.begin(floor, state.now)
+    for name in dict.fromkeys(changed):
+        armed = floor.rules.armed.get(name)
+        if armed is not None:
+            watching.ask_everybody(floor, armed, state.now, as_it_began=True)
+
+
+def index(floor: Floor) -> None:
+    """Find the watches of each subject, which the state holds by rule."""
+    for found in floor.watched.values():
+        found.clear()
+    for name, watches in floor.state.watches.items():
         rule = floor.rules.by_name.get(name)
         if rule is not None:
-            _ask_all(floor, state, rule)
+            for subject_id, watch in watches.items():
+                floor.watched[rule.subject].setdefault(subject_id, {})[name] = watch
 
 
-def _ask_all(floor: Floor, state: SiteState, rule: Rule) -> None:
-    assert state.now is not None
-    if rule.subject == "agent":
-        for agent in state.agents.values():
-            tags = floor.config.agent(agent.agent_id).tags
-            labels = agents.labels_of(floor, agent)
-            watching.ask(floor, rule, agent.agent_id, labels, agent.since, state.now, tags)
-    elif rule.subject == "call":
-        for call in state.calls.values():
-            since = call.since or call.started
-            watching.ask(floor, rule, call.call_id, calls.labels_of(floor, call), since, state.now)
-    else:
-        for transfer in state.transfers.values():
-            tags = floor.config.agent(transfer.from_agent).tags
-            labels = transfers.labels_of(floor, transfer)
-            watching.ask(floor, rule, transfer.transfer_id, labels, transfer.requested, state.now, tags)
+def _retire(floor: Floor, name: str, at: datetime) -> None:
+    """A rule is no longer in force, or not as it was: let its watches go. Raised flags of a rule that still exists stay
+    until it is asked anew."""
+    state, rule = floor.state, floor.rules.by_name.get(name)
+    for found in tuple(state.watches.get(name, {}).values()):
+        if found.flag_id and (rule is None or state.flags[found.flag_id].subject != rule.subject):
+            watching.end(floor, found, state.flags[found.flag_id].subject, at)
+        elif not found.flag_id:
+            del state.watches[name][found.subject_id]
+    if rule is None:
+        state.watches.pop(name, None)
+        state.told.pop(name, None)

@@ -1,53 +1,33 @@
 """The rule book: rules as data, close to Prometheus alerting rules. Reading the file is `services.monitor.rulefile`.
 
 A rule watches one kind of subject. While its `when` holds for longer than `for`, a flag is raised, stamped with the
-deadline; when it no longer holds, the flag is cleared.
+deadline; when it no longer holds (for as long as `keep`), the flag is cleared. docs/rules.md is the reference.
 """
 
 from __future__ import annotations
 
 import string
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Struct, field
 
-from shared.facts import Severity
+from services.monitor.core.expressions import Condition, ExpressionError, compile_all
+from services.monitor.core.hours import DAYS, Hours, parse_window
+from services.monitor.core.rulefields import EVERY_SECOND, FIELDS, NOW_ONLY, SCOPES
+from shared.facts import Severity, Subject
 
-WatchedSubject = Literal["agent", "call", "transfer"]
-OneOrMore = str | tuple[str, ...]
+Value = str | bool | int | float
+OneOrMore = Value | tuple[Value, ...]
+Names = str | tuple[str, ...]
+When = str | Mapping[str, Any]
 
-# What a rule may ask of a subject in `when`, and which values exist; None: any text.
-FIELDS: Final[Mapping[str, Mapping[str, frozenset[str] | None]]] = MappingProxyType(
-    {
-        "agent": {
-            "state": frozenset({"offline", "ready", "ringing", "talk", "hold", "consult", "wrap", "break", "unknown"}),
-            "reason": None,
-        },
-        "call": {
-            "state": frozenset({"started", "queued", "ringing", "answered", "held", "transferring"}),
-            "direction": frozenset({"inbound", "outbound", "internal"}),
-        },
-        "transfer": {
-            "state": frozenset({"running", "completed", "failed", "cancelled", "abandoned"}),
-            "kind": frozenset({"blind", "attended", "queue"}),
-        },
-    }
-)
-
-# What a summary may mention, by subject; `for` is the rule's own limit.
-LABELS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
-    {
-        "agent": frozenset({"agent", "agent_name", "team", "queue", "state", "reason", "call", "for"}),
-        "call": frozenset({"call", "queue", "direction", "state", "for"}),
-        "transfer": frozenset(
-            {"transfer", "call", "kind", "state", "agent", "agent_name", "team", "target", "queue", "for"}
-        ),
-    }
-)
+PULSED: Final[frozenset[Subject]] = frozenset({"queue", "site"})
+_SAID_ALWAYS: Final = frozenset({"for", "site"})  # by every summary
+_LARGEST_KEEP: Final = timedelta(days=1)
 
 
 class Summary(Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,23 +36,27 @@ class Summary(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Where(Struct, frozen=True, forbid_unknown_fields=True):
-    """Limits a rule to some subjects; an empty list limits nothing."""
+    """Limits a rule to some subjects and hours; what is empty limits nothing."""
 
     sites: tuple[str, ...] = ()
     queues: tuple[str, ...] = ()
     teams: tuple[str, ...] = ()
     agents: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    direction: Names = ()
+    hours: Names = ()
+    days: Names = ()
 
 
 class RuleConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """A rule as it is written. Durations are text such as `7s`, `1.5m`, `2h`."""
 
     name: str
-    subject: WatchedSubject
-    when: dict[str, OneOrMore]
+    subject: Subject
+    when: str | dict[str, OneOrMore]
     summary: Summary
     for_: str = field(name="for", default="0s")
+    keep: str = "0s"
     severity: Severity = "warning"
     where: Where = field(default_factory=Where)
 
@@ -82,54 +66,180 @@ class RuleFile(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Rule(Struct, frozen=True):
-    """A rule ready to be asked."""
+    """A rule with its durations read. `RuleBook` compiles it."""
 
     name: str
-    subject: WatchedSubject
-    when: dict[str, frozenset[str]]
+    subject: Subject
+    when: When
     hold: timedelta
     severity: Severity
     where: Where
     summary: Summary
+    keep: timedelta = timedelta()
 
     @property
     def fingerprint(self) -> str:
         """The same for rules that hold for the same subjects at the same time, whatever they say of it."""
-        return msgspec.json.encode((self.subject, self.when, self.hold, self.where), order="deterministic").decode()
+        about = (self.subject, self.when, self.hold, self.keep, self.where)
+        return msgspec.json.encode(about, order="deterministic").decode()
 
-    def holds(self, labels: Mapping[str, str]) -> bool:
-        """Whether `when` holds for a subject with these labels."""
-        return all(labels.get(name, "") in allowed for name, allowed in self.when.items())
 
-    def concerns(self, site: str, labels: Mapping[str, str], tags: tuple[str, ...]) -> bool:
-        """Whether `where` lets this subject in."""
-        where = self.where
-        return (
-            (not where.sites or site in where.sites)
-            and (not where.queues or labels.get("queue", "") in where.queues)
-            and (not where.teams or labels.get("team", "") in where.teams)
-            and (not where.agents or labels.get("agent", "") in where.agents)
-            and (not where.tags or any(tag in where.tags for tag in tags))
-        )
+class Armed:
+    """A rule ready to be asked. `number` is its place in the book."""
+
+    __slots__ = ("condition", "every_second", "figures", "holds", "hours", "name", "number", "rule")
+
+    def __init__(self, number: int, rule: Rule, key: str) -> None:
+        """Raises RuleError."""
+        self.number, self.rule, self.name = number, rule, rule.name
+        self.condition = _condition(rule, key)
+        self.holds = self.condition.holds
+        self.hours = _hours(rule.where, key)
+        self.every_second = rule.subject in PULSED and bool(self.condition.names & EVERY_SECOND)
+        self.figures = rule.subject in PULSED and not self.condition.names <= EVERY_SECOND | NOW_ONLY
+
+
+class Asked(NamedTuple):
+    """The rules that may hold for a subject in one state."""
+
+    rules: tuple[Armed, ...]
+    names: frozenset[str]
 
 
 class RuleBook:
-    """All rules, by subject."""
+    """All rules, compiled and ordered by whom they concern."""
 
-    def __init__(self, rules: tuple[Rule, ...] = ()) -> None:
-        self.rules = rules
-        self.by_name = {rule.name: rule for rule in rules}
-        self.by_subject: dict[str, tuple[Rule, ...]] = {
-            subject: tuple(rule for rule in rules if rule.subject == subject) for subject in FIELDS
+    def __init__(self, rules: Iterable[Rule] = ()) -> None:
+        """Raises RuleError for the first that is wrong."""
+        self.rules = tuple(rules)
+        self.by_name = {rule.name: rule for rule in self.rules}
+        self.armed = {rule.name: Armed(i, rule, f"rules[{i}]") for i, rule in enumerate(self.rules)}
+        self.by_subject: Mapping[Subject, tuple[Armed, ...]] = {
+            subject: tuple(one for one in self.armed.values() if one.rule.subject == subject) for subject in FIELDS
         }
+        self._by_state = {subject: self._index(subject) for subject in FIELDS}
+        self.watched = frozenset(subject for subject, found in self.by_subject.items() if found)
+        pulsed = [one for subject in PULSED for one in self.by_subject[subject]]
+        self.every_second = any(one.every_second for one in pulsed)
+        self.figures = any(one.figures for one in pulsed)
+        self.site_figures = any(one.condition.names - {"link", "site"} for one in self.by_subject["site"])
+
+    def _index(self, subject: Subject) -> dict[str, Asked]:
+        """By displayed state; by "" for subjects that have none."""
+        found: dict[str, Asked] = {}
+        state = FIELDS[subject].get("state")
+        for value in state.values or () if state is not None else ("",):
+            may = tuple(one for one in self.by_subject[subject] if one.condition.may_hold("state", value))
+            found[value] = Asked(may, frozenset(one.name for one in may))
+        return found
+
+    def for_state(self, subject: Subject, state: str) -> Asked:
+        """The rules that may hold for a `subject` whose state is `state`."""
+        return self._by_state[subject][state]
+
+    def at(self, site: str) -> RuleBook:
+        """The rules that concern `site`."""
+        if all(not rule.where.sites or site in rule.where.sites for rule in self.rules):
+            return self
+        return RuleBook(rule for rule in self.rules if not rule.where.sites or site in rule.where.sites)
 
 
 class RuleError(Exception):
-    """A rule cannot be used. `key` is the path below `rules`."""
+    """A rule cannot be used. `key` is the path below the file."""
 
     def __init__(self, key: str, message: str) -> None:
         super().__init__(message)
         self.key = key
+
+
+# ---------------------------------------------------------------- conditions
+
+
+def _condition(rule: Rule, key: str) -> Condition:
+    """`where` and `when` together. Raises RuleError."""
+    fields, scope = FIELDS[rule.subject], list(_scope(rule))
+    try:
+        compile_all(scope, fields)
+    except ExpressionError as exc:
+        raise RuleError(f"{key}.where", str(exc)) from exc
+    if not isinstance(rule.when, str):
+        if not rule.when:
+            raise RuleError(f"{key}.when", "must name at least one condition")
+        found = [_one_field(rule.subject, name, wanted, f"{key}.when.{name}") for name, wanted in rule.when.items()]
+        return compile_all([*scope, *found], fields)
+    try:
+        return compile_all([*scope, rule.when], fields)
+    except ExpressionError as exc:
+        raise RuleError(f"{key}.when", str(exc)) from exc
+
+
+def _scope(rule: Rule) -> Iterable[str]:
+    """`where` as conditions; sites and hours are looked at elsewhere."""
+    where = rule.where
+    if where.queues:
+        served = " or ".join(f"{queue!r} in queues" for queue in where.queues)
+        of_call = f"queue in {_list(where.queues)}"
+        yield f'{of_call} or queue == "" and ({served})' if rule.subject == "agent" else of_call
+    if where.teams:
+        yield f"team in {_list(where.teams)}"
+    if where.agents:
+        yield f"agent in {_list(where.agents)}"
+    if where.tags:
+        yield " or ".join(f"{tag!r} in tags" for tag in where.tags)
+    if where.direction:
+        yield f"direction in {_list(_many(where.direction))}"
+
+
+def _list(values: Iterable[Any]) -> str:
+    return "[" + ", ".join(repr(value) for value in values) + "]"
+
+
+def _many(value: Names) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _one_field(subject: Subject, name: str, wanted: Any, key: str) -> str:
+    """`{state: [hold, consult]}` as an expression. Raises RuleError."""
+    known = FIELDS[subject]
+    field_ = known.get(name) or (known.get("attr_") if name.startswith("attr_") else None)
+    if field_ is None:
+        names = ", ".join(sorted("attr_NAME" if one == "attr_" else one for one in known))
+        raise RuleError(key, f"{subject} has no {name!r}; it has {names}")
+    values = tuple(wanted) if isinstance(wanted, tuple | list | frozenset | set) else (wanted,)
+    if isinstance(wanted, frozenset | set):
+        values = tuple(sorted(values))
+    kinds = {"text": str, "texts": str, "flag": bool, "number": (int, float)}
+    if not values or not all(
+        isinstance(value, kinds[field_.kind]) and (field_.kind == "flag" or not isinstance(value, bool))  # type: ignore[arg-type]
+        for value in values
+    ):
+        expected = {"flag": "true or false", "number": "a number"}.get(field_.kind, "a text or a list of texts")
+        raise RuleError(key, f"expected {expected}, got {wanted!r}")
+    wrong = [value for value in values if field_.values is not None and value not in field_.values]
+    if wrong:
+        possible = ", ".join(sorted(value for value in field_.values or () if value))
+        raise RuleError(key, f"unknown value {', '.join(map(str, sorted(wrong)))}; possible are {possible}")
+    if field_.kind == "texts":
+        return " or ".join(f"{value!r} in {name}" for value in values)
+    if field_.kind == "flag":
+        return " or ".join(f"{name} == {value}" for value in values)
+    return f"{name} in {_list(values)}"
+
+
+def _hours(where: Where, key: str) -> Hours | None:
+    hours, days = _many(where.hours), _many(where.days)
+    if not hours and not days:
+        return None
+    for day in days:
+        if day not in DAYS:
+            raise RuleError(f"{key}.where.days", f"there is no day {day!r}; there are {', '.join(DAYS)}")
+    try:
+        return Hours(tuple(parse_window(text) for text in hours), frozenset(days))
+    except ValueError as exc:
+        raise RuleError(f"{key}.where.hours", str(exc)) from exc
+
+
+# ---------------------------------------------------------------- from the file
 
 
 def compile_rules(config: RuleFile) -> RuleBook:
@@ -141,62 +251,60 @@ def compile_rules(config: RuleFile) -> RuleBook:
         if one.name in seen:
             raise RuleError(f"{key}.name", f"{one.name!r} is used twice")
         seen.add(one.name)
-        rules.append(_compile(one, key))
-    return RuleBook(tuple(rules))
+        rules.append(_read(one, key))
+    return RuleBook(rules)
 
 
-def _compile(one: RuleConfig, key: str) -> Rule:
-    known = FIELDS[one.subject]
-    when: dict[str, frozenset[str]] = {}
-    if not one.when:
-        raise RuleError(f"{key}.when", "must name at least one condition")
-    for name, wanted in one.when.items():
-        if name not in known:
-            raise RuleError(f"{key}.when.{name}", f"{one.subject} has no {name!r}; it has {', '.join(sorted(known))}")
-        values = frozenset((wanted,) if isinstance(wanted, str) else wanted)
-        possible = known[name]
-        if possible is not None and not values <= possible:
-            wrong = ", ".join(sorted(values - possible))
-            raise RuleError(f"{key}.when.{name}", f"unknown value {wrong}; possible are {', '.join(sorted(possible))}")
-        when[name] = values
-    if one.subject == "call":
-        for name in ("teams", "agents", "tags"):
-            if getattr(one.where, name):
-                raise RuleError(f"{key}.where.{name}", "a call has no agent of its own; it has queues and sites")
+def _read(one: RuleConfig, key: str) -> Rule:
+    if not one.name:
+        raise RuleError(f"{key}.name", "must not be empty")
+    _check_scope(one, key)
     for language in ("en", "zh"):
-        _check_summary(getattr(one.summary, language), LABELS[one.subject], f"{key}.summary.{language}")
+        _check_summary(getattr(one.summary, language), one.subject, f"{key}.summary.{language}")
+    keep = parse_duration(one.keep, f"{key}.keep")
+    if keep > _LARGEST_KEEP:
+        raise RuleError(f"{key}.keep", f"at most a day, got {one.keep!r}")
     return Rule(
         name=one.name,
         subject=one.subject,
-        when=when,
+        when=one.when,
         hold=parse_duration(one.for_, f"{key}.for"),
         severity=one.severity,
         where=one.where,
         summary=one.summary,
+        keep=keep,
     )
 
 
-def _check_summary(text: str, allowed: frozenset[str], key: str) -> None:
+def _check_scope(one: RuleConfig, key: str) -> None:
+    """A key of `where` that can mean nothing for the subject is an error."""
+    allowed = SCOPES[one.subject]
+    for name in Where.__struct_fields__:
+        if getattr(one.where, name) and name not in allowed:
+            why = {"call": "a call has no agent of its own", "queue": "a queue is no agent", "site": "a site is all of it"}
+            raise RuleError(
+                f"{key}.where.{name}",
+                f"{why.get(one.subject, f'{one.subject} has none')}; it can be limited by {', '.join(sorted(allowed))}",
+            )
+
+
+def _check_summary(text: str, subject: Subject, key: str) -> None:
+    """Raises RuleError for a summary that names what the subject has not."""
+    known = FIELDS[subject]
     try:
-        names = {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+        parts = list(string.Formatter().parse(text))
     except ValueError as exc:
         raise RuleError(key, f"cannot be read: {exc}") from exc
-    if not names <= allowed:
-        wrong = ", ".join(sorted(names - allowed))
-        raise RuleError(key, f"mentions {wrong}; possible are {', '.join(sorted(allowed))}")
+    wrong = [name for _, name, _, _ in parts if name is not None and not _is_known(name, known)]
+    if wrong:
+        names = sorted({*known, *_SAID_ALWAYS} - {"attr_"})
+        raise RuleError(key, f"mentions {', '.join(wrong) or 'nothing'}; possible are {', '.join(names)}")
+    if any(spec or conversion for _, _, spec, conversion in parts):
+        raise RuleError(key, "a name stands alone in its braces, as in {agent_name}; how it is written is not for the rule")
 
 
-_WORDS: Final = MappingProxyType(
-    {"en": ((3600, "h"), (60, "min"), (1, "s")), "zh": ((3600, "小时"), (60, "分钟"), (1, "秒"))}
-)
-
-
-def say_duration(duration: timedelta, language: str) -> str:
-    """`7 s`, `90 s`, `15 min`, `2 h`; in Chinese `7 秒` and so on. The largest unit that it is a whole number of."""
-    seconds = duration.total_seconds()
-    words = _WORDS[language]
-    size, word = next(((size, word) for size, word in words if seconds >= size and seconds % size == 0), words[-1])
-    return f"{seconds / size:g} {word}"
+def _is_known(name: str, known: Mapping[str, Any]) -> bool:
+    return name in known or name in _SAID_ALWAYS or ("attr_" in known and name.startswith("attr_") and name.isidentifier())
 
 
 _UNITS: Final = MappingProxyType({"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0})

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from services.monitor.core import agents, calls, leases, transfers
+from services.monitor.core import calls, leases, transfers
 from services.monitor.core.floor import Floor, Kind
 from services.monitor.core.masking import masked
 from services.monitor.core.metrics import service_level
@@ -63,16 +63,6 @@ def everything(floors: Iterable[Floor]) -> FloorView:
         transfers=each("transfers", transfer_view),
         flags=each("flags", flag_view),
     )
-
-
-def labels(floor: Floor, subject: str, subject_id: str) -> dict[str, str]:
-    """What a summary may say about the subject."""
-    state = floor.state
-    if subject == "agent":
-        return agents.labels_of(floor, state.agents[subject_id])
-    if subject == "call":
-        return calls.labels_of(floor, state.calls[subject_id])
-    return transfers.labels_of(floor, state.transfers[subject_id])
 
 
 def evidence(floor: Floor, subject: str, subject_id: str) -> dict[str, Any]:
@@ -267,4 +257,5 @@ def flag_view(floor: Floor, flag: Flag) -> FlagView:
         summary_en=flag.summary_en,
         summary_zh=flag.summary_zh,
         labels=flag.labels,
+        precision_ms=flag.precision_ms,
     )

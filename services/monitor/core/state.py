@@ -16,7 +16,7 @@ Declared = Literal["off", "ready", "not_ready", "unknown"]
 LegState = Literal["ringing", "dialing", "talking", "held"]
 CallState = Literal["started", "queued", "ringing", "answered", "held", "transferring"]
 Shown = Literal["observed", "inferred", "timer", "stale"]
-TimerKind = Literal["wrap", "flag", "forget", "day", "lease", "calls", "flap", "listen"]
+TimerKind = Literal["wrap", "flag", "forget", "day", "lease", "calls", "flap", "listen", "keep", "hours", "pulse"]
 
 
 class Leg(Struct, gc=False):
@@ -154,6 +154,8 @@ class Queue(Struct, gc=False):
     day: Day | None = None
     seen: datetime | None = None  # the newest event of it
     inferred: list[str] = field(default_factory=list)  # of `waiting`, those that nobody saw enter
+    stirred: bool = False  # it changed since rules were asked about it
+    unsettled: bool = False  # its figures did
 
 
 class Watch(Struct, gc=False):
@@ -165,6 +167,17 @@ class Watch(Struct, gc=False):
     deadline: datetime
     generation: int
     flag_id: str = ""
+    lapsed: datetime | None = None  # since when the condition of a raised flag no longer holds; the flag is kept
+    precision_ms: int = 0  # of the clock, by which the deadline is later
+    state: str = ""  # of an agent, when last asked, and the call it was about
+    call: str = ""
+
+
+class Window(Struct, gc=False):
+    """Whether a rule's hours are now, and the timer of when that changes."""
+
+    open: bool
+    generation: int
 
 
 class Flag(Struct, gc=False):
@@ -180,6 +193,7 @@ class Flag(Struct, gc=False):
     summary_en: str
     summary_zh: str
     labels: dict[str, str]
+    precision_ms: int = 0
 
 
 class Timer(Struct, order=True, frozen=True, gc=False):
@@ -259,6 +273,8 @@ class SiteState(Struct, gc=False):
     anomaly_bytes: int = 0  # of the texts in `anomaly_log`
     duplicates: int = 0
     rules: dict[str, str] = field(default_factory=dict)  # name -> fingerprint, of those that `watches` is by
+    windows: dict[str, Window] = field(default_factory=dict)  # rules that have hours
+    pulse_due: datetime | None = None  # of the one timer at which queues and the site are asked
     connectors: dict[str, Connector] = field(default_factory=dict)
     heard: datetime | None = None  # the newest event, to the second
     heard_next: datetime | None = None  # an event from then on is news to `heard`

@@ -19,24 +19,6 @@ SLOW_TRANSFER: Final = "slow_transfer"
 SHOWN_AFTER_END = timedelta(minutes=5)  # an ended transfer stays on the board for a supervisor who looked away
 
 
-def labels_of(floor: Floor, transfer: Transfer) -> dict[str, str]:
-    """What rules may ask and say about a transfer."""
-    agent = floor.state.agents.get(transfer.from_agent)
-    target = transfer.to_agent or transfer.to_queue or transfer.to_number
-    colleague = floor.state.agents.get(transfer.to_agent)
-    return {
-        "transfer": transfer.transfer_id,
-        "call": transfer.call_id,
-        "kind": transfer.kind,
-        "state": transfer.outcome,
-        "agent": transfer.from_agent,
-        "agent_name": agent.name if agent else transfer.from_agent,
-        "team": agent.team if agent else "",
-        "target": colleague.name if colleague else target,
-        "queue": transfer.to_queue,
-    }
-
-
 def _heard(floor: Floor, transfer: Transfer, at: datetime) -> None:
     """The newest word of the transfer, and so of its call."""
     if floor.hearing and (transfer.seen is None or at > transfer.seen):
@@ -45,12 +27,6 @@ def _heard(floor: Floor, transfer: Transfer, at: datetime) -> None:
             floor.call(transfer.call_id, at)
     transfer.provenance = floor.provenance
     floor.touch("transfer", transfer.transfer_id)
-
-
-def _settle(floor: Floor, transfer: Transfer, at: datetime) -> None:
-    _heard(floor, transfer, at)
-    tags = floor.config.agent(transfer.from_agent).tags
-    watching.watch(floor, "transfer", transfer.transfer_id, labels_of(floor, transfer), transfer.requested, at, tags)
 
 
 def requested(floor: Floor, event: Event, data: events.TransferRequested) -> None:
@@ -78,7 +54,7 @@ def requested(floor: Floor, event: Event, data: events.TransferRequested) -> Non
     call.transfers.append(transfer.transfer_id)
     agents.settle(floor, floor.agent(data.from_agent, at), at)
     calls.settle(floor, call, at)
-    _settle(floor, transfer, at)
+    _heard(floor, transfer, at)
 
 
 def _retargeted(floor: Floor, transfer: Transfer, at: datetime, data: events.TransferRequested) -> None:
@@ -90,7 +66,7 @@ def _retargeted(floor: Floor, transfer: Transfer, at: datetime, data: events.Tra
     transfer.to_agent = transfer.to_agent or data.to_agent
     transfer.to_queue = data.to_queue or transfer.to_queue
     transfer.to_number = data.to_number or transfer.to_number
-    _settle(floor, transfer, at)
+    _heard(floor, transfer, at)
 
 
 def _running(floor: Floor, transfer_id: str, what: str) -> Transfer | None:
@@ -114,7 +90,7 @@ def ringing(floor: Floor, event: Event, data: events.TransferRinging) -> None:
     if transfer is not None:
         _target(transfer, data.to_agent)
         transfer.ringing = transfer.ringing or event.time
-        _settle(floor, transfer, event.time)
+        _heard(floor, transfer, event.time)
 
 
 def answered(floor: Floor, event: Event, data: events.TransferAnswered) -> None:
@@ -122,7 +98,7 @@ def answered(floor: Floor, event: Event, data: events.TransferAnswered) -> None:
     if transfer is not None:
         _target(transfer, data.to_agent)
         transfer.answered = event.time
-        _settle(floor, transfer, event.time)
+        _heard(floor, transfer, event.time)
 
 
 def bridged(floor: Floor, event: Event, data: events.TransferBridged) -> None:
@@ -161,7 +137,7 @@ def _end(
     if call is not None and transfer.transfer_id in call.transfers:
         call.transfers.remove(transfer.transfer_id)
         calls.settle(floor, call, at)
-    _settle(floor, transfer, at)
+    _heard(floor, transfer, at)
     floor.emit(f"transfer:{transfer.transfer_id}", transfer.ended, record_of(floor, transfer))
     floor.timer(transfer.ended + SHOWN_AFTER_END, "forget", (transfer.transfer_id, ""))
 

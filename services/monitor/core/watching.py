@@ -1,94 +1,208 @@
-"""Rules at work: which conditions hold, since when, and the flags they raise."""
+"""Rules at work: which conditions hold, since when, and the flags they raise.
+
+Whatever changes an agent, a call, a transfer, a queue or the site touches it (`Floor.touch`); after each event and each timer
+`catch_up` asks the rules about those subjects. A condition begins when it is first found to hold and runs on for as long as it
+does, through whatever else changes. Most subjects are in a state that no rule names and cost two look-ups.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Any, Final
 
+from services.monitor.core import grid, rulewords
 from services.monitor.core.floor import Floor
-from services.monitor.core.rulebook import Rule, say_duration
-from services.monitor.core.state import Flag, Timer, Watch
+from services.monitor.core.rulebook import PULSED, Armed, Rule
+from services.monitor.core.rulefacts import Facts
+from services.monitor.core.rulefields import LABELS, STEADY
+from services.monitor.core.state import Agent, Call, Flag, SiteState, Timer, Transfer, Watch
 from shared import facts
+from shared.facts import Subject
+
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
-def watch(
-    floor: Floor,
-    subject: str,
-    subject_id: str,
-    labels: Mapping[str, str],
-    since: datetime,
-    at: datetime,
-    tags: tuple[str, ...] = (),
+# ---------------------------------------------------------------- whom to ask
+
+
+def catch_up(floor: Floor, at: datetime) -> None:
+    """Ask the rules about everything that was touched since; `at` is the time of what touched it."""
+    touched, floor.touched = floor.touched, {}
+    watched = floor.rules.watched
+    for kind, key in touched:
+        if kind == "flag" or kind not in watched:
+            continue
+        if kind == "queue":
+            grid.stir(floor, key)
+        else:
+            ask_about(floor, kind, key, at)
+
+
+def ask_about(floor: Floor, subject: Subject, subject_id: str, at: datetime) -> None:
+    """Ask every rule about one agent, call, transfer or site."""
+    state = floor.state
+    if subject == "agent":
+        agent = state.agents.get(subject_id)
+        _ask(floor, subject, subject_id, agent, agent.state if agent else "", at, agent.since if agent else None)
+    elif subject == "call":
+        call = state.calls.get(subject_id)
+        _ask(floor, subject, subject_id, call, call.state if call else "", at, call.since if call else None)
+    elif subject == "transfer":
+        transfer = state.transfers.get(subject_id)
+        since = None if transfer is None else transfer.ended or transfer.requested
+        _ask(floor, subject, subject_id, transfer, transfer.outcome if transfer else "", at, since)
+    else:
+        _ask(floor, subject, subject_id, state, "", at, None)
+
+
+def _ask(
+    floor: Floor, subject: Subject, subject_id: str, it: Any, shown: str, at: datetime, since: datetime | None
 ) -> None:
-    """Ask every rule for `subject` about this one, whose present condition began at `since`; `at` is now."""
-    for rule in floor.rules.by_subject[subject]:
-        ask(floor, rule, subject_id, labels, since, at, tags)
+    """Ask the rules that may hold for `it` in the state `shown`, which began at `since`; end what others watched."""
+    mine = floor.watched[subject].get(subject_id)
+    if it is None:
+        if mine:
+            forget(floor, subject, subject_id, at)
+        return
+    asked = floor.rules.for_state(subject, shown)
+    if not asked.rules and not mine:
+        return
+    if since is not None and since > at:
+        at = since  # told late: it takes effect where the shown state begins
+    found = Facts(floor, subject, it, at)
+    for armed in asked.rules:
+        ask(floor, armed, subject_id, found, at)
+    if mine:
+        for armed in floor.rules.by_subject[subject]:
+            if armed.name in mine and armed.name not in asked.names:
+                _holds_no_longer(floor, armed, mine[armed.name], at)
 
 
-def ask(
-    floor: Floor,
-    rule: Rule,
-    subject_id: str,
-    labels: Mapping[str, str],
-    since: datetime,
-    at: datetime,
-    tags: tuple[str, ...] = (),
-) -> None:
-    """Ask one rule, as `watch` does."""
-    watches = floor.state.watches.setdefault(rule.name, {})
-    holds = rule.holds(labels) and rule.concerns(floor.state.site, labels, tags)
-    running = watches.get(subject_id)
-    if running is not None and (not holds or running.started != since):
-        _end(floor, rule.name, running, at)
-        running = None
-    if holds and running is None:
-        deadline = since + rule.hold
-        told = floor.state.told.get(rule.name, {}).get(subject_id) == since  # by a late event back where it was
-        generation = 0 if told else floor.timer(deadline, "flag", (rule.name, subject_id))
-        watches[subject_id] = Watch(rule.name, subject_id, since, deadline, generation)
+def ask_everybody(floor: Floor, armed: Armed, at: datetime, *, as_it_began: bool = False) -> None:
+    """Ask one rule about every subject there is. `as_it_began`: what holds began with the state that it is about."""
+    state, subject = floor.state, armed.rule.subject
+    steady = as_it_began and armed.condition.names <= STEADY and armed.hours is None
+    for subject_id in tuple(_SUBJECTS[subject](state)):
+        since = None
+        if steady and subject == "agent":
+            since = state.agents[subject_id].since
+        elif steady and subject == "call":
+            since = state.calls[subject_id].since
+        elif steady and subject == "transfer":
+            transfer = state.transfers[subject_id]
+            since = transfer.ended or transfer.requested
+        ask(floor, armed, subject_id, facts_of(floor, subject, subject_id, at), at, since)
 
 
-def retire(floor: Floor, name: str, at: datetime) -> None:
-    """A rule is no longer in force, or not as it was: let its watches go. Raised flags of a rule that still exists stay
-    until it is asked anew."""
-    kept = name in floor.rules.by_name
-    for found in tuple(floor.state.watches.get(name, {}).values()):
-        if not kept or (
-            found.flag_id and floor.state.flags[found.flag_id].subject != floor.rules.by_name[name].subject
-        ):
-            _end(floor, name, found, at)
-        elif not found.flag_id:
-            del floor.state.watches[name][found.subject_id]
-    if not kept:
-        floor.state.watches.pop(name, None)
-        floor.state.told.pop(name, None)
+_SUBJECTS: Final[dict[Subject, Callable[[SiteState], Iterable[str]]]] = {
+    "agent": lambda state: state.agents,
+    "call": lambda state: state.calls,
+    "transfer": lambda state: state.transfers,
+    "queue": lambda state: state.queues,
+    "site": lambda state: (state.site,),
+}
 
 
-def forget(floor: Floor, subject: str, subject_id: str, at: datetime) -> None:
-    """The subject is gone: end what its rules watched."""
-    for rule in floor.rules.by_subject[subject]:
-        running = floor.state.watches.get(rule.name, {}).get(subject_id)
+def ask(floor: Floor, armed: Armed, subject_id: str, found: Facts, at: datetime, since: datetime | None = None) -> None:
+    """Ask one rule about one subject. A condition that begins to hold began at `since`, now if that is not given."""
+    holds = armed.holds(found) and (armed.hours is None or is_open(floor, armed.name))
+    running = floor.state.watches.get(armed.name, {}).get(subject_id)
+    if not holds:
         if running is not None:
-            _end(floor, rule.name, running, at)
-        floor.state.told.get(rule.name, {}).pop(subject_id, None)
+            _holds_no_longer(floor, armed, running, at)
+        return
+    if running is not None:
+        running.lapsed = None
+        if armed.rule.subject != "agent" or not _anew(running, found):
+            return
+        end(floor, running, "agent", at)
+    _begin(floor, armed.rule, subject_id, since or at, found)
 
 
-def running(floor: Floor, timer: Timer) -> tuple[Rule, Watch] | None:
-    """The rule and watch that a due flag timer is for; None when the condition has ended since."""
+def _anew(running: Watch, found: Facts) -> bool:
+    """Whether the agent is in the same state as before with another call: wrap after wrap is not one long wrap."""
+    state, call = running.state, running.call
+    running.state, running.call = found["state"], found["call"]
+    return running.state == state and running.call != call
+
+
+def is_open(floor: Floor, name: str) -> bool:
+    """Whether a rule with hours applies now."""
+    window = floor.state.windows.get(name)
+    return window is not None and window.open
+
+
+def deadline_passed(floor: Floor, timer: Timer) -> None:
+    """A condition has held for as long as its rule allows, if it still does: raise the flag."""
     rule_name, subject_id = timer.about
     rule = floor.rules.by_name.get(rule_name)
     found = floor.state.watches.get(rule_name, {}).get(subject_id)
     if rule is None or found is None or found.generation != timer.generation or found.flag_id:
-        return None
-    return rule, found
+        return
+    if rule.subject in PULSED and not floor.rules.armed[rule_name].holds(
+        facts_of(floor, rule.subject, subject_id, timer.due)
+    ):
+        end(floor, found, rule.subject, timer.due)  # since it was asked last
+        return
+    raise_flag(floor, rule, found)
 
 
-def raise_flag(floor: Floor, rule: Rule, found: Watch, labels: Mapping[str, str]) -> None:
+# ---------------------------------------------------------------- a watch from its beginning to its end
+
+
+def _begin(floor: Floor, rule: Rule, subject_id: str, since: datetime, found: Facts) -> None:
+    told = floor.state.told.get(rule.name, {}).get(subject_id)
+    if told is not None and since <= told:
+        since = told + _MICROSECOND  # by a late event back where it was: the id of a flag comes once
+    precision_ms = floor.state.transfers[subject_id].precision_ms if rule.subject == "transfer" else 0
+    deadline = since + rule.hold + timedelta(milliseconds=precision_ms)
+    begun = Watch(rule.name, subject_id, since, deadline, 0, precision_ms=precision_ms)
+    if rule.subject == "agent":
+        begun.state, begun.call = found["state"], found["call"]
+    floor.state.watches.setdefault(rule.name, {})[subject_id] = begun
+    floor.watched[rule.subject].setdefault(subject_id, {})[rule.name] = begun
+    if rule.subject == "site" and not rule.hold:
+        raise_flag(floor, rule, begun)  # while the link is down no time passes that could raise it
+    else:
+        begun.generation = floor.timer(deadline, "flag", (rule.name, subject_id))
+
+
+def _holds_no_longer(floor: Floor, armed: Armed, found: Watch, at: datetime) -> None:
+    """The condition ended at `at`: a raised flag stays for `keep`."""
+    keep = armed.rule.keep
+    if not found.flag_id or not keep or not (armed.hours is None or is_open(floor, armed.name)):
+        end(floor, found, armed.rule.subject, at)
+    elif found.lapsed is None:
+        found.lapsed = at
+        found.generation = floor.timer(at + keep, "keep", (armed.name, found.subject_id))
+
+
+def keep_is_over(floor: Floor, timer: Timer) -> None:
+    """A condition has not held for as long as its rule keeps the flag: clear it, stamped with that moment."""
+    rule_name, subject_id = timer.about
+    found = floor.state.watches.get(rule_name, {}).get(subject_id)
+    if found is not None and found.lapsed is not None and found.generation == timer.generation:
+        end(floor, found, floor.rules.by_name[rule_name].subject, timer.due)
+
+
+def forget(floor: Floor, subject: Subject, subject_id: str, at: datetime) -> None:
+    """The subject is gone: end what its rules watched."""
+    mine = floor.watched[subject].get(subject_id) or {}
+    for armed in floor.rules.by_subject[subject]:
+        if armed.name in mine:
+            end(floor, mine[armed.name], subject, at)
+        told = floor.state.told.get(armed.name)
+        if told is not None:
+            told.pop(subject_id, None)
+
+
+def raise_flag(floor: Floor, rule: Rule, found: Watch) -> None:
     """Raise the flag of a watch whose deadline has passed, stamped with the deadline."""
     site = floor.state.site
     micros = round(found.started.timestamp() * 1_000_000)
     found.flag_id = f"{site}:{rule.name}:{found.subject_id}:{micros}"
-    said = {**labels, "queue": floor.config.queue(labels["queue"]).label or labels["queue"]}
+    values = facts_of(floor, rule.subject, found.subject_id, found.deadline)
     flag = Flag(
         flag_id=found.flag_id,
         rule=rule.name,
@@ -97,13 +211,15 @@ def raise_flag(floor: Floor, rule: Rule, found: Watch, labels: Mapping[str, str]
         subject_id=found.subject_id,
         started=found.started,
         raised=found.deadline,
-        summary_en=rule.summary.en.format_map({**said, "for": say_duration(rule.hold, "en")}),
-        summary_zh=rule.summary.zh.format_map({**said, "for": say_duration(rule.hold, "zh")}),
-        labels=dict(labels),
+        summary_en=rulewords.summary(floor, rule, values, "en"),
+        summary_zh=rulewords.summary(floor, rule, values, "zh"),
+        labels={name: values[name] for name in LABELS[rule.subject]},
+        precision_ms=found.precision_ms,
     )
     floor.state.flags[flag.flag_id] = flag
     floor.state.told.setdefault(rule.name, {})[found.subject_id] = found.started
     floor.touch("flag", flag.flag_id)
+    floor.touch(rule.subject, found.subject_id)
     floor.emit(
         f"flag:{flag.flag_id}:raised",
         found.deadline,
@@ -121,12 +237,36 @@ def raise_flag(floor: Floor, rule: Rule, found: Watch, labels: Mapping[str, str]
             evidence=floor.picture(floor, rule.subject, found.subject_id),
             simulated=floor.state.simulated,
             replay=floor.state.replay,
+            precision_ms=found.precision_ms,
         ),
     )
 
 
-def _end(floor: Floor, rule_name: str, found: Watch, at: datetime) -> None:
-    del floor.state.watches[rule_name][found.subject_id]
+def facts_of(floor: Floor, subject: Subject, subject_id: str, now: datetime) -> Facts:
+    """The fields of a subject that exists."""
+    state = floor.state
+    it: Agent | Call | Transfer | Any
+    if subject == "agent":
+        it = state.agents[subject_id]
+    elif subject == "call":
+        it = state.calls[subject_id]
+    elif subject == "transfer":
+        it = state.transfers[subject_id]
+    elif subject == "queue":
+        it = state.queues[subject_id]
+    else:
+        it = state
+    return Facts(floor, subject, it, now)
+
+
+def end(floor: Floor, found: Watch, subject: Subject, at: datetime) -> None:
+    """The watch is over; its flag, if raised, is cleared."""
+    del floor.state.watches[found.rule][found.subject_id]
+    mine = floor.watched[subject].get(found.subject_id)
+    if mine is not None:
+        mine.pop(found.rule, None)
+        if not mine:
+            del floor.watched[subject][found.subject_id]
     if not found.flag_id:
         return
     flag = floor.state.flags.pop(found.flag_id)
@@ -136,7 +276,7 @@ def _end(floor: Floor, rule_name: str, found: Watch, at: datetime) -> None:
         at,
         facts.FlagCleared(
             flag_id=found.flag_id,
-            rule=rule_name,
+            rule=found.rule,
             subject=flag.subject,
             subject_id=found.subject_id,
             cleared_at=at,

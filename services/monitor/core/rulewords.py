@@ -1,0 +1,76 @@
+"""The words of a flag: a rule's summary in both languages, with the values of its subject filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+from services.monitor.core.floor import Floor
+from services.monitor.core.rulebook import Rule
+from services.monitor.core.rulefacts import Facts
+from services.monitor.core.rulefields import SHARES
+
+Language = Literal["en", "zh"]
+
+_UNITS: Final = MappingProxyType(
+    {"en": ((3600, "h"), (60, "min"), (1, "s")), "zh": ((3600, "小时"), (60, "分钟"), (1, "秒"))}
+)
+_YES_NO: Final = MappingProxyType({"en": ("no", "yes"), "zh": ("否", "是")})
+_NOTHING: Final = "–"
+
+
+def say_duration(duration: timedelta, language: Language) -> str:
+    """`7 s`, `90 s`, `15 min`, `2 h`; in Chinese `7 秒` and so on. The largest unit that it is a whole number of."""
+    seconds = duration.total_seconds()
+    words = _UNITS[language]
+    size, word = next(((size, word) for size, word in words if seconds >= size and seconds % size == 0), words[-1])
+    return f"{seconds / size:g} {word}"
+
+
+def say(name: str, value: Any, language: Language) -> str:
+    """A field's value for people: shares in percent, seconds as a duration, counts as they are, "–" for what is not."""
+    if value is None:
+        return _NOTHING
+    if isinstance(value, bool):
+        return _YES_NO[language][value]
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float):
+        if name.removeprefix("recent_") in SHARES:
+            return f"{100 * value:.0f} %"
+        if name.endswith("_s"):
+            whole = round(value)
+            return say_duration(timedelta(seconds=whole if whole < 600 else whole // 60 * 60), language)
+        return f"{value:g}"
+    return ", ".join(value)
+
+
+class _Values(Mapping[str, str]):
+    """What a summary may mention, said in one language."""
+
+    def __init__(self, floor: Floor, rule: Rule, facts: Facts, language: Language) -> None:
+        self._floor, self._rule, self._facts, self._language = floor, rule, facts, language
+
+    def __getitem__(self, name: str) -> str:
+        if name == "for":
+            return say_duration(self._rule.hold, self._language)
+        if name == "site":
+            return self._floor.config.label or self._floor.state.site
+        value = self._facts[name]
+        if name == "queue":
+            return self._floor.config.queue(value).label or value
+        return say(name, value, self._language)
+
+    def __iter__(self) -> Any:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+def summary(floor: Floor, rule: Rule, facts: Facts, language: Language) -> str:
+    """The rule's summary about the subject of `facts`."""
+    text: str = getattr(rule.summary, language)
+    return text.format_map(_Values(floor, rule, facts, language))
