@@ -53,7 +53,7 @@ class Complaints:
     def _say(self, text: str) -> None:
         self._said += 1
         if self._said <= SHOWN_COMPLAINTS:
-            self._console.print(text, markup=False, highlight=False)
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def close(self, damages: int) -> None:
         """How many more there were."""

@@ -66,14 +66,13 @@ class BankSummary:
     def _hour(self, call: CallEnded) -> str:
         """Of leaving the VRU, which is where the queue begins but for a few rows."""
         exited = call.attributes.get("vru_exit")
-        at = datetime.fromisoformat(exited) if exited else call.started_at
-        return f"{self._wall(call, at).hour:02}"
+        return exited[:2] if exited else f"{self._wall(call, call.started_at).hour:02}"
 
     def result(self, counts: RowCounts, unparsable: Iterable[Mapping[str, Any]], sha256: str | None) -> dict[str, Any]:
         """Everything, in the shape of the reference figures; `unparsable` are line number and reason of refused lines."""
         return {
             "sha256_uncompressed": sha256,
-            "unparsable_lines": [dict(line) for line in unparsable],
+            "unparsable_lines": [dict(one) for one in sorted(unparsable, key=lambda one: one["line"])],
             "lines_repaired_by_whitespace_split": counts.lines_repaired_by_whitespace_split,
             "rows": counts.rows,
             **_with_phantoms(self._all, counts.phantom),

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from services.ingest.adapters.anonymous_bank.counts import MOST_NAMES, RowCounts
-from services.ingest.adapters.anonymous_bank.moments import TIME_ZONE, Moments, Walls
+from services.ingest.adapters.anonymous_bank.moments import OLDER_THAN_ENTRY_S, TIME_ZONE, Moments, Walls
 from services.ingest.adapters.anonymous_bank.rows import NO_SERVER, Row, fields_of, is_header, parse
 from services.ingest.adapters.base import Emitter
 from shared import events
@@ -28,9 +28,7 @@ from shared.siteconfig import SiteConfig
 END: Final = b"#end"  # no row begins with #
 PRECISION_MS: Final = 1000
 
-# What a row tells can be older than its `vru_entry`, because the clocks of VRU, queue and agents differ: by 225 s at most in
-# a month of 31 599 rows.
-OLDER_THAN_ENTRY: Final = timedelta(minutes=10)
+OLDER_THAN_ENTRY: Final = timedelta(seconds=OLDER_THAN_ENTRY_S)  # what a row tells at most
 
 
 class _Step(IntEnum):
@@ -66,6 +64,7 @@ class _State(Struct):
 
     held: list[_Held] = []  # a heap
     open: dict[str, None] = {}  # calls of which something is held
+    header: bool = False  # the column names have come
     ordinal: int = 0  # of the newest row
     newest: datetime | None = None  # vru_entry
     released: datetime | None = None  # everything before this is out
@@ -102,7 +101,9 @@ class AnonymousBankAdapter:
         if not fields:
             self.counts.count("empty_line")
         elif is_header(fields):
-            self.counts.count("header_line")
+            if self._state.header:
+                self.counts.count("header_repeated")
+            self._state.header = True
         else:
             self._take(parse(fields, repaired=repaired), timedelta(seconds=raw.shift_s), emitter)
         return emitter.events
@@ -122,8 +123,8 @@ class AnonymousBankAdapter:
         moments = self._walls.moments(row)
         state.ordinal += 1
         state.counts.add(row)
-        if moments.odd_clock:
-            state.counts.count(moments.odd_clock)
+        for name in dict.fromkeys(moments.odd):
+            state.counts.count(name)
         entered = moments.entered + shift
         if state.newest is not None and entered < state.newest:
             state.counts.count("row_out_of_order")
@@ -221,8 +222,8 @@ class AnonymousBankAdapter:
 def _attributes(row: Row, moments: Moments) -> dict[str, str]:
     """What the row says of its call, and what times and durations of events cannot say of an irregular one."""
     found = {"type": row.service, "priority": row.priority, "date": row.day.isoformat()}
-    if row.q_time and moments.exited != moments.queued:
-        found["vru_exit"] = moments.exited.isoformat()
+    if moments.vru_exit:
+        found["vru_exit"] = moments.vru_exit
     if moments.offset:
         found["utc_offset"] = moments.offset
     if row.q_time < 0:
