@@ -6,6 +6,7 @@ SIMULATOR ?= yes
 SPEED ?=
 SEED ?=
 TESTS ?= tests
+FIGURES ?=
 BROWSERS := chromium chromium-browser google-chrome
 
 # the version that wrote the lock files; it installs them in seconds where pip takes a minute
@@ -18,7 +19,7 @@ DEV := $(VENV)/.setup-dev
 LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-kafka test-postgres check format docs kafka kafka-stop kafka-reset lock clean
+.PHONY: help setup run test test-kafka test-postgres bench check format docs kafka kafka-stop kafka-reset lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list what `make` can do
@@ -52,6 +53,9 @@ test-kafka: $(DEV)  ## run what is marked kafka on a real Apache Kafka; needs Ja
 
 test-postgres: $(DEV)  ## run what is marked postgres on a real PostgreSQL; needs its programs
 	@$(BIN)/python -m tools.real_postgres --or-skip run -- $(BIN)/pytest -m postgres $(TESTS)
+
+bench: $(DEV)  ## measure what docs/performance.md says; FIGURES=P1,P9 measures some
+	@$(BIN)/python -m tests.bench $(FIGURES) $(if $(filter file,$(origin BROKER)),,--broker $(BROKER))
 
 check: $(DEV)  ## lint, format, types and import contracts; changes nothing
 	$(BIN)/ruff check

@@ -1,0 +1,59 @@
+"""`python -m tests.bench [P1 P9 ...] [--quick] [--broker embedded|kafka]`: one JSON object a figure, then a table.
+
+The exit code is 1 when a figure misses what it must reach, 0 otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from tests.bench import brokers, burst, memory, recovery, throughput, timers
+from tests.bench.figures import Figure, table
+
+Measure = Callable[..., Awaitable[Figure]]
+
+FIGURES: Final[dict[str, Measure]] = {
+    "P1": throughput.measure,
+    "P3": burst.measure,
+    "P9": timers.measure,
+    "P11": recovery.measure,
+    "P14": memory.measure,
+}
+
+
+async def _run(wanted: Sequence[str], kind: brokers.Kind, *, quick: bool) -> list[Figure]:
+    found = []
+    for name in wanted:
+        began = time.monotonic()
+        figure = await FIGURES[name](kind, quick=quick)
+        found.append(figure)
+        sys.stdout.write(figure.line() + "\n")
+        sys.stdout.flush()
+        sys.stderr.write(f"{name} took {time.monotonic() - began:.0f} s\n")
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("figures", nargs="*", metavar="FIGURE", help=f"of {', '.join(FIGURES)}; all without one")
+    parser.add_argument("--quick", action="store_true", help="a few seconds of everything, to see that it runs")
+    parser.add_argument(
+        "--broker", choices=("embedded", "kafka"), default=brokers.best(), help="Apache Kafka where its jars are"
+    )
+    asked = parser.parse_args(arguments)
+    wanted = [name for one in asked.figures for name in one.upper().split(",") if name] or list(FIGURES)
+    unknown = [name for name in wanted if name not in FIGURES]
+    if unknown:
+        parser.error(f"no figure {', '.join(unknown)}; there are {', '.join(FIGURES)}")
+    found = asyncio.run(_run(wanted, asked.broker, quick=asked.quick))
+    sys.stdout.write(table(found) + "\n")
+    return 0 if asked.quick or all(one.reaches(one.must) for one in found) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""The real monitor, put together as its service does it, without the HTTP side; boards are connections within the process."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+
+from services.monitor.app import Monitor
+from services.monitor.feed.hub import Subscriber
+from services.monitor.rulefile import load_rulebook
+from shared.bus import Bus
+from shared.clock import SystemClock
+from shared.settings import ROOT, MonitorSettings
+from shared.sites import load_sites
+
+DEPLOY: Final = ROOT / "deploy"
+RULES: Final[Path] = DEPLOY / "rules.yaml"
+SITES: Final[Path] = DEPLOY / "sites.yaml"
+
+
+class Bench:
+    """A monitor on `bus`, and `boards` that read everything it sends."""
+
+    def __init__(self, bus: Bus, *, boards: int) -> None:
+        self.registry = CollectorRegistry()
+        self.monitor = Monitor(
+            MonitorSettings(), bus, SystemClock(), load_sites(SITES), load_rulebook(RULES), self.registry
+        )
+        self.bus = bus
+        self.chars = 0
+        self.frames = 0
+        self._boards = boards
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Run pump and boards; return when the monitor is live."""
+        self._tasks = [
+            asyncio.create_task(self.monitor.pump.run()),
+            asyncio.create_task(self.monitor.hub.run_clock()),
+        ]
+        while not self.monitor.pump.status.ready:
+            await self._turn()
+        for _ in range(self._boards):
+            board = self.monitor.hub.join()
+            self.monitor.hub.subscribe(board)
+            self._tasks.append(asyncio.create_task(self._read(board)))
+
+    async def applied(self, records: int) -> None:
+        """Return when so many records were applied in all. Raises RuntimeError when one could not be."""
+        while (done := self.records("applied")) < records:
+            await self._turn()
+        refused = self.records("invalid") + self.records("failed")
+        if refused or done > records:
+            raise RuntimeError(f"{refused} records could not be applied, {done - records} were applied twice")
+
+    def records(self, outcome: str) -> int:
+        """Records that the pump read, by what became of them."""
+        return int(self.count("pump_records_total", pump="monitor", outcome=outcome))
+
+    def count(self, name: str, **labels: str) -> float:
+        """A metric of the monitor."""
+        return self.registry.get_sample_value(name, labels) or 0.0
+
+    def facts(self) -> int:
+        """Flags and records published so far."""
+        return int(self.count("pump_outputs_total", pump="monitor", outcome="sent"))
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.bus.close()
+
+    async def _turn(self) -> None:
+        for task in self._tasks:
+            if task.done():
+                task.result()
+        await asyncio.sleep(0.01)
+
+    async def _read(self, board: Subscriber) -> None:
+        while (frame := await board.get()) is not None:
+            self.chars += len(frame)
+            self.frames += 1
+            board.sent()
+        if board.too_slow:
+            raise RuntimeError("a board within the process was too slow")
