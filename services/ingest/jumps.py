@@ -16,9 +16,11 @@ LEAST: Final = 2 * SECOND  # smaller steps are taken for delays on the way and f
 SAME: Final = SECOND // 2  # suspected records whose offsets differ by no more agree with each other
 BACKWARDS: Final = SECOND // 2  # threads of a switch disorder their packets by less
 
-# An estimate from so many records over such a time is good enough to doubt a record by.
+# An estimate from so many records over such a time is good enough to doubt a record by; one from fewer only where a record is
+# off by more than any delay on the way.
 FIRM_RECORDS: Final = 5
 FIRM_US: Final = 5 * SECOND
+LONGEST_DELAY: Final = 60 * SECOND
 
 # So many suspected records that agree, over such a time, and none that fits: the clock was set.
 SURE_AHEAD: Final = (3, 1 * SECOND)
@@ -64,6 +66,10 @@ class Jumps(Struct):
         """Whether the estimate is good enough to doubt a record by it."""
         return self.records >= FIRM_RECORDS and received - self.began >= FIRM_US
 
+    def least(self, received: int) -> int:
+        """From where on a record does not fit."""
+        return LEAST if self.firm(received) else LONGEST_DELAY
+
     def begin_anew(self) -> None:
         """The estimate starts from nothing."""
         self.records, self.suspicion = 0, None
@@ -72,7 +78,7 @@ class Jumps(Struct):
     def judge(self, one: Record, scale: float) -> bool:
         """Whether the record fits. If not it is suspected, alone or with those before it."""
         gap = one.stamp - one.expected
-        if abs(gap) <= LEAST * scale or not self.firm(one.received):
+        if abs(gap) <= self.least(one.received) * scale:
             self._fits(one)
             return True
         known = self.suspicion
@@ -116,6 +122,6 @@ class Jumps(Struct):
             del self.heard[next(iter(self.heard))]
 
     def _goes_back(self, one: Record, scale: float) -> bool:
-        """After a delay stamps go on where they stopped. They do not go back, nor far on in a silence."""
+        """After a delay stamps go on where they stopped. They do not go back, and the first has not gone far on."""
         went_on, silence = one.stamp - self.stamp, (one.received - self.received) * scale
-        return went_on < -BACKWARDS * scale or went_on > silence / 2
+        return went_on < -BACKWARDS * scale or (self.suspicion is None and went_on > silence / 2)

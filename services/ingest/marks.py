@@ -134,9 +134,7 @@ class SiteClock:
         known = state.jumps.suspicion
         if known is not None and not known.jumped:
             return found
-        if known is None and not state.jumps.firm(received):
-            return found
-        offset = Offset(expected, LEAST * scale, 0 if known is None else known.gap)
+        offset = Offset(expected, state.jumps.least(received) * scale, 0 if known is None else known.gap)
         placed = [on_old_clock(event, offset) for event in found]
         state.restamped += sum(a is not b for a, b in zip(placed, found, strict=True))
         return placed
