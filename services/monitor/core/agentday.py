@@ -2,17 +2,80 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from services.monitor.core import books, metrics, queues
 from services.monitor.core.floor import Floor
-from services.monitor.core.state import Leg
+from services.monitor.core.state import Agent, Call, Leg
+from services.monitor.core.tallies import Periods, Today
+from services.monitor.core.views import AgentFiguresView
 
 
-def missed(floor: Floor, leg: Leg) -> None:
+def _today(agent: Agent, found: Periods) -> Today:
+    if agent.today is None:
+        agent.today = Today(since=max(agent.since, found.day_from))
+    return agent.today
+
+
+def spent(floor: Floor, agent: Agent, at: datetime) -> None:
+    """The agent's displayed state since `agent.since` ends at `at`. What of it lay before midnight was yesterday's."""
+    found = books.running(floor, at)
+    today = _today(agent, found)
+    seconds = (at - max(agent.since, today.since)).total_seconds()
+    if seconds > 0:
+        today.state_s[agent.state] = today.state_s.get(agent.state, 0.0) + seconds
+    if agent.state == "wrap" and agent.shown_queue:
+        queues.wrapped(floor, agent.shown_queue, (at - agent.since).total_seconds(), at)
+
+
+def conversation_ended(floor: Floor, leg: Leg, at: datetime) -> None:
+    """The agent's part in a customer's call is over, be it from a queue or dialled."""
+    if leg.agent_id:
+        today = _today(floor.agent(leg.agent_id, at), books.running(floor, at))
+        today.handled += 1
+        today.talk_s += leg.talk_s
+        today.hold_s += leg.hold_s
+
+
+def missed(floor: Floor, leg: Leg, at: datetime) -> None:
     """A phone stopped ringing because nobody took the call. Only what rang for a customer counts."""
     if leg.agent_id and leg.role == "agent" and leg.state == "ringing":
-        floor.state.agents[leg.agent_id].missed_in_row += 1
+        agent = floor.agent(leg.agent_id, at)
+        agent.missed_in_row += 1
+        _today(agent, books.running(floor, at)).missed += 1
 
 
 def answered(floor: Floor, leg: Leg) -> None:
     """The agent is on the phone, so whatever was missed in a row is over."""
     if leg.agent_id:
         floor.state.agents[leg.agent_id].missed_in_row = 0
+
+
+def asked_transfer(floor: Floor, call: Call | None, agent: Agent, at: datetime) -> None:
+    """The agent asked to transfer a call: counted now for the agent, and for the queue when the conversation ends."""
+    _today(agent, books.running(floor, at)).transfers += 1
+    for leg_id in call.legs if call is not None else ():
+        leg = floor.state.legs[leg_id]
+        if leg.agent_id == agent.agent_id:
+            leg.asked = True
+
+
+def view(floor: Floor, agent: Agent) -> AgentFiguresView | None:
+    """What the board shows of the agent's day; None before there is anything."""
+    today, found = agent.today, floor.state.periods
+    if today is None or found is None:
+        return None
+    handling = sum(today.state_s.get(state, 0.0) for state in books.HANDLING)
+    return AgentFiguresView(
+        day=found.day,
+        since=today.since,
+        state_s=dict(today.state_s),
+        handled=today.handled,
+        talk_s=today.talk_s,
+        hold_s=today.hold_s,
+        wrap_s=today.state_s.get("wrap", 0.0),
+        missed=today.missed,
+        missed_in_row=agent.missed_in_row,
+        transfers=today.transfers,
+        occupancy=metrics.occupancy(handling, today.state_s.get("ready", 0.0)),
+    )

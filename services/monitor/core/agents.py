@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.monitor.core import flapping, leases
+from services.monitor.core import agentday, books, flapping, leases
 from services.monitor.core.floor import Floor
 from services.monitor.core.state import Agent, Leg, Shown
 from services.monitor.core.transitions import displayed, line_of
@@ -21,10 +21,9 @@ def settle(floor: Floor, agent: Agent, at: datetime, provenance: Shown | None = 
     legs = [floor.state.legs[leg_id] for leg_id in agent.legs]
     line, leg = line_of(legs)
     state = "unknown" if agent.lapsed else displayed(agent.declared, line, in_wrap=agent.in_wrap)
-    call_id, queue = ("", "") if agent.lapsed else _about(agent, leg)
+    call_id, queue = ("", "") if agent.lapsed else _about(agent, leg, legs)
     reason = agent.reason if state == "break" else ""
-    if (state, reason, call_id) == (agent.state, agent.shown_reason, agent.shown_call):
-        agent.shown_queue = queue
+    if (state, reason, call_id, queue) == (agent.state, agent.shown_reason, agent.shown_call, agent.shown_queue):
         return
     if at < agent.since:
         floor.anomaly("late_event")
@@ -32,9 +31,10 @@ def settle(floor: Floor, agent: Agent, at: datetime, provenance: Shown | None = 
     was, began = agent.state, agent.since
     close_interval(floor, agent, at)
     if state != agent.state:
-        _staff(floor, agent.queues, agent.state, -1)
-        _staff(floor, agent.queues, state, 1)
+        _staff(floor, agent.queues, agent.state, -1, at)
+        _staff(floor, agent.queues, state, 1, at)
     agent.state, agent.shown_reason, agent.shown_call, agent.shown_queue = state, reason, call_id, queue
+    books.agent_changed(floor, agent, at)
     agent.provenance = provenance or floor.provenance
     if state == "wrap" and agent.wrap_until is not None and provenance is None:
         agent.provenance = "timer"
@@ -48,25 +48,28 @@ def settle(floor: Floor, agent: Agent, at: datetime, provenance: Shown | None = 
     floor.touched["agent", agent.agent_id] = None
 
 
-def _staff(floor: Floor, queues: list[str], state: str, change: int) -> None:
+def _staff(floor: Floor, queues: list[str], state: str, change: int, at: datetime) -> None:
     """Count an agent in or out of the staff of its queues."""
     for name in queues:
-        staff = floor.queue(name).staff
-        staff[state] = staff.get(state, 0) + change
+        books.staff_changed(floor, floor.queue(name), state, change, at)
 
 
-def _serve(floor: Floor, agent: Agent, queues: list[str]) -> None:
-    """The agent serves these queues from now on."""
-    _staff(floor, agent.queues, agent.state, -1)
+def _serve(floor: Floor, agent: Agent, queues: list[str], at: datetime) -> None:
+    """The agent serves these queues from `at` on."""
+    _staff(floor, agent.queues, agent.state, -1, at)
     agent.queues = queues
-    _staff(floor, agent.queues, agent.state, 1)
+    _staff(floor, agent.queues, agent.state, 1, at)
 
 
-def _about(agent: Agent, leg: Leg | None) -> tuple[str, str]:
-    """The call and queue that the displayed state belongs to."""
+def _about(agent: Agent, leg: Leg | None, legs: list[Leg]) -> tuple[str, str]:
+    """The call and queue that the displayed state belongs to. A consultation is for the queue of the customer who holds."""
     if leg is not None:
-        return leg.call_id, leg.queue
-    if agent.in_wrap:
+        if leg.role != "consult" or leg.queue:
+            return leg.call_id, leg.queue
+        if agent.state == "consult" and agent.shown_call == leg.call_id:
+            return leg.call_id, agent.shown_queue
+        return leg.call_id, next((other.queue for other in legs if other.queue), "")
+    if agent.in_wrap and agent.declared in ("ready", "unknown"):
         return agent.wrap_call, agent.wrap_queue
     return "", ""
 
@@ -74,6 +77,7 @@ def _about(agent: Agent, leg: Leg | None) -> tuple[str, str]:
 def close_interval(floor: Floor, agent: Agent, at: datetime) -> None:
     """End the current interval at `at` (not before its start) and begin the next there."""
     if at > agent.since:
+        agentday.spent(floor, agent, at)
         micros = round(agent.since.timestamp() * 1_000_000)
         floor.emit(
             f"interval:{agent.agent_id}:{micros}",
@@ -105,7 +109,7 @@ def logged_on(floor: Floor, event: Event, data: events.AgentLoggedOn) -> None:
         agent.state, agent.declared, agent.since, agent.provenance = "offline", "off", state.began, "inferred"
     agent.name = floor.config.agent(data.agent_id).name or data.name or agent.name
     agent.team = floor.config.agent(data.agent_id).team or data.team or agent.team
-    _serve(floor, agent, list(dict.fromkeys(data.queues)))
+    _serve(floor, agent, list(dict.fromkeys(data.queues)), event.time)
     if agent.declared in ("off", "unknown"):
         agent.declared, agent.reason = "ready", ""
     settle(floor, agent, event.time)
@@ -117,7 +121,7 @@ def logged_off(floor: Floor, event: Event, data: events.AgentLoggedOff) -> None:
         floor.anomaly("logged_off_twice")
     agent.declared, agent.reason, agent.in_wrap, agent.wrap_until = "off", "", False, None
     settle(floor, agent, event.time)
-    _serve(floor, agent, [])
+    _serve(floor, agent, [], event.time)
 
 
 def ready(floor: Floor, event: Event, data: events.AgentReady) -> None:
@@ -168,7 +172,7 @@ def log_off(floor: Floor, agent: Agent, at: datetime) -> None:
     """The agent is off, as the switch lets us know without having said so when it happened."""
     agent.declared, agent.reason, agent.in_wrap, agent.wrap_until = "off", "", False, None
     settle(floor, agent, at)
-    _serve(floor, agent, [])
+    _serve(floor, agent, [], at)
 
 
 def lease_due(floor: Floor, agent_id: str, due: datetime) -> None:

@@ -97,6 +97,8 @@ def _record_visit(floor: Floor, call: Call, visit: Visit, leg: Leg | None, at: d
     call.visits.remove(visit)
     left_at = visit.ended or at
     answered = visit.outcome == "answered"
+    if leg is not None:
+        queues.handled(floor, visit.queue, leg, at)
     floor.emit(
         f"call:{call.call_id}:{visit.number}",
         at,
@@ -285,7 +287,7 @@ def leg_cleared(floor: Floor, event: Event, data: events.LegCleared) -> None:
         floor.anomaly("cleared_unknown_leg")
         return
     if data.cause == "no_answer":
-        agentday.missed(floor, leg)
+        agentday.missed(floor, leg, event.time)
     end_leg(floor, leg, event.time)
 
 
@@ -310,6 +312,7 @@ def _leave(floor: Floor, call: Call, leg: Leg, at: datetime) -> None:
         call.talk_s += leg.talk_s
         call.hold_s += leg.hold_s
         call.last_agent = leg.agent_id
+        agentday.conversation_ended(floor, leg, at)
     for visit in tuple(call.visits):
         if _is_of(visit, leg):
             _record_visit(floor, call, visit, leg, at)

@@ -15,6 +15,7 @@ import msgspec
 
 from services.monitor.core import (
     agents,
+    books,
     calls,
     clockjump,
     ghosts,
@@ -23,7 +24,6 @@ from services.monitor.core import (
     newrules,
     positions,
     pulse,
-    queues,
     resync,
     show,
     transfers,
@@ -144,6 +144,7 @@ class Engine:
         self._floors = {site: self._new_floor(one) for site, one in found.items()}
         for floor in self._floors.values():
             newrules.adopt(floor)
+            books.adopt(floor)
 
     def use_rules(self, rules: RuleBook) -> list[Fact]:
         """Go on with these rules. Flags of rules that are gone are cleared; what has no position in the log carries none."""
@@ -239,6 +240,7 @@ class Engine:
         if state.now is not None and now <= state.now:
             return
         floor.event = None
+        floor.heading = now
         unseen: list[Timer] = []
         while (timer := floor.due(now)) is not None:
             if blind and timer.what in _OF_WHAT_WAS_HEARD:
@@ -279,11 +281,6 @@ def _fire_forget(floor: Floor, timer: Timer) -> None:
     transfers.forget(floor, timer.about[0], timer.due)
 
 
-def _fire_day(floor: Floor, timer: Timer) -> None:
-    queue = floor.queue(timer.about[0])
-    queues.day_of(floor, queue, timer.due)
-
-
 _FIRE: Final[dict[str, Callable[[Floor, Timer], None]]] = {
     "wrap": _fire_wrap,
     "flag": watching.deadline_passed,
@@ -291,10 +288,12 @@ _FIRE: Final[dict[str, Callable[[Floor, Timer], None]]] = {
     "hours": pulse.hours_changed,
     "pulse": pulse.fired,
     "forget": _fire_forget,
-    "day": _fire_day,
+    "step": books.step,
     "lease": _fire_lease,
     "calls": _fire_calls,
     "flap": _fire_flap,
     "listen": _fire_listen,
 }
-_OF_WHAT_WAS_HEARD: Final = frozenset({"flag", "keep", "pulse", "lease", "calls"})  # these timers wait while nobody listens
+_OF_WHAT_WAS_HEARD: Final = frozenset(
+    {"flag", "keep", "pulse", "lease", "calls"}
+)  # these timers wait while nobody listens

@@ -43,6 +43,7 @@ class Floor:
         self.touched: dict[tuple[Kind, str], None] = {}  # likewise: about whom rules are to be asked
         # what `state.watches` holds by rule, by subject: kind -> id -> rule
         self.watched: dict[Subject, dict[str, dict[str, Watch]]] = {subject: {} for subject in FIELDS}
+        self.heading: datetime | None = None  # where the clock is going while timers on the way fire
         self.event: Event | None = None  # being applied; None while timers fire
         self.provenance: Shown = "observed"  # of what is being applied
         self.hearing = True  # what is applied is evidence of the agents and calls that it names
@@ -127,6 +128,8 @@ class Floor:
             return watch is not None and watch.generation == timer.generation and not watch.flag_id
         if timer.what == "wrap":
             return state.agents[name].wrap_until == timer.due
+        if timer.what == "step":
+            return state.periods is not None and state.periods.due == timer.due
         if timer.what == "lease":
             return state.agents[name].lease_due == timer.due
         if timer.what == "calls":

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from services.monitor.core import agents, calls, flapping, transfers
+from services.monitor.core import agents, books, calls, flapping, transfers
 from services.monitor.core.floor import Floor
 from services.monitor.core.ghosts import end_call, sweeping
 from services.monitor.core.state import Connector, SiteState
@@ -142,3 +142,4 @@ def close_books(floor: Floor, at: datetime) -> None:
         agents.close_interval(floor, agent, at)
     transfers.close_books(floor)
     calls.close_books(floor, at)
+    books.reopen(floor, at, at)

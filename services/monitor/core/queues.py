@@ -1,27 +1,14 @@
-"""Queues: who waits, and the day's figures in the site's time zone."""
+"""Queues: who waits, and counting who enters and how they leave."""
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import datetime
 
+from services.monitor.core import books
 from services.monitor.core.floor import Floor
-from services.monitor.core.metrics import Counts
-from services.monitor.core.state import Day, Queue
+from services.monitor.core.state import Leg
 
 _OTHER = frozenset({"timed_out", "overflowed", "cleared", "moved"})
-
-
-def day_of(floor: Floor, queue: Queue, at: datetime) -> Day:
-    """The figures of the day that `at` is in, begun anew at the site's midnight."""
-    local = at.astimezone(floor.config.zone)
-    name = local.date().isoformat()
-    if queue.day is None or queue.day.day < name:
-        midnight = datetime.combine(local.date(), time(), floor.config.zone)
-        began = floor.state.began or at
-        queue.day = Day(day=name, counted_from=max(midnight, began) if queue.day is None else midnight)
-        next_midnight = datetime.combine(local.date() + timedelta(days=1), time(), floor.config.zone)
-        floor.timer(next_midnight, "day", (queue.queue, name))
-    return queue.day
 
 
 def entered(floor: Floor, name: str, call_id: str, at: datetime) -> None:
@@ -32,7 +19,7 @@ def entered(floor: Floor, name: str, call_id: str, at: datetime) -> None:
         queue.seen = at
     if floor.provenance == "inferred":
         queue.inferred.append(call_id)
-    day_of(floor, queue, at).offered += 1
+    books.tally_of(floor, queue, at).offered += 1
 
 
 def left(floor: Floor, name: str, call_id: str, at: datetime, reason: str) -> None:
@@ -47,27 +34,31 @@ def left(floor: Floor, name: str, call_id: str, at: datetime, reason: str) -> No
     if call_id in queue.inferred:
         queue.inferred.remove(call_id)
     waited = max(0.0, (at - since).total_seconds())
-    target = floor.config.queue(name).service_level
-    day = day_of(floor, queue, at)
-    day.longest_wait_s = waited if day.longest_wait_s is None else max(day.longest_wait_s, waited)
+    tally = books.tally_of(floor, queue, at)
+    tally.longest_wait_s = waited if tally.longest_wait_s is None else max(tally.longest_wait_s, waited)
     if reason == "answered":
-        day.answered += 1
-        day.answered_within += waited <= target.within_s
-        day.wait_answered_s += waited
+        tally.answered += 1
+        tally.answered_within += waited <= floor.config.queue(name).service_level.within_s
+        tally.wait_answered_s += waited
     elif reason == "abandoned":
-        day.abandoned += 1
-        day.abandoned_within += waited <= target.within_s
-        day.abandoned_short += waited <= target.short_abandon_s
+        target = floor.config.queue(name).service_level
+        tally.abandoned += 1
+        tally.abandoned_within += waited <= target.within_s
+        tally.abandoned_short += waited <= target.short_abandon_s
+        tally.wait_abandoned_s += waited
     elif reason in _OTHER:
-        day.other_ended += 1
+        tally.other_ended += 1
 
 
-def counts_of(day: Day) -> Counts:
-    """The counts that service levels are computed from."""
-    return Counts(
-        answered=day.answered,
-        answered_within=day.answered_within,
-        abandoned=day.abandoned,
-        abandoned_within=day.abandoned_within,
-        abandoned_short=day.abandoned_short,
-    )
+def handled(floor: Floor, name: str, leg: Leg, at: datetime) -> None:
+    """The conversation of a call from this queue with the agent who took it is over."""
+    tally = books.tally_of(floor, floor.queue(name), at)
+    tally.handled += 1
+    tally.talk_s += leg.talk_s
+    tally.hold_s += leg.hold_s
+    tally.transfers += leg.asked
+
+
+def wrapped(floor: Floor, name: str, seconds: float, at: datetime) -> None:
+    """After-call work for this queue is over."""
+    books.tally_of(floor, floor.queue(name), at).wrap_s += seconds

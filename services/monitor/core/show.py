@@ -7,11 +7,9 @@ from typing import Any
 
 import msgspec
 
-from services.monitor.core import calls, leases, transfers
+from services.monitor.core import agentday, calls, leases, queueviews, transfers
 from services.monitor.core.floor import Floor, Kind
 from services.monitor.core.masking import masked
-from services.monitor.core.metrics import service_level
-from services.monitor.core.queues import counts_of
 from services.monitor.core.state import Agent, Call, Flag, Queue, Shown, Transfer
 from services.monitor.core.transitions import line_of
 from services.monitor.core.views import (
@@ -22,7 +20,6 @@ from services.monitor.core.views import (
     FloorView,
     LegView,
     QueueView,
-    ServiceLevelView,
     SiteView,
     TransferView,
 )
@@ -153,42 +150,14 @@ def _card(floor: Floor, agent: Agent) -> AgentView:
         call=call,
         listened=bool(agent.listeners),
         tags=floor.config.agent(agent.agent_id).tags,
+        today=agentday.view(floor, agent),
         flapping_since=agent.flapping_since,
         lease_until=leases.until(floor, agent),
     )
 
 
 def queue_view(floor: Floor, queue: Queue) -> QueueView:
-    config = floor.config.queue(queue.queue)
-    target, day = config.service_level, queue.day
-    counts = counts_of(day) if day else None
-    return QueueView(
-        site=floor.state.site,
-        queue=queue.queue,
-        label=config.label or queue.queue,
-        waiting=len(queue.waiting),
-        longest_since=min(queue.waiting.values(), default=None),
-        agents={state: count for state, count in sorted(queue.staff.items()) if count},
-        offered=day.offered if day else 0,
-        answered=day.answered if day else 0,
-        abandoned=day.abandoned if day else 0,
-        short_abandoned=day.abandoned_short if day else 0,
-        other_ended=day.other_ended if day else 0,
-        asa_s=day.wait_answered_s / day.answered if day and day.answered else None,
-        longest_wait_s=day.longest_wait_s if day else None,
-        service_level=ServiceLevelView(
-            formula=target.formula,
-            within_s=target.within_s,
-            short_abandon_s=target.short_abandon_s,
-            target=target.target,
-            value=service_level(target.formula, counts) if counts else None,
-        ),
-        service_level_f1=service_level("F1", counts) if counts else None,
-        day=day.day if day else "",
-        since=day.counted_from if day else None,
-        provenance=known(floor, "inferred" if queue.inferred else "observed"),
-        seen=queue.seen,
-    )
+    return queueviews.now(floor, queue, known(floor, "inferred" if queue.inferred else "observed"))
 
 
 def call_view(floor: Floor, call: Call) -> CallView:

@@ -10,13 +10,14 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from services.monitor.core.tallies import Crew, Day, Periods, Stretch, Tally, Today
 from shared.facts import AgentState, TransferOutcome
 
 Declared = Literal["off", "ready", "not_ready", "unknown"]
 LegState = Literal["ringing", "dialing", "talking", "held"]
 CallState = Literal["started", "queued", "ringing", "answered", "held", "transferring"]
 Shown = Literal["observed", "inferred", "timer", "stale"]
-TimerKind = Literal["wrap", "flag", "forget", "day", "lease", "calls", "flap", "listen", "keep", "hours", "pulse"]
+TimerKind = Literal["wrap", "flag", "forget", "step", "lease", "calls", "flap", "listen", "keep", "hours", "pulse"]
 
 
 class Leg(Struct, gc=False):
@@ -34,6 +35,7 @@ class Leg(Struct, gc=False):
     answered: datetime | None = None
     talk_s: float = 0.0
     hold_s: float = 0.0
+    asked: bool = False  # its agent asked to transfer this conversation
 
 
 class Visit(Struct, gc=False):
@@ -107,6 +109,9 @@ class Agent(Struct, gc=False):
     promise_s: float | None = None  # its source promised to speak of it again within so many seconds
     lease_due: datetime | None = None  # of the one timer that looks after its lease
     missed_in_row: int = 0  # calls that rang and were not answered, since the last answered one
+    counted: str = ""  # displayed state and its queue as the books have it; "" before the first
+    counted_queue: str = ""
+    today: Today | None = None
 
 
 class Transfer(Struct, gc=False):
@@ -131,27 +136,18 @@ class Transfer(Struct, gc=False):
     provenance: Shown = "observed"
 
 
-class Day(Struct, gc=False):
-    """A queue's figures since midnight in the site's time zone. Sums are seconds."""
-
-    day: str
-    counted_from: datetime
-    offered: int = 0
-    answered: int = 0
-    answered_within: int = 0
-    abandoned: int = 0
-    abandoned_within: int = 0
-    abandoned_short: int = 0
-    other_ended: int = 0
-    wait_answered_s: float = 0.0
-    longest_wait_s: float | None = None
-
-
 class Queue(Struct, gc=False):
     queue: str
     waiting: dict[str, datetime] = field(default_factory=dict)  # call id -> when it entered
     staff: dict[str, int] = field(default_factory=dict)  # displayed state -> agents who serve this queue
+    handling: int = 0  # agents on this queue's calls and their wrap, whether they serve it or not
+    was_staffed: bool = False  # in the running interval
+    minute: Tally = field(default_factory=Tally)  # the running one
+    interval: Tally = field(default_factory=Tally)  # finished minutes of the running one
     day: Day | None = None
+    recent: Tally = field(default_factory=Tally)  # the sum of `recent_minutes`, finished minutes within the last 15
+    recent_minutes: list[Stretch] = field(default_factory=list)
+    recent_since: datetime | None = None  # None while nothing goes on in this queue
     seen: datetime | None = None  # the newest event of it
     inferred: list[str] = field(default_factory=list)  # of `waiting`, those that nobody saw enter
     stirred: bool = False  # it changed since rules were asked about it
@@ -262,6 +258,8 @@ class SiteState(Struct, gc=False):
     legs: dict[str, Leg] = field(default_factory=dict)
     transfers: dict[str, Transfer] = field(default_factory=dict)
     queues: dict[str, Queue] = field(default_factory=dict)
+    periods: Periods | None = None
+    crew: Crew = field(default_factory=Crew)
     watches: dict[str, dict[str, Watch]] = field(default_factory=dict)  # rule -> subject id -> watch
     told: dict[str, dict[str, datetime]] = field(default_factory=dict)  # rule -> subject id -> start of its last flag
     flags: dict[str, Flag] = field(default_factory=dict)

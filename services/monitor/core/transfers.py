@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from services.monitor.core import agents, calls, over, watching
+from services.monitor.core import agentday, agents, calls, over, watching
 from services.monitor.core.floor import Floor
 from services.monitor.core.state import Transfer
 from shared import events, facts
@@ -53,6 +53,7 @@ def requested(floor: Floor, event: Event, data: events.TransferRequested) -> Non
     state.transfers[transfer.transfer_id] = transfer
     call.transfers.append(transfer.transfer_id)
     agents.settle(floor, floor.agent(data.from_agent, at), at)
+    agentday.asked_transfer(floor, call, floor.state.agents[data.from_agent], at)
     calls.settle(floor, call, at)
     _heard(floor, transfer, at)
 

@@ -1,0 +1,293 @@
+"""The books of a site: which minute, interval and day it is in, and closing each at its end, exactly and once.
+
+Everything is counted into the running minute of its queue. A minute that ends goes into its interval, an interval that ends
+into the day: an event costs one addition, and sums over intervals are the day's. How long agents are at something is
+count times elapsed: whoever begins at t adds `begin of the minute - t`, and the minute's end adds count times length. So a late
+event is put right by itself, back to the beginning of the running interval; what was published stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from services.monitor.core import metrics, periods
+from services.monitor.core.floor import Floor
+from services.monitor.core.state import Agent, Queue, Timer
+from services.monitor.core.tallies import Crew, Day, Periods, Stretch, Tally, Today
+from shared import facts
+
+HANDLING: Final = frozenset({"talk", "hold", "consult", "wrap"})
+_NOT_STAFFED: Final = frozenset({"offline", "unknown"})
+_RECENT: Final = timedelta(minutes=14)  # and the running minute
+_MOST_SILENCE: Final = timedelta(hours=26)  # longer than any day: after it counting begins anew
+_MOST_INTERVALS: Final = 104  # of a day of 26 hours
+
+
+def running(floor: Floor, at: datetime) -> Periods:
+    """The periods that `at` is counted in: those it is in, or when it comes late, the running ones."""
+    found = floor.state.periods
+    if found is None:
+        found = floor.state.periods = periods.open_at(at, floor.config.zone, floor.state.began or at)
+        _arm(floor, found)
+    elif found.idle or at >= found.minute_ends:
+        found = _go_on(floor, found, at)
+    return found
+
+
+def tally_of(floor: Floor, queue: Queue, at: datetime) -> Tally:
+    """Where something that happened to this queue at `at` is counted."""
+    day_of(floor, queue, running(floor, at))
+    return queue.minute
+
+
+def day_of(floor: Floor, queue: Queue, found: Periods) -> Day:
+    """The queue's running day."""
+    if queue.recent_since is None:
+        queue.recent_since = _recent_since(found)
+    if queue.day is None:
+        queue.day = _new_day(floor, queue, found)
+    return queue.day
+
+
+def _new_day(floor: Floor, queue: Queue, found: Periods) -> Day:
+    target = floor.config.queue(queue.queue).service_level
+    return Day(found.day, found.day_from, target.within_s, target.short_abandon_s)
+
+
+# ---------------------------------------------------------------- agents at it
+
+
+def staffed(staff: Mapping[str, int]) -> int:
+    """Agents who are logged on, a break included. Of unknown ones nobody knows."""
+    return sum(count for state, count in staff.items() if state not in _NOT_STAFFED)
+
+
+def staff_changed(floor: Floor, queue: Queue, state: str, change: int, at: datetime) -> None:
+    """So many agents more who serve this queue are in `state` from `at` on."""
+    found = running(floor, at)
+    queue.staff[state] = queue.staff.get(state, 0) + change
+    if state == "ready":
+        queue.minute.ready_s -= change * _since_minute(found, at)
+    if change > 0 and state not in _NOT_STAFFED and not queue.was_staffed:
+        queue.was_staffed = True
+        day_of(floor, queue, found)
+
+
+def agent_changed(floor: Floor, agent: Agent, at: datetime) -> None:
+    """The agent's displayed state, or the queue that it is about, is another from `at` on.
+
+    Handling belongs to the queue of the call, whoever serves it; being ready to each queue that the agent serves, and once to
+    the site.
+    """
+    found, crew, was, now = running(floor, at), floor.state.crew, agent.counted, agent.state
+    since = _since_minute(found, at)
+    if was != now:
+        if was:
+            crew.staff[was] -= 1
+        crew.staff[now] = crew.staff.get(now, 0) + 1
+        crew.ready_s -= ((now == "ready") - (was == "ready")) * since
+    if was in HANDLING:
+        _handling(floor, found, crew, agent.counted_queue, -1, since)
+    if now in HANDLING:
+        _handling(floor, found, crew, agent.shown_queue, 1, since)
+    agent.counted, agent.counted_queue = now, agent.shown_queue
+
+
+def _handling(floor: Floor, found: Periods, crew: Crew, name: str, change: int, since: float) -> None:
+    crew.handling += change
+    crew.handling_s -= change * since
+    if name:
+        queue = floor.queue(name)
+        day_of(floor, queue, found)
+        queue.handling += change
+        queue.minute.handling_s -= change * since
+
+
+def _since_minute(found: Periods, at: datetime) -> float:
+    """Seconds from the minute's begin to `at`; negative for late ones, but not back into a published interval."""
+    return (max(at, found.counted_from) - found.minute_began).total_seconds()
+
+
+# ---------------------------------------------------------------- time goes on
+
+
+def step(floor: Floor, timer: Timer) -> None:
+    """The timer that ends the running minute, or an idle floor's day."""
+    found = floor.state.periods
+    if found is None or timer.due != found.due:
+        return
+    if floor.heading is not None and floor.heading - timer.due > _MOST_SILENCE:
+        reopen(floor, found.minute_began if found.idle else timer.due, floor.heading)
+        return
+    found = _go_on(floor, found, timer.due)
+    if not _active(floor):
+        found.idle = True
+        _arm(floor, found)
+
+
+def reopen(floor: Floor, end: datetime, at: datetime) -> None:
+    """End the running interval early at `end`, and count on from `at`, which may lie before: a clock that was set, a gap."""
+    found = floor.state.periods
+    if found is None:
+        return
+    fresh = periods.open_at(at, floor.config.zone, at)
+    if fresh.day == found.day:
+        fresh.day_from = found.day_from
+    _turn(floor, found, end, fresh, interval=True)
+    _arm(floor, fresh)
+
+
+def adopt(floor: Floor) -> None:
+    """After a restore: where a threshold is another now, end the interval and begin the queue's day anew. Counts by two
+    thresholds do not add up, and what was published stays as it is."""
+    now = floor.state.now
+    if now is None:
+        return
+    changed = [
+        queue for queue in floor.state.queues.values() if queue.day and not _same_target(floor, queue, queue.day)
+    ]
+    if changed:
+        reopen(floor, now, now)
+    for queue in changed:
+        assert floor.state.periods is not None
+        queue.day = _new_day(floor, queue, floor.state.periods)
+        queue.day.counted_from = now
+        queue.recent_minutes.clear()
+        queue.recent = Tally()
+
+
+def _same_target(floor: Floor, queue: Queue, day: Day) -> bool:
+    target = floor.config.queue(queue.queue).service_level
+    return (target.within_s, target.short_abandon_s) == (day.within_s, day.short_abandon_s)
+
+
+def _arm(floor: Floor, found: Periods) -> None:
+    found.due = found.day_ends if found.idle else found.minute_ends
+    floor.timer(found.due, "step", ("", ""))
+
+
+def _go_on(floor: Floor, found: Periods, at: datetime) -> Periods:
+    """End every minute that is over at `at`; an idle floor wakes up in the minute of `at`."""
+    zone = floor.config.zone
+    if found.idle:
+        fresh = periods.open_at(max(at, found.minute_began), zone, found.day_from)
+        if fresh.interval_began == found.interval_began:
+            fresh.counted_from = found.counted_from
+        _turn(floor, found, found.minute_began, fresh, interval=fresh.counted_from != found.counted_from)
+        found = fresh
+    while at >= found.minute_ends:
+        fresh = periods.after(found, zone)
+        _turn(floor, found, found.minute_ends, fresh, interval=found.minute_ends >= found.interval_ends)
+        found = fresh
+    _arm(floor, found)
+    return found
+
+
+def _turn(floor: Floor, found: Periods, end: datetime, fresh: Periods, *, interval: bool) -> None:
+    """End the running minute at `end`, with it the interval when `interval` says so and the day when `fresh` has another."""
+    state = floor.state
+    elapsed = max(0.0, (end - found.minute_began).total_seconds())
+    new_day = fresh.day != found.day
+    for queue in state.queues.values():
+        _end_minute(queue, found, end, elapsed)
+        if interval:
+            _end_interval(floor, queue, found, end)
+        if new_day and queue.day is not None:
+            queue.day = _new_day(floor, queue, fresh)
+            floor.touch("queue", queue.queue)
+        _keep_recent(floor, queue, fresh)
+    crew = state.crew
+    crew.handling_s += crew.handling * elapsed
+    crew.ready_s += crew.staff.get("ready", 0) * elapsed
+    if new_day:
+        crew.handling_s = crew.ready_s = 0.0
+        for agent in state.agents.values():
+            agent.today = None if agent.state in _NOT_STAFFED else Today(since=fresh.day_from)
+            floor.touch("agent", agent.agent_id)
+    state.periods = fresh
+
+
+def _end_minute(queue: Queue, found: Periods, end: datetime, elapsed: float) -> None:
+    minute = queue.minute
+    minute.handling_s += queue.handling * elapsed
+    minute.ready_s += queue.staff.get("ready", 0) * elapsed
+    if minute.counted():
+        queue.interval.add(minute)
+        queue.recent_minutes.append(Stretch(found.minute_began, end, minute))
+        queue.minute = Tally()
+
+
+def _end_interval(floor: Floor, queue: Queue, found: Periods, end: datetime) -> None:
+    if queue.day is not None and (queue.was_staffed or queue.interval.counted()):
+        closed = Stretch(found.interval_began, end, queue.interval, found.counted_from)
+        queue.interval = Tally()
+        queue.day.tally.add(closed.tally)
+        queue.day.intervals.append(closed)
+        del queue.day.intervals[:-_MOST_INTERVALS]
+        _publish(floor, queue, queue.day, closed)
+    queue.was_staffed = staffed(queue.staff) > 0
+
+
+def _recent_since(found: Periods) -> datetime:
+    return found.minute_began - _RECENT
+
+
+def _keep_recent(floor: Floor, queue: Queue, fresh: Periods) -> None:
+    """Forget minutes older than 15, and those of a clock that was set back."""
+    if queue.recent_since is None:
+        return
+    since = _recent_since(fresh)
+    queue.recent_minutes = [one for one in queue.recent_minutes if since <= one.started < fresh.minute_began]
+    queue.recent = Tally()
+    for one in queue.recent_minutes:
+        queue.recent.add(one.tally)
+    queue.recent_since = since if _at_work(queue) else None
+    floor.touch("queue", queue.queue)
+
+
+def _at_work(queue: Queue) -> bool:
+    return bool(
+        queue.waiting or queue.handling or queue.was_staffed or queue.recent_minutes or queue.interval.counted()
+    )
+
+
+def _active(floor: Floor) -> bool:
+    crew = floor.state.crew
+    return bool(crew.handling or crew.staff.get("ready")) or any(map(_at_work, floor.state.queues.values()))
+
+
+def _publish(floor: Floor, queue: Queue, day: Day, closed: Stretch) -> None:
+    tally = closed.tally
+    micros = [round(at.timestamp() * 1_000_000) for at in (closed.counted_from or closed.started, closed.ended)]
+    floor.emit(
+        f"queue:{queue.queue}:{micros[0]}:{micros[1]}",
+        closed.ended,
+        facts.QueueInterval(
+            queue=queue.queue,
+            started_at=closed.started,
+            ended_at=closed.ended,
+            counted_from=closed.counted_from or closed.started,
+            offered=tally.offered,
+            answered=tally.answered,
+            abandoned=tally.abandoned,
+            short_abandoned=tally.abandoned_short,
+            other_ended=tally.other_ended,
+            answered_within=tally.answered_within,
+            abandoned_within=tally.abandoned_within,
+            wait_answered_s=metrics.rounded(tally.wait_answered_s),
+            wait_abandoned_s=metrics.rounded(tally.wait_abandoned_s),
+            longest_wait_s=tally.longest_wait_s,
+            handled=tally.handled,
+            talk_s=metrics.rounded(tally.talk_s),
+            hold_s=metrics.rounded(tally.hold_s),
+            wrap_s=metrics.rounded(tally.wrap_s),
+            handling_s=metrics.rounded(tally.handling_s),
+            ready_s=metrics.rounded(tally.ready_s),
+            transfers=tally.transfers,
+            within_s=day.within_s,
+            short_abandon_s=day.short_abandon_s,
+            service_levels=metrics.service_levels(tally),
+        ),
+    )
