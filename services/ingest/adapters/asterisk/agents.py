@@ -180,14 +180,19 @@ def start_wrap(switch: Switch, agent: Agent, queue: str, call_id: str) -> None:
     """The agent's part in a queue's call is over. No event says when wrap ends: the end is computed."""
     seconds = wrap_up_s(switch, agent, queue)
     if seconds > 0 and agent.logged_on:
-        until = switch.now + timedelta(seconds=seconds)
-        agent.wrap_until = until = max(
-            until, agent.wrap_until or until
-        )  # an earlier one of another queue may end later
+        agent.wrap_until = until = max(switch.now + timedelta(seconds=seconds), _wrap_of_another(switch, agent))
         switch.emit(
             events.WrapStarted(agent_id=agent.agent_id, call_id=call_id, queue=queue, until=until),
             provenance="inferred",
         )
+
+
+def _wrap_of_another(switch: Switch, agent: Agent) -> datetime:
+    """When a wrap of another queue ends, which may be later; now if none runs, or one that no queue is so long for: a clock
+    was set since."""
+    longest = max((wrap_up_s(switch, agent, member.queue) for member in _of_agent(switch, agent)), default=0.0)
+    known = agent.wrap_until
+    return known if known is not None and known - switch.now <= timedelta(seconds=longest) else switch.now
 
 
 def expect_complete(agent: Agent, queue: str) -> None:
