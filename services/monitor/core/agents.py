@@ -171,6 +171,7 @@ def wrap_due(floor: Floor, agent_id: str, due: datetime) -> None:
 def log_off(floor: Floor, agent: Agent, at: datetime) -> None:
     """The agent is off, as the switch lets us know without having said so when it happened."""
     agent.declared, agent.reason, agent.in_wrap, agent.wrap_until = "off", "", False, None
+    agent.lapsed = False
     settle(floor, agent, at)
     _serve(floor, agent, [], at)
 
