@@ -93,7 +93,8 @@ class Engine:
         floor = self._floor(event.site)
         state = floor.state
         if type(event.data) is events.Clock:
-            self._mark(floor, event.time, event.data)
+            if clockjump.usable(state, event, event.data):
+                self._mark(floor, event.time, event.data)
         else:
             position = (event.rawpartition, event.rawoffset, event.rawindex)
             if position[1] >= 0:
@@ -110,7 +111,10 @@ class Engine:
                 links.begin(floor, event)
             if state.link_heard is None:
                 blind = type(event.data) is events.LinkUp and links.interrupted(state, event.data.connector)
-                self._advance(floor, event.time, blind=blind)
+                now = event.time
+                if type(event.data) is events.ClockJumped:
+                    now = clockjump.before(event, event.data)
+                self._advance(floor, now, blind=blind)
             floor.event = event
             if state.heard_next is None or event.time >= state.heard_next:
                 positions.heard(floor, event)

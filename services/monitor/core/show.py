@@ -89,6 +89,7 @@ def site_view(floor: Floor) -> SiteView:
         now=state.now,
         speed=state.speed,
         skew_s=state.skew_s,
+        clock_jumps=state.clock_jumps,
         time_zone=floor.config.time_zone,
         anomalies=sum(state.anomalies.values()),
         heard=state.heard,

@@ -253,6 +253,9 @@ class SiteState(Struct, gc=False):
     replay: bool = False
     speed: float = 1.0
     skew_s: float | None = None
+    clock_jumps: int = 0
+    jump_offset: int = -1  # position of the last `ClockJumped`, and when it was heard, by our clock
+    jump_heard: datetime | None = None
     agents: dict[str, Agent] = field(default_factory=dict)
     calls: dict[str, Call] = field(default_factory=dict)
     legs: dict[str, Leg] = field(default_factory=dict)
