@@ -67,11 +67,13 @@ KINDS: Final = MappingProxyType(
         "left_queue_never_entered": (
             "A call left a queue that it never entered. It counts if its entering still comes within a minute."
         ),
-        "late_call_queued": "A call entered a queue before it entered the one that it is in. It was taken to have been moved.",
+        "late_call_queued": "A call entered a queue before it entered the one that it is in. It counts when its leaving is told.",
         # calls
         "cleared_unknown_call": "A call ended of which nothing was known. It is remembered as over.",
         "call_cleared_twice": "A call ended that was over. Nothing was changed.",
-        "call_is_over": "An event about a call that had ended. Nothing was changed: a call does not come back.",
+        "call_is_over": (
+            "An event about a call that had ended. The call does not come back; what the event began in it ended with it."
+        ),
         "call_lapsed": (
             "A call was not heard of for as long as is believed (`leases.call_s`). It was ended, with all that ran in it."
         ),
