@@ -134,6 +134,7 @@ class Pump(Generic[In, Out]):
         self._saving: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._failures = 0
+        self._errand: Callable[[], Iterable[Out]] | None = None
 
     async def run(self) -> None:
         """Run until `stop`. Retries a lost broker for ever."""
@@ -179,6 +180,14 @@ class Pump(Generic[In, Out]):
             return None
         how_long = f"for {waits:.0f} s" if math.isfinite(waits) else "and was refused"
         return f"{self.status.name}: what it made waits to be written {how_long}; the broker takes nothing"
+
+    def between(self, work: Callable[[], Iterable[Out]]) -> None:
+        """Have `work` change the machine between two batches, as a new setting does, and publish what that made true.
+
+        Work that is asked for before the last was done takes its place. Whatever it changes must be part of the machine's own
+        settings: a restored machine has them and finds the rest out by itself.
+        """
+        self._errand = work
 
     def stop(self) -> None:
         """Have `run` apply and publish what it has read, take a last checkpoint and return."""
@@ -295,6 +304,9 @@ class Pump(Generic[In, Out]):
             if not records and math.isinf(self._bus.unsent_s()):
                 await self._bus.flush()  # nothing more is published, so nothing else would tell that it failed
             await self._watch_lag(reader, idle=not records)
+            if self._errand is not None:
+                work, self._errand = self._errand, None
+                await self._made(list(work()))
             if self._wall_clock and self.status.ready:
                 await self._tick()
             self._save_when_due()
@@ -365,7 +377,10 @@ class Pump(Generic[In, Out]):
         deadline = self._machine.next_deadline()
         if deadline is None or deadline > now:
             return
-        outputs = list(self._machine.tick(now))
+        await self._made(list(self._machine.tick(now)))
+
+    async def _made(self, outputs: list[Out]) -> None:
+        """Publish what the machine made of no record."""
         if outputs and self._on_batch is not None:
             self._on_batch(outputs)
         await self._publish(sent for output in outputs if (sent := self._route(output)) is not None)

@@ -16,6 +16,7 @@ from services.monitor.endpoints import STRUCTS, router_for
 from services.monitor.feed.hub import Hub
 from services.monitor.metrics import EngineMetrics, FeedMetrics
 from services.monitor.rulefile import load_rulebook
+from services.monitor.ruleslive import LiveRules
 from shared import topics
 from shared.apidoc import describe
 from shared.bus import Bus, Record
@@ -59,7 +60,7 @@ class Monitor:
         registry: CollectorRegistry,
     ) -> None:
         self.engine = Engine(sites, rules)
-        self.rules = rules
+        self.rules = LiveRules(rules, clock, registry, self._use_rules)
         self._registry = registry
         self._facts = EngineMetrics.on(registry).facts
         anomalyapi.AnomalyCounter.on(registry, self.engine)
@@ -87,6 +88,9 @@ class Monitor:
             behind_s=lambda: self.pump.status.behind_s,
             live=lambda: self.pump.status.ready,
         )
+
+    def _use_rules(self, rules: RuleBook) -> None:
+        self.pump.between(lambda: self.engine.use_rules(rules))
 
     def _on_batch(self, facts: list[Fact]) -> None:
         for fact in facts:
@@ -128,6 +132,8 @@ async def start(settings: MonitorSettings) -> None:
         async with Background() as background:
             pumping = background.start("pump", monitor.pump.run())
             background.start("clock", monitor.hub.run_clock())
+            following = monitor.rules.watch(settings.rules_file, setting=variable(MonitorSettings, "rules_file"))
+            background.start("rules", following)
             await serve(
                 monitor.app(background),
                 settings.host,

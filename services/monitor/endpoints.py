@@ -2,37 +2,50 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 import msgspec
 from fastapi import APIRouter, Response, WebSocket
 from msgspec import Struct
 
 from services.monitor.core.engine import Engine
-from services.monitor.core.rulebook import RuleBook, Summary, Where
+from services.monitor.core.rulebook import Rule, Summary, Where
 from services.monitor.core.views import AgentView, QueueView
 from services.monitor.feed.connection import serve_feed
 from services.monitor.feed.hub import Hub
 from services.monitor.feed.messages import Snapshot
+from services.monitor.ruleslive import LiveRules
 from shared.apidoc import answers, problem
 from shared.facts import Severity, Subject
 from shared.problems import Problem
 
 
 class RuleView(Struct, frozen=True):
-    """A rule in force."""
+    """A rule in force. `when` is as it was written: an expression, or fields with the values that they may have."""
 
     name: str
     subject: Subject
-    when: str
+    when: str | dict[str, list[str | bool | float]]
     for_s: float
+    keep_s: float
     severity: Severity
     where: Where
     summary: Summary
 
 
-STRUCTS = (Snapshot, AgentView, QueueView, RuleView)  # for `shared.apidoc.describe`
+class RulesView(Struct, frozen=True):
+    """The rules in force, in their order. `file_error`: why the file as it is now is not; "" when it is."""
+
+    rules: tuple[RuleView, ...]
+    loaded_at: datetime
+    file_error: str
 
 
-def router_for(engine: Engine, hub: Hub, rules: RuleBook) -> APIRouter:
+STRUCTS = (Snapshot, AgentView, QueueView, RulesView)  # for `shared.apidoc.describe`
+
+
+def router_for(engine: Engine, hub: Hub, rules: LiveRules) -> APIRouter:
     """The routes, on this engine, hub and rule book."""
     router = APIRouter(prefix="/api/v1")
 
@@ -62,29 +75,37 @@ def router_for(engine: Engine, hub: Hub, rules: RuleBook) -> APIRouter:
         return _one(engine.view("queue", site, queue), f"no queue {queue} at site {site} was heard of")
 
     @router.get(
-        "/rules", tags=["rules"], response_class=Response, responses=answers(RuleView, "in their order", many=True)
+        "/rules", tags=["rules"], response_class=Response, responses=answers(RulesView, "the rules in force")
     )
     async def rule_book() -> Response:
-        """The rules in force."""
-        found = [
-            RuleView(
-                name=rule.name,
-                subject=rule.subject,
-                when=str(rule.when),
-                for_s=rule.hold.total_seconds(),
-                severity=rule.severity,
-                where=rule.where,
-                summary=rule.summary,
-            )
-            for rule in rules.rules
-        ]
-        return Response(msgspec.json.encode(found), media_type="application/json")
+        """The rules in force, since when, and what is wrong with their file if it changed and could not be used."""
+        found = tuple(_rule_view(rule) for rule in rules.book.rules)
+        shown = RulesView(found, rules.loaded_at, rules.file_error)
+        return Response(msgspec.json.encode(shown), media_type="application/json")
 
     @router.websocket("/feed")
     async def feed(socket: WebSocket) -> None:
         await serve_feed(socket, hub)
 
     return router
+
+
+def _rule_view(rule: Rule) -> RuleView:
+    when = rule.when if isinstance(rule.when, str) else {name: _listed(value) for name, value in rule.when.items()}
+    return RuleView(
+        name=rule.name,
+        subject=rule.subject,
+        when=when,
+        for_s=rule.hold.total_seconds(),
+        keep_s=rule.keep.total_seconds(),
+        severity=rule.severity,
+        where=rule.where,
+        summary=rule.summary,
+    )
+
+
+def _listed(value: Any) -> list[str | bool | float]:
+    return sorted(value) if isinstance(value, tuple | frozenset | set) else [value]
 
 
 def _one(found: msgspec.Struct | None, missing: str) -> Response:

@@ -213,6 +213,6 @@ async def test_rest_answers() -> None:
         assert (nobody.status_code, nobody.json()["detail"]) == (404, "no site nowhere was heard of")
         assert (await floor.http.get(f"/api/v1/sites/{SITE}/anomalies")).json()["total"] == 0
         rules = (await floor.http.get("/api/v1/rules")).json()
-        assert rules[0]["for_s"] == 7.0
+        assert (rules["rules"][0]["for_s"], rules["file_error"]) == (7.0, "")
         assert (await floor.http.get("/readyz")).status_code == 200
         assert "monitor_feed_subscribers 0.0" in (await floor.http.get("/metrics")).text

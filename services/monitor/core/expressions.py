@@ -126,7 +126,9 @@ _COMPARISONS: Final = MappingProxyType[type[ast.cmpop], tuple[str, str]](
         ast.NotIn: ("not in", "in"),
     }
 )
-_ARITHMETIC: Final = MappingProxyType[type[ast.operator], str]({ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"})
+_ARITHMETIC: Final = MappingProxyType[type[ast.operator], str](
+    {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+)
 _SAID: Final = MappingProxyType[Kind, str](
     {"text": "a text", "number": "a number", "flag": "true or false", "texts": "a list of texts"}
 )
@@ -217,7 +219,9 @@ class _Parser:
     def _number(self, node: ast.expr) -> _Value:
         value = self.value(node)
         if value.kind != "number" or value.listed:
-            raise ExpressionError(f"`{ast.unparse(node)}` is {_SAID[value.kind]}, and only numbers can be reckoned with")
+            raise ExpressionError(
+                f"`{ast.unparse(node)}` is {_SAID[value.kind]}, and only numbers can be reckoned with"
+            )
         return value
 
     def _arithmetic(self, left: _Value, sign: str, right: _Value) -> _Value:

@@ -281,7 +281,11 @@ def _check_scope(one: RuleConfig, key: str) -> None:
     allowed = SCOPES[one.subject]
     for name in Where.__struct_fields__:
         if getattr(one.where, name) and name not in allowed:
-            why = {"call": "a call has no agent of its own", "queue": "a queue is no agent", "site": "a site is all of it"}
+            why = {
+                "call": "a call has no agent of its own",
+                "queue": "a queue is no agent",
+                "site": "a site is all of it",
+            }
             raise RuleError(
                 f"{key}.where.{name}",
                 f"{why.get(one.subject, f'{one.subject} has none')}; it can be limited by {', '.join(sorted(allowed))}",
@@ -300,11 +304,15 @@ def _check_summary(text: str, subject: Subject, key: str) -> None:
         names = sorted({*known, *_SAID_ALWAYS} - {"attr_"})
         raise RuleError(key, f"mentions {', '.join(wrong) or 'nothing'}; possible are {', '.join(names)}")
     if any(spec or conversion for _, _, spec, conversion in parts):
-        raise RuleError(key, "a name stands alone in its braces, as in {agent_name}; how it is written is not for the rule")
+        raise RuleError(
+            key, "a name stands alone in its braces, as in {agent_name}; how it is written is not for the rule"
+        )
 
 
 def _is_known(name: str, known: Mapping[str, Any]) -> bool:
-    return name in known or name in _SAID_ALWAYS or ("attr_" in known and name.startswith("attr_") and name.isidentifier())
+    return (
+        name in known or name in _SAID_ALWAYS or ("attr_" in known and name.startswith("attr_") and name.isidentifier())
+    )
 
 
 _UNITS: Final = MappingProxyType({"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0})

@@ -75,6 +75,11 @@ def _sender(floor: Floor, transfer: Transfer) -> Agent | None:
     return floor.state.agents.get(transfer.from_agent)
 
 
+def _sender_name(floor: Floor, transfer: Transfer, now: datetime) -> str:
+    agent = _sender(floor, transfer)
+    return agent.name if agent is not None and agent.name else transfer.from_agent
+
+
 def _figure(name: str) -> Reader:
     def read(floor: Floor, queue: Queue, now: datetime) -> Any:
         return queue_figures(floor, queue, now)[name]
@@ -141,8 +146,7 @@ TRANSFER: Final[Mapping[str, Reader]] = MappingProxyType(
         "queue": lambda floor, transfer, now: transfer.to_queue,
         "target": _target,
         "agent": lambda floor, transfer, now: transfer.from_agent,
-        "agent_name": lambda floor, transfer, now: (agent := _sender(floor, transfer)) and agent.name
-        or transfer.from_agent,
+        "agent_name": _sender_name,
         "team": lambda floor, transfer, now: agent.team if (agent := _sender(floor, transfer)) else "",
         "tags": lambda floor, transfer, now: floor.config.agent(transfer.from_agent).tags,
         "call": lambda floor, transfer, now: transfer.call_id,

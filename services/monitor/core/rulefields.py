@@ -69,9 +69,7 @@ FIELDS: Final[Mapping[Subject, Mapping[str, Field]]] = MappingProxyType(
             "call": _text("the call's id"),
         },
         "call": {
-            "state": _text(
-                "what happens to it", {"started", "queued", "ringing", "answered", "held", "transferring"}
-            ),
+            "state": _text("what happens to it", {"started", "queued", "ringing", "answered", "held", "transferring"}),
             "direction": _text("of the call", DIRECTIONS),
             "queue": _text("in which it waits, or that gave it to its agent"),
             "agents": _number("agents' phones in the call"),
