@@ -72,9 +72,9 @@ def on_clock(one: Event, away: float, jump: int = -1) -> Event:
 
 def streams_of(history: History, jumps: dict[int, float]) -> tuple[list[Event], list[tuple[float, Event]]]:
     """The history told by a clock that is never set, and by one that is: with how much it was set until each event."""
-    plain: list[Event] = []
-    jumpy: list[tuple[float, Event]] = []
-    second, now, away, offset, jump = 100, 100, 0.0, 0, -1
+    second, now, away, offset, jump = 100, 100, 0.0, 1, -1
+    plain = [event(second, events.LinkUp(connector="test"), 0)]
+    jumpy = [(away, plain[0])]
     for number, (step, data) in enumerate(history):
         by = jumps.get(number)
         if by is not None:

@@ -65,7 +65,9 @@ def jumped(floor: Floor, event: Event, data: events.ClockJumped) -> None:
     floor.anomaly("clock_jump", ("site", state.site), said=said)
     state.clock_jumps += 1
     state.jump_offset, state.jump_heard = event.rawoffset, event.receivedtime
+    begins = state.began == new  # with this word, and so by the new clock
     move_times(state, lambda at: at + by, _KEPT)
+    state.began = new if begins else state.began
     kept = (timer for timer in state.timers if timer.what not in _CALENDAR)
     state.timers = [Timer(timer.due + by, timer.generation, timer.what, timer.about) for timer in kept]
     heapq.heapify(state.timers)
