@@ -406,6 +406,8 @@ class Pump(Generic[In, Out]):
             self.status.behind_s = max(self.status.behind_s, now - self.status.turned)
         self.status.turned = now
         if replayed and not self.status.ready:
+            if self._failures:
+                self.status.broker_back = self._clock.now()
             self._failures = 0
             self._be("live")
             self._log.info("pump_live", lag=self.status.lag)

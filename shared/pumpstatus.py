@@ -25,7 +25,8 @@ STUCK_S: Final = 4.0
 class PumpStatus(Struct):
     """`lag` counts records, `behind_s` is the age of the last one applied while more are waiting, 0 when none are.
 
-    `detail` says why while it waits for the broker. `turned` is when (monotonic seconds) it last went through its loop.
+    `detail` says why while it waits for the broker. `turned` is when (monotonic seconds) it last went through its loop,
+    `broker_back` when it was live again after the broker had been away.
     """
 
     name: str
@@ -36,6 +37,7 @@ class PumpStatus(Struct):
     last_checkpoint: datetime | None = None
     detail: str = ""
     turned: float = 0.0
+    broker_back: datetime | None = None
 
     @property
     def ready(self) -> bool:

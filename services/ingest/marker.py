@@ -8,10 +8,10 @@ from datetime import timedelta
 
 import structlog
 
-from services.ingest.marks import SiteClock
+from services.ingest.marks import SILENCE_S, SiteClock
 from shared import topics
 from shared.bus import Bus
-from shared.clock import Clock
+from shared.clock import EPOCH, Clock
 from shared.codec import encode
 from shared.errors import BusError
 from shared.pumpstatus import PumpStatus
@@ -80,6 +80,8 @@ class Marker:
             return
         wall = self._clock.now() - timedelta(seconds=behind_s)
         for site, site_clock in tuple(self._clocks.items()):
+            if not self._has_spoken(site_clock):
+                continue
             # half a grain of tolerance, or the loop's own period would skip every other mark
             due = self._last.get(site, -math.inf) + site_clock.interval_s(wall) - self._mark_s / 2
             if now < due:
@@ -89,3 +91,15 @@ class Marker:
             if mark is not None:
                 await self._bus.publish(topics.FLOOR_EVENTS, encode(mark), key=site)
                 self.written += 1
+
+    def _has_spoken(self, site_clock: SiteClock) -> bool:
+        """Whether the site's connectors have said something that they heard since the broker came back.
+
+        While it was away they kept what they heard, and hand it over in its order: until then there is more to come, which
+        a mark would overtake. One that says nothing for so long that it would count as silent is not waited for.
+        """
+        back = self._status.broker_back
+        if back is None or (self._clock.now() - back).total_seconds() > SILENCE_S:
+            return True
+        micros = (back - EPOCH) // timedelta(microseconds=1)
+        return all(link.heard >= micros for link in site_clock.links.values() if link.up)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.ingest.marker import Marker
-from services.ingest.marks import HOLD_BACK_S, SiteClock
+from services.ingest.marks import HOLD_BACK_S, SILENCE_S, SiteClock
 from shared import events, topics
 from shared.clock import FakeClock
 from shared.codec import decode_event
@@ -115,6 +115,23 @@ async def test_after_a_pause_of_the_process_marks_wait_until_its_events_are_read
     assert marks[-1].time <= at(10 + 1 + 60 + 3 + 1 - 50 - HOLD_BACK_S)
     marking.status.behind_s = 0.0
     assert (await marking.marks_of(1))[-1].time >= at(10 + 1 + 60 + 3 + 2 - HOLD_BACK_S - GRAIN_S)
+
+
+async def test_after_an_outage_marks_wait_until_the_connector_has_handed_over_what_it_kept(marking: Marking) -> None:
+    """Its backlog holds the end of what began before the outage; a mark ahead of it would flag what had long ended."""
+    marking.site.observe(started())
+    await marking.clock.advance(5)
+    marking.status.broker_back = marking.clock.now()  # at second 15
+    marking.site.heard("c", at(14))
+    assert await marking.marks_of(2) == []
+    marking.site.heard("c", at(15.5))
+    assert (await marking.marks_of(1))[-1].time >= at(18 - HOLD_BACK_S - GRAIN_S)
+
+
+async def test_a_connector_that_has_nothing_to_say_is_not_waited_for_for_ever(marking: Marking) -> None:
+    marking.status.broker_back = marking.clock.now()
+    assert await marking.marks_of(SILENCE_S - 1) == []
+    assert len(await marking.marks_of(3)) >= 1
 
 
 async def test_a_lost_broker_is_waited_for(marking: Marking) -> None:
