@@ -29,6 +29,7 @@ class LinkUp(Data, frozen=True):
     simulated: bool = False  # a made-up floor; every screen says so
     replay: bool = False  # a recording played back; every screen says so
     speed: float = 1.0  # seconds of switch time in one of ours; other than 1 only for simulated floors and replays
+    resumed: bool = False  # it was not heard for a while and lost nothing: what is known still holds
 
 
 class LinkDown(Data, frozen=True):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from services.ingest.marks import SILENCE_S, SiteClock
+from services.ingest.silence import Silences
 from shared import topics
 from shared.bus import Bus
 from shared.clock import EPOCH, Clock
@@ -48,6 +49,7 @@ class Marker:
         self._mark_s = mark_s
         self._unsent_s = unsent_s
         self._last: dict[str, float] = {}  # by site: when its last mark was due, monotonic seconds
+        self._silences: dict[str, Silences] = {}
         self._resumed = -math.inf
         self.written = 0
 
@@ -82,6 +84,7 @@ class Marker:
         for site, site_clock in tuple(self._clocks.items()):
             if not self._has_spoken(site_clock):
                 continue
+            await self._tell_silences(site, site_clock, wall)
             # half a grain of tolerance, or the loop's own period would skip every other mark
             due = self._last.get(site, -math.inf) + site_clock.interval_s(wall) - self._mark_s / 2
             if now < due:
@@ -91,6 +94,18 @@ class Marker:
             if mark is not None:
                 await self._bus.publish(topics.FLOOR_EVENTS, encode(mark), key=site)
                 self.written += 1
+
+    async def _tell_silences(self, site: str, site_clock: SiteClock, wall: datetime) -> None:
+        """Say which connectors fell silent, or are heard again; noted only when the broker has it."""
+        silences = self._silences.get(site)
+        if silences is None:
+            silences = self._silences[site] = Silences()
+        for news in silences.news(site_clock, wall):
+            await self._bus.publish(topics.FLOOR_EVENTS, encode(news.event), key=site)
+            await self._bus.flush()
+            silences.said(news)
+            if news.silent:
+                log.warning("a connector fell silent", site=site, connector=news.connector)
 
     def _has_spoken(self, site_clock: SiteClock) -> bool:
         """Whether the site's connectors have said something that they heard since the broker came back.

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from services.monitor.core import agents, books, calls, flapping, transfers
+from services.monitor.core import agents, books, calls, flapping, leases, transfers
 from services.monitor.core.floor import Floor
 from services.monitor.core.ghosts import end_call, sweeping
 from services.monitor.core.state import Connector, SiteState
@@ -47,9 +47,12 @@ def interrupted(state: SiteState, connector: str) -> bool:
 
 def up(floor: Floor, event: Event, data: events.LinkUp) -> None:
     state = floor.state
-    if interrupted(state, data.connector):
-        with sweeping(floor, "inferred"):
-            _sweep(floor, event.time)
+    if interrupted(state, data.connector) and not (data.resumed and state.link == "up"):
+        if data.resumed:
+            _resume(floor, event.time)
+        else:
+            with sweeping(floor, "inferred"):
+                _sweep(floor, event.time)
         state.link, state.link_since = "up", event.time
     if state.began is None and event.time == event.receivedtime:
         state.link_heard = event.receivedtime
@@ -134,6 +137,19 @@ def _sweep(floor: Floor, at: datetime) -> None:
     state.listening.clear()
     if was_down:
         _touch_all(floor)
+
+
+def _resume(floor: Floor, at: datetime) -> None:
+    """The site was not heard for a while, and nothing of that time was lost: what was known holds again."""
+    state = floor.state
+    state.link = "up"
+    for agent in state.agents.values():
+        if agent.provenance == "stale":
+            agents.close_interval(floor, agent, max(at, agent.since))
+            agent.provenance = "inferred"
+            leases.arm(floor, agent)
+        floor.touch("agent", agent.agent_id)
+    _touch_all(floor)
 
 
 def close_books(floor: Floor, at: datetime) -> None:
