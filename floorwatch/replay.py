@@ -18,7 +18,7 @@ from floorwatch.rowlogs import for_log, is_log
 from floorwatch.sitename import check_site, unknown_site
 from floorwatch.summary.file import SummaryFile, writable
 from floorwatch.traces import Trace
-from services.ingest.adapters.anonymous_bank import END
+from services.ingest.adapters.anonymous_bank import END, AnonymousBankAdapter
 from services.ingest.adapters.base import Adapter, Clocked
 from services.ingest.adapters.registry import ADAPTERS
 from services.ingest.marks import SiteClock
@@ -170,10 +170,10 @@ def main(
     began = SystemClock().monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
     complaints = Complaints(console, file)
+    figures = SummaryFile(summary, machine, sites.site(site))
     with (
         Trace(file, complaints.damaged) as trace,
         _Lines(out) as lines,
-        SummaryFile(summary, machine, sites.site(site)) as figures,
         Progress(*columns, console=console, transient=True) as progress,
     ):
         complaints.line_of = trace.line_of
@@ -185,23 +185,16 @@ def main(
             progress.update(task, completed=trace.read_bytes)
         damages = trace.damages
     complaints.close(damages)
-    _check_worth(replay.summary, file, adapter, complaints.first_refusal)
+    usable = replay.summary.packets - sum(replay.summary.rejected.values())
+    if not (machine.counts.rows if isinstance(machine, AnonymousBankAdapter) else usable):
+        why = f"; the first was refused because: {complaints.first_refusal}" if complaints.first_refusal else ""
+        raise FloorwatchError(f"{file} holds no packet that can be read as {adapter}{why}")
     replay.summary.irregular = figures.irregular()
     figures.write(replay.summary, complaints, file)
     console.print(table_of(replay.summary, SystemClock().monotonic() - began))
     for name, path in (("records", out), ("summary", summary)):
         if path is not None:
             console.print(f"{name} written to {path}", highlight=False, markup=False)
-
-
-def _check_worth(summary: Summary, file: Path, adapter: str, first_refusal: str) -> None:
-    """Raises FloorwatchError when nothing in `file` could be used."""
-    if not summary.packets:
-        raise FloorwatchError(f"{file} holds no packet that can be read as {adapter}")
-    if first_refusal and sum(summary.rejected.values()) == summary.packets:
-        raise FloorwatchError(
-            f"{file} holds no packet that can be read as {adapter}; the first was refused because: {first_refusal}"
-        )
 
 
 class _Lines:

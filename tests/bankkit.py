@@ -95,11 +95,12 @@ def summary_of(file: Path, *, site: str = "bank") -> dict[str, Any]:
     replay = Replay(site, adapter, sites, RULES, is_log=True)
     out = file.with_suffix(".summary.json")
     complaints = Complaints(Console(quiet=True), file)
-    with Trace(file, complaints.damaged) as trace, SummaryFile(out, adapter, sites.site(site)) as figures:
+    figures = SummaryFile(out, adapter, sites.site(site))
+    with Trace(file, complaints.damaged) as trace:
         complaints.line_of = trace.line_of
         for fact in replay.run(trace.raws(site=site, vendor="anonymous_bank"), complaints.rejected):
             figures.add(fact)
-        figures.write(replay.summary, complaints, file)
+    figures.write(replay.summary, complaints, file)
     found: dict[str, Any] = json.loads(out.read_text())
     return found
 

@@ -53,20 +53,16 @@ class SummaryFile:
 
     def __init__(self, path: Path | None, adapter: Adapter, config: SiteConfig) -> None:
         """Raises SettingsError when `path` cannot be written: before an hour's work, not after it."""
-        self._file = None if path is None else writable(path, "--summary")
+        self._path = path
+        if path is not None:
+            writable(path, "--summary").close()
         self._adapter = adapter
         self._bank = BankSummary(config.zone) if isinstance(adapter, AnonymousBankAdapter) else None
         self._general = GeneralSummary(config.zone)
 
-    def __enter__(self) -> SummaryFile:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
     def add(self, fact: Fact) -> None:
         """Count a fact."""
-        if self._file is not None:
+        if self._path is not None:
             (self._bank or self._general).add(fact)
 
     def irregular(self) -> dict[str, int]:
@@ -75,9 +71,9 @@ class SummaryFile:
 
     def write(self, seen: Summary, complaints: Complaints, source: Path) -> None:
         """Write the figures."""
-        if self._file is None:
+        if self._path is None:
             return
-        with self._file as file:
+        with writable(self._path, "--summary") as file:
             json.dump(self._result(seen, complaints, source), file, ensure_ascii=False, indent=1)
             file.write("\n")
 
