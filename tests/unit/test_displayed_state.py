@@ -133,11 +133,20 @@ def test_a_late_event_is_adopted_from_where_the_state_began_and_counted() -> Non
     floor = Bench()
     floor(0, AgentLoggedOn(agent_id="1"))
     floor(10, AgentNotReady(agent_id="1", reason="tea"))
-    floor(8, AgentReady(agent_id="1"))
-    assert floor.agent("1") == "ready"
+    floor(8, LegStarted(call_id="c", leg_id="l", agent_id="1"))
+    assert floor.agent("1") == "ringing"
     assert floor.engine.anomalies(SITE) == {"late_event": 1}
-    floor(20, AgentLoggedOff(agent_id="1"))
-    assert [(i.state, i.started_at) for i in floor.made(AgentInterval)] == [("ready", at(0)), ("ready", at(10))]
+    floor(20, LegCleared(call_id="c", leg_id="l"))
+    assert [(i.state, i.started_at) for i in floor.made(AgentInterval)] == [("ready", at(0)), ("ringing", at(10))]
+
+
+def test_an_older_word_does_not_win_over_a_newer_one_that_came_first() -> None:
+    floor = Bench()
+    floor(0, AgentLoggedOn(agent_id="1"))
+    floor(10, AgentNotReady(agent_id="1", reason="tea"))
+    floor(8, AgentReady(agent_id="1"))
+    assert floor.agent("1") == "break"
+    assert floor.engine.anomalies(SITE) == {"late_declaration": 1}
 
 
 @pytest.mark.parametrize("skew", [-100.0, 0.0, 3600.0])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from services.monitor.core import agentday, books, flapping, leases
 from services.monitor.core.floor import Floor
+from services.monitor.core.late import latest, older
 from services.monitor.core.state import Agent, Leg, Shown
 from services.monitor.core.transitions import displayed, line_of
 from shared import events, facts
@@ -107,8 +109,15 @@ def logged_on(floor: Floor, event: Event, data: events.AgentLoggedOn) -> None:
     if new and event.provenance == "observed" and state.began is not None and state.began < event.time:
         # Logging on is news, so until now the agent was off, for as long as we have heard this site.
         agent.state, agent.declared, agent.since, agent.provenance = "offline", "off", state.began, "inferred"
+    if older(agent.on_at, event.time):
+        floor.anomaly("late_log_on")  # a newer one told the whole truth
+        return
     agent.name = floor.config.agent(data.agent_id).name or data.name or agent.name
     agent.team = floor.config.agent(data.agent_id).team or data.team or agent.team
+    agent.on_at = latest(agent.on_at, event.time)
+    if older(agent.off_at, event.time):
+        floor.anomaly("late_log_on")
+        return
     _serve(floor, agent, list(dict.fromkeys(data.queues)), event.time)
     if agent.declared in ("off", "unknown"):
         agent.declared, agent.reason = "ready", ""
@@ -116,35 +125,59 @@ def logged_on(floor: Floor, event: Event, data: events.AgentLoggedOn) -> None:
 
 
 def logged_off(floor: Floor, event: Event, data: events.AgentLoggedOff) -> None:
-    agent = floor.agent(data.agent_id, event.time)
+    at, agent = event.time, floor.agent(data.agent_id, event.time)
+    agent.off_at, agent.wrap_over = latest(agent.off_at, at), latest(agent.wrap_over, at)
+    if not older(agent.wrap_at, at):
+        agent.in_wrap, agent.wrap_until = False, None
+    on_since = older(agent.on_at, at)
+    if on_since or older(agent.said_at, at):
+        floor.anomaly("late_log_off")
+        if on_since and not older(agent.said_at, at):  # what was declared before it is void
+            agent.declared, agent.reason, agent.said_at = "ready", "", None
+        settle(floor, agent, at)
+        return
     if agent.declared == "off":
         floor.anomaly("logged_off_twice")
-    agent.declared, agent.reason, agent.in_wrap, agent.wrap_until = "off", "", False, None
-    settle(floor, agent, event.time)
-    _serve(floor, agent, [], event.time)
+    agent.declared, agent.reason, agent.said_at = "off", "", None
+    settle(floor, agent, at)
+    _serve(floor, agent, [], at)
 
 
 def ready(floor: Floor, event: Event, data: events.AgentReady) -> None:
-    agent = floor.agent(data.agent_id, event.time)
-    agent.declared, agent.reason = "ready", ""
-    if agent.in_wrap and agent.wrap_until is None:
+    at, agent = event.time, floor.agent(data.agent_id, event.time)
+    agent.ready_at = latest(agent.ready_at, at)
+    if agent.in_wrap and agent.wrap_until is None and not older(agent.wrap_at, at):
         agent.in_wrap = False
-    settle(floor, agent, event.time)
+    _declare(floor, agent, at, "ready", "")
 
 
 def not_ready(floor: Floor, event: Event, data: events.AgentNotReady) -> None:
-    agent = floor.agent(data.agent_id, event.time)
-    agent.declared, agent.reason = "not_ready", data.reason
-    settle(floor, agent, event.time)
+    _declare(floor, floor.agent(data.agent_id, event.time), event.time, "not_ready", data.reason)
+
+
+def _declare(floor: Floor, agent: Agent, at: datetime, declared: Literal["ready", "not_ready"], reason: str) -> None:
+    """The newest word counts; one from before the agent logged off counts no more."""
+    if older(agent.said_at, at) or older(agent.off_at, at):
+        floor.anomaly("late_declaration")
+    else:
+        agent.declared, agent.reason, agent.said_at = declared, reason, at
+    settle(floor, agent, at)
 
 
 def wrap_started(floor: Floor, event: Event, data: events.WrapStarted) -> None:
-    agent = floor.agent(data.agent_id, event.time)
-    if data.until is not None and data.until <= event.time:
+    at, agent = event.time, floor.agent(data.agent_id, event.time)
+    if data.until is not None and data.until <= max(at, floor.state.now or at):
         return
-    if agent.in_wrap and agent.wrap_until and data.until and data.until <= agent.wrap_until:
-        return  # of two calls' wraps the longer counts
-    agent.in_wrap, agent.wrap_until = True, data.until
+    if older(agent.wrap_over, at) or (data.until is None and older(agent.ready_at, at)):
+        floor.anomaly("late_wrap")
+        return
+    if agent.in_wrap and agent.wrap_until and data.until:
+        if data.until <= agent.wrap_until:
+            return  # of two calls' wraps the longer counts
+    elif agent.in_wrap and older(agent.wrap_at, at):
+        floor.anomaly("late_wrap")
+        return
+    agent.in_wrap, agent.wrap_until, agent.wrap_at = True, data.until, latest(agent.wrap_at, at)
     agent.wrap_call, agent.wrap_queue = data.call_id, data.queue
     if data.until is not None:
         floor.timer(data.until, "wrap", (agent.agent_id, ""))
@@ -152,11 +185,15 @@ def wrap_started(floor: Floor, event: Event, data: events.WrapStarted) -> None:
 
 
 def wrap_ended(floor: Floor, event: Event, data: events.WrapEnded) -> None:
-    agent = floor.agent(data.agent_id, event.time)
+    at, agent = event.time, floor.agent(data.agent_id, event.time)
+    agent.wrap_over = latest(agent.wrap_over, at)
     if not agent.in_wrap:
         floor.anomaly("wrap_ended_without_wrap")
+    elif older(agent.wrap_at, at):
+        floor.anomaly("late_wrap_end")
+        return
     agent.in_wrap, agent.wrap_until = False, None
-    settle(floor, agent, event.time)
+    settle(floor, agent, at)
 
 
 def wrap_due(floor: Floor, agent_id: str, due: datetime) -> None:
@@ -172,6 +209,7 @@ def log_off(floor: Floor, agent: Agent, at: datetime) -> None:
     """The agent is off, as the switch lets us know without having said so when it happened."""
     agent.declared, agent.reason, agent.in_wrap, agent.wrap_until = "off", "", False, None
     agent.lapsed = False
+    agent.off_at, agent.said_at = at, None
     settle(floor, agent, at)
     _serve(floor, agent, [], at)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.monitor.core import agentday, agents, listening, over, queues, watching
+from services.monitor.core import agentday, agents, late, listening, over, queues, watching
 from services.monitor.core.floor import Floor
-from services.monitor.core.state import Call, CallState, Leg, LegState, Visit
+from services.monitor.core.state import Call, CallState, Early, Leg, LegRole, LegState, Over, Visit
 from shared import events, facts
 from shared.events import Event
 
@@ -47,6 +47,7 @@ def started(floor: Floor, event: Event, data: events.CallStarted) -> None:
     if over.is_over(floor, data.call_id, event.time, starts=True):
         return
     call = floor.call(data.call_id, event.time)
+    call.started = min(call.started, event.time)
     call.direction = data.direction
     call.from_number = data.from_number or call.from_number
     call.to_number = data.to_number or call.to_number
@@ -58,31 +59,78 @@ def started(floor: Floor, event: Event, data: events.CallStarted) -> None:
 
 
 def queued(floor: Floor, event: Event, data: events.CallQueued) -> None:
-    if over.is_over(floor, data.call_id, event.time, begins=True):
+    at = event.time
+    if over.is_over(floor, data.call_id, at, begins=True):
         return
-    call = floor.call(data.call_id, event.time)
+    call = floor.call(data.call_id, at)
     call.from_number = data.from_number or call.from_number
+    key = _visit_key(data.call_id, data.queue)
+    left = late.pick(floor, key, "left", since=at) if floor.state.early else None
     open_visit = waiting_visit(call)
-    if open_visit is not None:
-        if open_visit.queue == data.queue:
-            floor.anomaly("queued_twice")
-            return
+    if left is not None:
+        _past_visit(floor, call, data.queue, at, left)
+    elif open_visit is None:
+        _enter(floor, call, data.queue, at)
+    elif late.older(open_visit.entered, at):
+        floor.anomaly("late_call_queued")
+        late.keep(floor, key, Early(at, "entered"))
+        return
+    elif open_visit.queue == data.queue:
+        floor.anomaly("queued_twice")
+        if open_visit.entered < at:
+            open_visit.again = late.latest(open_visit.again, at)
+        return
+    else:
         floor.anomaly("queued_while_queued")
-        _end_visit(floor, call, open_visit, event.time, "moved", "")
+        _end_visit(floor, call, open_visit, at, "moved", "")
+        _enter(floor, call, data.queue, at)
+    settle(floor, call, at)
+
+
+def _enter(floor: Floor, call: Call, queue: str, at: datetime) -> Visit:
     call.visit_count += 1
-    call.visits.append(Visit(queue=data.queue, entered=event.time, number=call.visit_count))
-    queues.entered(floor, data.queue, call.call_id, event.time)
-    settle(floor, call, event.time)
+    visit = Visit(queue=queue, entered=at, number=call.visit_count)
+    call.visits.append(visit)
+    queues.entered(floor, queue, call.call_id, at)
+    return visit
+
+
+def _past_visit(floor: Floor, call: Call, queue: str, entered: datetime, left: Early) -> None:
+    """A visit of which everything is told late; the call may wait in the same queue again."""
+    waiting = floor.queue(queue).waiting
+    since = waiting.pop(call.call_id, None)
+    _end_visit(floor, call, _enter(floor, call, queue, entered), left.at, left.reason, left.agent_id)
+    if since is not None:
+        waiting[call.call_id] = since
+
+
+def _visit_key(call_id: str, queue: str) -> str:
+    return f"visit:{call_id}:{queue}"
 
 
 def dequeued(floor: Floor, event: Event, data: events.CallDequeued) -> None:
-    call = floor.state.calls.get(data.call_id)  # not made: a call that is over would come back and never end
-    visit = waiting_visit(call) if call is not None else None
-    if call is None or visit is None or visit.queue != data.queue:
-        queues.left(floor, data.queue, data.call_id, event.time, data.reason)
+    at = event.time
+    call = floor.state.calls.get(data.call_id)
+    if call is None and over.is_over(floor, data.call_id, at):
         return
-    _end_visit(floor, call, visit, event.time, data.reason, data.agent_id)
-    settle(floor, call, event.time)
+    visit = waiting_visit(call) if call is not None else None
+    if call is None or visit is None or visit.queue != data.queue or late.older(visit.entered, at):
+        left = Early(at, "left", agent_id=data.agent_id, reason=data.reason)
+        key = _visit_key(data.call_id, data.queue)
+        entered = late.pick(floor, key, "entered", until=at) if call is not None and floor.state.early else None
+        if call is not None and entered is not None:
+            _past_visit(floor, call, data.queue, entered.at, left)
+            settle(floor, call, at)
+            return
+        floor.queue(data.queue)
+        floor.anomaly("left_queue_never_entered")
+        late.keep(floor, key, left)
+        return
+    again = visit.again
+    _end_visit(floor, call, visit, at, data.reason, data.agent_id)
+    if again is not None and at < again:
+        _enter(floor, call, data.queue, again)
+    settle(floor, call, at)
 
 
 def _end_visit(floor: Floor, call: Call, visit: Visit, at: datetime, outcome: str, agent_id: str) -> None:
@@ -187,12 +235,15 @@ def close_books(floor: Floor, at: datetime) -> None:
 
 
 def leg_started(floor: Floor, event: Event, data: events.LegStarted) -> None:
+    at = event.time
     if data.leg_id in floor.state.legs:
         floor.anomaly("leg_started_twice")
         return
-    if over.is_over(floor, data.call_id, event.time, begins=True):
+    if late.leg_is_over(floor.state, data.leg_id, data.call_id, at):
+        floor.anomaly("leg_is_over")
         return
-    at = event.time
+    if over.is_over(floor, data.call_id, at, begins=True):
+        return
     call = floor.call(data.call_id, at)
     leg = Leg(
         leg_id=data.leg_id,
@@ -204,6 +255,7 @@ def leg_started(floor: Floor, event: Event, data: events.LegStarted) -> None:
         started=at,
         queue=data.queue,
         peer=data.peer or (call.from_number if data.role == "agent" else ""),
+        said=at,
     )
     floor.state.legs[leg.leg_id] = leg
     call.legs.append(leg.leg_id)
@@ -214,6 +266,23 @@ def leg_started(floor: Floor, event: Event, data: events.LegStarted) -> None:
         _talks(call, leg, at)
     settle(floor, call, at)
     _settle_agent(floor, leg, at)
+    if floor.state.early:
+        for early in late.take(floor, _leg_key(leg.leg_id), at):
+            _catch_up(floor, leg, early)
+
+
+def _leg_key(leg_id: str) -> str:
+    return f"leg:{leg_id}"
+
+
+def _catch_up(floor: Floor, leg: Leg, early: Early) -> None:
+    """Do what was told of the leg before its beginning."""
+    if leg.leg_id not in floor.state.legs:
+        return  # the call into which it moved is over
+    if early.what == "moved":
+        _move(floor, leg, early.at, early.call_id, early.role, early.peer)  # type: ignore[arg-type]  # of a LegMoved
+    else:
+        _bring(floor, leg, early.at, early.what, ("ringing", "dialing", "talking", "held"))  # type: ignore[arg-type]
 
 
 def _settle_agent(floor: Floor, leg: Leg, at: datetime) -> None:
@@ -225,14 +294,29 @@ def _settle_agent(floor: Floor, leg: Leg, at: datetime) -> None:
 def _change(floor: Floor, event: Event, leg_id: str, to: LegState, valid: Sequence[LegState]) -> None:
     """Bring a leg into state `to`; from a state outside `valid` that is adopted and counted."""
     leg = floor.state.legs.get(leg_id)
-    if leg is None:
-        floor.anomaly(f"{to}_unknown_leg")
+    if leg is not None:
+        _bring(floor, leg, event.time, to, valid)
         return
+    floor.anomaly(f"{to}_unknown_leg")
+    if leg_id not in floor.state.over_legs:
+        late.keep(floor, _leg_key(leg_id), Early(event.time, to))
+
+
+def _bring(floor: Floor, leg: Leg, at: datetime, to: LegState, valid: Sequence[LegState]) -> None:
+    if late.older(leg.said, at):
+        floor.anomaly(f"late_{to}")
+        if to == "talking" and leg.answered is None:
+            leg.answered = at
+            if leg.role == "agent":
+                call = floor.call(leg.call_id, at)
+                call.answered = call.answered or at
+        return
+    leg.said = late.latest(leg.said, at)
     if leg.state == to:
         return
     if leg.state not in valid:
         floor.anomaly(f"{leg.state}_to_{to}")
-    at = max(event.time, leg.since)
+    at = max(at, leg.since)
     call = floor.call(leg.call_id, at)
     _count(leg, at)
     leg.state = to
@@ -259,19 +343,32 @@ def leg_retrieved(floor: Floor, event: Event, data: events.LegRetrieved) -> None
 
 def leg_moved(floor: Floor, event: Event, data: events.LegMoved) -> None:
     leg = floor.state.legs.get(data.leg_id)
-    if leg is None:
-        floor.anomaly("moved_unknown_leg")
+    if leg is not None:
+        _move(floor, leg, event.time, data.call_id, data.role, data.peer)
         return
-    if over.is_over(floor, data.call_id, event.time):
+    floor.anomaly("moved_unknown_leg")
+    if data.leg_id not in floor.state.over_legs:
+        early = Early(event.time, "moved", call_id=data.call_id, role=data.role, peer=data.peer)
+        late.keep(floor, _leg_key(data.leg_id), early)
+
+
+def _move(floor: Floor, leg: Leg, at: datetime, call_id: str, role: LegRole, peer: str) -> None:
+    """The leg is part of another call from now on."""
+    if late.older(leg.moved, at):
+        floor.anomaly("late_move")
         return
-    at = max(event.time, leg.since)
+    leg.moved = at
+    if over.is_over(floor, call_id, at):
+        end_leg(floor, leg, floor.state.over[call_id])
+        return
+    at = max(at, leg.since)
     _count(leg, at)
     before = floor.state.calls.get(leg.call_id)
-    if before is not None and data.call_id != leg.call_id:
+    if before is not None and call_id != leg.call_id:
         _leave(floor, before, leg, at)
         settle(floor, before, at)
-    call = floor.call(data.call_id, at)
-    leg.call_id, leg.role, leg.peer = data.call_id, data.role, data.peer or call.from_number
+    call = floor.call(call_id, at)
+    leg.call_id, leg.role, leg.peer = call_id, role, peer or call.from_number
     leg.talk_s = leg.hold_s = 0.0
     if leg.leg_id not in call.legs:
         call.legs.append(leg.leg_id)
@@ -283,8 +380,11 @@ def leg_moved(floor: Floor, event: Event, data: events.LegMoved) -> None:
 
 def leg_cleared(floor: Floor, event: Event, data: events.LegCleared) -> None:
     leg = floor.state.legs.get(data.leg_id)
+    late.end(floor.state.over_legs, data.leg_id, Over(event.time, leg.call_id if leg else data.call_id))
     if leg is None:
         floor.anomaly("cleared_unknown_leg")
+        if floor.state.early:
+            floor.state.early.pop(_leg_key(data.leg_id), None)
         return
     if data.cause == "no_answer":
         agentday.missed(floor, leg, event.time)

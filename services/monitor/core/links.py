@@ -15,6 +15,7 @@ import msgspec
 from services.monitor.core import agents, books, calls, flapping, leases, transfers
 from services.monitor.core.floor import Floor
 from services.monitor.core.ghosts import end_call, sweeping
+from services.monitor.core.late import nothing_declared, start_anew
 from services.monitor.core.state import Connector, SiteState
 from shared import events
 from shared.events import Event
@@ -122,11 +123,12 @@ def _sweep(floor: Floor, at: datetime) -> None:
     """Nobody saw what happened meanwhile: calls are let go, agents are unknown until the switch speaks of them."""
     state = floor.state
     was_down, state.link = state.link == "down", "up"
+    start_anew(state)
     state.over.clear()
     for call_id in tuple(state.calls):
         end_call(floor, call_id, at)
     for agent in state.agents.values():
-        agent.declared, agent.in_wrap, agent.wrap_until = "unknown", False, None
+        nothing_declared(agent)
         agent.listeners, agent.lapsed, agent.promise_s = [], False, None
         flapping.stop(floor, agent)
         agents.settle(floor, agent, at, "inferred")

@@ -14,6 +14,7 @@ from services.monitor.core.tallies import Crew, Day, Periods, Stretch, Tally, To
 from shared.facts import AgentState, TransferOutcome
 
 Declared = Literal["off", "ready", "not_ready", "unknown"]
+LegRole = Literal["agent", "consult", "internal"]
 LegState = Literal["ringing", "dialing", "talking", "held"]
 CallState = Literal["started", "queued", "ringing", "answered", "held", "transferring"]
 Shown = Literal["observed", "inferred", "timer", "stale"]
@@ -26,7 +27,7 @@ class Leg(Struct, gc=False):
     leg_id: str
     call_id: str
     agent_id: str
-    role: Literal["agent", "consult", "internal"]
+    role: LegRole
     state: LegState
     since: datetime
     started: datetime
@@ -36,6 +37,8 @@ class Leg(Struct, gc=False):
     talk_s: float = 0.0
     hold_s: float = 0.0
     asked: bool = False  # its agent asked to transfer this conversation
+    said: datetime | None = None  # newest word of its state; older ones come late
+    moved: datetime | None = None  # newest word of the call that it is part of
 
 
 class Visit(Struct, gc=False):
@@ -47,6 +50,7 @@ class Visit(Struct, gc=False):
     ended: datetime | None = None
     outcome: str = ""
     agent_id: str = ""
+    again: datetime | None = None  # told to enter the same queue once more, while its leaving may come late
 
 
 class Call(Struct, gc=False):
@@ -103,6 +107,12 @@ class Agent(Struct, gc=False):
     shown_queue: str = ""
     shown_reason: str = ""
     listeners: list[str] = field(default_factory=list)
+    on_at: datetime | None = None  # newest log-on, log-off, word of ready or not, of ready, begin and end of wrap:
+    off_at: datetime | None = None  # what is older than these comes late
+    said_at: datetime | None = None
+    ready_at: datetime | None = None
+    wrap_at: datetime | None = None
+    wrap_over: datetime | None = None
     flapping_since: datetime | None = None  # since when its state changes every few seconds
     flap: Flap | None = None
     lapsed: bool = False  # not heard of for longer than its lease: unknown until it is
@@ -132,14 +142,38 @@ class Transfer(Struct, gc=False):
     outcome: TransferOutcome = "running"
     reason: str = ""
     precision_ms: int = 0
+    guessed: bool = False  # its outcome, because the call ended
+    target_at: datetime | None = None  # newest word of who the target is
     seen: datetime | None = None  # the newest event of it
     provenance: Shown = "observed"
+
+
+class Over(Struct, gc=False):
+    """A leg ended lately: what is told late of it does not bring it back."""
+
+    at: datetime
+    call_id: str
+
+
+class Early(Struct, gc=False):
+    """What was told of a leg, a transfer or a visit before its beginning was. `what` is the event's kind in one word."""
+
+    at: datetime
+    what: str
+    agent_id: str = ""
+    call_id: str = ""
+    role: str = ""
+    peer: str = ""
+    reason: str = ""
+    outcome: str = ""
 
 
 class Queue(Struct, gc=False):
     queue: str
     waiting: dict[str, datetime] = field(default_factory=dict)  # call id -> when it entered
     staff: dict[str, int] = field(default_factory=dict)  # displayed state -> agents who serve this queue
+    seen: datetime | None = None  # the newest event of it
+    inferred: list[str] = field(default_factory=list)  # of `waiting`, those that nobody saw enter
     handling: int = 0  # agents on this queue's calls and their wrap, whether they serve it or not
     was_staffed: bool = False  # in the running interval
     minute: Tally = field(default_factory=Tally)  # the running one
@@ -148,8 +182,6 @@ class Queue(Struct, gc=False):
     recent: Tally = field(default_factory=Tally)  # the sum of `recent_minutes`, finished minutes within the last 15
     recent_minutes: list[Stretch] = field(default_factory=list)
     recent_since: datetime | None = None  # None while nothing goes on in this queue
-    seen: datetime | None = None  # the newest event of it
-    inferred: list[str] = field(default_factory=list)  # of `waiting`, those that nobody saw enter
     stirred: bool = False  # it changed since rules were asked about it
     unsettled: bool = False  # its figures did
 
@@ -267,6 +299,8 @@ class SiteState(Struct, gc=False):
     told: dict[str, dict[str, datetime]] = field(default_factory=dict)  # rule -> subject id -> start of its last flag
     flags: dict[str, Flag] = field(default_factory=dict)
     listening: dict[str, Listen] = field(default_factory=dict)
+    over_legs: dict[str, Over] = field(default_factory=dict)  # this and the next: late.py
+    early: dict[str, list[Early]] = field(default_factory=dict)
     timers: list[Timer] = field(default_factory=list)  # a heap
     anomalies: dict[str, int] = field(default_factory=dict)
     anomaly_log: list[Anomaly] = field(default_factory=list)  # the newest, last

@@ -6,12 +6,14 @@ customer gap = bridged - last moment the customer heard a person, total = bridge
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final, Literal
 
-from services.monitor.core import agentday, agents, calls, over, watching
+from services.monitor.core import agentday, agents, calls, late, over, watching
 from services.monitor.core.floor import Floor
-from services.monitor.core.state import Transfer
+from services.monitor.core.state import Early, Transfer
 from shared import events, facts
 from shared.events import Event
 
@@ -35,9 +37,7 @@ def requested(floor: Floor, event: Event, data: events.TransferRequested) -> Non
     if known is not None:
         _retargeted(floor, known, at, data)
         return
-    if over.is_over(floor, data.call_id, at):
-        return
-    call = floor.call(data.call_id, at)
+    call = None if over.is_over(floor, data.call_id, at) else floor.call(data.call_id, at)
     transfer = Transfer(
         transfer_id=data.transfer_id,
         call_id=data.call_id,
@@ -47,15 +47,21 @@ def requested(floor: Floor, event: Event, data: events.TransferRequested) -> Non
         to_agent=data.to_agent,
         to_queue=data.to_queue,
         to_number=data.to_number,
-        heard_until=call.heard_until or at,
+        heard_until=(call.heard_until if call else None) or at,
         precision_ms=event.precisionms,
     )
     state.transfers[transfer.transfer_id] = transfer
-    call.transfers.append(transfer.transfer_id)
     agents.settle(floor, floor.agent(data.from_agent, at), at)
     agentday.asked_transfer(floor, call, floor.state.agents[data.from_agent], at)
-    calls.settle(floor, call, at)
+    if call is not None:
+        call.transfers.append(transfer.transfer_id)
+        calls.settle(floor, call, at)
     _heard(floor, transfer, at)
+    if state.early:
+        for early in late.take(floor, _key(transfer.transfer_id), at):
+            _TOLD[early.what](floor, transfer, early)
+    if call is None and transfer.outcome == "running":  # told after its call was over: still a case
+        _guess(floor, transfer, max(at, state.over[data.call_id]), "failed")
 
 
 def _retargeted(floor: Floor, transfer: Transfer, at: datetime, data: events.TransferRequested) -> None:
@@ -63,52 +69,109 @@ def _retargeted(floor: Floor, transfer: Transfer, at: datetime, data: events.Tra
     if transfer.outcome != "running":
         floor.anomaly("transfer_requested_after_end")
         return
-    transfer.kind = data.kind
+    if at < transfer.requested:
+        floor.anomaly("late_transfer_requested")
+        transfer.requested = at
+    else:
+        transfer.kind = data.kind
     transfer.to_agent = transfer.to_agent or data.to_agent
     transfer.to_queue = data.to_queue or transfer.to_queue
     transfer.to_number = data.to_number or transfer.to_number
     _heard(floor, transfer, at)
 
 
-def _running(floor: Floor, transfer_id: str, what: str) -> Transfer | None:
+def _key(transfer_id: str) -> str:
+    return f"transfer:{transfer_id}"
+
+
+def _tell(floor: Floor, transfer_id: str, told: Early) -> None:
+    """Do what was told of a transfer; of one that nobody asked for yet, once it is."""
     transfer = floor.state.transfers.get(transfer_id)
     if transfer is None:
-        floor.anomaly(f"transfer_{what}_unknown")
-        return None
+        floor.anomaly(f"transfer_{told.what}_unknown")
+        late.keep(floor, _key(transfer_id), told)
+        return
     if transfer.outcome != "running":
-        floor.anomaly(f"transfer_{what}_after_end")
-        return None
-    return transfer
-
-
-def _target(transfer: Transfer, to_agent: str) -> None:
-    if to_agent:
-        transfer.to_agent = to_agent
+        floor.anomaly(f"transfer_{told.what}_after_end")
+    _TOLD[told.what](floor, transfer, told)
 
 
 def ringing(floor: Floor, event: Event, data: events.TransferRinging) -> None:
-    transfer = _running(floor, data.transfer_id, "ringing")
-    if transfer is not None:
-        _target(transfer, data.to_agent)
-        transfer.ringing = transfer.ringing or event.time
-        _heard(floor, transfer, event.time)
+    _tell(floor, data.transfer_id, Early(event.time, "ringing", agent_id=data.to_agent))
 
 
 def answered(floor: Floor, event: Event, data: events.TransferAnswered) -> None:
-    transfer = _running(floor, data.transfer_id, "answered")
-    if transfer is not None:
-        _target(transfer, data.to_agent)
-        transfer.answered = event.time
-        _heard(floor, transfer, event.time)
+    _tell(floor, data.transfer_id, Early(event.time, "answered", agent_id=data.to_agent))
 
 
 def bridged(floor: Floor, event: Event, data: events.TransferBridged) -> None:
-    transfer = _running(floor, data.transfer_id, "bridged")
-    if transfer is not None:
-        _target(transfer, data.to_agent)
-        transfer.bridged = max(event.time, transfer.requested)
-        transfer.answered = transfer.answered or transfer.bridged
+    _tell(floor, data.transfer_id, Early(event.time, "bridged", agent_id=data.to_agent))
+
+
+def ended(floor: Floor, event: Event, data: events.TransferEnded) -> None:
+    _tell(floor, data.transfer_id, Early(event.time, "ended", outcome=data.outcome, reason=data.reason))
+
+
+def _rings(floor: Floor, transfer: Transfer, told: Early) -> None:
+    """The first alert counts; of several targets the last."""
+    before = (transfer.ringing, transfer.to_agent)
+    if transfer.ended is None or told.at <= transfer.ended:
+        _target(transfer, told)
+        transfer.ringing = told.at if transfer.ringing is None else min(told.at, transfer.ringing)
+    _learned(floor, transfer, told.at, changed=before != (transfer.ringing, transfer.to_agent))
+
+
+def _answers(floor: Floor, transfer: Transfer, told: Early) -> None:
+    """The last answer before the bridge counts; a bridge that came first was taken for one."""
+    known, limit = transfer.answered, transfer.bridged or transfer.ended
+    counts = known is None or told.at > known or (known == transfer.bridged and told.at < known)
+    if counts and (limit is None or told.at <= limit):
+        _target(transfer, told)
+        transfer.answered = told.at
+    _learned(floor, transfer, told.at, changed=known != transfer.answered)
+
+
+def _learned(floor: Floor, transfer: Transfer, at: datetime, *, changed: bool) -> None:
+    """A stamp that comes after the end puts the record right."""
+    if transfer.outcome == "running":
+        _heard(floor, transfer, at)
+    elif changed:
+        _heard(floor, transfer, at)
+        _record(floor, transfer)
+
+
+def _bridges(floor: Floor, transfer: Transfer, told: Early) -> None:
+    if _ends(transfer, told.at):
+        _target(transfer, told)
+        transfer.bridged = max(told.at, transfer.requested)
+        if transfer.answered is None or transfer.answered > transfer.bridged:
+            transfer.answered = transfer.bridged
         _end(floor, transfer, transfer.bridged, "completed", "")
+
+
+def _fails(floor: Floor, transfer: Transfer, told: Early) -> None:
+    if _ends(transfer, told.at):
+        _end(floor, transfer, told.at, told.outcome, told.reason)  # type: ignore[arg-type]  # of a TransferEnded
+
+
+def _ends(transfer: Transfer, at: datetime) -> bool:
+    """Whether this is how it ended: also when the end of its call was heard first, and its outcome guessed by that."""
+    return transfer.outcome == "running" or (transfer.guessed and transfer.ended is not None and at <= transfer.ended)
+
+
+_TOLD: Final = MappingProxyType[str, Callable[[Floor, Transfer, Early], None]](
+    {
+        "ringing": _rings,
+        "answered": _answers,
+        "bridged": _bridges,
+        "ended": _fails,
+    }
+)
+
+
+def _target(transfer: Transfer, told: Early) -> None:
+    if told.agent_id and (transfer.target_at is None or told.at >= transfer.target_at):
+        transfer.to_agent, transfer.target_at = told.agent_id, told.at
 
 
 def released(floor: Floor, event: Event, data: events.TransferReleased) -> None:
@@ -120,12 +183,6 @@ def released(floor: Floor, event: Event, data: events.TransferReleased) -> None:
     _heard(floor, transfer, event.time)
 
 
-def ended(floor: Floor, event: Event, data: events.TransferEnded) -> None:
-    transfer = _running(floor, data.transfer_id, "ended")
-    if transfer is not None:
-        _end(floor, transfer, event.time, data.outcome, data.reason)
-
-
 def _end(
     floor: Floor,
     transfer: Transfer,
@@ -134,23 +191,34 @@ def _end(
     reason: str,
 ) -> None:
     transfer.outcome, transfer.reason, transfer.ended = outcome, reason, max(at, transfer.requested)
+    transfer.guessed = False
     call = floor.state.calls.get(transfer.call_id)
     if call is not None and transfer.transfer_id in call.transfers:
         call.transfers.remove(transfer.transfer_id)
         calls.settle(floor, call, at)
     _heard(floor, transfer, at)
-    floor.emit(f"transfer:{transfer.transfer_id}", transfer.ended, record_of(floor, transfer))
+    _record(floor, transfer)
     floor.timer(transfer.ended + SHOWN_AFTER_END, "forget", (transfer.transfer_id, ""))
+
+
+def _record(floor: Floor, transfer: Transfer) -> None:
+    """Publish it; a record that late events put right comes again under its id."""
+    floor.emit(f"transfer:{transfer.transfer_id}", transfer.ended or transfer.requested, record_of(floor, transfer))
+
+
+def _guess(floor: Floor, transfer: Transfer, at: datetime, outcome: Literal["failed", "abandoned"]) -> None:
+    """Its call ended, and so did it; how, the switch may still tell."""
+    _end(floor, transfer, at, outcome, "the call ended")
+    transfer.guessed = True
+    if transfer.provenance == "observed":
+        transfer.provenance = "inferred"
 
 
 def end_with_call(floor: Floor, call_id: str, at: datetime, outcome: Literal["failed", "abandoned"]) -> None:
     """The call is gone while transfers of it run: cases with an outcome, not missing values."""
     call = floor.state.calls.get(call_id)
     for transfer_id in tuple(call.transfers) if call else ():
-        transfer = floor.state.transfers[transfer_id]
-        _end(floor, transfer, at, outcome, "the call ended")
-        if transfer.provenance == "observed":
-            transfer.provenance = "inferred"  # what ended was the call
+        _guess(floor, floor.state.transfers[transfer_id], at, outcome)
 
 
 def call_cleared(floor: Floor, event: Event, data: events.CallCleared) -> None:
