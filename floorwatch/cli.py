@@ -193,6 +193,61 @@ def rules_check(
     typer.echo(f"OK: {file} has {count} rule{'' if count == 1 else 's'}: {', '.join(rule.name for rule in book.rules)}")
 
 
+@rules_app.command("test")
+def rules_test(
+    file: Annotated[Path, typer.Argument(help="A file of tests, such as deploy/rules.test.yaml.")],
+    rules: Annotated[
+        Path | None, typer.Option(help="Test this rule book instead of the one that the file names.")
+    ] = None,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Also say what each test that passes raised.")] = False,
+) -> None:
+    """Test a rule book: what happens on a floor, and what must be raised when.
+
+    Prints what differs from what was expected, `-` for what did not come and `+` for what did instead. Exit code 1 when a
+    test fails, 2 when a file is wrong. The format is in docs/rules.md.
+    """
+    from floorwatch import rulestest
+
+    rulestest.main(file, rules, verbose=verbose)
+
+
+@rules_app.command("dry-run")
+def rules_dry_run(
+    rules: Annotated[Path, typer.Argument(help="The rule book to try.")],
+    trace: Annotated[Path | None, typer.Option(help="Try it on a recorded trace; wants --adapter and --site.")] = None,
+    adapter: Annotated[AdapterChoice | None, typer.Option(help="Whose events the trace holds.")] = None,
+    site: Annotated[str | None, typer.Option(help="The trace's site, as in sites.yaml; any name works.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--from", help='Or on what the broker holds, written from then on: "2026-03-02 09:00", local time.'),
+    ] = None,
+    until: Annotated[str | None, typer.Option("--to", help="... and up to then; default now.")] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="Compare with this rule book, such as the one in force: what would change?")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="What is known of sites: teams, tags, targets (FLOORWATCH_SITES_FILE).")
+    ] = None,
+) -> None:
+    """Try a rule book on the past: what it would have raised, how often a day, for how long.
+
+    Nothing is published. With --from or --to it reads floor.events of the broker at KAFKA_BOOTSTRAP; when that is not set, of
+    the one of `floorwatch run` at BROKER_PORT (9392). The floor is rebuilt from the first record that the broker keeps.
+    """
+    from floorwatch import dryrun
+
+    dryrun.main(
+        rules,
+        against=against,
+        trace=trace,
+        adapter=adapter.value if adapter else None,
+        site=site,
+        since=since,
+        until=until,
+        config=config,
+    )
+
+
 def _service(name: str, module: str, about: str) -> None:
     def start() -> None:
         from importlib import import_module

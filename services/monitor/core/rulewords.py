@@ -18,6 +18,7 @@ _UNITS: Final = MappingProxyType(
     {"en": ((3600, "h"), (60, "min"), (1, "s")), "zh": ((3600, "小时"), (60, "分钟"), (1, "秒"))}
 )
 _YES_NO: Final = MappingProxyType({"en": ("no", "yes"), "zh": ("否", "是")})
+_NO_REASON: Final = MappingProxyType({"en": "no reason given", "zh": "未说明原因"})
 _NOTHING: Final = "–"
 
 
@@ -36,7 +37,7 @@ def say(name: str, value: Any, language: Language) -> str:
     if isinstance(value, bool):
         return _YES_NO[language][value]
     if isinstance(value, str):
-        return value
+        return value or (_NO_REASON[language] if name == "reason" else _NOTHING)
     if isinstance(value, int | float):
         if name.removeprefix("recent_") in SHARES:
             return f"{100 * value:.0f} %"
