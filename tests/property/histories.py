@@ -6,13 +6,25 @@ from hypothesis import strategies as st
 
 from shared import events
 from shared.envelope import Data
-from tests.floorkit import at
+from shared.siteconfig import Leases, QueueConfig, SiteConfig, Sites
+from tests.floorkit import SITE, at
+
+# leases so short that they run out in a history
+CONFIG = Sites(
+    {
+        SITE: SiteConfig(
+            queues={"sales": QueueConfig(wrap_up_s=6)},
+            leases=Leases(ringing_s=25, line_s=70, wrap_s=60, declared_s=90, call_s=120),
+        )
+    }
+)
 
 AGENTS = st.sampled_from(["1", "2", "3"])
 CALLS = st.sampled_from(["a", "b", "c"])
 LEGS = st.sampled_from(["k", "l", "m", "n"])
 QUEUES = st.sampled_from(["sales", "support"])
 TRANSFERS = st.sampled_from(["t", "u"])
+CONNECTORS = st.sampled_from(["test", "test", "other"])
 ROLES = st.sampled_from(["agent", "consult", "internal"])
 
 
@@ -29,7 +41,8 @@ def _about_agents() -> st.SearchStrategy[Data]:
             until=st.none() | st.integers(0, 400).map(at),
         ),
         st.builds(events.WrapEnded, agent_id=AGENTS),
-        st.builds(events.ListenStarted, listen_id=LEGS, agent_id=AGENTS),
+        st.builds(events.AgentSeen, agent_id=AGENTS, lease_s=st.sampled_from([None, 0.0, 10.0, 45.0])),
+        st.builds(events.ListenStarted, listen_id=LEGS, agent_id=AGENTS | st.just(""), call_id=CALLS | st.just("")),
         st.builds(events.ListenEnded, listen_id=LEGS),
     )
 
@@ -82,10 +95,23 @@ def _about_transfers() -> st.SearchStrategy[Data]:
 
 def _about_links() -> st.SearchStrategy[Data]:
     return st.one_of(
-        st.builds(events.LinkUp, connector=st.just("test")),
-        st.builds(events.LinkDown, connector=st.just("test")),
+        st.builds(events.LinkUp, connector=CONNECTORS, resumed=st.booleans()),
+        st.builds(events.LinkDown, connector=CONNECTORS),
         st.builds(events.Clock),
+        st.builds(events.Clock),
+        st.builds(
+            events.Snapshot,
+            connector=CONNECTORS,
+            agents=_some(AGENTS),
+            calls=_some(CALLS),
+            legs=_some(LEGS),
+            queues=st.none() | st.dictionaries(QUEUES, st.lists(CALLS, max_size=2, unique=True).map(tuple)),
+        ),
     )
+
+
+def _some(ids: st.SearchStrategy[str]) -> st.SearchStrategy[tuple[str, ...] | None]:
+    return st.none() | st.lists(ids, max_size=3, unique=True).map(tuple)
 
 
 happenings = st.one_of(_about_agents(), _about_calls(), _about_calls(), _about_transfers(), _about_links())

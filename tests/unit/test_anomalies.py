@@ -30,7 +30,7 @@ CORE = Path(anomalies.__file__).parent
 
 
 def kinds_used() -> Iterator[tuple[str, str]]:
-    """Where, and a pattern of the kind; what is filled in at run time matches one or more letters."""
+    """Where, and a pattern of the kind; what is filled in at run time matches words."""
     for path in sorted(CORE.glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "anomaly":
@@ -43,7 +43,7 @@ def texts(node: ast.expr) -> Iterator[str]:
         yield re.escape(str(node.value))
     elif isinstance(node, ast.JoinedStr):
         yield "".join(
-            re.escape(str(part.value)) if isinstance(part, ast.Constant) else "[a-z]+" for part in node.values
+            re.escape(str(part.value)) if isinstance(part, ast.Constant) else "[a-z_]+" for part in node.values
         )
     elif isinstance(node, ast.IfExp):
         yield from texts(node.body)
@@ -57,6 +57,12 @@ def test_every_kind_that_the_engine_counts_is_registered_with_its_meaning() -> N
     assert len(used) > 20
     unknown = [place for place in used if not any(re.fullmatch(place[1], kind) for kind in anomalies.KINDS)]
     assert unknown == [], "add the kind and a sentence about it to anomalies.KINDS"
+
+
+def test_every_registered_kind_is_used() -> None:
+    patterns = [pattern for _, pattern in kinds_used()]
+    unused = {kind for kind in anomalies.KINDS if not any(re.fullmatch(pattern, kind) for pattern in patterns)}
+    assert unused == {anomalies.DUPLICATE}, "counted by the engine itself"
 
 
 def test_every_meaning_is_a_sentence_that_says_what_came_and_what_was_done() -> None:

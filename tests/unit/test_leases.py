@@ -132,6 +132,20 @@ def test_no_lease_runs_out_while_nobody_hears_the_switch() -> None:
     assert floor.agent("1") == "unknown", "after the gap leases run again"
 
 
+def test_while_nobody_listened_silence_is_no_silence_of_agents_and_calls() -> None:
+    floor = floor_with()
+    floor(0, LinkUp(connector="x"), AgentLoggedOn(agent_id="1"), CallStarted(call_id="c"))
+    floor(500, LinkDown(connector="x"))
+    floor.mark(3000)
+    floor(3000, LinkUp(connector="x", resumed=True))
+    assert (floor.agent("1"), card(floor).provenance, card(floor).lease_until) == ("ready", "inferred", at(3600))
+    floor.mark(3601)
+    assert (card(floor).state, card(floor).since) == ("unknown", at(3600))
+    assert len(floor.engine.floor_view().calls) == 1
+    floor.mark(3901)
+    assert floor.engine.floor_view().calls == ()
+
+
 def test_a_gap_that_nobody_announced_lets_no_lease_run_out_in_it() -> None:
     floor = floor_with()
     floor(0, LinkUp(connector="x"), AgentLoggedOn(agent_id="1"))

@@ -56,8 +56,8 @@ def promised(seconds: float | None) -> float | None:
 def until(floor: Floor, agent: Agent) -> datetime | None:
     """When the shown state is believed no longer unless the agent is heard of; None for never.
 
-    The shorter of the state's lease and the source's promise counts, from the last evidence. While the link is down no
-    lease runs: nothing is believed then anyway.
+    The shorter of the state's lease and the source's promise counts, from the last evidence, or from when the link came up.
+    While it is down no lease runs: nothing is believed then anyway.
     """
     span = floor.leases.agent[agent.state]
     if agent.promise_s is not None and agent.state not in ("offline", "unknown"):
@@ -65,7 +65,13 @@ def until(floor: Floor, agent: Agent) -> datetime | None:
         span = promise if span is None or promise < span else span
     if span is None or floor.state.link == "down":
         return None
-    return agent.seen + span
+    return _heard(floor, agent.seen) + span
+
+
+def _heard(floor: Floor, seen: datetime) -> datetime:
+    """Silence counts from the evidence, but not while nobody listened."""
+    since = floor.state.link_since
+    return since if since is not None and since > seen else seen
 
 
 def arm(floor: Floor, agent: Agent) -> None:
@@ -109,7 +115,7 @@ def lapsed_calls(floor: Floor, due: datetime) -> list[str]:
         return []
     gone, oldest = [], None
     for call in state.calls.values():
-        seen = call.seen or call.started
+        seen = _heard(floor, call.seen or call.started)
         if seen + span <= due:
             gone.append((seen, call.call_id))
         elif oldest is None or seen < oldest:

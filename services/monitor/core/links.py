@@ -144,12 +144,14 @@ def _sweep(floor: Floor, at: datetime) -> None:
 def _resume(floor: Floor, at: datetime) -> None:
     """The site was not heard for a while, and nothing of that time was lost: what was known holds again."""
     state = floor.state
-    state.link = "up"
+    state.link, state.link_since = "up", at
+    if state.calls:
+        leases.arm_calls(floor, at)
     for agent in state.agents.values():
         if agent.provenance == "stale":
             agents.close_interval(floor, agent, max(at, agent.since))
             agent.provenance = "inferred"
-            leases.arm(floor, agent)
+        leases.arm(floor, agent)
         floor.touch("agent", agent.agent_id)
     _touch_all(floor)
 
