@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Protocol
@@ -45,6 +46,12 @@ class Broker(Protocol):
         """Forget every record, while it does not run."""
         ...
 
+    def pause(self) -> None:
+        """From now on it takes connections and answers nothing: SIGSTOP."""
+        ...
+
+    def go_on(self) -> None: ...
+
 
 class ApacheBroker:
     idempotent = True
@@ -61,6 +68,12 @@ class ApacheBroker:
 
     def wipe(self) -> None:
         self._kafka.wipe()
+
+    def pause(self) -> None:
+        self._kafka.signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._kafka.signal(signal.SIGCONT)
 
 
 @contextlib.contextmanager

@@ -109,6 +109,11 @@ class Server(ABC):
                 self._process.wait(self.stop_timeout_s)
             self.kill()
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal; it must run."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def kill(self) -> None:
         if self._process is not None:
             self._process.kill()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from shared.bus import Bus
+from shared.errors import BusError
+from shared.kafka import KafkaBus
 from tests.brokers import Broker, broker_of_its_own
 
 MEASURED = pytest.StashKey[list[str]]()
@@ -17,6 +21,15 @@ def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
     """A broker of its own, of the kind that the test is parametrized with; the embedded one otherwise."""
     with broker_of_its_own(getattr(request, "param", "embedded"), tmp_path) as started:
         yield started
+
+
+@pytest.fixture
+async def bus(broker: Broker) -> AsyncIterator[Bus]:
+    """The test's own connection: it gives a broker that is away a minute before it says that it is."""
+    connected = KafkaBus(broker.bootstrap, idempotent=broker.idempotent, request_timeout_s=60)
+    yield connected
+    with contextlib.suppress(BusError):
+        await connected.close()
 
 
 @pytest.fixture

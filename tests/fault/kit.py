@@ -25,6 +25,7 @@ from shared.checkpoint import Checkpoint, Checkpoints
 from shared.clock import SystemClock
 from shared.codec import decode_event, decode_fact
 from shared.dedup import Passed
+from shared.errors import BusError
 from shared.facts import Fact, FlagRaised
 from shared.kafka import KafkaBus
 from shared.settings import MonitorSettings
@@ -100,7 +101,7 @@ class Service:
         return await self.readiness() == ""
 
     async def readiness(self) -> str:
-        """"" when ready; else why not, as /readyz says it, or that it does not answer."""
+        """ "" when ready; else why not, as /readyz says it, or that it does not answer."""
         try:
             answer = await self._client.get("/readyz")
         except httpx.TransportError as exc:
@@ -180,7 +181,14 @@ class Downstream:
         self._passed = Passed()
 
     async def follow(self, bus: Bus) -> None:
-        """For ever."""
+        """For ever; a broker that is away is waited for, and read from the start again."""
+        while True:
+            try:
+                await self._follow(bus)
+            except BusError:
+                await asyncio.sleep(0.1)
+
+    async def _follow(self, bus: Bus) -> None:
         clock = SystemClock()
         reader = await bus.read([self.topic])
         try:
@@ -211,11 +219,14 @@ class Downstream:
     def slow(self) -> dict[str, datetime]:
         """Flags of slow transfers: transfer id -> when it was raised, the floor's clock. Fails when one is there twice."""
         found: dict[str, datetime] = {}
-        for fact in self.facts:
-            if isinstance(fact.data, FlagRaised) and fact.data.rule == "slow_transfer":
-                assert fact.data.subject_id not in found, f"{fact.data.subject_id} was flagged twice"
-                found[fact.data.subject_id] = fact.data.raised_at
+        for flag in self.slow_flags():
+            assert flag.data.subject_id not in found, f"{flag.data.subject_id} was flagged twice"
+            found[flag.data.subject_id] = flag.data.raised_at
         return found
+
+    def slow_flags(self) -> list[Any]:
+        """The facts that raise them."""
+        return [fact for fact in self.facts if isinstance(fact.data, FlagRaised) and fact.data.rule == "slow_transfer"]
 
 
 @contextlib.asynccontextmanager

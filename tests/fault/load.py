@@ -24,7 +24,6 @@ from shared.clock import Clock, SystemClock
 from shared.codec import encode
 from shared.envelope import Data
 from shared.errors import BusError
-from shared.events import Event
 from shared.raw import Raw
 
 LIMIT_S: Final = 7.0  # of the rule slow_transfer that ships
@@ -32,7 +31,7 @@ SLOW_S: Final = 8.25  # what a slow transfer takes here
 QUICK_S: Final = 2.0
 _CALL_EVENTS: Final = 9
 _CALL_LASTS_S: Final = 5.0
-_TRANSFERS_A_SECOND: Final = 20  # every other one is slow
+_TRANSFERS_A_SECOND: Final = 20  # every other one is slow, while there is time for that
 _STEP_S: Final = 0.02
 _MARK_S: Final = 0.05
 _HOLD_BACK_S: Final = 0.1
@@ -72,8 +71,8 @@ class Plan:
             yield from self._call(number, number * self.lasts_s / calls, site)
         first = round(-(LIMIT_S - 0.2) * _TRANSFERS_A_SECOND)
         for number in range(first, round(self.lasts_s * _TRANSFERS_A_SECOND)):
-            slow = number % 2 == 0
-            yield from self._transfer(number, number / _TRANSFERS_A_SECOND, slow)
+            at_s = number / _TRANSFERS_A_SECOND
+            yield from self._transfer(number, at_s, slow=number % 2 == 0 and at_s + LIMIT_S <= self.lasts_s)
 
     def _call(self, number: int, at_s: float, site: str) -> Iterator[Happening]:
         agents = int(self.rate / _CALL_EVENTS * (_CALL_LASTS_S + 2)) + 1
@@ -91,7 +90,7 @@ class Plan:
         ):
             yield self._at(at_s + after_s, site, data)
 
-    def _transfer(self, number: int, at_s: float, slow: bool) -> Iterator[Happening]:
+    def _transfer(self, number: int, at_s: float, *, slow: bool) -> Iterator[Happening]:
         site = self.sites[number // 2 % len(self.sites)]
         transfer, call, agent = f"t{number}", f"tc{number}", f"x{number % 400}"
         yield self._at(at_s, site, events.CallStarted(call_id=call))

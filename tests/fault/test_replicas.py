@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -12,13 +11,13 @@ from typing import Final
 import pytest
 
 from shared import topics
+from shared.bus import Bus
 from tests.brokers import BOTH, Broker
 from tests.fault.kit import (
     Downstream,
     Service,
     Uninterrupted,
     by_site,
-    connect,
     create_topics,
     following,
     last_checkpoints,
@@ -38,12 +37,11 @@ Tell = Callable[[str], None]
 
 @pytest.mark.parametrize("broker", BOTH, indirect=True)
 async def test_kill_9_of_either_monitor_at_full_load_costs_no_flag_and_doubles_none(
-    broker: Broker, tmp_path: Path, measured: Tell
+    broker: Broker, bus: Bus, tmp_path: Path, measured: Tell
 ) -> None:
     await create_topics(broker, partitions=2)
     plan = Plan(SITES, rate=RATE, lasts_s=10)
     first, second = (Service("monitor", broker, tmp_path, name=name, checkpoint_s=1) for name in "ab")
-    bus = connect(broker)
     async with services(first, second), following(broker, topics.FLOOR_FLAGS) as flags:
         async with pouring(plan, Canonical(bus, SITES)) as load:
             await load.until(2)
@@ -72,7 +70,6 @@ async def test_kill_9_of_either_monitor_at_full_load_costs_no_flag_and_doubles_n
         ended = await last_checkpoints(bus, "monitor", truth.offsets)
         assert len(ended) >= 2
         assert all(by_site(one.state) == truth.state() for one in ended)
-        await bus.close()
     late = lateness(flags, load)
     measured(f"{load.poured} events at {RATE:.0f}/s, {len(plan.slow)} slow transfers, {flags.read} flag records read")
     measured(f"lateness of flags downstream: median {median(late):.3f} s, largest {max(late):.3f} s")
@@ -85,7 +82,8 @@ async def everything_is_down(downstream: Downstream, truth: Uninterrupted) -> bo
 
 def lateness(downstream: Downstream, load: Load) -> list[float]:
     """From the deadline of each slow transfer to the first arrival of its flag, seconds; those due while we watched."""
-    raised: dict[str, datetime] = downstream.slow()
-    ids = {fact.data.subject_id: fact.id for fact in downstream.facts if getattr(fact.data, "subject_id", "") in raised}
-    begun = load.at(0.5)
-    return [(downstream.arrived[ids[name]] - at).total_seconds() for name, at in raised.items() if at > begun]
+    return [
+        (downstream.arrived[flag.id] - flag.data.raised_at).total_seconds()
+        for flag in downstream.slow_flags()
+        if flag.data.raised_at > load.at(0.5)
+    ]
