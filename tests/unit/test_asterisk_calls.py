@@ -192,7 +192,11 @@ def test_a_listing_logs_off_whom_it_does_not_name_and_repeats_nothing(pbx: Pbx) 
     pbx.at(5)
     rows = [("QueueParams", {"Queue": "sales"}), queue_member("1001", "sales")]
     listing(pbx, rows, "QueueStatusComplete")
-    assert [event.data for event in pbx.events[before:]] == [events.AgentLoggedOff(agent_id="1002")]
+    assert [event.data for event in pbx.events[before:]] == [
+        events.AgentLoggedOff(agent_id="1002"),
+        events.AgentSeen(agent_id="1001"),
+        events.Snapshot(connector="test", agents=("1001",), queues={"sales": ()}),
+    ]
 
 
 def test_configured_agents_that_no_queue_has_are_off() -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from services.ingest.adapters.asterisk import agents, channels, clock, listens, listings, transfers, visits
+from services.ingest.adapters.asterisk import agents, anew, channels, clock, listens, listings, transfers, visits
 from services.ingest.adapters.asterisk.model import State
 from services.ingest.adapters.asterisk.packet import Packet, read
 from services.ingest.adapters.asterisk.settle import settle
@@ -105,6 +105,8 @@ class AsteriskAdapter:
             if not packet.headers.get(name) and not (name == "Interface" and packet.headers.get("Location")):
                 raise InvalidInput("missing_header", f"{packet.event} without {name}")
         state = self._state
+        if anew.began(state, raw.session):
+            anew.forget(state)
         if packet.stamped:
             self._stamp = packet.time
             clock.learn(state, packet, raw)

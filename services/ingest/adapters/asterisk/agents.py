@@ -28,18 +28,18 @@ def agent_id_of(interface: str, state_interface: str) -> str:
 
 def on_member(switch: Switch) -> None:
     """QueueMemberAdded, and QueueMember in the answer to QueueStatus: the agent serves the queue."""
-    member = _learn(switch)
-    if member is not None:
-        _tell(switch, member.agent_id)
+    _learn(switch)
+    _tell(switch, switch.state.members[_key(switch)].agent_id)
 
 
 def on_listed(switch: Switch) -> None:
     """QueueMember: as added, but it happened some time before. The phones are looked at when all agents are known."""
     get = switch.packet.get
-    member = _learn(switch, listed=True)
-    if member is None:
-        return
+    new = _learn(switch, listed=True) is not None
+    member = switch.state.members[_key(switch)]
     _tell(switch, member.agent_id, provenance="inferred")
+    if not new:
+        return
     if get("Status") == "8":  # on hold: the phone's channels were learnt without their Hold
         for channel in switch.state.channels.values():
             if channel.app and channel.bridge and switch.agent_of(channel) == member.agent_id and not channel.held:
@@ -179,6 +179,8 @@ def wrap_up_s(switch: Switch, agent: Agent, queue: str) -> float:
 def start_wrap(switch: Switch, agent: Agent, queue: str, call_id: str) -> None:
     """The agent's part in a queue's call is over. No event says when wrap ends: the end is computed."""
     seconds = wrap_up_s(switch, agent, queue)
+    if not agent.logged_on:
+        _tell(switch, agent.agent_id, provenance="inferred")  # it may be one that was told in an earlier session only
     if seconds > 0 and agent.logged_on:
         agent.wrap_until = until = max(switch.now + timedelta(seconds=seconds), _wrap_of_another(switch, agent))
         switch.emit(

@@ -254,6 +254,9 @@ def _start(switch: Switch, want: Want) -> Leg:
         queue=want.queue,
         peer=want.peer,
     )
+    kept = switch.state.kept.pop(leg.leg_id, None)
+    if kept is not None:
+        leg.queue, leg.connected, leg.wrapped = kept.queue, kept.connected, kept.wrapped
     switch.state.legs[leg.leg_id] = leg
     want.call.legs.append(leg.leg_id)
     switch.agent(leg.agent_id).legs.append(leg.leg_id)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from services.ingest.adapters.asterisk import agents, visits
 from services.ingest.adapters.asterisk.model import RINGING, UP, Channel, Listing
@@ -54,9 +55,24 @@ def on_channels_complete(switch: Switch) -> None:
     seen = set(listing.seen)
     for channel in tuple(switch.state.channels.values()):
         if whole and channel.uid not in seen and channel.created < listing.began:
+            waiting = switch.state.visits.get(channel.uid)
+            if waiting is not None and not waiting.told:
+                visits.drop(switch, waiting)
             hang_up(switch, channel)
     for channel in switch.state.channels.values():
         _adopt_consultation(switch, channel)
+        switch.touch(channel.uid)
+    settle(switch)
+    if whole:
+        switch.state.kept.clear()
+        known = tuple(call.call_id for call in switch.state.calls.values() if call.announced)
+        _say_whole(switch, listing, calls=known, legs=tuple(switch.state.legs))
+
+
+def _say_whole(switch: Switch, listing: Listing, **parts: Any) -> None:
+    """What exists at the switch. The listing took a while: what was news meanwhile is none of its business."""
+    took_ms = math.ceil((switch.now - listing.began) / timedelta(milliseconds=1))
+    switch.emit(events.Snapshot(connector=switch.connector, **parts), precision_ms=max(0, took_ms))
 
 
 def _adopt_consultation(switch: Switch, customer: Channel) -> None:
@@ -129,7 +145,7 @@ def on_queues_complete(switch: Switch) -> None:
             agents.remove(switch, member)
     for visit in tuple(switch.state.visits.values()):
         if visit.queue in queues and visit.uid not in seen and visit.joined < listing.began:
-            visits.end(switch, visit, "cleared")
+            visits.drop(switch, visit)
     _adopt_wraps(switch, listing)
     for channel in switch.state.channels.values():
         if channel.app and switch.agent_of(channel):
@@ -141,6 +157,23 @@ def on_queues_complete(switch: Switch) -> None:
         if agent_id not in switch.state.agents:
             switch.agent(agent_id)
             switch.emit(events.AgentLoggedOff(agent_id=agent_id), provenance="inferred")
+    if whole:
+        _say_who(switch, listing, queues)
+
+
+def _say_who(switch: Switch, listing: Listing, queues: set[str]) -> None:
+    """Every listed member is there; who is logged on, and who waits in the listed queues."""
+    state = switch.state
+    listed = dict.fromkeys(state.members[key].agent_id for key in listing.seen if key in state.members)
+    for agent_id in listed:
+        if switch.agent(agent_id).logged_on:
+            switch.emit(events.AgentSeen(agent_id=agent_id))
+    on = tuple(agent.agent_id for agent in state.agents.values() if agent.logged_on)
+    waiting: dict[str, list[str]] = {queue: [] for queue in listing.queues}
+    for visit in state.visits.values():
+        if visit.queue in waiting and visit.told:
+            waiting[visit.queue].append(visit.call)
+    _say_whole(switch, listing, agents=on, queues={queue: tuple(calls) for queue, calls in waiting.items()})
 
 
 def _connect(switch: Switch, queue: str, agent_id: str) -> None:

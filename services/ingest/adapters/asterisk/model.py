@@ -118,6 +118,14 @@ class Leg(Struct, gc=False):
     transfer: str = ""  # the transfer by which the agent gives the call away
 
 
+class Kept(Struct, gc=False):
+    """What no listing says of a leg that is told anew."""
+
+    queue: str
+    connected: bool
+    wrapped: bool
+
+
 class Visit(Struct, gc=False):
     """A channel waiting in a queue."""
 
@@ -128,6 +136,7 @@ class Visit(Struct, gc=False):
     answered: bool = False
     answered_by: str = ""
     left: datetime | None = None  # it left the queue, and why is not known yet
+    told: bool = True  # since the link came up last
 
 
 class Transfer(Struct, gc=False):
@@ -186,6 +195,8 @@ class State(Struct, gc=False):
     in_use: dict[str, None] = field(default_factory=dict)  # devices that said so
     listings: dict[str, Listing] = field(default_factory=dict)
     session: str = ""  # the one that `ahead` is of
+    sessions: list[str] = field(default_factory=list)  # the last ones, newest last
+    kept: dict[str, Kept] = field(default_factory=dict)  # of legs to be told anew
     ahead: list[tuple[datetime, timedelta]] = field(
         default_factory=list
     )  # received, how far our clock is ahead; rising

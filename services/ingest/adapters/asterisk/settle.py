@@ -98,6 +98,8 @@ def clear(switch: Switch, channel: Channel, leg_id: str, code: int = 0) -> None:
 def hang_up(switch: Switch, channel: Channel, code: int = 0) -> None:
     """The channel is gone: its legs first, then its part in calls and queues."""
     ids = (legs.consult_id(channel.uid), channel.uid)
+    for leg_id in ids:
+        switch.state.kept.pop(leg_id, None)
     gone = [switch.state.legs[leg_id] for leg_id in ids if leg_id in switch.state.legs]
     switch.remove(channel)
     transfers.note_cause(switch, channel, code)

@@ -35,6 +35,11 @@ class Switch:
         self.ending: dict[str, Channel] = {}  # calls that lost their last party, and that party
         self._emitter = emitter
 
+    @property
+    def connector(self) -> str:
+        """Who heard the packet."""
+        return self._emitter.raw.connector
+
     def emit(
         self, data: Data, at: datetime | None = None, *, provenance: Provenance = "observed", precision_ms: int = 0
     ) -> None:

@@ -29,7 +29,9 @@ def on_listed(switch: Switch) -> None:
     uid = packet.get("Uniqueid")
     known = switch.state.visits.get(uid)
     channel = switch.from_packet()
-    if channel is not None and (known is None or known.queue != packet.get("Queue")):
+    if known is not None and known.queue == packet.get("Queue"):
+        _tell(switch, known)
+    elif channel is not None:
         begin(switch, channel, packet.get("Queue"), packet.number("Position"), packet.number("Wait"))
 
 
@@ -55,6 +57,17 @@ def begin(switch: Switch, channel: Channel, queue: str, position: int, waited_s:
     )
     switch.touch(channel.uid)
     transfers.joined_queue(switch, channel, call.call_id, queue)
+
+
+def _tell(switch: Switch, visit: Visit) -> None:
+    """Tell a visit anew that was told in an earlier session only."""
+    call = switch.state.calls.get(visit.call)
+    if visit.told or call is None:
+        return
+    visit.told = True
+    calls.announce(switch, call)
+    queued = events.CallQueued(call_id=visit.call, queue=visit.queue, from_number=call.from_number)
+    switch.emit(queued, visit.joined, provenance="inferred")
 
 
 def call_of(switch: Switch, channel: Channel) -> Call:
@@ -168,11 +181,21 @@ def on_connect(switch: Switch) -> None:
 
 def end(switch: Switch, visit: Visit, reason: Reason, agent_id: str = "") -> None:
     """The visit is over."""
+    _tell(switch, visit)
     switch.state.visits.pop(visit.uid, None)
     switch.state.leaving.pop(visit.uid, None)
     switch.touch(visit.uid)
     left = events.CallDequeued(call_id=visit.call, queue=visit.queue, reason=reason, agent_id=agent_id)
     switch.emit(left, visit.left)
+
+
+def drop(switch: Switch, visit: Visit) -> None:
+    """A listing does not name it: it is over since we do not know when. What was not told in this session needs no end."""
+    if visit.told:
+        end(switch, visit, "cleared")
+    else:
+        switch.state.visits.pop(visit.uid, None)
+        switch.touch(visit.uid)
 
 
 def on_attended(switch: Switch) -> None:
