@@ -9,7 +9,7 @@ import structlog
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from services.monitor import anomalyapi
+from services.monitor import anomalyapi, figureapi
 from services.monitor.core.engine import Engine
 from services.monitor.core.rulebook import RuleBook
 from services.monitor.endpoints import STRUCTS, router_for
@@ -106,9 +106,10 @@ class Monitor:
             checks={"pump": self.not_ready},
             background=background,
         )
-        describe(app, *STRUCTS, *anomalyapi.STRUCTS)
+        describe(app, *STRUCTS, *anomalyapi.STRUCTS, *figureapi.STRUCTS)
         app.include_router(router_for(self.engine, self.hub, self.rules))
         app.include_router(anomalyapi.router_for(self.engine))
+        app.include_router(figureapi.router_for(self.engine))
         mount_web(app, WEB)
         return app
 

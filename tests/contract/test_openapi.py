@@ -125,6 +125,8 @@ async def test_what_the_monitor_answers_has_the_documented_form() -> None:
             ("/api/v1/floor", "/api/v1/floor"),
             ("/api/v1/agents/{site}/{agent_id}", f"/api/v1/agents/{SITE}/1"),
             ("/api/v1/queues/{site}/{queue}", f"/api/v1/queues/{SITE}/sales"),
+            ("/api/v1/queues/{site}/{queue}/intervals", f"/api/v1/queues/{SITE}/sales/intervals"),
+            ("/api/v1/sites/{site}/figures", f"/api/v1/sites/{SITE}/figures"),
             ("/api/v1/sites/{site}/anomalies", f"/api/v1/sites/{SITE}/anomalies"),
             ("/api/v1/rules", "/api/v1/rules"),
             ("/healthz", "/healthz"),

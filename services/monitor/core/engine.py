@@ -24,12 +24,14 @@ from services.monitor.core import (
     newrules,
     positions,
     pulse,
+    queueviews,
     resync,
     show,
     transfers,
     watching,
 )
 from services.monitor.core.floor import Floor, Kind
+from services.monitor.core.queueviews import QueueDayView, SiteFiguresView
 from services.monitor.core.rulebook import RuleBook
 from services.monitor.core.state import Anomaly, SiteState, Timer
 from services.monitor.core.views import FloorView
@@ -201,6 +203,17 @@ class Engine:
         floor = self._floors.get(site)
         return [] if floor is None else floor.state.anomaly_log
 
+    def queue_day(self, site: str, queue: str) -> QueueDayView | None:
+        """A queue's day by intervals; None when nothing of it was counted."""
+        floor = self._floors.get(site)
+        found = None if floor is None else floor.state.queues.get(queue)
+        return None if floor is None or found is None else queueviews.day(floor, found)
+
+    def site_figures(self, site: str) -> SiteFiguresView | None:
+        """A site's totals; None for a site never heard of."""
+        floor = self._floors.get(site)
+        return None if floor is None else queueviews.site(floor)
+
     def sites(self) -> list[str]:
         """The sites heard of."""
         return list(self._floors)
@@ -243,8 +256,7 @@ class Engine:
         state = floor.state
         if state.now is not None and now <= state.now:
             return
-        floor.event = None
-        floor.heading = now
+        floor.event, floor.heading = None, now
         unseen: list[Timer] = []
         while (timer := floor.due(now)) is not None:
             if blind and timer.what in _OF_WHAT_WAS_HEARD:
@@ -298,6 +310,5 @@ _FIRE: Final[dict[str, Callable[[Floor, Timer], None]]] = {
     "flap": _fire_flap,
     "listen": _fire_listen,
 }
-_OF_WHAT_WAS_HEARD: Final = frozenset(
-    {"flag", "keep", "pulse", "lease", "calls"}
-)  # these timers wait while nobody listens
+# these timers wait while nobody listens
+_OF_WHAT_WAS_HEARD: Final = frozenset({"flag", "keep", "pulse", "lease", "calls"})

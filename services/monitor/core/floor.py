@@ -128,8 +128,6 @@ class Floor:
             return watch is not None and watch.generation == timer.generation and not watch.flag_id
         if timer.what == "wrap":
             return state.agents[name].wrap_until == timer.due
-        if timer.what == "step":
-            return state.periods is not None and state.periods.due == timer.due
         if timer.what == "lease":
             return state.agents[name].lease_due == timer.due
         if timer.what == "calls":
@@ -139,6 +137,8 @@ class Floor:
             return watch is not None and watch.generation == timer.generation and watch.lapsed is not None
         if timer.what == "pulse":
             return state.pulse_due == timer.due
+        if timer.what == "step":
+            return state.periods is not None and state.periods.due == timer.due
         return True
 
     # ------------------------------------------------------------ entities, adopted when first heard of

@@ -137,25 +137,24 @@ def _recent(floor: Floor, queue: Queue) -> RecentView | None:
 
 
 def day(floor: Floor, queue: Queue) -> QueueDayView | None:
-    """The queue's day by intervals; None before anything of it was counted."""
+    """The queue's day by intervals; None before anything was counted at the site."""
     found, at = floor.state.periods, floor.state.now
-    if queue.day is None or found is None or at is None:
+    if found is None or at is None:
         return None
     elapsed = figures.elapsed_s(floor, at)
-    total = figures.today(queue, elapsed)
+    total, running = figures.today(queue, elapsed), figures.interval(queue, elapsed)
+    since = found.day_from if queue.day is None else queue.day.counted_from
     return QueueDayView(
         site=floor.state.site,
         queue=queue.queue,
         label=floor.config.queue(queue.queue).label or queue.queue,
-        day=queue.day.day,
+        day=found.day,
         time_zone=floor.config.time_zone,
         now=at,
         service_level=_service_level(floor, queue, total),
-        total=_stretch(Stretch(found.day_began, at, total, queue.day.counted_from), running=True),
-        running=_stretch(
-            Stretch(found.interval_began, at, figures.interval(queue, elapsed), found.counted_from), running=True
-        ),
-        intervals=tuple(_stretch(one, running=False) for one in queue.day.intervals),
+        total=_stretch(Stretch(found.day_began, at, total, since), running=True),
+        running=_stretch(Stretch(found.interval_began, at, running, found.counted_from), running=True),
+        intervals=tuple(_stretch(one, running=False) for one in (queue.day.intervals if queue.day else ())),
     )
 
 

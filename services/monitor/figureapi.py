@@ -1,0 +1,51 @@
+"""Figures over HTTP: a queue's day by intervals, a site's totals."""
+
+from __future__ import annotations
+
+import msgspec
+from fastapi import APIRouter, Response
+
+from services.monitor.core.engine import Engine
+from services.monitor.core.queueviews import QueueDayView, SiteFiguresView
+from shared.apidoc import answers, problem
+from shared.problems import Problem
+
+STRUCTS = (QueueDayView, SiteFiguresView)  # for `shared.apidoc.describe`
+
+
+def router_for(engine: Engine) -> APIRouter:
+    """The routes, on this engine."""
+    router = APIRouter(prefix="/api/v1")
+
+    @router.get(
+        "/queues/{site}/{queue}/intervals",
+        tags=["figures"],
+        response_class=Response,
+        responses=answers(QueueDayView, "the day so far, its running interval and the finished ones")
+        | problem(404, "a queue of which nothing was counted yet"),
+    )
+    async def intervals(site: str, queue: str) -> Response:
+        """A queue's day at the site by intervals of 15 minutes of the site's wall clock.
+
+        The sums of the finished intervals and the running one are those of the day. Days before are on the topic
+        `floor.records` as `queue_interval`. What each figure means: docs/metrics.md.
+        """
+        found = engine.queue_day(site, queue)
+        if found is None:
+            raise Problem(404, f"of a queue {queue} at site {site} nothing was counted yet")
+        return Response(msgspec.json.encode(found), media_type="application/json")
+
+    @router.get(
+        "/sites/{site}/figures",
+        tags=["figures"],
+        response_class=Response,
+        responses=answers(SiteFiguresView, "the totals now") | problem(404, "a site never heard of"),
+    )
+    async def totals(site: str) -> Response:
+        """A site's totals over its queues; who serves several counts once."""
+        found = engine.site_figures(site)
+        if found is None:
+            raise Problem(404, f"no site {site} was heard of")
+        return Response(msgspec.json.encode(found), media_type="application/json")
+
+    return router
