@@ -12,11 +12,14 @@ import msgspec
 from msgspec import Struct
 
 
-class Data(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Base of every payload. An undeclared field is an error: it is a misspelling or another version."""
+class Data(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+    """Base of every payload. An undeclared field is an error: it is a misspelling or another version.
+
+    `gc=False` here and in the envelope: they are made by the thousand, form no cycles, and the collector would walk them all.
+    """
 
 
-class Envelope(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Envelope(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What every message on `floor.*` carries beside its `data`.
 
     `rawpartition`, `rawoffset` and `rawindex` are its position: the record of `switch.raw` that caused it, and which of

@@ -16,7 +16,7 @@ from shared.facts import AgentState, Severity, Subject, TransferOutcome, Verdict
 ShownProvenance = Literal["observed", "inferred", "timer", "stale"]
 
 
-class SiteView(Struct, frozen=True, kw_only=True):
+class SiteView(Struct, frozen=True, kw_only=True, gc=False):
     """A site as a whole. `link` down or never up means that everything of the site is from before `link_since`."""
 
     site: str
@@ -35,7 +35,7 @@ class SiteView(Struct, frozen=True, kw_only=True):
     heard: datetime | None = None  # the newest event, by the switch's clock; marks do not count
 
 
-class AgentCallView(Struct, frozen=True, kw_only=True):
+class AgentCallView(Struct, frozen=True, kw_only=True, gc=False):
     """The conversation that decides an agent's state."""
 
     call_id: str
@@ -46,7 +46,7 @@ class AgentCallView(Struct, frozen=True, kw_only=True):
     other_calls: int  # further calls this agent's phone is part of
 
 
-class AgentFiguresView(Struct, frozen=True, kw_only=True):
+class AgentFiguresView(Struct, frozen=True, kw_only=True, gc=False):
     """An agent's figures since midnight at the site, sums in seconds."""
 
     day: str
@@ -64,7 +64,7 @@ class AgentFiguresView(Struct, frozen=True, kw_only=True):
     occupancy: float | None  # handling / (handling + ready), 0 to 1
 
 
-class AgentView(Struct, frozen=True, kw_only=True):
+class AgentView(Struct, frozen=True, kw_only=True, gc=False):
     """An agent's card."""
 
     site: str
@@ -88,7 +88,7 @@ class AgentView(Struct, frozen=True, kw_only=True):
     today: AgentFiguresView | None = None
 
 
-class ServiceLevelView(Struct, frozen=True, kw_only=True):
+class ServiceLevelView(Struct, frozen=True, kw_only=True, gc=False):
     """A service level and the formula it is of; `value` 0 to 1, null while no call counts."""
 
     formula: str
@@ -98,7 +98,7 @@ class ServiceLevelView(Struct, frozen=True, kw_only=True):
     value: float | None
 
 
-class RecentView(Struct, frozen=True, kw_only=True):
+class RecentView(Struct, frozen=True, kw_only=True, gc=False):
     """A queue over its last 15 minutes, in steps of one minute; what rules about service level and abandonment ask."""
 
     since: datetime
@@ -111,7 +111,7 @@ class RecentView(Struct, frozen=True, kw_only=True):
     occupancy: float | None
 
 
-class QueueView(Struct, frozen=True, kw_only=True):
+class QueueView(Struct, frozen=True, kw_only=True, gc=False):
     """A queue now and since midnight in the site's time zone."""
 
     site: str
@@ -145,7 +145,7 @@ class QueueView(Struct, frozen=True, kw_only=True):
     recent: RecentView | None = None
 
 
-class LegView(Struct, frozen=True, kw_only=True):
+class LegView(Struct, frozen=True, kw_only=True, gc=False):
     leg_id: str
     agent_id: str
     role: str
@@ -153,7 +153,7 @@ class LegView(Struct, frozen=True, kw_only=True):
     since: datetime
 
 
-class CallView(Struct, frozen=True, kw_only=True):
+class CallView(Struct, frozen=True, kw_only=True, gc=False):
     """A call that exists now."""
 
     site: str
@@ -172,7 +172,7 @@ class CallView(Struct, frozen=True, kw_only=True):
     attributes: dict[str, str] = {}
 
 
-class TransferView(Struct, frozen=True, kw_only=True):
+class TransferView(Struct, frozen=True, kw_only=True, gc=False):
     """A transfer that runs, or ended within the last minutes (`outcome` is then not `running`)."""
 
     site: str
@@ -202,7 +202,7 @@ class TransferView(Struct, frozen=True, kw_only=True):
     brief_s: float | None = None
 
 
-class FlagView(Struct, frozen=True, kw_only=True):
+class FlagView(Struct, frozen=True, kw_only=True, gc=False):
     """A raised flag; it leaves the board when it is cleared."""
 
     site: str
@@ -219,7 +219,7 @@ class FlagView(Struct, frozen=True, kw_only=True):
     precision_ms: int = 0
 
 
-class FloorView(Struct, frozen=True, kw_only=True):
+class FloorView(Struct, frozen=True, kw_only=True, gc=False):
     """Everything of one floor, in a stable order: the body of a snapshot."""
 
     sites: tuple[SiteView, ...]

@@ -17,11 +17,11 @@ from services.monitor.core.floor import Kind
 from services.monitor.core.views import FloorView
 
 
-class Hello(Struct, frozen=True, tag_field="type", tag="hello"):
+class Hello(Struct, frozen=True, gc=False, tag_field="type", tag="hello"):
     version: Literal[1] = 1
 
 
-class Snapshot(Struct, frozen=True, tag_field="type", tag="snapshot"):
+class Snapshot(Struct, frozen=True, gc=False, tag_field="type", tag="snapshot"):
     """Everything, as of `position` within `epoch`."""
 
     epoch: str
@@ -29,27 +29,27 @@ class Snapshot(Struct, frozen=True, tag_field="type", tag="snapshot"):
     floor: FloorView
 
 
-class Resumed(Struct, frozen=True, tag_field="type", tag="resumed"):
+class Resumed(Struct, frozen=True, gc=False, tag_field="type", tag="resumed"):
     """The deltas after `position` follow; what the client has stays."""
 
     epoch: str
     position: int
 
 
-class Change(Struct, frozen=True):
+class Change(Struct, frozen=True, gc=False):
     kind: Kind
     key: str  # the site's name, or "site/id"
     value: Any | None
 
 
-class Delta(Struct, frozen=True, tag_field="type", tag="delta"):
+class Delta(Struct, frozen=True, gc=False, tag_field="type", tag="delta"):
     """`position` is the position after this delta."""
 
     position: int
     changes: list[Change]
 
 
-class SiteClock(Struct, frozen=True):
+class SiteClock(Struct, frozen=True, gc=False):
     """`age_s`: seconds (ours) since the switch's time last moved on, which is the age of all that the board shows."""
 
     now: datetime
@@ -57,26 +57,26 @@ class SiteClock(Struct, frozen=True):
     age_s: float
 
 
-class Clocks(Struct, frozen=True, tag_field="type", tag="clock"):
+class Clocks(Struct, frozen=True, gc=False, tag_field="type", tag="clock"):
     """The switch's time now, by site. A client that hears nothing for three seconds is disconnected."""
 
     sites: dict[str, SiteClock]
 
 
-class Pong(Struct, frozen=True, tag_field="type", tag="pong"):
+class Pong(Struct, frozen=True, gc=False, tag_field="type", tag="pong"):
     pass
 
 
-class Subscribe(Struct, frozen=True, tag_field="type", tag="subscribe"):
+class Subscribe(Struct, frozen=True, gc=False, tag_field="type", tag="subscribe"):
     pass
 
 
-class Resume(Struct, frozen=True, tag_field="type", tag="resume"):
+class Resume(Struct, frozen=True, gc=False, tag_field="type", tag="resume"):
     epoch: str
     position: int
 
 
-class Ping(Struct, frozen=True, tag_field="type", tag="ping"):
+class Ping(Struct, frozen=True, gc=False, tag_field="type", tag="ping"):
     pass
 
 
