@@ -76,8 +76,9 @@ kafka-stop: $(SETUP)  ## stop it
 kafka-reset: $(SETUP)  ## stop it and delete its records
 	@$(BIN)/python -m tools.real_kafka reset
 
-docs: $(SETUP)  ## write docs/events.md anew from the event classes
+docs: $(SETUP)  ## write docs/events.md and the table in docs/trust.md anew from the code
 	$(BIN)/python -m floorwatch.eventdocs
+	$(BIN)/python -m floorwatch.anomalydocs
 
 lock: $(DEV)  ## choose the newest versions that fit pyproject.toml and write both lock files
 	$(UV) pip compile pyproject.toml $(LOCK_FLAGS) --upgrade --output-file requirements.lock

@@ -8,8 +8,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from floorwatch.anomalydocs import PAGE, render
 from services.monitor.anomalyapi import AnomalyCounter, answer
 from services.monitor.core import anomalies
 from services.monitor.core.engine import Engine
@@ -169,3 +171,10 @@ def test_metrics_count_every_kind_from_zero() -> None:
     assert 'monitor_anomalies_total{kind="wrap_ended_without_wrap"} 2.0' in text
     for kind in anomalies.KINDS:
         assert f'monitor_anomalies_total{{kind="{kind}"}}' in text
+
+
+def test_the_page_has_every_kind() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert page == render(page), "docs/trust.md is old: run `make docs`"
+    with pytest.raises(ValueError, match="no place for the table"):
+        render("another page")
