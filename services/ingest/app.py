@@ -72,6 +72,7 @@ class Ingest:
             route=route,
             on_invalid=on_invalid,
             clock=clock,
+            on_batch=self._on_batch,
             registry=registry,
             pace=Pace(checkpoint_s=settings.checkpoint_s),
         )
@@ -95,6 +96,9 @@ class Ingest:
         app.include_router(self._router)
         mount_web(app, WEB)
         return app
+
+    def _on_batch(self, events: list[Event]) -> None:
+        self.marker.arrived(events)
 
     def not_ready(self) -> str | None:
         """Why what arrives is not passed on yet; None when it is."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 import structlog
 
+from services.ingest.holdback import MOST_S, HoldBack
 from services.ingest.marks import SILENCE_S, SiteClock
 from services.ingest.silence import Silences
 from shared import topics
@@ -15,6 +16,7 @@ from shared.bus import Bus
 from shared.clock import EPOCH, Clock
 from shared.codec import encode
 from shared.errors import BusError
+from shared.events import Event
 from shared.pumpstatus import PumpStatus
 
 log = structlog.get_logger()
@@ -50,8 +52,29 @@ class Marker:
         self._unsent_s = unsent_s
         self._last: dict[str, float] = {}  # by site: when its last mark was due, monotonic seconds
         self._silences: dict[str, Silences] = {}
+        self._holds: dict[str, HoldBack] = {}
         self._resumed = -math.inf
         self.written = 0
+
+    def arrived(self, found: Iterable[Event]) -> None:
+        """The pump has applied these. How late they came tells how far marks must be held back."""
+        oldest: dict[str, datetime] = {}
+        count: dict[str, int] = {}
+        for event in found if self._status.ready else ():
+            site = event.site
+            known = oldest.get(site)
+            oldest[site] = event.time if known is None else min(known, event.time)
+            count[site] = count.get(site, 0) + 1
+        wall, now = self._clock.now(), self._clock.monotonic()
+        for site, time in oldest.items():
+            lag_s = self._clocks[site].lag_s(time, wall)
+            if lag_s is not None:
+                self._holds.setdefault(site, HoldBack()).arrived(lag_s, count[site], now)
+
+    def hold_back_s(self, site: str) -> float:
+        """How far this site's marks are held back now."""
+        found = self._holds.get(site)
+        return MOST_S if found is None else found.seconds(self._clock.monotonic())
 
     async def run(self) -> None:
         """Write marks for ever. A lost broker is waited for: marks tell the time, those missed are of no use."""
@@ -90,7 +113,7 @@ class Marker:
             if now < due:
                 continue
             self._last[site] = now
-            mark = site_clock.mark(wall)
+            mark = site_clock.mark(wall, self.hold_back_s(site))
             if mark is not None:
                 await self._bus.publish(topics.FLOOR_EVENTS, encode(mark), key=site)
                 self.written += 1

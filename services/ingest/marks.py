@@ -6,7 +6,7 @@ tells the offset best, so that
     switch time now = max over recent records of (occurred + (now - received) * speed)
 
 With speed 1 that is the smallest `received - occurred` of the window. Another speed is a simulated floor or a replay. Where the
-switch's clock runs slower than ours, that maximum grows old, so the newer half of the window says how much it has lost since.
+switch's clock runs slower than ours, that maximum grows old, so the newer half of the samples says how much it has lost since.
 
 A stamp that does not fit is cut to the estimate until it is certain that the clock was set (`jumps`): then `ClockJumped` goes
 before the first event of the new clock, and the estimate moves.
@@ -21,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 from msgspec import Struct
 
+from services.ingest.holdback import MOST_S
 from services.ingest.jumps import LEAST, Jumps, Record
 from services.ingest.restamp import Offset, after_jump, on_old_clock
 from services.ingest.running import Running
@@ -33,9 +34,9 @@ OnJump = Callable[[timedelta, datetime], None]
 
 _MICROSECOND = timedelta(microseconds=1)
 
-# A mark ahead of an event still on its way would fire a timer that the event was about to stop. 0.1 s covers what a
-# connector, the broker and ingest take together on a busy machine; a flag comes that much later and is stamped exactly.
-HOLD_BACK_S = 0.1
+# A mark ahead of an event still on its way would fire a timer that the event was about to stop. This covers what a connector,
+# the broker and ingest take together on a busy machine; where events are known to come sooner, `holdback` says less.
+HOLD_BACK_S = MOST_S
 
 # "Something runs" for this long after any event: a conversation between two events needs no bookkeeping then.
 LIVELY_S = 5.0
@@ -197,12 +198,17 @@ class SiteClock:
         lively = bool(state.running.open) or _micros(wall) - state.received < LIVELY_S * 1e6
         return self._mark_s if lively else self._idle_mark_s
 
-    def mark(self, wall: datetime) -> Event | None:
+    def lag_s(self, time: datetime, wall: datetime) -> float | None:
+        """Our seconds since the switch's clock showed `time`, at `wall`; None while nothing is known."""
+        found = self._now(_micros(wall))
+        return None if found is None else (found - _micros(time)) / 1e6 / self._state.speed
+
+    def mark(self, wall: datetime, hold_back_s: float = HOLD_BACK_S) -> Event | None:
         """The mark at `wall`; None while the link is down, nothing is known, or the switch's time has not moved on."""
         state = self._state
         if not self.link_is_up(wall):
             return None
-        at = self._now(_micros(wall) - round(HOLD_BACK_S * 1e6))
+        at = self._now(_micros(wall) - round(hold_back_s * 1e6))
         skew = self.skew_s(wall)
         if at is None or skew is None or at <= state.last_mark:
             return None
@@ -274,7 +280,7 @@ class SiteClock:
         first, last = samples[0], samples[-1]
         if len(samples) < DRIFT_SAMPLES:
             return first[1]
-        newer = samples[bisect_left(samples, (last[0] - self._window / 2,))]
+        newer = samples[bisect_left(samples, ((first[0] + last[0]) / 2,))]
         lost, span = first[1] - newer[1], newer[0] - first[0]
         if lost < DRIFT_LEAST_S * 1e6 * speed or lost > DRIFT_MOST * speed * span:
             return first[1]

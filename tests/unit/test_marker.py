@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from services.ingest.holdback import LEAST_S
 from services.ingest.marker import Marker
 from services.ingest.marks import HOLD_BACK_S, SILENCE_S, SiteClock
 from shared import events, topics
@@ -139,3 +140,30 @@ async def test_a_lost_broker_is_waited_for(marking: Marking) -> None:
     await marking.clock.advance(5)
     marking.bus.recover()
     assert len(await marking.marks_of(5)) >= 4
+
+
+async def test_marks_follow_as_closely_as_events_come(marking: Marking) -> None:
+    for second in range(40):
+        came = event(events.CallStarted(call_id=f"c{second}"), occurred=10 + second, received=10 + second)
+        marking.site.observe(came)
+        marking.marker.arrived([came])
+        await marking.clock.advance(1)
+    assert marking.marker.hold_back_s("s") == LEAST_S
+    assert (await marking.marks_of(1))[-1].time >= at(51 - LEAST_S - GRAIN_S)
+
+
+async def test_a_site_whose_events_come_late_has_its_marks_held_back_for_it(marking: Marking) -> None:
+    for second in range(40):
+        came = event(events.CallStarted(call_id=f"c{second}"), occurred=10 + second, received=10 + second)
+        marking.site.observe(came)
+        await marking.clock.advance(0.03)  # on its way through the broker
+        marking.marker.arrived([came])
+        await marking.clock.advance(0.97)
+    assert marking.marker.hold_back_s("s") == pytest.approx(2 * 0.03 + 0.005)
+    assert (await marking.marks_of(1))[-1].time <= at(51 - 2 * 0.03)
+
+
+async def test_what_is_replayed_says_nothing_of_how_late_events_come(marking: Marking) -> None:
+    marking.status.state = "replaying"
+    marking.marker.arrived([started()] * 100)
+    assert marking.marker.hold_back_s("s") == HOLD_BACK_S
