@@ -108,7 +108,7 @@ async def test_an_event_that_will_be_refused_is_written_and_said_so(body: Any, m
         ("/api/v1/raw/hq", b"{", 400, "not JSON"),
         ("/api/v1/raw/hq", b" \n", 400, "the body is empty"),
         ("/api/v1/raw/hq", b'"' + b"x" * MAX_RECORD_BYTES + b'"', 413, "send smaller batches"),
-        ("/api/v1/raw/hq?vendor=acme", b"{}", 422, "there are asterisk, generic"),
+        ("/api/v1/raw/hq?vendor=acme", b"{}", 422, "there are anonymous_bank, asterisk, generic"),
         ("/api/v1/raw/h%20q", b"{}", 422, "site"),
         ("/api/v1/raw/hq?connector=a/b", b"{}", 422, "connector"),
     ],

@@ -23,8 +23,12 @@ Text = Annotated[str, Meta(min_length=1, max_length=512)]
 
 MOST_SPEED = 1000  # of a simulated floor or a replay; without a limit its time would leave the calendar
 
-# Ingest alone writes clock marks: one from outside would move every timer of the site.
-ACCEPTED: tuple[type[Data], ...] = tuple(t for t in events.DATA_TYPES if t is not events.Clock)
+MOST_ATTRIBUTES = 20  # of a call, and characters of each: they go with every record of it
+LONGEST_ATTRIBUTE = 256
+
+# What the switch's clock shows, and that it was set, ingest finds out by itself: a word from outside would move every timer
+# of the site.
+ACCEPTED: tuple[type[Data], ...] = tuple(t for t in events.DATA_TYPES if t not in (events.Clock, events.ClockJumped))
 
 
 class Incoming(Struct, frozen=True, kw_only=True):
@@ -144,12 +148,25 @@ def _problem(event: Incoming) -> str:
         return f".data.speed: expected more than 0 and at most {MOST_SPEED}, got {data.speed}"
     if isinstance(data, events.CallQueued) and data.position is not None and data.position < 1:
         return f".data.position: expected 1 (next) or more, got {data.position}"
+    if isinstance(data, events.CallStarted) and (problem := _attributes_problem(data.attributes)):
+        return f".data.attributes{problem}"
+    if isinstance(data, events.AgentSeen) and data.lease_s is not None and not data.lease_s > 0:
+        return f".data.lease_s: expected more than 0 seconds, or null for no promise, got {data.lease_s}"
     if isinstance(event.sequence, str) and not re.fullmatch(r"\d{1,18}", event.sequence, re.ASCII):
         return f".sequence: expected a whole number, got {_short(event.sequence)}"
     if isinstance(event.sequence, int) and not 0 <= event.sequence < 10**18:
         return f".sequence: expected 0 or more and at most 18 digits, got {event.sequence}"
     if not re.match(r"application/([\w.+-]+\+)?json\b", event.datacontenttype):
         return f".datacontenttype: expected application/json, got {_short(event.datacontenttype)}"
+    return ""
+
+
+def _attributes_problem(attributes: dict[str, str]) -> str:
+    if len(attributes) > MOST_ATTRIBUTES:
+        return f": expected at most {MOST_ATTRIBUTES}, got {len(attributes)}"
+    for name, text in attributes.items():
+        if len(name) > LONGEST_ATTRIBUTE or len(text) > LONGEST_ATTRIBUTE:
+            return f".{_short(name)}: longer than {LONGEST_ATTRIBUTE} characters"
     return ""
 
 
@@ -160,7 +177,8 @@ def _short(text: str) -> str:
 def _naming_fields(kind: type[Data]) -> tuple[str, ...]:
     """Required texts are ids and names: an empty one would join what does not belong together."""
     hints = get_type_hints(kind)
-    return tuple(f.name for f in msgspec.structs.fields(kind) if f.required and hints[f.name] is str)
+    names = (f.name for f in msgspec.structs.fields(kind) if f.required and hints[f.name] is str)
+    return tuple(name for name in names if (kind, name) != (events.LegStarted, "agent_id"))  # whose phone, may be unknown
 
 
 def _time_fields(kind: type[Data]) -> tuple[str, ...]:
