@@ -33,8 +33,8 @@ def settle(floor: Floor, agent: Agent, at: datetime, provenance: Shown | None = 
     was, began = agent.state, agent.since
     close_interval(floor, agent, at)
     if state != agent.state:
-        _staff(floor, agent.queues, agent.state, -1, at)
-        _staff(floor, agent.queues, state, 1, at)
+        for name in agent.queues:
+            books.staff_changed(floor, floor.queue(name), agent.state, state, at)
     agent.state, agent.shown_reason, agent.shown_call, agent.shown_queue = state, reason, call_id, queue
     books.agent_changed(floor, agent, at)
     agent.provenance = provenance or floor.provenance
@@ -50,17 +50,13 @@ def settle(floor: Floor, agent: Agent, at: datetime, provenance: Shown | None = 
     floor.touched["agent", agent.agent_id] = None
 
 
-def _staff(floor: Floor, queues: list[str], state: str, change: int, at: datetime) -> None:
-    """Count an agent in or out of the staff of its queues."""
-    for name in queues:
-        books.staff_changed(floor, floor.queue(name), state, change, at)
-
-
 def _serve(floor: Floor, agent: Agent, queues: list[str], at: datetime) -> None:
     """The agent serves these queues from `at` on."""
-    _staff(floor, agent.queues, agent.state, -1, at)
+    for name in agent.queues:
+        books.staff_changed(floor, floor.queue(name), agent.state, "", at)
     agent.queues = queues
-    _staff(floor, agent.queues, agent.state, 1, at)
+    for name in queues:
+        books.staff_changed(floor, floor.queue(name), "", agent.state, at)
 
 
 def _about(agent: Agent, leg: Leg | None, legs: list[Leg]) -> tuple[str, str]:

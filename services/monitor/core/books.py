@@ -15,11 +15,11 @@ from typing import Final
 from services.monitor.core import metrics, periods
 from services.monitor.core.floor import Floor
 from services.monitor.core.state import Agent, Queue, Timer
-from services.monitor.core.tallies import Crew, Day, Periods, Stretch, Tally, Today
+from services.monitor.core.tallies import Day, Periods, Stretch, Tally, Today
 from shared import facts
 
 HANDLING: Final = frozenset({"talk", "hold", "consult", "wrap"})
-_NOT_STAFFED: Final = frozenset({"offline", "unknown"})
+_NOT_STAFFED: Final = frozenset({"", "offline", "unknown"})
 _RECENT: Final = timedelta(minutes=14)  # and the running minute
 _MOST_SILENCE: Final = timedelta(hours=26)  # longer than any day: after it counting begins anew
 _MOST_INTERVALS: Final = 104  # of a day of 26 hours
@@ -64,15 +64,18 @@ def staffed(staff: Mapping[str, int]) -> int:
     return sum(count for state, count in staff.items() if state not in _NOT_STAFFED)
 
 
-def staff_changed(floor: Floor, queue: Queue, state: str, change: int, at: datetime) -> None:
-    """So many agents more who serve this queue are in `state` from `at` on."""
-    found = running(floor, at)
-    queue.staff[state] = queue.staff.get(state, 0) + change
-    if state == "ready":
-        queue.minute.ready_s -= change * _since_minute(found, at)
-    if change > 0 and state not in _NOT_STAFFED and not queue.was_staffed:
+def staff_changed(floor: Floor, queue: Queue, was: str, now: str, at: datetime) -> None:
+    """An agent who serves this queue is in state `now` from `at` on, no longer in `was`; "" is not serving it."""
+    staff = queue.staff
+    if was == "ready" or now == "ready":
+        queue.minute.ready_s -= _change(was, now) * _since_minute(running(floor, at), at)
+    if now not in _NOT_STAFFED and not queue.was_staffed:
+        day_of(floor, queue, running(floor, at))
         queue.was_staffed = True
-        day_of(floor, queue, found)
+    if was:
+        staff[was] -= 1
+    if now:
+        staff[now] = staff.get(now, 0) + 1
 
 
 def agent_changed(floor: Floor, agent: Agent, at: datetime) -> None:
@@ -81,21 +84,30 @@ def agent_changed(floor: Floor, agent: Agent, at: datetime) -> None:
     Handling belongs to the queue of the call, whoever serves it; being ready to each queue that the agent serves, and once to
     the site.
     """
-    found, crew, was, now = running(floor, at), floor.state.crew, agent.counted, agent.state
-    since = _since_minute(found, at)
+    was, now, queue = agent.counted, agent.state, agent.counted_queue
+    crew = floor.state.crew
+    if was == "ready" or now == "ready":
+        crew.ready_s -= _change(was, now) * _since_minute(running(floor, at), at)
+    elsewhere = queue != agent.shown_queue
+    if was in HANDLING and (elsewhere or now not in HANDLING):
+        _handling(floor, queue, -1, at)
+    if now in HANDLING and (elsewhere or was not in HANDLING):
+        _handling(floor, agent.shown_queue, 1, at)
     if was != now:
         if was:
             crew.staff[was] -= 1
         crew.staff[now] = crew.staff.get(now, 0) + 1
-        crew.ready_s -= ((now == "ready") - (was == "ready")) * since
-    if was in HANDLING:
-        _handling(floor, found, crew, agent.counted_queue, -1, since)
-    if now in HANDLING:
-        _handling(floor, found, crew, agent.shown_queue, 1, since)
     agent.counted, agent.counted_queue = now, agent.shown_queue
 
 
-def _handling(floor: Floor, found: Periods, crew: Crew, name: str, change: int, since: float) -> None:
+def _change(was: str, now: str) -> int:
+    """How many more are ready."""
+    return (now == "ready") - (was == "ready")
+
+
+def _handling(floor: Floor, name: str, change: int, at: datetime) -> None:
+    found, crew = running(floor, at), floor.state.crew
+    since = _since_minute(found, at)
     crew.handling += change
     crew.handling_s -= change * since
     if name:
