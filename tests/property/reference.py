@@ -1,7 +1,8 @@
 """A slow reference model of a floor, written from docs/metrics.md and the meanings of the events, not from the engine.
 
 It keeps everything it ever heard and works every answer out anew by reading that from the start, one question at a time. It
-has no timers, no state between questions and no tricks; that is its whole merit. It believes that events come in order.
+has no timers, no state between questions and no tricks; that is its whole merit. It believes that events come in order
+and that ids are unique.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import NamedTuple
 
 from shared import events
 from shared.envelope import Data
+
+_BEGINS_A_CALL = events.CallStarted | events.CallQueued | events.LegStarted | events.TransferRequested
 
 Heard = list[tuple[datetime, Data]]
 
@@ -133,40 +136,56 @@ class Reference:
     # ------------------------------------------------------------ legs
 
     def legs(self) -> list[Leg]:
-        """Every leg there ever was, in the order in which they began."""
-        return [
-            self._leg(number, time, data)
-            for number, (time, data) in enumerate(self.heard)
-            if isinstance(data, events.LegStarted)
-        ]
+        """Every leg there ever was, in the order in which they began. One that begins twice began the first time."""
+        found: list[Leg] = []
+        ends: dict[str, int] = {}  # leg id -> where in what was heard it ended
+        for number, (time, data) in enumerate(self.heard):
+            if isinstance(data, events.LegStarted) and ends.get(data.leg_id, -1) < number:
+                leg, ends[data.leg_id] = self._leg(number, time, data)
+                found.append(leg)
+        return found
 
-    def _leg(self, number: int, time: datetime, began: events.LegStarted) -> Leg:
+    def _leg(self, number: int, time: datetime, began: events.LegStarted) -> tuple[Leg, int]:
         leg = Leg(began.leg_id, began.agent_id, [Part(time, began.call_id, began.role, began.state)])
-        for now, data in self.heard[number + 1 :]:
+        for place, (now, data) in enumerate(self.heard[number + 1 :], number + 1):
             part = leg.last
             if isinstance(data, events.CallCleared) and data.call_id == part.call:
                 leg.ended = now
-                return leg
+                return leg, place
             if getattr(data, "leg_id", "") != leg.leg:
                 continue
             if isinstance(data, events.LegCleared):
                 leg.ended = now
-                return leg
+                return leg, place
             if isinstance(data, events.LegMoved):
                 leg.parts.append(Part(now, data.call_id, data.role, part.state))
             elif isinstance(data, events.LegHeld):
                 leg.parts.append(part._replace(since=now, state="held"))
             elif isinstance(data, events.LegAnswered | events.LegRetrieved):
                 leg.parts.append(part._replace(since=now, state="talking"))
-        return leg
+        return leg, len(self.heard)
+
+    def _parts(self, leg_id: str) -> list[Part]:
+        return [part for leg in self.legs() if leg.leg == leg_id for part in leg.parts]
 
     # ------------------------------------------------------------ agents
 
     def agents(self) -> set[str]:
         """Everybody who was heard of."""
-        fields = ("agent_id", "from_agent")
-        named = {getattr(data, name, "") for _, data in self.heard for name in fields}
-        return {agent for agent in named if agent and any(_names(data, agent) for _, data in self.heard)}
+        found = set()
+        for time, data in self.heard:
+            for agent in (getattr(data, "agent_id", ""), getattr(data, "from_agent", "")):
+                if agent and _names(data, agent) and self._is_news(time, data):
+                    found.add(agent)
+        return found
+
+    def _is_news(self, time: datetime, data: Data) -> bool:
+        """Not so when a leg or a transfer begins that runs already."""
+        if isinstance(data, events.LegStarted):
+            return any(leg.leg == data.leg_id and leg.parts[0].since == time for leg in self.legs())
+        if isinstance(data, events.TransferRequested):
+            return any(one.transfer == data.transfer_id and one.requested == time for one in self.transfers())
+        return True
 
     def declared(self, agent: str) -> tuple[str, str]:
         """What the agent declared last, and why: off, ready, break or unknown."""
@@ -224,7 +243,11 @@ class Reference:
 
         Who is first heard of by logging on was off as long as the site is heard.
         """
-        first = next(number for number, (_, data) in enumerate(self.heard) if _names(data, agent))
+        first = next(
+            number
+            for number, (time, data) in enumerate(self.heard)
+            if _names(data, agent) and self._is_news(time, data)
+        )
         found: list[tuple[Shown, datetime]] = []
         if isinstance(self.heard[first][1], events.AgentLoggedOn):
             found.append((Shown("offline", "", ""), self.heard[0][0]))
@@ -253,13 +276,13 @@ class Reference:
     def calls(self) -> dict[str, str]:
         """Calls that are not over, and their state: waiting over transferring over talking over held over ringing."""
         known: dict[str, None] = {}
-        for _, data in self.heard:
+        for time, data in self.heard:
             if isinstance(data, events.CallCleared):
                 known.pop(data.call_id, None)
-            elif isinstance(
-                data,
-                events.CallStarted | events.CallQueued | events.LegStarted | events.LegMoved | events.TransferRequested,
-            ):
+            elif isinstance(data, events.LegMoved):
+                if any(Part(time, data.call_id, data.role, part.state) == part for part in self._parts(data.leg_id)):
+                    known[data.call_id] = None
+            elif isinstance(data, _BEGINS_A_CALL) and self._is_news(time, data):
                 known[data.call_id] = None
         return {call: self._call_state(call) for call in known}
 
@@ -280,13 +303,16 @@ class Reference:
         found: list[Visit] = []
         for time, data in self.heard:
             waiting = {visit.call: visit for visit in found if visit.left is None}
-            if isinstance(data, events.CallQueued):
+            visit = waiting.get(getattr(data, "call_id", ""))
+            if isinstance(data, events.CallQueued) and (visit is None or visit.queue != data.queue):
+                if visit is not None:  # a call waits in one queue at a time
+                    visit.left, visit.outcome = time, "moved"
                 found.append(Visit(data.call_id, data.queue, time))
-            elif isinstance(data, events.CallDequeued):
-                visit = waiting[data.call_id]
+            elif visit is None:
+                continue
+            elif isinstance(data, events.CallDequeued) and data.queue == visit.queue:
                 visit.left, visit.outcome, visit.agent = time, data.reason, data.agent_id
-            elif isinstance(data, events.CallCleared) and data.call_id in waiting:
-                visit = waiting[data.call_id]
+            elif isinstance(data, events.CallCleared):
                 visit.left, visit.outcome = time, "abandoned" if data.cleared_by == "customer" else "cleared"
         return found
 

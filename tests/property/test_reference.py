@@ -1,26 +1,36 @@
-"""The engine says what a slow reference model says, after every event of any plausible floor."""
+"""The engine says what a slow reference model says, after every event: all of it of plausible floors, and of impossible ones
+what is defined for them too: who is in which call in what state, agents' time, who waits.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
 
+import msgspec
 from hypothesis import given, settings
 
 from services.monitor.core.engine import Engine
 from services.monitor.core.state import SiteState
-from shared import facts
+from shared import events, facts
 from shared.facts import Fact
 from shared.siteconfig import Leases, SiteConfig, Sites
 from tests.floorkit import RULES, SITE, at, event
 from tests.property.floors import QUEUES, Told, plausible
+from tests.property.histories import History, histories
 from tests.property.reference import Flagged, Interval, Reference, Shown
 
 BELIEVED = Sites({SITE: SiteConfig(leases=Leases(0, 0, 0, 0, 0))})  # for ever: the reference knows no leases
 LIMITS = {rule.name: rule.hold.total_seconds() for rule in RULES.rules}
+# of links, clocks and evidence without change the reference knows nothing
+UNTOLD = (
+    *(events.LinkUp, events.LinkDown, events.Clock, events.ClockJumped, events.Snapshot, events.AgentSeen),
+    *(events.ListenStarted, events.ListenEnded),
+)
 LONG_LISTENS = {"listen_end_lost", "listen_ended_without_start"}  # here listeners stay on after the call
 
-after_each_event = settings(max_examples=60, deadline=None)
+after_each_event = settings(max_examples=80, deadline=None)
 
 
 def state_of(engine: Engine) -> SiteState:
@@ -109,7 +119,7 @@ class Compared:
 
     def same_records(self) -> None:
         """Of everything that is over: intervals, visits with their conversations, transfers with their legs."""
-        self._same_intervals()
+        self.same_intervals()
         self._same_visits()
         ended = {fact.data.transfer_id: fact.data for fact in self.facts if isinstance(fact.data, facts.TransferEnded)}
         for one in self.reference.transfers():
@@ -121,7 +131,7 @@ class Compared:
                 assert record.customer_gap_s == self.reference.gap(one)
         assert not ended
 
-    def _same_intervals(self) -> None:
+    def same_intervals(self) -> None:
         for agent_id in self.reference.agents():
             *over, running = self.reference.time_of(agent_id, self.now)
             assert running.ended is None
@@ -181,3 +191,44 @@ def test_records_and_flags_are_those_of_the_reference(told: Told) -> None:
             compared.same_records()
     compared.same_flags()
     compared.same_records()
+
+
+# ---------------------------------------------------------------- histories that cannot be
+
+
+def in_order_with_unique_ids(history: History) -> Told:
+    """The same happenings, each later than the one before, and no id used again once what it named is over."""
+    uses: Counter[str] = Counter()
+    of_call: dict[str, set[str]] = {}
+    found: Told = []
+    second = 0.0
+    for step, data in history:
+        if isinstance(data, UNTOLD):
+            continue
+        second += max(1, step)
+        names = {name: getattr(data, name, "") for name in ("call_id", "leg_id", "transfer_id", "from_call_id")}
+        names = {name: f"{value}.{uses[name[0] + value]}" for name, value in names.items() if value}
+        renamed = msgspec.structs.replace(data, **names)
+        found.append((second, renamed))
+        if isinstance(data, events.TransferRequested):
+            of_call.setdefault(names["call_id"], set()).add(data.transfer_id)
+        if isinstance(data, events.CallCleared):
+            uses["c" + data.call_id] += 1
+            for transfer in of_call.pop(names["call_id"], ()):
+                uses["t" + transfer] += 1
+        elif isinstance(data, events.LegCleared):
+            uses["l" + data.leg_id] += 1
+        elif isinstance(data, events.TransferBridged | events.TransferEnded):
+            uses["t" + data.transfer_id] += 1
+    return found
+
+
+@settings(max_examples=200, deadline=None)
+@given(histories)
+def test_of_what_cannot_be_the_engine_and_the_reference_think_the_same(history: History) -> None:
+    compared = Compared()
+    for _ in compared.tell(in_order_with_unique_ids(history)):
+        compared.same_agents()
+        compared.same_calls()
+        compared.same_queues()
+    compared.same_intervals()
