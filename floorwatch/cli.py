@@ -68,6 +68,14 @@ def run(
         BrokerChoice,
         typer.Option(help="embedded: a Kafka broker in memory, for trying out. kafka: yours, at KAFKA_BOOTSTRAP."),
     ] = BrokerChoice.embedded,
+    monitors: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=9,
+            help="Hot replicas of the monitor, on MONITOR_PORT, MONITOR_PORT + 10, ... (MONITOR_REPLICAS, default 1).",
+        ),
+    ] = None,
 ) -> None:
     """Start everything on this machine. Ctrl-C stops it.
 
@@ -76,7 +84,7 @@ def run(
     """
     from floorwatch import run as running
 
-    floor = running.plan(broker=broker.value, simulator=simulator, speed=speed, seed=seed)
+    floor = running.plan(broker=broker.value, simulator=simulator, speed=speed, seed=seed, monitors=monitors)
     asyncio.run(running.run(floor))
 
 
@@ -201,9 +209,9 @@ def rules_test(
     ] = None,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Also say what each test that passes raised.")] = False,
 ) -> None:
-    """Test a rule book: what happens on a floor, and what must be raised when.
+    """Test a rule book.
 
-    Prints what differs from what was expected, `-` for what did not come and `+` for what did instead. Exit code 1 when a
+    A test says what happens on a floor, and what must be raised when. Prints what differs from what was expected, `-` for what did not come and `+` for what did instead. Exit code 1 when a
     test fails, 2 when a file is wrong. The format is in docs/rules.md.
     """
     from floorwatch import rulestest
@@ -229,9 +237,9 @@ def rules_dry_run(
         Path | None, typer.Option(help="What is known of sites: teams, tags, targets (FLOORWATCH_SITES_FILE).")
     ] = None,
 ) -> None:
-    """Try a rule book on the past: what it would have raised, how often a day, for how long.
+    """Try a rule book on the past.
 
-    Nothing is published. With --from or --to it reads floor.events of the broker at KAFKA_BOOTSTRAP; when that is not set, of
+    Says what it would have raised, how often a day, for how long. Nothing is published. With --from or --to it reads floor.events of the broker at KAFKA_BOOTSTRAP; when that is not set, of
     the one of `floorwatch run` at BROKER_PORT (9392). The floor is rebuilt from the first record that the broker keeps.
     """
     from floorwatch import dryrun

@@ -42,34 +42,54 @@ class Floor:
     broker_port: int
     bootstrap: str
     ingest: IngestSettings
-    monitor: MonitorSettings
+    monitors: tuple[MonitorSettings, ...]  # replicas: the first has the port that is set
     alerts: AlertsSettings
     simulator: SimulatorSettings | None
     run_dir: Path
 
 
-def plan(*, broker: BrokerKind, simulator: bool, speed: float | None, seed: int | None) -> Floor:
+_APART = 10  # between the ports of replicas; the next ones are those of ingest and alerts
+
+
+def plan(
+    *, broker: BrokerKind, simulator: bool, speed: float | None, seed: int | None, monitors: int | None = None
+) -> Floor:
     """Read every setting of every service. Raises SettingsError naming all that are wrong."""
     given = {key: value for key, value in (("speed", speed), ("seed", seed)) if value is not None}
-    broker_settings = load(BrokerSettings)
+    broker_settings = load(BrokerSettings, **({} if monitors is None else {"monitors": monitors}))
     ingest, monitor, alerts = load(IngestSettings), load(MonitorSettings), load(AlertsSettings)
     return Floor(
         broker=broker,
         broker_port=broker_settings.port,
         bootstrap=ingest.kafka_bootstrap if broker == "kafka" else f"127.0.0.1:{broker_settings.port}",
         ingest=ingest,
-        monitor=monitor,
+        monitors=tuple(_replica(monitor, number) for number in range(broker_settings.monitors)),
         alerts=alerts,
         simulator=load(SimulatorSettings, **given) if simulator else None,
         run_dir=broker_settings.run_dir,
     )
 
 
+def _replica(monitor: MonitorSettings, number: int) -> MonitorSettings:
+    """The settings of one of several monitors: a port and a name of its own."""
+    if number == 0:
+        return monitor
+    port = monitor.port + number * _APART
+    if port > 65_535:
+        raise SettingsError(f"MONITOR_PORT: no port is left for replica {number}: {port} is over 65535")
+    return monitor.model_copy(update={"port": port, "name": f"{monitor.name}-{number}"})
+
+
 def check_ports(floor: Floor) -> None:
     """Raises SettingsError naming every port that cannot be had and the setting that changes it."""
     wanted = [
         (settings.host, settings.port, variable(type(settings), "port"))
-        for settings in (floor.monitor, floor.ingest, floor.alerts)
+        for settings in (floor.monitors[0], floor.ingest, floor.alerts)
+    ]
+    wanted += [
+        (monitor.host, monitor.port, f"MONITOR_PORT plus {number * _APART}")
+        for number, monitor in enumerate(floor.monitors)
+        if number
     ]
     if floor.broker == "embedded":
         wanted.append(("127.0.0.1", floor.broker_port, variable(BrokerSettings, "port")))
@@ -108,7 +128,7 @@ def stages(floor: Floor) -> list[Stage]:
         Stage(
             [
                 _service("ingest", "services.ingest.app", floor.ingest, env),
-                _service("monitor", "services.monitor.app", floor.monitor, env),
+                *_monitors(floor, env),
                 _service("alerts", "services.alerts.app", floor.alerts, env),
             ]
         )
@@ -118,6 +138,19 @@ def stages(floor: Floor) -> list[Stage]:
         command = _python("services.ingest.connectors.simulator")
         found.append(Stage([Program("simulator", command, env={**env, **own})]))
     return found
+
+
+def _monitors(floor: Floor, env: Mapping[str, str]) -> list[Program]:
+    """Replicas: each runs the engine from the log itself, so none needs to know of the others."""
+    return [
+        _service(
+            "monitor" if number == 0 else f"monitor-{number + 1}",
+            "services.monitor.app",
+            settings,
+            {**env, "MONITOR_PORT": str(settings.port), "MONITOR_NAME": settings.name},
+        )
+        for number, settings in enumerate(floor.monitors)
+    ]
 
 
 def _environment(floor: Floor) -> dict[str, str]:
@@ -166,7 +199,8 @@ def welcome(floor: Floor, seconds: float) -> str:
         "",
         f"Floorwatch is up after {seconds:.1f} s.",
         "",
-        f"  Wallboard     {url_of(floor.monitor)}   for floor supervisors: agents, calls, queues, flags, live",
+        f"  Wallboard     {url_of(floor.monitors[0])}   for floor supervisors: agents, calls, queues, flags, live",
+        *(f"                {url_of(monitor)}   the same from a replica of its own" for monitor in floor.monitors[1:]),
         f"  Incidents     {url_of(floor.alerts)}   for operations: what went wrong, who has it, reports",
         f"  Connections   {url_of(floor.ingest)}   for integrators: switches, event feed, dead letters",
         f"  Kafka         {floor.bootstrap}   for `floorwatch publish` and programs that write switch.raw",

@@ -124,12 +124,13 @@ class SimulatorSettings(CommonSettings):
 
 
 class BrokerSettings(BaseSettings):
-    """`BROKER_*`: the embedded broker that `floorwatch run` starts; and where that keeps logs and database."""
+    """`BROKER_*`: the embedded broker that `floorwatch run` starts; and what else only `run` needs to know."""
 
     model_config = SettingsConfigDict(env_prefix="BROKER_", frozen=True, extra="ignore", populate_by_name=True)
 
     port: Port = 9392
     run_dir: Path = Field(RUN_DIR, validation_alias="FLOORWATCH_RUN_DIR")
+    monitors: int = Field(1, ge=1, le=9, validation_alias="MONITOR_REPLICAS")  # hot replicas, 10 ports apart
 
 
 S = TypeVar("S", bound=BaseSettings)

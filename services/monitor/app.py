@@ -74,6 +74,7 @@ class Monitor:
             on_batch=self._on_batch,
             on_restored=self._on_restored,
             partitions=settings.partitions or None,
+            writer=settings.name,
             clock=clock,
             registry=registry,
             pace=Pace(checkpoint_s=settings.checkpoint_s),

@@ -149,7 +149,8 @@ class Service:
         """SIGTERM, as a supervisor does; it must end by itself, and well."""
         assert self.process is not None
         self.process.terminate()
-        assert await asyncio.wait_for(self.process.wait(), 20) == 0, self.log.read_text()[-4000:]
+        code = await asyncio.wait_for(self.process.wait(), 20)
+        assert code == 0, f"{self.kind} ended with {code}: {self.log.read_text()[-4000:]}"
 
     async def close(self) -> None:
         await self._client.aclose()

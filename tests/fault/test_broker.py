@@ -72,7 +72,15 @@ async def test_a_broker_that_is_killed_and_comes_back_costs_nothing(
             await until(all_there, "every slow transfer is an incident, and ended", 90)
         after = [one.resident_mb() for one in everybody]
         found = await incidents(alerts)
-        for one in everybody:
+        await alerts.stop()
+        await ingest.stop()
+        truth = Uninterrupted(await read_all(bus, topics.FLOOR_EVENTS))
+
+        async def all_read() -> bool:
+            return bool(await last_checkpoints(bus, "monitor", truth.offsets))
+
+        await until(all_read, "a monitor has read the last mark")
+        for one in monitors:
             await one.stop()
     happened = [decode_event(record.value) for record in await read_all(bus, topics.FLOOR_EVENTS)]
     passed = Passed()
@@ -84,7 +92,6 @@ async def test_a_broker_that_is_killed_and_comes_back_costs_nothing(
         ]
     assert flags.slow() == {transfer: load.at(at_s) for transfer, at_s in plan.slow.items()}
     assert Counter(one["subject_id"] for one in found) == Counter(plan.slow.keys())
-    truth = Uninterrupted(await read_all(bus, topics.FLOOR_EVENTS))
     ended = await last_checkpoints(bus, "monitor", truth.offsets)
     assert len(ended) >= 2
     assert all(by_site(one.state) == truth.state() for one in ended)

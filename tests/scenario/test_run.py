@@ -94,7 +94,7 @@ def environment(folder: Path, ports: dict[str, int]) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Running]:
+async def running(folder: Path, *arguments: str) -> AsyncIterator[Running]:
     ports = {name: free_port() for name in PORTS}
     out = folder / "out.txt"
     with out.open("wb") as log:
@@ -104,6 +104,7 @@ async def running(folder: Path) -> AsyncIterator[Running]:
             "floorwatch.cli",
             "run",
             "--no-simulator",
+            *arguments,
             stdout=log,
             stderr=log,
             env=environment(folder, ports),
@@ -281,3 +282,36 @@ async def test_a_wrong_setting_is_named_before_anything_starts(tmp_path: Path, n
     assert process.returncode == 2
     assert err.decode().startswith(f"floorwatch: {name}: expected ")
     assert err.decode().count("\n") == 1
+
+
+async def test_of_two_monitors_one_is_killed_and_the_other_goes_on(tmp_path: Path) -> None:
+    async with running(tmp_path, "--monitors", "2") as it:
+        ports = [it.ports["MONITOR_PORT"], it.ports["MONITOR_PORT"] + 10]
+        assert f"http://127.0.0.1:{ports[1]}/   the same from a replica of its own" in it.said()
+        await it.say(*a_floor(it.clock.now()))
+
+        async def states(port: int) -> dict[str, str]:
+            try:
+                async with httpx.AsyncClient() as client:
+                    floor = (await client.get(f"http://127.0.0.1:{port}/api/v1/floor")).raise_for_status().json()
+            except httpx.HTTPError:
+                return {}
+            return {agent["agent_id"]: agent["state"] for agent in floor["floor"]["agents"]}
+
+        async def agreed(*asked: int) -> dict[str, str]:
+            async with asyncio.timeout(START_S):
+                while True:
+                    found = [await states(port) for port in asked]
+                    if found[0].get("1001") == "talk" and all(one == found[0] for one in found):
+                        return found[0]
+                    await asyncio.sleep(0.05)
+
+        before = await agreed(*ports)
+        monitors = [pid for pid, line in children(it.process.pid).items() if SERVICES["monitor"] in line]
+        assert len(monitors) == 2
+        os.kill(monitors[0], signal.SIGKILL)
+        left = [port for port in ports if await states(port)]
+        assert len(left) == 1, "one of them still answers"
+        assert await agreed(*left) == before
+        assert await agreed(*ports) == before, "and the other is started again"
+        assert "ended with SIGKILL" in it.said()
