@@ -122,7 +122,7 @@ class PlausibleFloor:
 
     def _desk_moves(self, agent: str, desk: Desk) -> list[Move]:
         if not desk.on:
-            return [partial(self._log_on, agent)]
+            return [partial(self.log_on, agent)]
         if desk.until is not None and desk.until < self.now:
             desk.wrap, desk.until = False, None
         found = [partial(self._log_off, agent), partial(self._listen_end if desk.listen else self._listen_start, agent)]
@@ -130,12 +130,12 @@ class PlausibleFloor:
         if desk.wrap:
             found += [partial(self._wrap_end, agent), partial(self._ready, agent)]
         if self._repeats:
-            found.append(partial(self._log_on, agent))
+            found.append(partial(self.log_on, agent))
         if self._free(agent) and len(self.calls) < MOST_CALLS:
             found.append(partial(self._dial, agent))
         return found
 
-    def _log_on(self, agent: str) -> None:
+    def log_on(self, agent: str) -> None:
         desk = self.desks[agent]
         desk.on, desk.away = True, desk.away and desk.on
         self._number += 1
@@ -452,7 +452,7 @@ class PlausibleFloor:
 def played(floor: PlausibleFloor, heads: int, steps: Iterable[tuple[float, int]], *, closed: bool) -> Told:
     """What a floor tells where `heads` agents log on and then these pauses and choices follow."""
     for agent in AGENTS[:heads]:
-        floor._log_on(agent)
+        floor.log_on(agent)
     for pause, choice in steps:
         floor.pass_time(pause)
         floor.move(choice)

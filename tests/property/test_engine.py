@@ -18,6 +18,8 @@ from shared.facts import Fact
 from tests.floorkit import RULES, SITE, event
 from tests.property.histories import CONFIG, History, histories
 
+Views = dict[tuple[str, str], Any]
+
 many = settings(max_examples=150, deadline=None)
 
 
@@ -32,6 +34,31 @@ def stream_of(history: History) -> list[Event]:
 
 def run(engine: Engine, stream: list[Event]) -> list[Fact]:
     return [fact for one in stream for fact in engine.apply(one)]
+
+
+def board(engine: Engine) -> Views:
+    """Everything as a fresh snapshot shows it, by kind and id."""
+    floor = engine.floor_view()
+    shown: Views = {}
+    for kind, views, name in (
+        ("site", floor.sites, "site"),
+        ("queue", floor.queues, "queue"),
+        ("agent", floor.agents, "agent_id"),
+        ("call", floor.calls, "call_id"),
+        ("transfer", floor.transfers, "transfer_id"),
+        ("flag", floor.flags, "flag_id"),
+    ):
+        shown |= {(kind, getattr(view, name)): view for view in views}
+    return shown
+
+
+def still(views: Views) -> Views:
+    """Without what is gone, and without `now`: it moves with every event and mark, and pages hear it from the clock message."""
+    return {
+        key: msgspec.structs.replace(view, now=None) if key[0] == "site" else view
+        for key, view in views.items()
+        if view is not None
+    }
 
 
 @many
@@ -82,33 +109,13 @@ def test_a_replayed_stretch_changes_nothing(history: History, data: st.DataObjec
 @given(histories, st.integers(1, 7))
 def test_a_folded_feed_equals_a_fresh_snapshot(history: History, batch: int) -> None:
     engine = Engine(CONFIG, RULES)
-    folded: dict[tuple[str, str], Any] = {}
+    folded: Views = {}
     for number, one in enumerate(stream_of(history), 1):
         engine.apply(one)
         if number % batch == 0 or number == len(history):
             for kind, site, key in engine.changes():
                 folded[kind, key] = engine.view(kind, site, key)
-    shown: dict[tuple[str, str], Any] = {}
-    floor = engine.floor_view()
-    for kind, views, name in (
-        ("site", floor.sites, "site"),
-        ("queue", floor.queues, "queue"),
-        ("agent", floor.agents, "agent_id"),
-        ("call", floor.calls, "call_id"),
-        ("transfer", floor.transfers, "transfer_id"),
-        ("flag", floor.flags, "flag_id"),
-    ):
-        shown |= {(kind, getattr(view, name)): view for view in views}
-    # `now` moves with every event and mark; pages hear it from the clock message
-    without_now = {
-        key: msgspec.structs.replace(view, now=None) if key[0] == "site" else view
-        for key, view in folded.items()
-        if view is not None
-    }
-    expected = {
-        key: msgspec.structs.replace(view, now=None) if key[0] == "site" else view for key, view in shown.items()
-    }
-    assert without_now == expected
+    assert still(folded) == still(board(engine))
 
 
 @many
