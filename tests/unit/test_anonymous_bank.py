@@ -115,7 +115,7 @@ def test_a_service_by_nobody_named_is_a_line_without_an_agent() -> None:
     found, machine = told(row(TEN, server="NO_SERVER", talk=3))
     [leg] = [event.data for event in found if isinstance(event.data, events.LegStarted)]
     assert leg.agent_id == ""
-    assert machine.counts.irregular() == {"agent_with_no_server": 1}
+    assert machine.counts.irregular() == {"agent_with_NO_SERVER": 1}
 
 
 def test_a_customer_number_goes_nowhere() -> None:

@@ -84,9 +84,7 @@ class RowCounts(Struct):
 
     def irregular(self) -> dict[str, int]:
         """Every irregularity that occurred, by name."""
-        named = {
-            name: getattr(self, name) for name in _IRREGULAR if getattr(self, name)
-        }  # the rest are sets, sums or what every row has
+        named = {_NAMES.get(name, name): getattr(self, name) for name in _IRREGULAR if getattr(self, name)}
         embedded = len(self.embedded_no_server())
         return {**named, **({"server_names_with_embedded_NO_SERVER": embedded} if embedded else {}), **self.other}
 
@@ -101,6 +99,9 @@ _IRREGULAR = (
     "ser_time_negative", "service_ends_after_midnight", "queue_spans_midnight", "q_time_ne_exit_minus_start_mod_day",
     "ser_time_ne_exit_minus_start_mod_day", "vru_time_ne_exit_minus_entry", "ser_start_before_q_exit",
 )  # fmt: skip
+
+
+_NAMES = {"agent_with_no_server": "agent_with_NO_SERVER"}  # as the data set writes it
 
 
 def _note(found: dict[str, None], name: str) -> None:
