@@ -6,7 +6,7 @@ replica fire the same timers in the same order. Duplicates (a position already p
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
@@ -42,6 +42,7 @@ from shared.facts import Fact
 from shared.siteconfig import Sites
 
 Handler = Callable[[Floor, Event, Any], None]
+Changed = tuple[Kind, str, str]  # kind, site and id of an entity
 
 HANDLERS: Final = MappingProxyType[type[Data], Handler](
     {
@@ -166,12 +167,22 @@ class Engine:
 
     # ------------------------------------------------------------ for the feed
 
-    def changes(self) -> list[tuple[Kind, str, str]]:
-        """Kind, site and id of every entity whose picture changed since the last call, each once."""
-        found: list[tuple[Kind, str, str]] = []
+    def changes(self) -> list[Changed]:
+        """Every entity whose picture changed since the last call, each once."""
+        found: list[Changed] = []
         for site, floor in self._floors.items():
             found += [(kind, site, key) for kind, key in floor.changed]
             floor.changed.clear()
+        return found
+
+    def changes_of(self, wanted: Iterable[Changed]) -> list[Changed]:
+        """Those of `wanted` whose picture changed since the last call of either; the others wait for `changes`."""
+        found: list[Changed] = []
+        for entity in wanted:
+            floor = self._floors.get(entity[1])
+            if floor is not None and (entity[0], entity[2]) in floor.changed:
+                del floor.changed[entity[0], entity[2]]
+                found.append(entity)
         return found
 
     def view(self, kind: Kind, site: str, key: str) -> msgspec.Struct | None:

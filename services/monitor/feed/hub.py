@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from uuid import uuid4
 
 import structlog
 
-from services.monitor.core.engine import Engine
+from services.monitor.core.engine import Changed, Engine
 from services.monitor.feed import messages
 from services.monitor.feed.log import FeedLog
 from services.monitor.feed.messages import Change, Clocks, Delta, SiteClock, Snapshot
@@ -126,6 +126,7 @@ class Hub:
         self._subscribers: set[Subscriber] = set()  # those of them that asked
         self._nobody = asyncio.Event()
         self._closed = False
+        self._restarted = False  # and nobody has been told
         self._pending: asyncio.TimerHandle | None = None
         self._moved: dict[str, tuple[datetime, float]] = {}  # site -> its time, and when (ours) it came to be that
         self._behind_s = behind_s
@@ -136,15 +137,30 @@ class Hub:
     # ------------------------------------------------------------ from the engine
 
     def restart(self) -> None:
-        """The engine's state was replaced: positions mean nothing any more, and every board needs a fresh snapshot."""
+        """The engine's state was replaced: positions mean nothing any more, and every board needs a fresh snapshot.
+
+        It gets that when the engine is live again. Until then it keeps its picture, whose age it is told: that of the
+        checkpoint is older still.
+        """
         self._engine.changes()
         self.log = FeedLog(uuid4().hex, self._log_size)
-        frame = messages.encode(self.snapshot())
+        self._restarted = True
+        self.flush()
+
+    def _start_over(self) -> None:
+        """Everybody's fresh snapshot after a restart."""
+        self._engine.changes()
+        self._restarted = False
+        frame = messages.encode(Snapshot(self.log.epoch, self.log.position, self._engine.floor_view()))
         for subscriber in self._subscribers:
             subscriber.start_over(frame)
 
     def on_batch(self, facts: Iterable[Fact]) -> None:
-        """The engine applied a batch: flags go out at once, the rest within the flush window."""
+        """The engine applied a batch: flags go out at once, each with its subject, the rest within the flush window.
+
+        Not everything with them: on a large floor some flag comes every few milliseconds, and the window is what lets the
+        changes of a queue go out as one.
+        """
         if not self._live():
             return
         arrived = self._clock.monotonic()
@@ -152,9 +168,10 @@ class Hub:
             known = self._moved.get(site)
             if known is None or known[0] != now:
                 self._moved[site] = (now, arrived)
-        if any(isinstance(fact.data, FlagRaised | FlagCleared) for fact in facts):
-            self.flush()
-        elif self._pending is None:
+        flags = [fact for fact in facts if isinstance(fact.data, FlagRaised | FlagCleared)]
+        if flags and not self._restarted:
+            self._tell(self._engine.changes_of(_shown_with(flags)))
+        if self._pending is None:
             self._pending = asyncio.get_running_loop().call_later(self._flush_s, self.flush)
 
     def flush(self) -> None:
@@ -162,7 +179,14 @@ class Hub:
         if self._pending is not None:
             self._pending.cancel()
             self._pending = None
-        changed = self._engine.changes()
+        if self._restarted:
+            if self._live():
+                self._start_over()
+            return
+        self._tell(self._engine.changes())
+
+    def _tell(self, changed: list[Changed]) -> None:
+        """Send one delta with these entities as they are now."""
         if not changed:
             return
         delta = Delta(
@@ -261,3 +285,11 @@ class Hub:
         if self._connected:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._nobody.wait(), PART_S)
+
+
+def _shown_with(flags: Iterable[Fact]) -> Iterator[Changed]:
+    """The entities that a board needs at once: each flag and what it is about."""
+    for fact in flags:
+        assert isinstance(fact.data, FlagRaised | FlagCleared)
+        yield "flag", fact.site, fact.data.flag_id
+        yield fact.data.subject, fact.site, fact.data.subject_id
