@@ -6,13 +6,18 @@ A file without a site, a queue or an agent is fine: what the switch names and th
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 from zoneinfo import available_timezones
+
+import msgspec
 
 from shared.errors import SettingsError
 from shared.siteconfig import AgentConfig, QueueConfig, ServiceLevelTarget, SiteConfig, Sites
 from shared.yamlfile import Where, load_checked
 
 __all__ = ["AgentConfig", "QueueConfig", "ServiceLevelTarget", "SiteConfig", "Sites", "load_sites"]
+
+_YEAR_S: Final = 365 * 86_400.0
 
 
 def load_sites(path: Path, *, setting: str = "") -> Sites:
@@ -25,6 +30,10 @@ def load_sites(path: Path, *, setting: str = "") -> Sites:
     for key, site in [("defaults", sites.defaults), *((f"sites.{name}", site) for name, site in sites.sites.items())]:
         if site.time_zone not in zones:
             raise SettingsError(where(f"{key}.time_zone") + f": {site.time_zone!r} is not an IANA time zone")
+        for name, seconds in msgspec.structs.asdict(site.leases).items():
+            if not 0 <= seconds < _YEAR_S:
+                expected = "expected seconds from 0, which is for ever, to below a year"
+                raise SettingsError(where(f"{key}.leases.{name}") + f": {expected}, got {seconds}")
         _check_queue(site.default_queue, where, f"{key}.default_queue")
         for queue_name, queue in site.queues.items():
             _check_queue(queue, where, f"{key}.queues.{queue_name}")

@@ -60,6 +60,11 @@ def test_the_file_that_ships_is_right() -> None:
         ("Asia/Shanghai", "Mars/Base", "sites.yaml:3: sites.hq.time_zone: 'Mars/Base' is not an IANA time zone"),
         ("wrap_up_s: 6", "wrap_up_s: -6", "sites.yaml:5: sites.hq.queues.sales.wrap_up_s: expected seconds"),
         (
+            "    queues:",
+            "    leases: {line_s: -1}\n    queues:",
+            "sites.hq.leases.line_s: expected seconds from 0, which is for",
+        ),
+        (
             "wrap_up_s: 6",
             "wrap_up_s: soon",
             "sites.yaml:5: sites.hq.queues.sales.wrap_up_s: expected `float`, got `str`",

@@ -193,10 +193,10 @@ def before(floor: Floor, subject: str, subject_id: str) -> str:
     """The subject as it is now, in a few words; "not known" when it is not."""
     state = floor.state
     if subject == "agent" and (agent := state.agents.get(subject_id)) is not None:
-        calls = f", in {len(agent.legs)} calls" if agent.legs else ""
-        return f"{agent.state} since {agent.since.isoformat()} ({agent.provenance}), declared {agent.declared}{calls}"
+        said = f"{agent.state} since {agent.since.isoformat()} ({agent.provenance}), declared {agent.declared}"
+        return f"{said}, calls: {len(agent.legs)}"
     if subject == "call" and (call := state.calls.get(subject_id)) is not None:
-        return f"{call.state} since {(call.since or call.started).isoformat()}, {len(call.legs)} phones in it"
+        return f"{call.state} since {(call.since or call.started).isoformat()}, phones: {len(call.legs)}"
     if subject == "call" and (ended := state.over.get(subject_id)) is not None:
         return f"over since {ended.isoformat()}"
     if subject == "leg" and (leg := state.legs.get(subject_id)) is not None:
