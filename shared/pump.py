@@ -326,6 +326,7 @@ class Pump(Generic[In, Out]):
                 await asyncio.sleep(0)  # the others' turn
         if records:
             self.status.last_batch = self._clock.now()
+            self.status.last_written = records[-1].written
             self.status.behind_s = max(0.0, (self.status.last_batch - records[-1].written).total_seconds())
             self._since_checkpoint += len(records)
 

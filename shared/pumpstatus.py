@@ -25,8 +25,8 @@ STUCK_S: Final = 4.0
 class PumpStatus(Struct):
     """`lag` counts records, `behind_s` is the age of the last one applied while more are waiting, 0 when none are.
 
-    `detail` says why while it waits for the broker. `turned` is when (monotonic seconds) it last went through its loop,
-    `broker_back` when it was live again after the broker had been away.
+    `last_written` is the broker's stamp of that record. `detail` says why while it waits for the broker. `turned` is when
+    (monotonic seconds) it last went through its loop, `broker_back` when it was live again after the broker had been away.
     """
 
     name: str
@@ -34,6 +34,7 @@ class PumpStatus(Struct):
     lag: int = 0
     behind_s: float = 0.0
     last_batch: datetime | None = None
+    last_written: datetime | None = None
     last_checkpoint: datetime | None = None
     detail: str = ""
     turned: float = 0.0
@@ -42,6 +43,11 @@ class PumpStatus(Struct):
     @property
     def ready(self) -> bool:
         return self.state == "live"
+
+    def input_age_s(self, now: datetime) -> float:
+        """Seconds since the broker was given what the machine knows last: the last record applied, else the checkpoint."""
+        known = self.last_written or self.last_checkpoint
+        return 0.0 if known is None else max(0.0, (now - known).total_seconds())
 
     def since_turn(self, now: float) -> float:
         """Seconds since it last did anything, at the monotonic `now`; 0 unless it is live."""

@@ -88,6 +88,7 @@ class Monitor:
             max_unsent_bytes=settings.max_unsent_bytes,
             behind_s=lambda: self.pump.status.behind_s,
             live=lambda: self.pump.status.ready,
+            input_age_s=lambda: self.pump.status.input_age_s(clock.now()),
         )
 
     def _use_rules(self, rules: RuleBook) -> None:

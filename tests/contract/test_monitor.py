@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -216,3 +217,38 @@ async def test_rest_answers() -> None:
         assert (rules["rules"][0]["for_s"], rules["file_error"]) == (7.0, "")
         assert (await floor.http.get("/readyz")).status_code == 200
         assert "monitor_feed_subscribers 0.0" in (await floor.http.get("/metrics")).text
+
+
+async def test_after_an_outage_a_board_keeps_its_picture_until_there_is_a_new_one() -> None:
+    """The state is rebuilt from a checkpoint, which is older than what the board shows: it is not taken back there."""
+    bus = MemoryBus()
+    async with running(bus, checkpoint_s=3600) as floor:
+        await floor.happens(0, LinkUp(connector="test"), AgentLoggedOn(agent_id="1"))
+        async with floor.feed() as socket:
+            await say(socket, type="subscribe")
+            first = await message(socket, "snapshot")
+            bus.break_down()
+            async with asyncio.timeout(10):
+                while floor.monitor.pump.status.state != "waiting_for_broker":
+                    await asyncio.sleep(0)
+            bus.recover()
+            again = await message(socket, "snapshot", "delta")
+            assert again["type"] == "snapshot"
+            assert again["epoch"] != first["epoch"]
+            assert again["floor"] == first["floor"], "no picture of an earlier time came in between"
+
+
+async def test_a_monitor_that_starts_on_an_old_log_says_how_old_its_picture_is() -> None:
+    class Yesterday(SystemClock):
+        def now(self) -> datetime:
+            return super().now() - timedelta(hours=20)
+
+    bus = MemoryBus(Yesterday())
+    await bus.create(topics.ALL)
+    for offset, data in enumerate((LinkUp(connector="test"), AgentLoggedOn(agent_id="1"))):
+        await bus.publish(topics.FLOOR_EVENTS, encode(event(0, data, offset)), key=SITE)
+    await bus.flush()
+    async with running(bus) as floor, floor.feed() as socket:
+        await say(socket, type="subscribe")
+        told = await message(socket, "clock")
+        assert told["sites"][SITE]["age_s"] > 19 * 3600, "nobody has written a mark since"

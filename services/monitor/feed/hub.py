@@ -114,9 +114,11 @@ class Hub:
         max_unsent_bytes: int = 1 << 20,
         behind_s: Callable[[], float] = lambda: 0.0,
         live: Callable[[], bool] = lambda: True,
+        input_age_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         """`behind_s` tells how far the engine is behind its input; while it catches up, its age is the board's.
-        `live` is false while the engine replays: a board is not shown the past rushing by."""
+        `live` is false while the engine replays: a board is not shown the past rushing by. `input_age_s` is the age of what
+        the engine heard last, for sites that have said nothing since it is live."""
         self._engine = engine
         self._clock = clock
         self._metrics = metrics
@@ -131,6 +133,7 @@ class Hub:
         self._moved: dict[str, tuple[datetime, float]] = {}  # site -> its time, and when (ours) it came to be that
         self._behind_s = behind_s
         self._live = live
+        self._input_age_s = input_age_s
         self._log_size = log_size
         self.log = FeedLog(uuid4().hex, log_size)
 
@@ -151,6 +154,7 @@ class Hub:
         """Everybody's fresh snapshot after a restart."""
         self._engine.changes()
         self._restarted = False
+        self.log = FeedLog(uuid4().hex, self._log_size)  # whoever asked meanwhile has the picture of the replay
         frame = messages.encode(Snapshot(self.log.epoch, self.log.position, self._engine.floor_view()))
         for subscriber in self._subscribers:
             subscriber.start_over(frame)
@@ -218,7 +222,12 @@ class Hub:
         ours = self._clock.monotonic()
         sites = {}
         for site, (now, speed) in self._engine.clocks().items():
-            moved = self._moved.get(site, (now, ours))[1]
+            if site in self._moved:
+                moved = self._moved[site][1]
+            else:  # known from a checkpoint or a replay only
+                moved = ours - self._input_age_s()
+                if self._live():
+                    self._moved[site] = (now, moved)
             sites[site] = SiteClock(now, speed, round(max(ours - moved, self._behind_s()), 3))
         return messages.encode(Clocks(sites))
 
