@@ -119,15 +119,16 @@ def _run(case: Case, file: TestFile, book: RuleBook, key: str) -> Result:
         _known(book, one.rule, f"{key}.expect[{number}].rule")
     steps = sorted(_steps(case, key), key=lambda step: step[0])
     ends = [at for at, _ in steps] + [
-        _offset(text, f"{key}.expect[{number}]")
+        _offset(text, f"{key}.expect[{number}].{place}")
         for number, one in enumerate(case.expect)
-        for text in (one.raised, one.cleared)
+        for place, text in (("raised", one.raised), ("cleared", one.cleared))
         if text and text != "never"
     ]
     until = _offset(case.until, f"{key}.until") if case.until else max(ends, default=timedelta()) + _AFTER
     start = _start(case.start or file.start, file.site.zone, key)
     seen = _play(steps, start, until, Engine(Sites({SITE: file.site}), book))
-    seen = [flag for flag in seen if not case.only or flag.rule in case.only]
+    asked = {*case.only, *case.expect_none} if case.only else set(book.by_name)
+    seen = [flag for flag in seen if flag.rule in asked]
     return Result(case.name, list(_compare(case, seen, key)), seen)
 
 

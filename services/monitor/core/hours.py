@@ -43,18 +43,8 @@ class Hours:
             if at < start:
                 return start
             if at < end:
-                # windows that meet are one
-                return end if not self._always else None
+                return None if self.open_at(end, zone) else end  # a week and a day without an end has none
         return None
-
-    @property
-    def _always(self) -> bool:
-        covered = 0
-        for start, end in sorted(self._windows):
-            if start > covered:
-                return False
-            covered = max(covered, end)
-        return covered >= _DAY_MINUTES and len(self._days) == 7
 
     def _spans(self, at: datetime, zone: ZoneInfo, ahead: int) -> list[tuple[datetime, datetime]]:
         """The windows around `at` as spans of UTC, in order, those that meet joined."""

@@ -69,7 +69,7 @@ def fired(floor: Floor, timer: Timer) -> None:
     for queue in state.queues.values():
         _ask_queue(floor, queue, at, figures=(figures and queue.unsettled) or minute)
     if floor.rules.site_figures:
-        watching.ask_about(floor, "site", state.site, at)
+        watching.ask_site(floor, at, on_grid=True)
     grid.plan(floor, at + _MICROSECOND)
 
 

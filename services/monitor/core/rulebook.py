@@ -26,6 +26,7 @@ Names = str | tuple[str, ...]
 When = str | Mapping[str, Any]
 
 PULSED: Final[frozenset[Subject]] = frozenset({"queue", "site"})
+_LINK: Final = frozenset({"link", "site"})  # what is so until an event says otherwise
 _SAID_ALWAYS: Final = frozenset({"for", "site"})  # by every summary
 _LARGEST_KEEP: Final = timedelta(days=1)
 
@@ -87,7 +88,7 @@ class Rule(Struct, frozen=True):
 class Armed:
     """A rule ready to be asked. `number` is its place in the book."""
 
-    __slots__ = ("condition", "every_second", "figures", "holds", "hours", "name", "number", "rule")
+    __slots__ = ("condition", "every_second", "figures", "holds", "hours", "name", "number", "on_grid", "rule")
 
     def __init__(self, number: int, rule: Rule, key: str) -> None:
         """Raises RuleError."""
@@ -95,6 +96,7 @@ class Armed:
         self.condition = _condition(rule, key)
         self.holds = self.condition.holds
         self.hours = _hours(rule.where, key)
+        self.on_grid = rule.subject in PULSED and not self.condition.names <= _LINK
         self.every_second = rule.subject in PULSED and bool(self.condition.names & EVERY_SECOND)
         self.figures = rule.subject in PULSED and not self.condition.names <= EVERY_SECOND | NOW_ONLY
 
@@ -122,7 +124,7 @@ class RuleBook:
         pulsed = [one for subject in PULSED for one in self.by_subject[subject]]
         self.every_second = any(one.every_second for one in pulsed)
         self.figures = any(one.figures for one in pulsed)
-        self.site_figures = any(one.condition.names - {"link", "site"} for one in self.by_subject["site"])
+        self.site_figures = any(one.on_grid for one in self.by_subject["site"])
 
     def _index(self, subject: Subject) -> dict[str, Asked]:
         """By displayed state; by "" for subjects that have none."""

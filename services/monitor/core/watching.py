@@ -35,12 +35,22 @@ def catch_up(floor: Floor, at: datetime) -> None:
             continue
         if kind == "queue":
             grid.stir(floor, key)
+        elif kind == "site":
+            ask_site(floor, at, on_grid=False)
         else:
-            ask_about(floor, kind, key, at)
+            _ask_about(floor, kind, key, at)
 
 
-def ask_about(floor: Floor, subject: Subject, subject_id: str, at: datetime) -> None:
-    """Ask every rule about one agent, call, transfer or site."""
+def ask_site(floor: Floor, at: datetime, *, on_grid: bool) -> None:
+    """Ask the rules about the site: those over its figures on the grid, those over its link when it changed."""
+    found = Facts(floor, "site", floor.state, at)
+    for armed in floor.rules.by_subject["site"]:
+        if armed.on_grid == on_grid:
+            ask(floor, armed, floor.state.site, found, at)
+
+
+def _ask_about(floor: Floor, subject: Subject, subject_id: str, at: datetime) -> None:
+    """Ask every rule that may hold about one agent, call or transfer."""
     state = floor.state
     if subject == "agent":
         agent = state.agents.get(subject_id)
@@ -48,12 +58,10 @@ def ask_about(floor: Floor, subject: Subject, subject_id: str, at: datetime) -> 
     elif subject == "call":
         call = state.calls.get(subject_id)
         _ask(floor, subject, subject_id, call, call.state if call else "", at, call.since if call else None)
-    elif subject == "transfer":
+    else:
         transfer = state.transfers.get(subject_id)
         since = None if transfer is None else transfer.ended or transfer.requested
         _ask(floor, subject, subject_id, transfer, transfer.outcome if transfer else "", at, since)
-    else:
-        _ask(floor, subject, subject_id, state, "", at, None)
 
 
 def _ask(
