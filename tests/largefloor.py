@@ -18,7 +18,7 @@ from shared.events import Event
 
 START = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 CROWD = 40  # people of a simulated floor; larger ones are multiples of it
-_WARMS_UP_S = 15 * 60.0
+_WARMS_UP_S = 5 * 60.0
 
 
 class LargeSite:
