@@ -65,7 +65,9 @@ def view(floor: Floor, agent: Agent) -> AgentFiguresView | None:
     today, found = agent.today, floor.state.periods
     if today is None or found is None:
         return None
-    handling = sum(today.state_s.get(state, 0.0) for state in books.HANDLING)
+    spent_in = today.state_s.get
+    wrap_s = spent_in("wrap", 0.0)
+    handling = spent_in("talk", 0.0) + spent_in("hold", 0.0) + spent_in("consult", 0.0) + wrap_s
     return AgentFiguresView(
         day=found.day,
         since=today.since,
@@ -73,7 +75,7 @@ def view(floor: Floor, agent: Agent) -> AgentFiguresView | None:
         handled=today.handled,
         talk_s=today.talk_s,
         hold_s=today.hold_s,
-        wrap_s=today.state_s.get("wrap", 0.0),
+        wrap_s=wrap_s,
         missed=today.missed,
         missed_in_row=agent.missed_in_row,
         transfers=today.transfers,

@@ -14,13 +14,17 @@ from shared.events import Event
 
 def waiting_visit(call: Call) -> Visit | None:
     """The visit in which the call waits now."""
-    return next((visit for visit in reversed(call.visits) if visit.ended is None), None)
+    for visit in reversed(call.visits):
+        if visit.ended is None:
+            return visit
+    return None
 
 
 def settle(floor: Floor, call: Call, at: datetime) -> None:
     """Derive the call's state anew: waiting over transferring over talking over held over ringing."""
     visit = waiting_visit(call)
-    legs = {floor.state.legs[leg_id].state for leg_id in call.legs}
+    known = floor.state.legs
+    legs = [known[leg_id].state for leg_id in call.legs]
     state: CallState
     since = at
     if visit is not None:

@@ -78,6 +78,8 @@ HANDLERS: Final = MappingProxyType[type[Data], Handler](
     }
 )
 
+_LINK: Final = frozenset({events.LinkUp, events.LinkDown})
+
 _states = msgspec.msgpack.Decoder(dict[str, SiteState])
 
 
@@ -108,7 +110,7 @@ class Engine:
                     floor.event = event
                     positions.begin_anew(floor)
                 state.position, state.output_index = position, 0
-            if isinstance(event.data, events.LinkUp | events.LinkDown):
+            if type(event.data) in _LINK:
                 event = links.in_switch_time(floor, event)
             elif state.began is None:
                 links.begin(floor, event)

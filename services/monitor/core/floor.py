@@ -51,6 +51,7 @@ class Floor:
         self.cards: dict[str, AgentView] = {}  # of flapping agents, as the board was told last
         self.precision_ms = 0
         self._placed = True  # what goes out has a position in the log
+        self._source = f"/sites/{state.site}/monitor"
 
     # ------------------------------------------------------------ what goes out
 
@@ -59,10 +60,11 @@ class Floor:
         state = self.state
         partition, offset, _ = state.position if self._placed else (-1, -1, 0)
         self.out.append(
-            facts.make(
-                data,
+            facts.ENVELOPES[type(data)](
+                data=data,
+                specversion="1.0",
                 id=f"{state.site}:{fact_id}",
-                source=f"/sites/{state.site}/monitor",
+                source=self._source,
                 site=state.site,
                 time=time,
                 rawpartition=partition,
@@ -83,8 +85,9 @@ class Floor:
 
     def touch(self, kind: Kind, key: str) -> None:
         """Note that the board's picture of this entity changed, and that rules may care."""
-        self.changed[kind, key] = None
-        self.touched[kind, key] = None
+        entity = (kind, key)
+        self.changed[entity] = None
+        self.touched[entity] = None
 
     def anomaly(self, kind: str, about: tuple[str, str] = ("", ""), *, times: int = 1, said: str = "") -> None:
         """Count an event that could not follow the last one, with its evidence; call it before anything is changed.
@@ -154,9 +157,10 @@ class Floor:
             self.state.agents[agent_id] = agent
         if self.hearing and at >= agent.seen:
             agent.seen, agent.lapsed = at, False  # who calls this settles the agent
+        entity: tuple[Kind, str] = ("agent", agent_id)
         if agent.flapping_since is None:
-            self.touch("agent", agent_id)
-        self.touched["agent", agent_id] = None
+            self.changed[entity] = None
+        self.touched[entity] = None
         return agent
 
     def call(self, call_id: str, at: datetime) -> Call:
