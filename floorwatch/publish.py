@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from rich.console import Console
@@ -27,6 +27,7 @@ from shared.sites import load_sites
 CONNECTOR = "replay"
 HEARTBEAT_S = 5.0  # as every connector: ingest takes a connector that falls silent for gone
 SHOWN_DAMAGES = 20
+LOG_BEAT = timedelta(seconds=1)  # of the log's clock: how far the board's clock may be ahead of its events
 
 
 class Publisher:
@@ -104,8 +105,10 @@ class Publisher:
         await self._bus.publish(topics.SWITCH_RAW, value, key=self._site, headers=raw.headers())
 
 
-async def publish(trace: Trace, publisher: Publisher, bus: Bus, vendor: str, site: str, console: Console) -> None:
-    """Publish the whole trace with a progress bar on `console`."""
+async def publish(
+    trace: Trace, publisher: Publisher, bus: Bus, vendor: str, site: str, console: Console, time_zone: str = ""
+) -> None:
+    """Publish the whole trace with a progress bar on `console`. `time_zone`: of a log's clock."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -118,7 +121,8 @@ async def publish(trace: Trace, publisher: Publisher, bus: Bus, vendor: str, sit
         showing = asyncio.create_task(_show(progress, task, trace, publisher))
         try:
             await bus.create([topics.SWITCH_RAW])
-            await publisher.run(trace.raws(site=site, vendor=vendor, connector=CONNECTOR))
+            raws = trace.raws(site=site, vendor=vendor, connector=CONNECTOR, time_zone=time_zone, beat=LOG_BEAT)
+            await publisher.run(raws)
         finally:
             showing.cancel()
             _update(progress, task, trace, publisher)
@@ -165,7 +169,7 @@ def main(file: Path, *, adapter: str, site: str, speed: float, as_of_now: bool) 
         bus = KafkaBus(bootstrap, idempotent=settings.kafka_idempotent)
         publisher = Publisher(bus, clock, vendor=adapter, site=site, speed=speed, as_of_now=as_of_now)
         try:
-            await publish(trace, publisher, bus, adapter, site, console)
+            await publish(trace, publisher, bus, adapter, site, console, sites.site(site).time_zone)
         finally:
             await bus.close()
         return publisher

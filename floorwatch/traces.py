@@ -19,7 +19,7 @@ import zlib
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any, Final, cast
 
@@ -80,10 +80,14 @@ class Trace:
         connector: str = "replay",
         shift_s: float = 0.0,
         time_zone: str = "",
+        beat: timedelta | None = None,
     ) -> Iterator[Raw]:
-        """Every record of the file in order, from its beginning: partition 0, offsets from 0. `time_zone`: of a log's clock."""
+        """Every record of the file in order, from its beginning: partition 0, offsets from 0.
+
+        `time_zone` and `beat` are for logs, as `rowlogs.in_order` has them.
+        """
         session = self.path.name
-        records = self._rows(time_zone) if is_log(vendor) else self._records()
+        records = self._rows(time_zone, beat) if is_log(vendor) else self._records()
         for ordinal, (value, received) in enumerate(records):
             yield Raw(
                 value=value,
@@ -104,12 +108,14 @@ class Trace:
 
     # ------------------------------------------------------------ logs of finished calls
 
-    def _rows(self, time_zone: str) -> Iterator[tuple[bytes, datetime]]:
+    def _rows(self, time_zone: str, beat: timedelta | None) -> Iterator[tuple[bytes, datetime]]:
         numbered = ((self._line, line) for line in self._lines())
-        rows = list(in_order(numbered, time_zone, self._written()))
-        self._numbers = array("Q", (row.number for row in rows))
-        for done, row in enumerate(rows):
-            self.read_bytes = self.total_bytes * done // len(rows)
+        self._numbers = array("Q")
+        rows = 0
+        for row in in_order(numbered, time_zone, self._written(), beat):
+            rows += row.number > 0
+            self._numbers.append(row.number)
+            self.read_bytes = self.total_bytes * rows // max(self._line, 1)
             yield row.value, row.at
         self.read_bytes = self.total_bytes
 

@@ -1,8 +1,8 @@
 """From rows to canonical events, in the order of time.
 
 A row tells a whole call at once, so its events wait in a heap until a later row proves that nothing earlier can come: rows
-are expected in the order of `vru_entry`. A row that comes late all the same is released at once and counted. The record
-`END` says that the log is over and releases what is left.
+are expected in the order of `vru_entry`. A row that comes late all the same is released at once and counted. Two records that
+are no rows say what rows cannot: `until(t)` that no row before t comes any more, `END` that the log is over.
 """
 
 from __future__ import annotations
@@ -21,14 +21,21 @@ from services.ingest.adapters.anonymous_bank.rows import NO_SERVER, Row, fields_
 from services.ingest.adapters.base import Emitter
 from shared import events
 from shared.envelope import Data
+from shared.errors import InvalidInput
 from shared.events import Event
 from shared.raw import Raw
 from shared.siteconfig import SiteConfig
 
 END: Final = b"#end"  # no row begins with #
+_UNTIL: Final = b"#until "
 PRECISION_MS: Final = 1000
 
 OLDER_THAN_ENTRY: Final = timedelta(seconds=OLDER_THAN_ENTRY_S)  # what a row tells at most
+
+
+def until(wall: datetime) -> bytes:
+    """The record that says: no row with an earlier `vru_entry` comes any more. `wall` is a naive time of the log's clock."""
+    return _UNTIL + wall.isoformat(timespec="seconds").encode()
 
 
 class _Step(IntEnum):
@@ -97,6 +104,9 @@ class AnonymousBankAdapter:
         if raw.value == END:
             self._release(emitter, None)
             return emitter.events
+        if raw.value.startswith(_UNTIL):
+            self._no_row_before(raw.value[len(_UNTIL) :], timedelta(seconds=raw.shift_s), emitter)
+            return emitter.events
         fields, repaired = fields_of(raw.value)
         if not fields:
             self.counts.count("empty_line")
@@ -117,6 +127,17 @@ class AnonymousBankAdapter:
         self._state = msgspec.msgpack.decode(state, type=_State)
 
     # ------------------------------------------------------------ rows in
+
+    def _no_row_before(self, text: bytes, shift: timedelta, emitter: Emitter) -> None:
+        try:
+            wall = datetime.fromisoformat(text.decode())
+        except ValueError as exc:
+            raise InvalidInput("bad_time", f"#until: {text[:40]!r} is no time as YYYY-MM-DDTHH:MM:SS") from exc
+        if wall.tzinfo is not None:
+            raise InvalidInput("bad_time", f"#until: {text[:40]!r} has an offset; expected a time of the log's clock")
+        state, now = self._state, self._walls.utc(wall) + shift
+        state.newest = now if state.newest is None else max(state.newest, now)
+        self._release(emitter, state.newest - OLDER_THAN_ENTRY)
 
     def _take(self, row: Row, shift: timedelta, emitter: Emitter) -> None:
         state = self._state

@@ -80,6 +80,17 @@ def entry_of(line: bytes) -> datetime | None:
         return None
 
 
+def over_at(line: bytes) -> datetime | None:
+    """When everything that this line tells is over, by the log's own clock and roughly; None for a line that cannot be read."""
+    fields, repaired = fields_of(line)
+    try:
+        row = parse(fields, repaired=repaired)
+    except InvalidInput:
+        return None
+    lasts = row.vru_entry + sum(max(0, one) for one in (row.vru_time, row.q_time, row.ser_time))
+    return datetime.combine(row.day, datetime.min.time()) + timedelta(seconds=lasts)
+
+
 def parse(fields: list[str], *, repaired: bool) -> Row:
     """The row that these fields are. Raises InvalidInput: `wrong_field_count`, `bad_date`, `bad_time`, `bad_number`,
     `unknown_outcome`.
