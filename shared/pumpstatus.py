@@ -17,9 +17,10 @@ _OUTCOMES: Final[tuple[Outcome, ...]] = ("applied", "invalid", "failed")
 _LOST: Final[tuple[Lost, ...]] = ("made_anew", "not_kept")
 
 # Live is not yet present. A pump that keeps up is some milliseconds behind and turns once a second at least; past this
-# something holds it up: it was paused, its broker hangs, or more arrives than it can work.
-BEHIND_S: Final = 2.0
-STUCK_S: Final = 4.0
+# something holds it up: it was paused, its broker hangs, or more arrives than it can work. The embedded broker, read with
+# pauses when it holds much, stays below.
+BEHIND_S: Final = 3.0
+STUCK_S: Final = 5.0
 
 
 class PumpStatus(Struct):
@@ -99,7 +100,7 @@ class _Families:
         )
         self.since_turn = Gauge(
             "pump_seconds_since_turn",
-            "Since the pump last went through its loop: over 4 it is stuck, whatever the other figures say.",
+            "Since the pump last went through its loop: over 5 it is stuck, whatever the other figures say.",
             ("pump",),
             registry=registry,
         )
