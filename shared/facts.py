@@ -118,6 +118,7 @@ class TransferEnded(Data, frozen=True):
 
     seek = ringing - requested, ring = answered - ringing, brief = bridged - answered (attended only),
     customer_gap = bridged - last moment the customer heard a person, total = bridged - requested.
+    Sent again under the same id when events that come late put it right; the last one counts.
     """
 
     transfer_id: str
