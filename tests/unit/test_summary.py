@@ -178,8 +178,10 @@ def test_records_and_summary_are_told_apart_and_one_is_needed(tmp_path: Path) ->
     assert (call["waited_s"], call["talk_s"], call["agent_id"]) == (0.0, 60.0, "ANAT")
 
 
-def test_a_site_of_another_time_zone_gives_the_same_figures(tmp_path: Path) -> None:
-    lines = tabbed(row(100), row(86_000, call_id="2"), row(7300, day="990402", call_id="3"))
+def test_a_site_of_another_time_zone_and_with_leases_gives_the_same_figures(tmp_path: Path) -> None:
+    lines = tabbed(
+        row(100), row(40_000, talk=30_000, call_id="4"), row(86_000, call_id="2"), row(7300, day="990402", call_id="3")
+    )
     found = [bankkit.summary_of(write(tmp_path / "log.txt", lines), site=site) for site in ("bank", "hq", "unknown")]
     assert found[0] == found[1] == found[2]
 
