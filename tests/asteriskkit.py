@@ -321,6 +321,12 @@ class Pbx:
     def hold(self, chan: Chan) -> None:
         self.send("Hold", chan.block(), MusicClass="default")
 
+    def resume(self, chan: Chan) -> None:
+        """A person takes the call off hold; the music ends a moment later."""
+        self.unhold(chan)
+        self.now += 0.03
+        self.send("MusicOnHoldStop", chan.block())
+
     def unhold(self, chan: Chan) -> None:
         self.send("Unhold", chan.block())
 
@@ -388,4 +394,4 @@ class Pbx:
         self.hangup(*gone)
         self.leave(agent)
         self.enter(agent, bridge)
-        self.unhold(agent)
+        self.resume(agent)

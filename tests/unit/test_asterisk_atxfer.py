@@ -127,7 +127,7 @@ def test_feature_code_three_way_is_bridged_and_the_agent_stays(pbx: Pbx) -> None
     pbx.enter(agent, bridge)
     pbx.leave(one)
     pbx.enter(one, bridge)
-    pbx.unhold(agent)
+    pbx.resume(agent)
     pbx.attended(agent, agent, dest="Threeway")
     assert times(pbx) == {"requested": 20, "ringing": 20.4, "answered": 22, "bridged": 28}
     assert "agent retrieved" in pbx.states("1001")
@@ -144,12 +144,12 @@ def test_feature_code_agent_swaps_between_customer_and_target(pbx: Pbx) -> None:
     pbx.at(25).hold(agent)
     pbx.leave(agent)
     pbx.enter(agent, bridge)
-    pbx.unhold(agent)
+    pbx.resume(agent)
     assert pbx.states("1001")[-2:] == ["consult held", "agent retrieved"]
     pbx.at(28).hold(agent)
     pbx.leave(agent)
     pbx.enter(agent, side)
-    pbx.unhold(agent)
+    pbx.resume(agent)
     assert pbx.states("1001")[-2:] == ["agent held", "consult retrieved"]
     assert not pbx.told(events.TransferEnded)
 

@@ -259,7 +259,7 @@ def test_a_member_behind_a_local_channel_rings_and_talks_on_the_real_phone(pbx: 
     offered = pbx.offer(customer, "sales", "1007", interface)
     pbx.at(13).connect(customer, "sales", offered, interface)
     pbx.at(15).hold(offered[1])
-    pbx.at(17).unhold(offered[1])
+    pbx.at(17).resume(offered[1])
     pbx.at(20).complete("sales", interface)
     pbx.hang_up_by(customer, offered[0], pbx.twos[offered[0].uid], offered[1])
     assert pbx.states("1007") == [

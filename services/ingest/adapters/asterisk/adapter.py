@@ -73,6 +73,61 @@ HANDLERS: Final = MappingProxyType[str, tuple[Handler, tuple[str, ...]]](
 )
 
 
+_EVENTS: Final = MappingProxyType({event.lower(): event for event in HANDLERS})
+_BLOCKS: Final = (
+    "",
+    "Dest",
+    "Transferer",
+    "Transferee",
+    "OrigTransferer",
+    "SecondTransferer",
+    "TransferTarget",
+    "Spyer",
+    "Spyee",
+)
+_BLOCK: Final = ("Channel", "ChannelState", "CallerIDNum", "Exten", "Context", "Uniqueid", "Linkedid")
+_HEADERS: Final = MappingProxyType(
+    {
+        name.lower(): name
+        for name in (
+            *(block + name for block in _BLOCKS for name in _BLOCK),
+            *(name for _, needed in HANDLERS.values() for name in needed),
+            *(
+                "ActionID",
+                "Application",
+                "ApplicationData",
+                "BridgeId",
+                "Cause",
+                "DestType",
+                "Digit",
+                "Direction",
+                "Duration",
+            ),
+            *(
+                "Extension",
+                "InCall",
+                "LastCall",
+                "ListItems",
+                "Location",
+                "MemberName",
+                "Name",
+                "Paused",
+                "PausedReason",
+            ),
+            *("Position", "Reason", "Result", "StateInterface", "Status", "SwapUniqueid", "Wait", "Wrapuptime"),
+        )
+    }
+)
+
+
+def _missing(packet: Packet, needed: tuple[str, ...]) -> str:
+    """The first header without which the packet means nothing, and that it does not have; "" when it has all."""
+    for name in needed:
+        if not packet.headers.get(name) and not (name == "Interface" and packet.headers.get("Location")):
+            return name
+    return ""
+
+
 class AsteriskAdapter:
     """One site's Asterisk. Agents are known by their queue memberships, so nothing of them needs to be configured."""
 
@@ -100,11 +155,7 @@ class AsteriskAdapter:
         if raw.kind == "link":
             return []
         packet = read(raw)
-        known = HANDLERS.get(packet.event)
-        for name in known[1] if known is not None else ():
-            if not packet.headers.get(name) and not (name == "Interface" and packet.headers.get("Location")):
-                raise InvalidInput("missing_header", f"{packet.event} without {name}")
-        state = self._state
+        state, known = self._state, self._checked(packet)
         if anew.began(state, raw.session):
             anew.forget(state)
         if packet.stamped:
@@ -114,11 +165,43 @@ class AsteriskAdapter:
             state.waiting.append(raw)
             return []
         emitter = Emitter(raw)
+        if state.resuming:
+            self._resume(packet, emitter)
         for one in clock.let_go(state, packet, raw, read_by_us=known is not None):
             self._apply(read(one), emitter)
         if known is not None and not (packet.stamped and self._repeated(raw.value)):
             self._apply(packet, emitter)
+        if emitter.events:
+            state.told_at = emitter.events[-1].time
         return emitter.events
+
+    def _checked(self, packet: Packet) -> tuple[Handler, tuple[str, ...]] | None:
+        """Who reads the packet; None for nobody. Raises InvalidInput `missing_header`.
+
+        Versions and converters differ in the case of names. Where some did, those that may be missing are read so too.
+        """
+        state, event = self._state, _EVENTS.get(packet.event.lower())
+        if event is None:
+            return None
+        known, packet.event = HANDLERS[event], event
+        if state.drifts:
+            packet.fold(_HEADERS)
+        missing = _missing(packet, known[1])
+        if missing:
+            packet.fold(_HEADERS)
+            if _missing(packet, known[1]):
+                raise InvalidInput("missing_header", f"{packet.event} without {missing}")
+            state.drifts = True
+        return known
+
+    def _resume(self, packet: Packet, emitter: Emitter) -> None:
+        """Whatever comes now, those that were taken off hold a while ago were not for a transfer's sake."""
+        now = clock.time_of(self._state, packet)
+        for uid, at in tuple(self._state.resuming.items()):
+            if abs(now - at) > channels.BEFORE_TRANSFER:
+                switch = Switch(self._state, self._config, packet, emitter)
+                channels.resumed(switch, uid, at)
+                settle(switch)
 
     def _apply(self, packet: Packet, emitter: Emitter) -> None:
         clock.place(self._state, packet)

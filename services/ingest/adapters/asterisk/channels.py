@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from services.ingest.adapters.asterisk import transfers, visits
@@ -12,6 +12,8 @@ from services.ingest.adapters.asterisk.settle import hang_up
 from services.ingest.adapters.asterisk.switch import Switch
 
 BETWEEN_DIGITS: Final = timedelta(seconds=1)  # features.conf: featuredigittimeout
+# A transfer follows its Unhold within 7 ms where it was measured; what else the switch says of an Unhold comes later, or soon.
+BEFORE_TRANSFER: Final = timedelta(milliseconds=20)
 CODE_TO_HOLD: Final = timedelta(milliseconds=300)  # a Hold this soon after a digit was the feature code's doing
 
 
@@ -54,6 +56,7 @@ def on_hold(switch: Switch) -> None:
     channel = switch.from_packet()
     if channel is None:
         return
+    switch.state.resuming.pop(channel.uid, None)
     channel.held, channel.hold_at, channel.feature_from = True, switch.now, None
     if channel.digit_last is not None and switch.now - channel.digit_last <= CODE_TO_HOLD:
         channel.feature_from = channel.digit_first
@@ -63,11 +66,21 @@ def on_hold(switch: Switch) -> None:
 
 
 def on_unhold(switch: Switch) -> None:
-    """Unhold. Also sent for a transferring phone just before its transfer, when nobody resumed anything."""
+    """Unhold. Also sent for a transferring phone just before its transfer, when nobody resumed anything: wait for that."""
     channel = switch.from_packet()
     if channel is not None and channel.held:
-        channel.held, channel.unheld = False, switch.now
-        switch.touch(channel.uid)
+        channel.unheld = switch.now
+        switch.state.resuming[channel.uid] = switch.now
+
+
+def resumed(switch: Switch, uid: str, at: datetime) -> None:
+    """No transfer followed: the channel is off hold since `at`, told after what was told meanwhile."""
+    del switch.state.resuming[uid]
+    channel, told_at = switch.channel(uid), switch.state.told_at
+    if channel is not None:
+        channel.held = False
+        switch.now = max(at, told_at) if told_at is not None and told_at - at < BEFORE_TRANSFER else at
+        switch.touch(uid)
 
 
 def on_digit(switch: Switch) -> None:

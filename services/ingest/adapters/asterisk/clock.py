@@ -41,6 +41,11 @@ def place(state: State, packet: Packet) -> None:
         packet.time -= state.ahead[0][1]
 
 
+def time_of(state: State, packet: Packet) -> datetime:
+    """When the packet was sent, by the switch's clock; `place` has not been called yet."""
+    return packet.time if packet.stamped or not state.ahead else packet.time - state.ahead[0][1]
+
+
 def must_wait(state: State, packet: Packet, raw: Raw) -> bool:
     """Whether this is an answer that came before anything told the switch's clock."""
     if packet.stamped or state.ahead or state.stampless or not packet.headers.get("ActionID"):

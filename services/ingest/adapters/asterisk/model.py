@@ -191,6 +191,8 @@ class State(Struct, gc=False):
     transfers: dict[str, Transfer] = field(default_factory=dict)
     listens: dict[str, str] = field(default_factory=dict)  # listen id -> spying channel
     extens: dict[str, str] = field(default_factory=dict)  # extension -> the queue it leads to
+    told_at: datetime | None = None  # of the last event told
+    resuming: dict[str, datetime] = field(default_factory=dict)  # channels that Unhold was said of a moment ago
     on_hold: dict[str, None] = field(default_factory=dict)  # devices that said ONHOLD
     in_use: dict[str, None] = field(default_factory=dict)  # devices that said so
     listings: dict[str, Listing] = field(default_factory=dict)
@@ -200,6 +202,7 @@ class State(Struct, gc=False):
     ahead: list[tuple[datetime, timedelta]] = field(
         default_factory=list
     )  # received, how far our clock is ahead; rising
+    drifts: bool = False  # its headers are spelt in another case than ours
     stampless: bool = False  # the switch puts no Timestamp on its news
     waiting: list[Raw] = field(default_factory=list)  # answers that came before anything told the switch's clock
     recent: dict[int, None] = field(default_factory=dict)  # digests of the last stamped packets

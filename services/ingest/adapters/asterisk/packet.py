@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -44,6 +45,10 @@ class Packet:
         """The header's value; a missing one and Asterisk's `<unknown>` are `default`."""
         value = self.headers.get(name, default)
         return default if value == "<unknown>" else value
+
+    def fold(self, names: Mapping[str, str]) -> None:
+        """Give headers that are spelt in another case the spelling of `names` (lower case -> as we know it)."""
+        self.headers = {names.get(name.lower(), name): value for name, value in self.headers.items()}
 
     def number(self, name: str) -> int:
         """The header as a whole number; 0 when it is missing or is none."""
