@@ -57,6 +57,7 @@ def _serve(floor: Floor, agent: Agent, queues: list[str], at: datetime) -> None:
     agent.queues = queues
     for name in queues:
         books.staff_changed(floor, floor.queue(name), "", agent.state, at)
+    floor.touch("agent", agent.agent_id)
 
 
 def _about(agent: Agent, leg: Leg | None, legs: list[Leg]) -> tuple[str, str]:
@@ -161,7 +162,12 @@ def _declare(floor: Floor, agent: Agent, at: datetime, declared: Literal["ready"
 
 
 def wrap_started(floor: Floor, event: Event, data: events.WrapStarted) -> None:
-    at, agent = event.time, floor.agent(data.agent_id, event.time)
+    agent = floor.agent(data.agent_id, event.time)
+    _begin_wrap(floor, agent, event.time, data)
+    settle(floor, agent, event.time)
+
+
+def _begin_wrap(floor: Floor, agent: Agent, at: datetime, data: events.WrapStarted) -> None:
     if data.until is not None and data.until <= max(at, floor.state.now or at):
         return
     if older(agent.wrap_over, at) or (data.until is None and older(agent.ready_at, at)):
@@ -177,7 +183,6 @@ def wrap_started(floor: Floor, event: Event, data: events.WrapStarted) -> None:
     agent.wrap_call, agent.wrap_queue = data.call_id, data.queue
     if data.until is not None:
         floor.timer(data.until, "wrap", (agent.agent_id, ""))
-    settle(floor, agent, event.time)
 
 
 def wrap_ended(floor: Floor, event: Event, data: events.WrapEnded) -> None:

@@ -130,6 +130,7 @@ class Hub:
         self._closed = False
         self._restarted = False  # and nobody has been told
         self._pending: asyncio.TimerHandle | None = None
+        self._arrived: float | None = None  # the newest batch whose clocks were not looked at
         self._moved: dict[str, tuple[datetime, float]] = {}  # site -> its time, and when (ours) it came to be that
         self._behind_s = behind_s
         self._live = live
@@ -167,11 +168,7 @@ class Hub:
         """
         if not self._live():
             return
-        arrived = self._clock.monotonic()
-        for site, (now, _) in self._engine.clocks().items():
-            known = self._moved.get(site)
-            if known is None or known[0] != now:
-                self._moved[site] = (now, arrived)
+        self._arrived = self._clock.monotonic()
         flags = [fact for fact in facts if isinstance(fact.data, FlagRaised | FlagCleared)]
         if flags and not self._restarted:
             self._tell(self._engine.changes_of(_shown_with(flags)))
@@ -183,6 +180,7 @@ class Hub:
         if self._pending is not None:
             self._pending.cancel()
             self._pending = None
+        self._look_at_clocks()
         if self._restarted:
             if self._live():
                 self._start_over()
@@ -218,7 +216,18 @@ class Hub:
             self._broadcast(self._clocks())
             await self._clock.sleep(CLOCK_EVERY_S)
 
+    def _look_at_clocks(self) -> None:
+        """Note which sites' times the last batches moved; once a flush, because there may be hundreds of sites."""
+        arrived, self._arrived = self._arrived, None
+        if arrived is None:
+            return
+        for site, (now, _) in self._engine.clocks().items():
+            known = self._moved.get(site)
+            if known is None or known[0] != now:
+                self._moved[site] = (now, arrived)
+
     def _clocks(self) -> str:
+        self._look_at_clocks()
         ours = self._clock.monotonic()
         sites = {}
         for site, (now, speed) in self._engine.clocks().items():
