@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import deque
 from datetime import datetime, timedelta
 
@@ -44,12 +45,12 @@ class RecentDeadLetters:
         self._bus = bus
         self._clock = clock
         self._limit = limit_a_minute
-        self._last: deque[DeadLetterView] = deque(maxlen=KEPT)
+        self._last: dict[tuple[object, ...], DeadLetterView] = {}  # oldest first
         self._times: deque[datetime] = deque(maxlen=limit_a_minute)
 
     def last(self, limit: int) -> list[DeadLetterView]:
         """The newest first."""
-        return list(self._last)[: -limit - 1 : -1] if limit > 0 else []
+        return list(self._last.values())[: -limit - 1 : -1] if limit > 0 else []
 
     def check(self) -> str | None:
         """For readiness: so many that something must be wrong, such as another adapter's records."""
@@ -60,8 +61,16 @@ class RecentDeadLetters:
         return f"more than {self._limit} dead letters within a minute; GET /api/v1/dead-letters says why"
 
     def add(self, record: Record) -> None:
-        """One more of the topic's records."""
-        self._last.append(view_of(record))
+        """One more of the topic's records. A second monitor and a replay reject the same again, which is one dead letter."""
+        view = view_of(record)
+        known_by: tuple[object, ...] = (view.pump, view.topic, view.partition, view.offset, zlib.crc32(record.value))
+        if view.offset < 0:  # written by others, who do not say where it was
+            known_by = (record.partition, record.offset)
+        if known_by in self._last:
+            return
+        self._last[known_by] = view
+        if len(self._last) > KEPT:
+            del self._last[next(iter(self._last))]
         self._times.append(record.written)
 
     async def run(self) -> None:

@@ -44,12 +44,12 @@ async def test_kill_9_of_either_monitor_at_full_load_costs_no_flag_and_doubles_n
     first, second = (Service("monitor", broker, tmp_path, name=name, checkpoint_s=1) for name in "ab")
     async with services(first, second), following(broker, topics.FLOOR_FLAGS) as flags:
         async with pouring(plan, Canonical(bus, SITES)) as load:
-            await load.until(2)
-            await first.kill()
-            took = [await first.start()]
-            await load.until(max(5.5, load.now_s() + 0.5))
-            await second.kill()
-            took.append(await second.start())
+            kills, took = [], []
+            for second_s, one in ((2.0, first), (5.5, second)):
+                await load.until(max(second_s, load.now_s() + 0.5))
+                kills.append(load.now_s())
+                await one.kill()
+                took.append(await one.start())
             await load.done.wait()
             await load.until(plan.ends_s + 1)
         records = await read_all(bus, topics.FLOOR_EVENTS)
@@ -70,20 +70,32 @@ async def test_kill_9_of_either_monitor_at_full_load_costs_no_flag_and_doubles_n
         ended = await last_checkpoints(bus, "monitor", truth.offsets)
         assert len(ended) >= 2
         assert all(by_site(one.state) == truth.state() for one in ended)
-    late = lateness(flags, load)
-    measured(f"{load.poured} events at {RATE:.0f}/s, {len(plan.slow)} slow transfers, {flags.read} flag records read")
-    measured(f"lateness of flags downstream: median {median(late):.3f} s, largest {max(late):.3f} s")
-    measured(f"from kill -9 to ready: {took[0]:.1f} s and {took[1]:.1f} s")
+    measured(
+        f"{load.poured} events at {RATE:.0f}/s, {len(plan.slow)} slow transfers, load average {os.getloadavg()[0]:.1f} on "
+        f"{os.cpu_count()} cores; from kill -9 to ready {took[0]:.1f} s and {took[1]:.1f} s"
+    )
+    after_kill, else_ = lateness(flags, load, kills)
+    for when, late in (("in the 3 s after a kill -9", after_kill), ("otherwise", else_)):
+        if late:
+            measured(
+                f"flags downstream {when}: {len(late)}, late by {median(late):.3f} s (median), {max(late):.3f} s (largest)"
+            )
 
 
 async def everything_is_down(downstream: Downstream, truth: Uninterrupted) -> bool:
     return all(len(downstream.of(site)) >= len(truth.of(site, downstream.topic)) for site in SITES)
 
 
-def lateness(downstream: Downstream, load: Load) -> list[float]:
-    """From the deadline of each slow transfer to the first arrival of its flag, seconds; those due while we watched."""
-    return [
-        (downstream.arrived[flag.id] - flag.data.raised_at).total_seconds()
-        for flag in downstream.slow_flags()
-        if flag.data.raised_at > load.at(0.5)
-    ]
+def lateness(downstream: Downstream, load: Load, kills: list[float]) -> tuple[list[float], list[float]]:
+    """From the deadline of each slow transfer to the first arrival of its flag, seconds: those due within 3 s after a
+    kill, and the others that were due while we watched."""
+    after_kill: list[float] = []
+    else_: list[float] = []
+    for flag in downstream.slow_flags():
+        due_s = (flag.data.raised_at - load.began).total_seconds()
+        late = (downstream.arrived[flag.id] - flag.data.raised_at).total_seconds()
+        if any(kill <= due_s < kill + 3 for kill in kills):
+            after_kill.append(late)
+        elif due_s > 0.5:
+            else_.append(late)
+    return after_kill, else_
