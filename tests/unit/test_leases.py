@@ -20,6 +20,7 @@ from shared.events import (
     LinkDown,
     LinkUp,
     TransferRequested,
+    WrapStarted,
 )
 from shared.facts import AgentInterval, CallEnded, TransferEnded
 from shared.siteconfig import Leases, SiteConfig, Sites
@@ -226,3 +227,11 @@ def test_two_runs_of_the_same_log_lapse_alike() -> None:
         other.engine.apply(event(second, Clock()))
     assert card(one) == card(other)
     assert one.made(AgentInterval)[0].ended_at - at(0) == timedelta(seconds=600)
+
+
+def test_a_wrap_that_is_told_when_it_is_over_is_evidence_too() -> None:
+    floor = floor_with()
+    floor(0, AgentLoggedOn(agent_id="1"))
+    floor.mark(700)
+    floor(710, WrapStarted(agent_id="1", until=at(705)))
+    assert floor.agent("1") == "ready"

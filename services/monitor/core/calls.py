@@ -311,6 +311,8 @@ def _bring(floor: Floor, leg: Leg, at: datetime, to: LegState, valid: Sequence[L
         floor.anomaly(f"late_{to}")
         if to == "talking" and leg.answered is None:
             leg.answered = at
+            if leg.agent_id:
+                floor.touch("agent", leg.agent_id)  # the card shows when the conversation began
             if leg.role == "agent":
                 call = floor.call(leg.call_id, at)
                 call.answered = call.answered or at
