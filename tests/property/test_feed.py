@@ -182,7 +182,7 @@ def test_asking_again_and_again_replaces_the_answer() -> None:
 
 
 def test_the_log_is_bounded_in_size_too() -> None:
-    log = FeedLog("e", 100, max_chars=50)
+    log = FeedLog("e", 100, max_bytes=50)
     for _ in range(10):
         log.append("x" * 20)
     assert log.position == 10

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from typing import Final
 
-MAX_CHARS: Final = 32 << 20  # ten thousand busy agents make deltas of 100 kB; a snapshot of them takes 4 MB
+MAX_BYTES: Final = 8 << 20  # a snapshot of ten thousand agents takes 5 MB: who missed more than this is better off with one
 
 
 class FeedLog:
@@ -15,25 +16,26 @@ class FeedLog:
     after a restart the numbers begin anew, and an old position would mean something else.
     """
 
-    def __init__(self, epoch: str, size: int, max_chars: int = MAX_CHARS) -> None:
+    def __init__(self, epoch: str, size: int, max_bytes: int = MAX_BYTES) -> None:
         self.epoch = epoch
         self.position = 0
         self._size = size
-        self._max_chars = max_chars
-        self._frames: deque[str] = deque()
-        self._chars = 0
+        self._max_bytes = max_bytes
+        self._frames: deque[bytes] = deque()  # one Chinese word makes a str twice as large
+        self._bytes = 0
 
     def append(self, frame: str) -> None:
         """Add the delta that leads to `position + 1`."""
-        self._frames.append(frame)
-        self._chars += len(frame)
+        kept = frame.encode()
+        self._frames.append(kept)
+        self._bytes += len(kept)
         self.position += 1
-        while len(self._frames) > self._size or self._chars > self._max_chars:
-            self._chars -= len(self._frames.popleft())
+        while len(self._frames) > self._size or self._bytes > self._max_bytes:
+            self._bytes -= len(self._frames.popleft())
 
     def since(self, epoch: str, position: int) -> list[str] | None:
         """Deltas after `position`, oldest first; None when only a fresh snapshot is right."""
         missing = self.position - position
         if epoch != self.epoch or not 0 <= missing <= len(self._frames):
             return None
-        return list(self._frames)[len(self._frames) - missing :]
+        return [frame.decode() for frame in islice(self._frames, len(self._frames) - missing, None)]
