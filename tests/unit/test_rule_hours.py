@@ -163,6 +163,13 @@ def test_what_holds_when_the_hours_end_ends_with_them(keep: int) -> None:
     assert len(floor.made(FlagRaised)) == 1
 
 
+def test_a_deadline_at_the_end_of_the_hours_raises_nothing() -> None:
+    floor = Bench(a_break(Where(hours="16:00-18:00")), SHANGHAI)
+    floor(minute("17:50"), AgentLoggedOn(agent_id="1"), AgentNotReady(agent_id="1"))
+    floor.mark(minute("19:00"))
+    assert floor.made(FlagRaised) == []
+
+
 def test_hours_go_on_the_next_day_and_through_a_checkpoint() -> None:
     floor = Bench(a_break(Where(hours=("08:00-12:00", "13:00-18:00"), days=("sun", "mon"))), SHANGHAI)
     floor(minute("17:00"), AgentLoggedOn(agent_id="1"), AgentNotReady(agent_id="1"))

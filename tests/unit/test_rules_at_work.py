@@ -180,6 +180,16 @@ def test_a_flag_is_kept_until_its_condition_has_been_over_for_as_long() -> None:
     assert flags(floor)[1:] == [("1", 111.0, None)]
 
 
+def test_a_kept_flag_goes_on_with_the_next_call() -> None:
+    floor = Bench(book('state == "talk"', hold=10, keep=30), CONFIG)
+    on_a_call(floor, 0, call_id="a")
+    floor(20, LegCleared(call_id="a", leg_id="a-1"))
+    on_a_call(floor, 30, call_id="b")
+    floor(40, LegCleared(call_id="b", leg_id="b-1"))
+    floor.mark(100)
+    assert flags(floor) == [("1", 10.0, 70.0)]
+
+
 def test_a_condition_that_ends_before_its_flag_is_not_kept() -> None:
     floor = Bench(book('state == "break"', hold=10, keep=30), CONFIG)
     floor(0, AgentLoggedOn(agent_id="1"), AgentNotReady(agent_id="1"))

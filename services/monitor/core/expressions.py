@@ -21,19 +21,23 @@ from typing import Any, Final, Literal, NamedTuple
 from msgspec import Struct
 
 Kind = Literal["text", "number", "flag", "texts"]
-Holds = Callable[[Mapping[str, Any]], bool]
+Holds = Callable[[Mapping[str, Any] | None, Any], bool]
 
 LONGEST: Final = 1000  # characters; also bounds how deep an expression nests
 _LARGEST: Final = 1e15
 
 
 class Field(Struct, frozen=True):
-    """A name that expressions may use. `values`: which texts exist, None for any. `optional`: it may be None."""
+    """A name that expressions may use. `values`: which texts exist, None for any. `optional`: it may be None.
+
+    `direct`: how Python reads it off the subject `it` itself, such as `it.state`; "" when it takes more than that.
+    """
 
     kind: Kind
     about: str = ""
     values: frozenset[str] | None = None
     optional: bool = False
+    direct: str = ""
 
 
 class ExpressionError(Exception):
@@ -58,12 +62,17 @@ _Node = _Leaf | _Many
 
 
 class Condition:
-    """A compiled condition. `names`: the fields it reads."""
+    """A compiled condition. `names`: the fields it reads.
 
-    def __init__(self, node: _Node) -> None:
+    `holds(fields, it)`: whether it holds for the subject `it` with these fields; when it is `direct` it needs no fields.
+    """
+
+    def __init__(self, node: _Node, fields: Mapping[str, Field]) -> None:
         self._node = node
         self.names = _names(node)
-        self.holds: Holds = eval(compile(f"lambda f: {_source(node)}", "<rule>", "eval"), {"__builtins__": {}})
+        self.direct = all(name in fields and fields[name].direct for name in self.names)
+        code = compile(f"lambda f, it=None: {_source(node)}", "<rule>", "eval")
+        self.holds: Holds = eval(code, {"__builtins__": {}})
 
     def may_hold(self, name: str, value: str) -> bool:
         """False when it cannot hold for a subject whose enumerated field `name` is `value`."""
@@ -72,7 +81,7 @@ class Condition:
 
 def compile_all(texts: list[str], fields: Mapping[str, Field]) -> Condition:
     """The condition that all of `texts` hold. Raises ExpressionError."""
-    return Condition(_Many(True, tuple(parse(text, fields) for text in texts)))
+    return Condition(_Many(True, tuple(parse(text, fields) for text in texts)), fields)
 
 
 def _names(node: _Node) -> frozenset[str]:
@@ -212,7 +221,7 @@ class _Parser:
             field = self._fields.get("attr_")
         if field is None:
             raise ExpressionError(f"there is no `{name}`; there is {', '.join(sorted(map(_shown, self._fields)))}")
-        source = f"f[{name!r}]"
+        source = field.direct or f"f[{name!r}]"
         guards = (f"{source} is not None",) if field.optional else ()
         return _Value(field.kind, source, frozenset((name,)), guards, field=name)
 

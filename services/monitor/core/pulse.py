@@ -82,6 +82,6 @@ def _ask_queue(floor: Floor, queue: Queue, at: datetime, *, figures: bool) -> No
     for armed in floor.rules.by_subject["queue"]:
         if figures if armed.figures else (stirred or (waits and armed.every_second)):
             found = found if found is not None else Facts(floor, "queue", queue, at)
-            watching.ask(floor, armed, queue.queue, found, at)
+            watching.ask(floor, armed, queue.queue, queue, found, at)
     if figures:
         queue.unsettled = False

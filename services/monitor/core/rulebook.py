@@ -88,13 +88,24 @@ class Rule(Struct, frozen=True):
 class Armed:
     """A rule ready to be asked. `number` is its place in the book."""
 
-    __slots__ = ("condition", "every_second", "figures", "holds", "hours", "name", "number", "on_grid", "rule")
+    __slots__ = (
+        "condition",
+        "direct",
+        "every_second",
+        "figures",
+        "holds",
+        "hours",
+        "name",
+        "number",
+        "on_grid",
+        "rule",
+    )
 
     def __init__(self, number: int, rule: Rule, key: str) -> None:
         """Raises RuleError."""
         self.number, self.rule, self.name = number, rule, rule.name
         self.condition = _condition(rule, key)
-        self.holds = self.condition.holds
+        self.holds, self.direct = self.condition.holds, self.condition.direct
         self.hours = _hours(rule.where, key)
         self.on_grid = rule.subject in PULSED and not self.condition.names <= _LINK
         self.every_second = rule.subject in PULSED and bool(self.condition.names & EVERY_SECOND)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from services.monitor.core.figures import QUEUE_FIGURES, SITE_FIGURES, queue_figures, site_figures
 from services.monitor.core.floor import Floor
-from services.monitor.core.state import Agent, Call, Queue, Transfer
+from services.monitor.core.state import Agent, Call, Transfer
 from shared.facts import Subject
 
 Reader = Callable[[Floor, Any, datetime], Any]
@@ -25,6 +25,10 @@ class Facts(dict[str, Any]):
 
     def __init__(self, floor: Floor, subject: Subject, it: Any, now: datetime) -> None:
         self._floor, self._it, self._now, self._read = floor, it, now, READERS[subject]
+        if subject == "queue":
+            self["queue"], self._it = it.queue, queue_figures(floor, it, now)
+        elif subject == "site":
+            self._it = site_figures(floor, now)
 
     def __missing__(self, name: str) -> Any:
         read = self._read.get(name)
@@ -81,15 +85,8 @@ def _sender_name(floor: Floor, transfer: Transfer, now: datetime) -> str:
 
 
 def _figure(name: str) -> Reader:
-    def read(floor: Floor, queue: Queue, now: datetime) -> Any:
-        return queue_figures(floor, queue, now)[name]
-
-    return read
-
-
-def _total(name: str) -> Reader:
-    def read(floor: Floor, it: None, now: datetime) -> Any:
-        return site_figures(floor, now)[name]
+    def read(floor: Floor, figures: Mapping[str, Any], now: datetime) -> Any:
+        return figures[name]
 
     return read
 
@@ -156,12 +153,12 @@ TRANSFER: Final[Mapping[str, Reader]] = MappingProxyType(
 QUEUE: Final[Mapping[str, Reader]] = MappingProxyType(
     {
         **{name: _figure(name) for name in QUEUE_FIGURES},
-        "queue": lambda floor, queue, now: queue.queue,
+        "queue": lambda floor, figures, now: None,  # known from the beginning
     }
 )
 SITE: Final[Mapping[str, Reader]] = MappingProxyType(
     {
-        **{name: _total(name) for name in SITE_FIGURES},
+        **{name: _figure(name) for name in SITE_FIGURES},
         "longest_wait_s": _longest_wait,
         "link": lambda floor, it, now: floor.state.link,
         "flags": lambda floor, it, now: len(floor.state.flags),

@@ -13,20 +13,20 @@ DIRECTIONS: Final = frozenset({"inbound", "outbound", "internal"})
 AGENT_STATES: Final = ("offline", "ready", "ringing", "talk", "hold", "consult", "wrap", "break", "unknown")
 
 
-def _text(about: str, values: Iterable[str] = (), *, optional: bool = False) -> Field:
-    return Field("text", about, frozenset(values) or None, optional)
+def _text(about: str, values: Iterable[str] = (), *, direct: str = "", optional: bool = False) -> Field:
+    return Field("text", about, frozenset(values) or None, optional, direct)
 
 
-def _number(about: str, *, optional: bool = False) -> Field:
-    return Field("number", about, optional=optional)
+def _number(about: str, *, direct: str = "", optional: bool = False) -> Field:
+    return Field("number", about, None, optional, direct)
 
 
-def _flag(about: str) -> Field:
-    return Field("flag", about)
+def _flag(about: str, *, direct: str = "") -> Field:
+    return Field("flag", about, direct=direct)
 
 
-def _texts(about: str) -> Field:
-    return Field("texts", about)
+def _texts(about: str, *, direct: str = "") -> Field:
+    return Field("texts", about, direct=direct)
 
 
 _COUNTS: Final = {
@@ -51,39 +51,49 @@ _COUNTS: Final = {
 FIELDS: Final[Mapping[Subject, Mapping[str, Field]]] = MappingProxyType(
     {
         "agent": {
-            "state": _text("the displayed state", AGENT_STATES),
-            "reason": _text("of a break, as the switch says it"),
+            "state": _text("the displayed state", AGENT_STATES, direct="it.state"),
+            "reason": _text("of a break, as the switch says it", direct="it.shown_reason"),
             "direction": _text("of the agent's call", {*DIRECTIONS, ""}),
-            "queue": _text("that gave the call"),
-            "queues": _texts("that the agent serves"),
-            "team": _text("from the sites file, or the switch"),
+            "queue": _text("that gave the call", direct="it.shown_queue"),
+            "queues": _texts("that the agent serves", direct="it.queues"),
+            "team": _text("from the sites file, or the switch", direct="it.team"),
             "tags": _texts("from the sites file, such as new_agent"),
-            "listened": _flag("somebody listens"),
-            "flapping": _flag("the state changes every few seconds"),
-            "missed_in_row": _number("calls that rang and were not answered, since the last answered one"),
+            "listened": _flag("somebody listens", direct="it.listeners"),
+            "flapping": _flag("the state changes every few seconds", direct="(it.flapping_since is not None)"),
+            "missed_in_row": _number(
+                "calls that rang and were not answered, since the last answered one", direct="it.missed_in_row"
+            ),
             "on_transfer": _flag("a transfer that the agent asked for runs"),
             "other_calls": _number("further calls that the phone is part of"),
             "provenance": _text("how the state is known", {"observed", "inferred", "timer", "stale"}),
-            "agent": _text("the id"),
+            "agent": _text("the id", direct="it.agent_id"),
             "agent_name": _text("the name"),
             "call": _text("the call's id"),
         },
         "call": {
-            "state": _text("what happens to it", {"started", "queued", "ringing", "answered", "held", "transferring"}),
-            "direction": _text("of the call", DIRECTIONS),
+            "state": _text(
+                "what happens to it",
+                {"started", "queued", "ringing", "answered", "held", "transferring"},
+                direct="it.state",
+            ),
+            "direction": _text("of the call", DIRECTIONS, direct="it.direction"),
             "queue": _text("in which it waits, or that gave it to its agent"),
             "agents": _number("agents' phones in the call"),
             "call": _text("the id"),
             "attr_": _text("what else the switch says of it: attr_priority is its attribute `priority`", optional=True),
         },
         "transfer": {
-            "state": _text("its outcome, or running", {"running", "completed", "failed", "cancelled", "abandoned"}),
-            "kind": _text("how", {"blind", "attended", "queue"}),
-            "reason": _text("why it failed, as the switch says it"),
+            "state": _text(
+                "its outcome, or running",
+                {"running", "completed", "failed", "cancelled", "abandoned"},
+                direct="it.outcome",
+            ),
+            "kind": _text("how", {"blind", "attended", "queue"}, direct="it.kind"),
+            "reason": _text("why it failed, as the switch says it", direct="it.reason"),
             "direction": _text("of the call", {*DIRECTIONS, ""}),
-            "queue": _text("into which it goes"),
+            "queue": _text("into which it goes", direct="it.to_queue"),
             "target": _text("the colleague, queue or number"),
-            "agent": _text("who asked for it: the id"),
+            "agent": _text("who asked for it: the id", direct="it.from_agent"),
             "agent_name": _text("who asked for it: the name"),
             "team": _text("of that agent"),
             "tags": _texts("of that agent"),
@@ -108,12 +118,12 @@ FIELDS: Final[Mapping[Subject, Mapping[str, Field]]] = MappingProxyType(
         },
         "site": {
             **_COUNTS,
-            "link": _text("to the switch", {"up", "down", "never"}),
+            "link": _text("to the switch", {"up", "down", "never"}, direct="it.link"),
             "calls": _number("calls that exist now"),
             "flags": _number("flags that are raised now"),
             "anomalies_recent": _number("events of the last 15 minutes that could not be"),
             "skew_s": _number("our clock minus the switch's", optional=True),
-            "site": _text("the name"),
+            "site": _text("the name", direct="it.site"),
         },
     }
 )

@@ -16,7 +16,7 @@ from services.monitor.core.floor import Floor
 from services.monitor.core.rulebook import PULSED, Armed, Rule
 from services.monitor.core.rulefacts import Facts
 from services.monitor.core.rulefields import LABELS, STEADY
-from services.monitor.core.state import Agent, Call, Flag, SiteState, Timer, Transfer, Watch
+from services.monitor.core.state import Agent, Call, Flag, Queue, SiteState, Timer, Transfer, Watch
 from shared import facts
 from shared.facts import Subject
 
@@ -43,10 +43,12 @@ def catch_up(floor: Floor, at: datetime) -> None:
 
 def ask_site(floor: Floor, at: datetime, *, on_grid: bool) -> None:
     """Ask the rules about the site: those over its figures on the grid, those over its link when it changed."""
-    found = Facts(floor, "site", floor.state, at)
+    state, found = floor.state, None
     for armed in floor.rules.by_subject["site"]:
         if armed.on_grid == on_grid:
-            ask(floor, armed, floor.state.site, found, at)
+            if found is None and not armed.direct:
+                found = Facts(floor, "site", state, at)
+            ask(floor, armed, state.site, state, found, at)
 
 
 def _ask_about(floor: Floor, subject: Subject, subject_id: str, at: datetime) -> None:
@@ -78,9 +80,13 @@ def _ask(
         return
     if since is not None and since > at:
         at = since  # told late: it takes effect where the shown state begins
-    found = Facts(floor, subject, it, at)
+    found: Facts | None = None
     for armed in asked.rules:
-        ask(floor, armed, subject_id, found, at)
+        if found is None and not armed.direct:
+            found = Facts(floor, subject, it, at)
+        holds = armed.holds(found, it)
+        if holds or mine:  # else nothing was watched, and nothing begins
+            _answered(floor, armed, subject_id, it, at, holds=holds)
     if mine:
         for armed in floor.rules.by_subject[subject]:
             if armed.name in mine and armed.name not in asked.names:
@@ -100,7 +106,8 @@ def ask_everybody(floor: Floor, armed: Armed, at: datetime, *, as_it_began: bool
         elif steady and subject == "transfer":
             transfer = state.transfers[subject_id]
             since = transfer.ended or transfer.requested
-        ask(floor, armed, subject_id, facts_of(floor, subject, subject_id, at), at, since)
+        it = subject_of(floor, subject, subject_id)
+        ask(floor, armed, subject_id, it, Facts(floor, subject, it, at), at, since)
 
 
 _SUBJECTS: Final[dict[Subject, Callable[[SiteState], Iterable[str]]]] = {
@@ -112,27 +119,45 @@ _SUBJECTS: Final[dict[Subject, Callable[[SiteState], Iterable[str]]]] = {
 }
 
 
-def ask(floor: Floor, armed: Armed, subject_id: str, found: Facts, at: datetime, since: datetime | None = None) -> None:
-    """Ask one rule about one subject. A condition that begins to hold began at `since`, now if that is not given."""
-    holds = armed.holds(found) and (armed.hours is None or is_open(floor, armed.name))
-    running = floor.state.watches.get(armed.name, {}).get(subject_id)
-    if not holds:
+def ask(
+    floor: Floor,
+    armed: Armed,
+    subject_id: str,
+    it: Any,
+    found: Facts | None,
+    at: datetime,
+    since: datetime | None = None,
+) -> None:
+    """Ask one rule about `it`, with its fields `found` if the rule needs them.
+
+    A condition that begins to hold began at `since`, now if that is not given.
+    """
+    _answered(floor, armed, subject_id, it, at, since, holds=armed.holds(found, it))
+
+
+def _answered(
+    floor: Floor, armed: Armed, subject_id: str, it: Any, at: datetime, since: datetime | None = None, *, holds: bool
+) -> None:
+    """The condition of a rule holds for `it`, or not: begin to watch, go on, or end."""
+    watches = floor.state.watches.get(armed.name)
+    running = None if watches is None else watches.get(subject_id)
+    if not holds or (armed.hours is not None and not is_open(floor, armed.name)):
         if running is not None:
             _holds_no_longer(floor, armed, running, at)
         return
     if running is not None:
-        running.lapsed = None
-        if armed.rule.subject != "agent" or not _anew(running, found):
+        if armed.rule.subject != "agent" or not _anew(running, it):
+            running.lapsed = None
             return
         end(floor, running, "agent", at)
-    _begin(floor, armed.rule, subject_id, since or at, found)
+    _begin(floor, armed.rule, subject_id, it, since or at)
 
 
-def _anew(running: Watch, found: Facts) -> bool:
+def _anew(running: Watch, agent: Agent) -> bool:
     """Whether the agent is in the same state as before with another call: wrap after wrap is not one long wrap."""
     state, call = running.state, running.call
-    running.state, running.call = found["state"], found["call"]
-    return running.state == state and running.call != call
+    running.state, running.call = agent.state, agent.shown_call
+    return running.lapsed is None and running.state == state and running.call != call
 
 
 def is_open(floor: Floor, name: str) -> bool:
@@ -148,9 +173,7 @@ def deadline_passed(floor: Floor, timer: Timer) -> None:
     found = floor.state.watches.get(rule_name, {}).get(subject_id)
     if rule is None or found is None or found.generation != timer.generation or found.flag_id:
         return
-    if rule.subject in PULSED and not floor.rules.armed[rule_name].holds(
-        facts_of(floor, rule.subject, subject_id, timer.due)
-    ):
+    if not _still_holds(floor, rule, subject_id, timer.due):
         end(floor, found, rule.subject, timer.due)  # since it was asked last
         return
     raise_flag(floor, rule, found)
@@ -159,15 +182,15 @@ def deadline_passed(floor: Floor, timer: Timer) -> None:
 # ---------------------------------------------------------------- a watch from its beginning to its end
 
 
-def _begin(floor: Floor, rule: Rule, subject_id: str, since: datetime, found: Facts) -> None:
+def _begin(floor: Floor, rule: Rule, subject_id: str, it: Any, since: datetime) -> None:
     told = floor.state.told.get(rule.name, {}).get(subject_id)
     if told is not None and since <= told:
         since = told + _MICROSECOND  # by a late event back where it was: the id of a flag comes once
-    precision_ms = floor.state.transfers[subject_id].precision_ms if rule.subject == "transfer" else 0
+    precision_ms = it.precision_ms if rule.subject == "transfer" else 0
     deadline = since + rule.hold + timedelta(milliseconds=precision_ms)
     begun = Watch(rule.name, subject_id, since, deadline, 0, precision_ms=precision_ms)
     if rule.subject == "agent":
-        begun.state, begun.call = found["state"], found["call"]
+        begun.state, begun.call = it.state, it.shown_call
     floor.state.watches.setdefault(rule.name, {})[subject_id] = begun
     floor.watched[rule.subject].setdefault(subject_id, {})[rule.name] = begun
     if rule.subject == "site" and not rule.hold:
@@ -190,8 +213,13 @@ def keep_is_over(floor: Floor, timer: Timer) -> None:
     """A condition has not held for as long as its rule keeps the flag: clear it, stamped with that moment."""
     rule_name, subject_id = timer.about
     found = floor.state.watches.get(rule_name, {}).get(subject_id)
-    if found is not None and found.lapsed is not None and found.generation == timer.generation:
-        end(floor, found, floor.rules.by_name[rule_name].subject, timer.due)
+    if found is None or found.lapsed is None or found.generation != timer.generation:
+        return
+    rule = floor.rules.by_name[rule_name]
+    if rule.subject in PULSED and _still_holds(floor, rule, subject_id, timer.due):
+        found.lapsed = None  # again, since it was asked last
+        return
+    end(floor, found, rule.subject, timer.due)
 
 
 def forget(floor: Floor, subject: Subject, subject_id: str, at: datetime) -> None:
@@ -210,7 +238,7 @@ def raise_flag(floor: Floor, rule: Rule, found: Watch) -> None:
     site = floor.state.site
     micros = round(found.started.timestamp() * 1_000_000)
     found.flag_id = f"{site}:{rule.name}:{found.subject_id}:{micros}"
-    values = facts_of(floor, rule.subject, found.subject_id, found.deadline)
+    values = Facts(floor, rule.subject, subject_of(floor, rule.subject, found.subject_id), found.deadline)
     flag = Flag(
         flag_id=found.flag_id,
         rule=rule.name,
@@ -250,21 +278,27 @@ def raise_flag(floor: Floor, rule: Rule, found: Watch) -> None:
     )
 
 
-def facts_of(floor: Floor, subject: Subject, subject_id: str, now: datetime) -> Facts:
-    """The fields of a subject that exists."""
+def _still_holds(floor: Floor, rule: Rule, subject_id: str, now: datetime) -> bool:
+    """A condition over figures may have changed since it was asked last; hours may end just now."""
+    armed = floor.rules.armed[rule.name]
+    if armed.hours is not None and not armed.hours.open_at(now, floor.config.zone):
+        return False
+    if rule.subject not in PULSED:
+        return True
+    it = subject_of(floor, rule.subject, subject_id)
+    return armed.holds(Facts(floor, rule.subject, it, now), it)
+
+
+def subject_of(floor: Floor, subject: Subject, subject_id: str) -> Agent | Call | Transfer | Queue | SiteState:
+    """A subject that exists."""
     state = floor.state
-    it: Agent | Call | Transfer | Any
     if subject == "agent":
-        it = state.agents[subject_id]
-    elif subject == "call":
-        it = state.calls[subject_id]
-    elif subject == "transfer":
-        it = state.transfers[subject_id]
-    elif subject == "queue":
-        it = state.queues[subject_id]
-    else:
-        it = state
-    return Facts(floor, subject, it, now)
+        return state.agents[subject_id]
+    if subject == "call":
+        return state.calls[subject_id]
+    if subject == "transfer":
+        return state.transfers[subject_id]
+    return state.queues[subject_id] if subject == "queue" else state
 
 
 def end(floor: Floor, found: Watch, subject: Subject, at: datetime) -> None:
