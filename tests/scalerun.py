@@ -9,6 +9,7 @@ import argparse
 import gc
 import resource
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -41,7 +42,7 @@ class Sample(Struct, frozen=True):
     timers: int
     flags: int
     kept: int  # entries of whatever is remembered for a while: flags told, what is over, what came early, anomalies
-    anomalies: int
+    anomalies: dict[str, int]  # by kind
 
 
 def samples(sites: int, agents: int, minutes: int, seed: int) -> Iterator[Sample]:
@@ -79,7 +80,7 @@ def _sample(engine: Engine, minute: int, heard: int) -> Sample:
         timers=every("timers"),
         flags=every("flags"),
         kept=sum(_kept(state) for state in states),
-        anomalies=sum(sum(state.anomalies.values()) for state in states),
+        anomalies=dict(sum((Counter(state.anomalies) for state in states), Counter())),
     )
 
 

