@@ -49,6 +49,10 @@ class IngestMetrics(Collector):
                 family.add_metric([vendor], sum(getattr(source, field) for source in of_vendor))
             yield family
         yield CounterMetricFamily("ingest_clock_marks", "Clock marks written", value=self._marker.written)
+        clocks = self._machine.clocks.values()
+        jumped, restamped = sum(one.jumped for one in clocks), sum(one.restamped for one in clocks)
+        yield CounterMetricFamily("ingest_clock_jumps", "Times a switch's clock was set", value=jumped)
+        yield CounterMetricFamily("ingest_restamped", "Events whose time did not fit their switch's clock", value=restamped)
         yield self._links()
 
     def _records(self, by_vendor: dict[str, list[Source]]) -> CounterMetricFamily:

@@ -34,6 +34,8 @@ class SourceView(BaseModel):
     age_s: float | None = Field(description="seconds since last_received")
     switch_time: datetime | None = Field(description="time of the newest event, by the switch's clock")
     skew_s: float | None = Field(description="our clock minus the switch's; null while unknown or when speed is not 1")
+    clock_jumps: int = Field(description="times the site's clock was set")
+    restamped: int = Field(description="events of the site whose time did not fit its clock and was cut to it")
     received: int = Field(description="records, all of them")
     duplicates: int = Field(description="records and events seen before, dropped")
     gaps: int = Field(description="jumps in the numbers of records or events")
@@ -74,6 +76,8 @@ def _view(source: Source, clock: SiteClock | None, now: datetime) -> SourceView:
         age_s=None if source.last_received is None else max(0.0, (now - source.last_received).total_seconds()),
         switch_time=source.last_switch_time,
         skew_s=None if skew is None else round(skew, 3),
+        clock_jumps=0 if clock is None else clock.jumped,
+        restamped=0 if clock is None else clock.restamped,
         received=source.received,
         duplicates=source.duplicates,
         gaps=source.gaps,

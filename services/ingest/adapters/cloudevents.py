@@ -177,8 +177,10 @@ def _short(text: str) -> str:
 def _naming_fields(kind: type[Data]) -> tuple[str, ...]:
     """Required texts are ids and names: an empty one would join what does not belong together."""
     hints = get_type_hints(kind)
-    names = (f.name for f in msgspec.structs.fields(kind) if f.required and hints[f.name] is str)
-    return tuple(name for name in names if (kind, name) != (events.LegStarted, "agent_id"))  # whose phone, may be unknown
+    names = [f.name for f in msgspec.structs.fields(kind) if f.required and hints[f.name] is str]
+    if kind is events.LegStarted:
+        names.remove("agent_id")  # whose phone it is may be unknown
+    return tuple(names)
 
 
 def _time_fields(kind: type[Data]) -> tuple[str, ...]:
