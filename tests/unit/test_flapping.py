@@ -38,6 +38,7 @@ def card(floor: Bench) -> AgentView:
 
 def toggles(floor: Bench, start: int, end: int, every: int = 3) -> int:
     """Ready and break in turn; returns when it ended."""
+    second = start
     for turn, second in enumerate(range(start, end, every)):
         floor(second, AgentReady(agent_id="1") if turn % 2 else AgentNotReady(agent_id="1"))
     return second
@@ -114,10 +115,12 @@ def test_it_is_over_when_a_state_lasts() -> None:
     assert ("agent", SITE, "1") in floor.engine.changes()
 
 
-def test_a_conversation_ends_it() -> None:
+@pytest.mark.parametrize("start", range(180, 210, 3))
+def test_a_conversation_ends_it(start: int) -> None:
     floor = flapping()
-    floor(180, LegStarted(call_id="c", leg_id="l", agent_id="1"), LegAnswered(call_id="c", leg_id="l"))
-    floor(192, LegCleared(call_id="c", leg_id="l"))
+    toggles(floor, 180, start)
+    floor(start, LegStarted(call_id="c", leg_id="l", agent_id="1"), LegAnswered(call_id="c", leg_id="l"))
+    floor(start + 12, LegCleared(call_id="c", leg_id="l"), AgentReady(agent_id="1"))
     assert card(floor).flapping_since is None
     assert floor.agent("1") == "ready"
 
