@@ -25,8 +25,8 @@ def settle(floor: Floor, agent: Agent, at: datetime, provenance: Shown | None = 
     state = "unknown" if agent.lapsed else displayed(agent.declared, line, in_wrap=agent.in_wrap)
     call_id, queue = ("", "") if agent.lapsed else _about(agent, leg, legs)
     reason = agent.reason if state == "break" else ""
-    if (state, reason, call_id, queue) == (agent.state, agent.shown_reason, agent.shown_call, agent.shown_queue):
-        return
+    if (state, reason, call_id) == (agent.state, agent.shown_reason, agent.shown_call):
+        return  # its time belongs to the queue that it began with
     if at < agent.since:
         floor.anomaly("late_event")
         at = agent.since
@@ -65,8 +65,6 @@ def _about(agent: Agent, leg: Leg | None, legs: list[Leg]) -> tuple[str, str]:
     if leg is not None:
         if leg.role != "consult" or leg.queue:
             return leg.call_id, leg.queue
-        if agent.state == "consult" and agent.shown_call == leg.call_id:
-            return leg.call_id, agent.shown_queue
         return leg.call_id, next((other.queue for other in legs if other.queue), "")
     if agent.in_wrap and agent.declared in ("ready", "unknown"):
         return agent.wrap_call, agent.wrap_queue
