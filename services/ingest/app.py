@@ -15,7 +15,7 @@ from services.ingest.marker import Marker
 from services.ingest.metrics import IngestMetrics
 from services.ingest.pipeline import IngestMachine
 from shared import topics
-from shared.bus import Bus, Outgoing, Record
+from shared.bus import Bus, Outgoing, Record, part
 from shared.clock import Clock, SystemClock
 from shared.codec import encode
 from shared.errors import InvalidInput
@@ -127,8 +127,7 @@ async def start(settings: IngestSettings) -> None:
             ingest.pump.stop()
             await asyncio.wait([pumping], timeout=settings.shutdown_s)
     finally:
-        await side_bus.close()
-        await bus.close()
+        await part(side_bus, bus)
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from services.monitor.rulefile import load_rulebook
 from services.monitor.ruleslive import LiveRules
 from shared import topics
 from shared.apidoc import describe
-from shared.bus import Bus, Record
+from shared.bus import Bus, Record, part
 from shared.clock import Clock, SystemClock
 from shared.codec import decode_event, encode
 from shared.events import Event
@@ -148,7 +148,7 @@ async def start(settings: MonitorSettings) -> None:
             monitor.pump.stop()
             await asyncio.wait([pumping], timeout=settings.shutdown_s)
     finally:
-        await bus.close()
+        await part(bus)
 
 
 def main() -> None:

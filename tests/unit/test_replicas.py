@@ -12,6 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
+from shared.bus import part
 from shared.checkpoint import Checkpoints
 from shared.clock import SystemClock
 from shared.dedup import Passed
@@ -203,3 +204,12 @@ async def test_how_long_it_stands_still_is_a_figure(bus: MemoryBus) -> None:
         await until(lambda: pump.status.ready)
         pump.status.turned -= 100
         assert registry.get_sample_value("pump_seconds_since_turn", {"pump": "counter"}) >= 100  # type: ignore[operator]
+
+
+async def test_a_process_that_ends_without_its_broker_ends_well(bus: MemoryBus) -> None:
+    """Its supervisor asked for it; what was not written is not covered by a checkpoint either."""
+    await bus.publish(FLOOR_FLAGS, b"x", key="s1")
+    bus.break_down()
+    with capture_logs() as logs:
+        await part(bus)
+    assert [entry["log_level"] for entry in logs] == ["warning"]
