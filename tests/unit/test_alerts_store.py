@@ -59,6 +59,16 @@ async def test_migrations_make_what_the_models_say_and_undo_it(empty_alerts_db: 
     assert await tables(empty_alerts_db) == set(METADATA.tables)
 
 
+@pytest.mark.parametrize("revision", ["0001"])
+async def test_a_database_with_incidents_goes_a_version_back_and_forth(alerts_db: Database, revision: str) -> None:
+    (one,) = await save(alerts_db, steps.opened(flag("f1"), NOW))
+    await downgrade(alerts_db, MIGRATIONS, revision)
+    await upgrade(alerts_db, MIGRATIONS)
+    assert await get(alerts_db, one.id) == one
+    async with alerts_db.reading() as session:
+        assert [found for found, _ in await Incidents(session).flags(one.id)] == [flag("f1")]
+
+
 async def test_a_database_of_a_newer_version_is_refused(alerts_db: Database) -> None:
     async with alerts_db.unit_of_work() as session:
         await session.execute(text("UPDATE alembic_version SET version_num = '9999'"))

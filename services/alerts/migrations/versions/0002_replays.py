@@ -18,15 +18,11 @@ TABLES = ("incidents", "flags")
 
 
 def upgrade() -> None:
+    # added in place: a batch would make the table anew, and SQLite lets go of no table that others refer to
     for table in TABLES:
-        with op.batch_alter_table(table, schema=None) as batch_op:
-            batch_op.add_column(sa.Column("replay", sa.Boolean(), nullable=False, server_default=sa.false()))
-    for table in TABLES:
-        with op.batch_alter_table(table, schema=None) as batch_op:
-            batch_op.alter_column("replay", server_default=None)
+        op.add_column(table, sa.Column("replay", sa.Boolean(), nullable=False, server_default=sa.false()))
 
 
 def downgrade() -> None:
     for table in TABLES:
-        with op.batch_alter_table(table, schema=None) as batch_op:
-            batch_op.drop_column("replay")
+        op.drop_column(table, "replay")
