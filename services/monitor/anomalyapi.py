@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
-from services.monitor.core.anomalies import KINDS
+from services.monitor.core.anomalies import DUPLICATE, KINDS
 from services.monitor.core.engine import Engine
 from services.monitor.core.state import Anomaly
 from shared.apidoc import answers, problem
@@ -52,7 +52,7 @@ class AnomaliesView(Struct, frozen=True, kw_only=True):
     """Every kind that was met, the most frequent first, and the evidence that is kept, the newest first."""
 
     site: str
-    total: int
+    total: int  # as on the board: without duplicates, of which every restart makes some
     counts: tuple[AnomalyCount, ...]
     kept: tuple[AnomalyView, ...]
     before: int | None  # ask with this as `before` for what is older; null when there is none
@@ -104,7 +104,7 @@ def answer(
     by_count = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return AnomaliesView(
         site=site,
-        total=sum(counts.values()),
+        total=sum(n for name, n in counts.items() if name != DUPLICATE),
         counts=tuple(AnomalyCount(kind=name, count=n, meaning=KINDS.get(name, "")) for name, n in by_count),
         kept=shown,
         before=shown[-1].number if len(wanted) > limit else None,

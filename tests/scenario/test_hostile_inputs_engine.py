@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from services.monitor.core.engine import Engine
 from services.monitor.core.views import AgentView, QueueView
+from services.monitor.rulefile import load_rulebook
 from shared.envelope import Data
 from shared.events import (
     AgentLoggedOff,
@@ -27,10 +29,11 @@ from shared.events import (
     ListenEnded,
     ListenStarted,
 )
-from shared.facts import AgentInterval, CallEnded, FlagRaised
+from shared.facts import AgentInterval, CallEnded, FlagCleared, FlagRaised
 from tests.floorkit import CONFIG, RULES, SITE, Bench, at, event
 
 HEARTBEAT_S = 120.0
+RULES_FILE = Path(__file__).parents[2] / "deploy" / "rules.yaml"
 
 
 def card(floor: Bench, agent_id: str = "1") -> AgentView:
@@ -160,6 +163,16 @@ def test_status_flapping_every_3_s_for_2_h() -> None:
     floor.mark(7300)
     assert (card(floor).state, card(floor).flapping_since, card(floor).since) == ("ready", None, at(7257))
     assert floor.engine.anomalies(SITE)["flapping"] == 1
+
+
+def test_flapping_is_flagged_once_by_the_rules_that_ship() -> None:
+    floor = Bench(load_rulebook(RULES_FILE))
+    floor(0, AgentLoggedOn(agent_id="1", queues=("sales",)))
+    for turn, second in enumerate(range(60, 1860, 3)):
+        floor(second, AgentReady(agent_id="1") if turn % 2 else AgentNotReady(agent_id="1"))
+    assert [(one.rule, one.subject_id) for one in floor.made(FlagRaised)] == [("flapping_agent", "1")]
+    floor.mark(2400)
+    assert [one.rule for one in floor.made(FlagCleared)] == ["flapping_agent"]
 
 
 # ---------------------------------------------------------------- orders

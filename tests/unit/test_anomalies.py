@@ -156,6 +156,7 @@ def test_what_is_asked_for_is_paged_from_the_newest() -> None:
     first = answer(SITE, counts, log, "wrap_ended_without_wrap", 3, None)
     assert [one.number for one in first.kept] == [9, 7, 5]
     assert (first.total, first.before) == (10, 5)
+    assert answer(SITE, counts | {"duplicate": 7}, log, None, 1, None).total == 10, "as on the board"
     rest = answer(SITE, counts, log, "wrap_ended_without_wrap", 3, first.before)
     assert [one.number for one in rest.kept] == [3, 1]
     assert rest.before is None
