@@ -72,6 +72,7 @@ def _retargeted(floor: Floor, transfer: Transfer, at: datetime, data: events.Tra
     if at < transfer.requested:
         floor.anomaly("late_transfer_requested")
         transfer.requested = at
+        watching.began_earlier(floor, "transfer", transfer.transfer_id, at)
     else:
         transfer.kind = data.kind
     transfer.to_agent = transfer.to_agent or data.to_agent

@@ -233,6 +233,13 @@ def forget(floor: Floor, subject: Subject, subject_id: str, at: datetime) -> Non
             told.pop(subject_id, None)
 
 
+def began_earlier(floor: Floor, subject: Subject, subject_id: str, at: datetime) -> None:
+    """The subject began at `at`, earlier than was told: what is watched is counted from then, unless its flag is raised."""
+    for found in tuple((floor.watched[subject].get(subject_id) or {}).values()):
+        if not found.flag_id and at < found.started:
+            end(floor, found, subject, at)
+
+
 def raise_flag(floor: Floor, rule: Rule, found: Watch) -> None:
     """Raise the flag of a watch whose deadline has passed, stamped with the deadline."""
     site = floor.state.site
