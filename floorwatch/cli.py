@@ -73,7 +73,7 @@ def run(
         typer.Option(
             min=1,
             max=9,
-            help="Hot replicas of the monitor, on MONITOR_PORT, MONITOR_PORT + 10, ... (MONITOR_REPLICAS, default 1).",
+            help="Hot replicas of the monitor, on MONITOR_PORT and every tenth port after it (MONITOR_REPLICAS, default 1).",
         ),
     ] = None,
 ) -> None:
@@ -207,7 +207,9 @@ def rules_test(
     rules: Annotated[
         Path | None, typer.Option(help="Test this rule book instead of the one that the file names.")
     ] = None,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Also say what each test that passes raised.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", help="Also say what each test that passes raised.")
+    ] = False,
 ) -> None:
     """Test a rule book.
 
@@ -227,7 +229,9 @@ def rules_dry_run(
     site: Annotated[str | None, typer.Option(help="The trace's site, as in sites.yaml; any name works.")] = None,
     since: Annotated[
         str | None,
-        typer.Option("--from", help='Or on what the broker holds, written from then on: "2026-03-02 09:00", local time.'),
+        typer.Option(
+            "--from", help='Or on what the broker holds, written from then on: "2026-03-02 09:00", local time.'
+        ),
     ] = None,
     until: Annotated[str | None, typer.Option("--to", help="... and up to then; default now.")] = None,
     against: Annotated[
