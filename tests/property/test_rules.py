@@ -215,3 +215,32 @@ def test_flags_of_a_queue_equal_those_of_the_reference_on_the_grid(
     end = second + 100
     floor.mark(end)
     assert made_of(floor, floor.facts) == expected(steps, hold, keep, end)
+
+
+waits = st.sampled_from(["longest_wait_s > 20", "longest_wait_s >= 20 and waiting >= 1", "20 <= longest_wait_s < 30.5"])
+
+
+@many
+@given(
+    st.lists(st.tuples(st.floats(0.001, 40), st.integers(0, 2)), min_size=1, max_size=15),
+    waits,
+    st.sampled_from([0, 5]),
+)
+def test_the_longest_wait_is_asked_for_whenever_it_matters(
+    turns: list[tuple[float, int]], when: str, keep: float
+) -> None:
+    """Against the same rule, written so that nobody can tell when it changes and it is polled at every second."""
+    polled = f"({when}) and longest_wait_s + waiting >= 0"
+    made = []
+    for one in (when, polled):
+        floor, waiting, second = Bench(RuleBook((rule("r", "queue", one, 3, keep),))), [], 0.0
+        for number, (wait, what) in enumerate(turns):
+            second += wait
+            if what or not waiting:
+                waiting.append(f"c{number}")
+                floor(second, events.CallQueued(call_id=waiting[-1], queue="sales"))
+            else:
+                floor(second, events.CallDequeued(call_id=waiting.pop(0), queue="sales", reason="abandoned"))
+        floor.mark(second + 100)
+        made.append(made_of(floor, floor.facts))
+    assert made[0] == made[1]

@@ -165,6 +165,23 @@ def test_it_is_known_in_which_states_a_condition_may_hold(text: str, states: set
     assert {state for state in FIELDS["state"].values or () if found.may_hold("state", state)} == states
 
 
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("waiting > 60", {60.0}),
+        ("60 < waiting <= 2 * 60 - 1", {60.0, 119.0}),
+        ("waiting > 60 and ready == 0 or not waiting < -5 / 2", {60.0, -2.5}),
+        ("ready == 0", set()),
+        ("waiting > ready", None),
+        ("waiting + 1 > 60", None),
+        ("waiting in [60]", None),
+        ("waiting > 60 or waiting > rate", None),
+    ],
+)
+def test_it_is_known_where_a_growing_number_may_change_the_answer(text: str, numbers: set[float] | None) -> None:
+    assert compiled(text).crossings("waiting") == numbers
+
+
 def test_the_fields_that_are_read_are_known() -> None:
     assert compiled('state == "talk" and waiting - ready > 1').names == {"state", "waiting", "ready"}
 

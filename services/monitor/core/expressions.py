@@ -14,7 +14,7 @@ negation, as in SQL. That is why `not` is carried down to the comparisons before
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
@@ -45,12 +45,14 @@ class ExpressionError(Exception):
 
 
 class _Leaf(NamedTuple):
-    """One comparison. `decides`: the values of the text field `name` for which it holds, where that is all it says."""
+    """One comparison. `decides`: the values of the text field `name` for which it holds, where that is all it says; `at`: the
+    number that the field `name` is compared with, likewise."""
 
     source: str
     names: frozenset[str]
     name: str = ""
     decides: frozenset[str] | None = None
+    at: float | None = None
 
 
 class _Many(NamedTuple):
@@ -78,6 +80,16 @@ class Condition:
         """False when it cannot hold for a subject whose enumerated field `name` is `value`."""
         return _may_hold(self._node, name, value)
 
+    def crossings(self, name: str) -> frozenset[float] | None:
+        """The numbers at which a growing field `name` may change the answer; None when it may at any."""
+        found: set[float] = set()
+        for leaf in _leaves(self._node):
+            if name in leaf.names:
+                if leaf.name != name or leaf.at is None:
+                    return None
+                found.add(leaf.at)
+        return frozenset(found)
+
 
 def compile_all(texts: list[str], fields: Mapping[str, Field]) -> Condition:
     """The condition that all of `texts` hold. Raises ExpressionError."""
@@ -86,6 +98,14 @@ def compile_all(texts: list[str], fields: Mapping[str, Field]) -> Condition:
 
 def _names(node: _Node) -> frozenset[str]:
     return node.names if isinstance(node, _Leaf) else frozenset().union(*(_names(part) for part in node.parts))
+
+
+def _leaves(node: _Node) -> Iterator[_Leaf]:
+    if isinstance(node, _Leaf):
+        yield node
+    else:
+        for part in node.parts:
+            yield from _leaves(part)
 
 
 def _source(node: _Node) -> str:
@@ -205,7 +225,8 @@ class _Parser:
                 return _Value("number", repr(float(number)), constants=(number,))
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 inner = self._number(operand)
-                return inner._replace(source=f"(-{inner.source})", field="", constants=())
+                negative = tuple(-number for number in inner.constants)
+                return inner._replace(source=f"(-{inner.source})", field="", constants=negative)
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
                 return self._arithmetic(self._number(left), _ARITHMETIC[type(op)], self._number(right))
             case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
@@ -237,7 +258,10 @@ class _Parser:
         guards = (*left.guards, *right.guards)
         if sign == "/":
             guards = (*guards, f"{right.source} != 0")
-        return _Value("number", f"({left.source} {sign} {right.source})", left.names | right.names, guards)
+        source = f"({left.source} {sign} {right.source})"
+        both = (*left.constants, *right.constants)
+        constants = (_reckon(both[0], sign, both[1]),) if len(both) == 2 and (sign != "/" or both[1]) else ()
+        return _Value("number", source, left.names | right.names, guards, constants=constants)
 
     def _list(self, items: list[ast.expr]) -> _Value:
         found = [self.value(item) for item in items]
@@ -261,8 +285,11 @@ class _Parser:
         test = f"{left.source} {sign} {right.source}"
         guards = dict.fromkeys((*left.guards, *right.guards))
         source = "(" + " and ".join((*guards, test)) + ")" if guards else f"({test})"
-        name, decides = self._decides(left, sign, right)
-        return _Leaf(source, left.names | right.names, name, decides)
+        names = left.names | right.names
+        for field, other in ((left, right), (right, left)):
+            if field.field and field.kind == "number" and len(other.constants) == 1 and not other.listed:
+                return _Leaf(source, names, field.field, at=float(other.constants[0]))
+        return _Leaf(source, names, *self._decides(left, sign, right))
 
     def _check_types(self, left: _Value, sign: str, right: _Value) -> None:
         if left.listed or (right.listed and sign not in ("in", "not in")):
@@ -305,6 +332,17 @@ class _Parser:
             return "", None
         named = frozenset(right.constants)
         return left.field, possible & named if sign in ("==", "in") else possible - named
+
+
+def _reckon(left: float, sign: str, right: float) -> float:
+    match sign:
+        case "+":
+            return left + right
+        case "-":
+            return left - right
+        case "*":
+            return left * right
+    return left / right
 
 
 def _shown(name: str) -> str:

@@ -134,6 +134,9 @@ class RuleBook:
         self.watched = frozenset(subject for subject, found in self.by_subject.items() if found)
         pulsed = [one for subject in PULSED for one in self.by_subject[subject]]
         self.every_second = any(one.every_second for one in pulsed)
+        crossings = [one.condition.crossings("longest_wait_s") for one in pulsed if one.every_second]
+        # the waits, in seconds, at which a rule may change its mind; None: any
+        self.waits = None if None in crossings else frozenset().union(*(found for found in crossings if found))
         self.figures = any(one.figures for one in pulsed)
         self.site_figures = any(one.on_grid for one in self.by_subject["site"])
 
