@@ -52,7 +52,9 @@ class IngestMetrics(Collector):
         clocks = self._machine.clocks.values()
         jumped, restamped = sum(one.jumped for one in clocks), sum(one.restamped for one in clocks)
         yield CounterMetricFamily("ingest_clock_jumps", "Times a switch's clock was set", value=jumped)
-        yield CounterMetricFamily("ingest_restamped", "Events whose time did not fit their switch's clock", value=restamped)
+        yield CounterMetricFamily(
+            "ingest_restamped", "Events whose time did not fit their switch's clock", value=restamped
+        )
         yield self._links()
 
     def _records(self, by_vendor: dict[str, list[Source]]) -> CounterMetricFamily:

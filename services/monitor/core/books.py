@@ -145,6 +145,7 @@ def reopen(floor: Floor, end: datetime, at: datetime) -> None:
     if found is None:
         return
     fresh = periods.open_at(at, floor.config.zone, at)
+    fresh.minute_began = at  # whoever is at it now has been so, in this minute, since then
     if fresh.day == found.day:
         fresh.day_from = found.day_from
     _turn(floor, found, end, fresh, interval=True)
