@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from itertools import product
 from zoneinfo import ZoneInfo
 
@@ -258,3 +258,23 @@ def test_the_sites_totals_count_each_agent_once(history: list[tuple[float, Data]
     assert total.staffed == sum(state not in ("offline", "unknown") for state in states)
     assert total.waiting == sum(queue.waiting for queue in floor.queues)
     assert total.offered == sum(queue.offered for queue in floor.queues)
+
+
+@settings(max_examples=60, deadline=None)
+@given(in_order)
+def test_the_sites_occupancy_is_that_of_its_agents_days(history: list[tuple[float, Data]]) -> None:
+    engine = Engine(CONFIG, RULES)
+    for one in stream_of(history):
+        engine.apply(one)
+    total, floor = engine.site_figures(SITE), engine.floor_view()
+    assert total is not None
+    if total.now is None or not total.day:
+        return
+    began = datetime.combine(datetime.fromisoformat(total.day), time(), ZoneInfo(ZONE))
+    seconds: dict[str, float] = defaultdict(float)
+    for agent in floor.agents:
+        for state, spent in agent.today.state_s.items() if agent.today else ():
+            seconds[state] += spent
+        seconds[agent.state] += max(0.0, (total.now - max(agent.since, began)).total_seconds())
+    handling = sum(seconds[state] for state in HANDLING)
+    assert (total.occupancy or 0) * (handling + seconds["ready"]) == pytest.approx(handling, abs=1e-4)
