@@ -111,6 +111,40 @@ def test_a_set_clock_raises_no_flag_ends_none_and_changes_no_duration(
     assert was_set.engine.floor_view().sites[0].clock_jumps == sum(number < len(history) for number in jumps)
 
 
+SUMS = (
+    "offered",
+    "answered",
+    "abandoned",
+    "other_ended",
+    "wait_answered_s",
+    "wait_abandoned_s",
+    "handled",
+    "talk_s",
+    "hold_s",
+)
+TIMES = ("wrap_s", "handling_s", "ready_s")
+
+
+def totals(stream: list[Event]) -> dict[str, dict[str, float]]:
+    """Each queue's figures over all its intervals."""
+    engine = Engine(CONFIG, RULES)
+    found: dict[str, dict[str, float]] = {}
+    for fact in [fact for one in stream for fact in engine.apply(one)] + engine.finish():
+        if isinstance(fact.data, facts.QueueInterval):
+            sums = found.setdefault(fact.data.queue, dict.fromkeys(SUMS + TIMES, 0.0))
+            for name in SUMS + TIMES:
+                sums[name] = round(sums[name] + getattr(fact.data, name), 3)
+    return found
+
+
+@many
+@given(histories, PLACES)
+def test_a_set_clock_changes_no_sum_of_a_queue(history: History, jumps: dict[int, float]) -> None:
+    """Intervals end where the clock was set and begin elsewhere, but nothing is counted twice or not at all."""
+    plain, jumpy = streams_of(history, jumps)
+    assert totals([one for _, one in jumpy]) == totals(plain)
+
+
 @many
 @given(histories, PLACES, st.data())
 def test_a_run_continued_from_any_checkpoint_around_a_jump_equals_an_uninterrupted_one(
