@@ -22,8 +22,9 @@ from shared.facts import Fact
 from shared.memorybus import MemoryBus
 from shared.pump import Pace, Pump
 from shared.topics import ALL, FLOOR_EVENTS, FLOOR_FLAGS, FLOOR_RECORDS
-from tests.floorkit import CONFIG, RULES, SITE, event
+from tests.floorkit import SITE, event
 from tests.property.floors import Told, plausible
+from tests.property.test_machine import CONFIG, RULES
 from tests.pumpkit import until
 
 INTERRUPTIONS = st.sampled_from(["stop", "kill", "kill at once", "outage"])

@@ -6,6 +6,7 @@ whole batches come again, the link comes and goes, time passes. A replica hears 
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,14 +17,29 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from services.monitor.core.engine import Engine
 from services.monitor.core.state import SiteState
 from services.monitor.core.transitions import displayed, line_of
+from services.monitor.rulefile import load_rulebook
 from shared import events, facts
 from shared.envelope import Data
 from shared.events import Event
-from tests.floorkit import CONFIG, RULES, SITE, event
+from shared.siteconfig import AgentConfig, Leases, QueueConfig, SiteConfig, Sites
+from tests.floorkit import SITE, event
 from tests.property.floors import AGENTS, PAUSES, PlausibleFloor
 from tests.property.histories import happenings
 from tests.property.test_engine import Views, board, still
 
+RULES = load_rulebook(
+    Path(__file__).parents[2] / "deploy" / "rules.yaml"
+)  # over states, figures, hours; some with keep
+CONFIG = Sites(
+    {
+        SITE: SiteConfig(
+            queues={"sales": QueueConfig(wrap_up_s=6)},
+            leases=Leases(ringing_s=60, line_s=200, wrap_s=100, declared_s=300, call_s=400),
+            agents={"1": AgentConfig(tags=("new_agent",))},
+            time_zone="Pacific/Marquesas",  # whose midnight is half an hour after these floors open
+        )
+    }
+)
 ROOM = 4096 + 512  # timers that count no longer are let go by then
 
 
@@ -207,5 +223,5 @@ class EngineMachine(RuleBasedStateMachine):
         assert len(self.state.over_legs) <= 1024
 
 
-EngineMachine.TestCase.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
+EngineMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=40, deadline=None)
 TestEngineMachine = EngineMachine.TestCase
