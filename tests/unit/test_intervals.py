@@ -313,6 +313,19 @@ def test_the_last_15_minutes_move_by_the_minute() -> None:
     assert (view(floor).offered, view(floor).answered) == (3, 1)  # the day still has them
 
 
+def test_a_change_at_the_very_end_of_a_minute_costs_the_minute_nothing() -> None:
+    floor = Bench()
+    floor(0, AgentLoggedOn(agent_id="1", queues=("sales",)), queued("a"))
+    floor(0, *taken("a", "2"))
+    floor(60, AgentLoggedOn(agent_id="1", queues=("sales", "support")))
+    floor(120, AgentLoggedOn(agent_id="1", queues=("support",)))
+    floor.mark(180.05)
+    recent = view(floor).recent
+    assert recent is not None
+    assert recent.occupancy == 180 / (180 + 120)
+    assert day(floor.engine, "support").running.ready_s == pytest.approx(120.05)
+
+
 def test_an_empty_floor_has_no_last_15_minutes() -> None:
     floor = Bench()
     floor(0, queued("a"), abandoned("a"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from services.monitor.core import agentday, books, flapping, leases
+from services.monitor.core import agentday, flapping, leases, staffing
 from services.monitor.core.floor import Floor
 from services.monitor.core.late import latest, older
 from services.monitor.core.state import Agent, Leg, Shown
@@ -34,9 +34,9 @@ def settle(floor: Floor, agent: Agent, at: datetime, provenance: Shown | None = 
     close_interval(floor, agent, at)
     if state != agent.state:
         for name in agent.queues:
-            books.staff_changed(floor, floor.queue(name), agent.state, state, at)
+            staffing.staff_changed(floor, floor.queue(name), agent.state, state, at)
     agent.state, agent.shown_reason, agent.shown_call, agent.shown_queue = state, reason, call_id, queue
-    books.agent_changed(floor, agent, at)
+    staffing.agent_changed(floor, agent, at)
     agent.provenance = provenance or floor.provenance
     if state == "wrap" and agent.wrap_until is not None and provenance is None:
         agent.provenance = "timer"
@@ -53,10 +53,10 @@ def settle(floor: Floor, agent: Agent, at: datetime, provenance: Shown | None = 
 def _serve(floor: Floor, agent: Agent, queues: list[str], at: datetime) -> None:
     """The agent serves these queues from `at` on."""
     for name in agent.queues:
-        books.staff_changed(floor, floor.queue(name), agent.state, "", at)
+        staffing.staff_changed(floor, floor.queue(name), agent.state, "", at)
     agent.queues = queues
     for name in queues:
-        books.staff_changed(floor, floor.queue(name), "", agent.state, at)
+        staffing.staff_changed(floor, floor.queue(name), "", agent.state, at)
     floor.touch("agent", agent.agent_id)
 
 

@@ -8,18 +8,15 @@ event is put right by itself, back to the beginning of the running interval; wha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
 from services.monitor.core import metrics, periods
 from services.monitor.core.floor import Floor
-from services.monitor.core.state import Agent, Queue, Timer
+from services.monitor.core.state import Queue, Timer
 from services.monitor.core.tallies import Day, Periods, Stretch, Tally, Today
 from shared import facts
 
-HANDLING: Final = frozenset({"talk", "hold", "consult", "wrap"})
-_NOT_STAFFED: Final = frozenset({"", "offline", "unknown"})
 _RECENT: Final = timedelta(minutes=14)  # and the running minute
 _MOST_SILENCE: Final = timedelta(hours=26)  # longer than any day: after it counting begins anew
 _MOST_INTERVALS: Final = 104  # of a day of 26 hours
@@ -54,72 +51,6 @@ def day_of(floor: Floor, queue: Queue, found: Periods) -> Day:
 def _new_day(floor: Floor, queue: Queue, found: Periods) -> Day:
     target = floor.config.queue(queue.queue).service_level
     return Day(found.day, found.day_from, target.within_s, target.short_abandon_s)
-
-
-# ---------------------------------------------------------------- agents at it
-
-
-def staffed(staff: Mapping[str, int]) -> int:
-    """Agents who are logged on, a break included. Of unknown ones nobody knows."""
-    return sum(count for state, count in staff.items() if state not in _NOT_STAFFED)
-
-
-def staff_changed(floor: Floor, queue: Queue, was: str, now: str, at: datetime) -> None:
-    """An agent who serves this queue is in state `now` from `at` on, no longer in `was`; "" is not serving it."""
-    staff = queue.staff
-    if was == "ready" or now == "ready":
-        queue.minute.ready_s -= _change(was, now) * _since_minute(running(floor, at), at)
-    if now not in _NOT_STAFFED and not queue.was_staffed:
-        day_of(floor, queue, running(floor, at))
-        queue.was_staffed = True
-    if was:
-        staff[was] -= 1
-    if now:
-        staff[now] = staff.get(now, 0) + 1
-
-
-def agent_changed(floor: Floor, agent: Agent, at: datetime) -> None:
-    """The agent's displayed state, or the queue that it is about, is another from `at` on.
-
-    Handling belongs to the queue of the call, whoever serves it; being ready to each queue that the agent serves, and once to
-    the site.
-    """
-    was, now, queue = agent.counted, agent.state, agent.counted_queue
-    crew = floor.state.crew
-    if was == "ready" or now == "ready":
-        crew.ready_s -= _change(was, now) * _since_minute(running(floor, at), at)
-    elsewhere = queue != agent.shown_queue
-    if was in HANDLING and (elsewhere or now not in HANDLING):
-        _handling(floor, queue, -1, at)
-    if now in HANDLING and (elsewhere or was not in HANDLING):
-        _handling(floor, agent.shown_queue, 1, at)
-    if was != now:
-        if was:
-            crew.staff[was] -= 1
-        crew.staff[now] = crew.staff.get(now, 0) + 1
-    agent.counted, agent.counted_queue = now, agent.shown_queue
-
-
-def _change(was: str, now: str) -> int:
-    """How many more are ready."""
-    return (now == "ready") - (was == "ready")
-
-
-def _handling(floor: Floor, name: str, change: int, at: datetime) -> None:
-    found, crew = running(floor, at), floor.state.crew
-    since = _since_minute(found, at)
-    crew.handling += change
-    crew.handling_s -= change * since
-    if name:
-        queue = floor.queue(name)
-        day_of(floor, queue, found)
-        queue.handling += change
-        queue.minute.handling_s -= change * since
-
-
-def _since_minute(found: Periods, at: datetime) -> float:
-    """Seconds from the minute's begin to `at`; negative for late ones, but not back into a published interval."""
-    return (max(at, found.counted_from) - found.minute_began).total_seconds()
 
 
 # ---------------------------------------------------------------- time goes on
@@ -217,7 +148,7 @@ def _turn(floor: Floor, found: Periods, end: datetime, fresh: Periods, *, interv
     if new_day:
         crew.handling_s = crew.ready_s = 0.0
         for agent in state.agents.values():
-            agent.today = None if agent.state in _NOT_STAFFED else Today(since=fresh.day_from)
+            agent.today = None if agent.state in metrics.NOT_STAFFED else Today(since=fresh.day_from)
             floor.touch("agent", agent.agent_id)
     state.periods = fresh
 
@@ -240,7 +171,7 @@ def _end_interval(floor: Floor, queue: Queue, found: Periods, end: datetime) -> 
         queue.day.intervals.append(closed)
         del queue.day.intervals[:-_MOST_INTERVALS]
         _publish(floor, queue, queue.day, closed)
-    queue.was_staffed = staffed(queue.staff) > 0
+    queue.was_staffed = metrics.staffed(queue.staff) > 0
 
 
 def _recent_since(found: Periods) -> datetime:

@@ -11,7 +11,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final, Generic, TypeVar
 
-from services.monitor.core import books, metrics
+from services.monitor.core import metrics
 from services.monitor.core.floor import Floor
 from services.monitor.core.state import Queue
 from services.monitor.core.tallies import Tally
@@ -131,7 +131,7 @@ QUEUE_FIGURES: Final[Mapping[str, Callable[[_AskedQueue], Value]]] = MappingProx
         "wrap": lambda asked: asked.in_state("wrap"),
         "on_break": lambda asked: asked.in_state("break"),
         "unknown": lambda asked: asked.in_state("unknown"),
-        "staffed": lambda asked: books.staffed(asked.queue.staff),
+        "staffed": lambda asked: metrics.staffed(asked.queue.staff),
         "offered": lambda asked: asked.today.offered,
         "answered": lambda asked: asked.today.answered,
         "abandoned": lambda asked: asked.today.abandoned,
@@ -179,7 +179,7 @@ class AskedSite:
 
     @property
     def staffed(self) -> int:
-        return books.staffed(self.floor.state.crew.staff)
+        return metrics.staffed(self.floor.state.crew.staff)
 
     @property
     def waiting(self) -> int:

@@ -10,6 +10,9 @@ from msgspec import Struct
 
 from services.monitor.core.tallies import Tally
 
+HANDLING: Final = frozenset({"talk", "hold", "consult", "wrap"})  # displayed states of work for a customer
+NOT_STAFFED: Final = frozenset({"", "offline", "unknown"})  # of unknown ones nobody knows
+
 
 class Left(Protocol):
     """Calls that left a queue, of a stretch of time. `_within`: within the threshold T; `_short`: within T_s."""
@@ -103,6 +106,11 @@ def transfer_rate(tally: Tally) -> float | None:
 def occupancy(handling_s: float, ready_s: float) -> float | None:
     """Handling of handling and ready."""
     return _share(handling_s, handling_s + ready_s)
+
+
+def staffed(staff: Mapping[str, int]) -> int:
+    """Agents who are logged on, a break included, of a count by displayed state."""
+    return sum(count for state, count in staff.items() if state not in NOT_STAFFED)
 
 
 def rounded(seconds: float) -> float:

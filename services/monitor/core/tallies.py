@@ -13,7 +13,7 @@ from msgspec import Struct, field
 class Tally(Struct, array_like=True, gc=False):
     """A queue's sums over a stretch of time; the meaning of each: `shared.facts.QueueInterval`.
 
-    In a running minute `handling_s` and `ready_s` lack the time of those who are at it now: see `figures.minute_at`.
+    In a running minute `handling_s` and `ready_s` lack the time of those who are at it now: see `figures.minute`.
     """
 
     offered: int = 0
