@@ -1,4 +1,4 @@
-"""`python -m tests.bench [P1 P9 ...] [--quick] [--broker embedded|kafka]`: one JSON object a figure, then a table.
+"""`python -m tests.bench [P1 P9 ...] [--quick|--long] [--broker embedded|kafka]`: one JSON object a figure, then a table.
 
 The exit code is 1 when a figure misses what it must reach, 0 otherwise.
 """
@@ -13,12 +13,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from tests.bench import brokers, burst, memory, recovery, throughput, timers
-from tests.bench.figures import Figure, table
+from tests.bench.figures import Figure, Scale, table
+from tests.bench.machine import busy, machine
 
 Measure = Callable[..., Awaitable[Figure]]
 
 FIGURES: Final[dict[str, Measure]] = {
     "P1": throughput.measure,
+    "P1L": throughput.measure_large,
     "P3": burst.measure,
     "P9": timers.measure,
     "P11": recovery.measure,
@@ -26,22 +28,25 @@ FIGURES: Final[dict[str, Measure]] = {
 }
 
 
-async def _run(wanted: Sequence[str], kind: brokers.Kind, *, quick: bool) -> list[Figure]:
+async def _run(wanted: Sequence[str], kind: brokers.Kind, scale: Scale) -> list[Figure]:
     found = []
     for name in wanted:
         began = time.monotonic()
-        figure = await FIGURES[name](kind, quick=quick)
+        figure = await FIGURES[name](kind, scale)
         found.append(figure)
         sys.stdout.write(figure.line() + "\n")
         sys.stdout.flush()
-        sys.stderr.write(f"{name} took {time.monotonic() - began:.0f} s\n")
+        sys.stderr.write(f"{name} took {time.monotonic() - began:.0f} s; {busy()}\n")
     return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("figures", nargs="*", metavar="FIGURE", help=f"of {', '.join(FIGURES)}; all without one")
-    parser.add_argument("--quick", action="store_true", help="a few seconds of everything, to see that it runs")
+    scale = parser.add_mutually_exclusive_group()
+    scale.add_argument("--quick", action="store_const", dest="scale", const="quick", help="to see that everything runs")
+    scale.add_argument("--long", action="store_const", dest="scale", const="long", help="with the whole hour of P14")
+    parser.set_defaults(scale="usual")
     parser.add_argument(
         "--broker", choices=("embedded", "kafka"), default=brokers.best(), help="Apache Kafka where its jars are"
     )
@@ -50,9 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unknown = [name for name in wanted if name not in FIGURES]
     if unknown:
         parser.error(f"no figure {', '.join(unknown)}; there are {', '.join(FIGURES)}")
-    found = asyncio.run(_run(wanted, asked.broker, quick=asked.quick))
+    sys.stderr.write(f"{machine()}; broker: {asked.broker}; {busy()}\n")
+    found = asyncio.run(_run(wanted, asked.broker, asked.scale))
     sys.stdout.write(table(found) + "\n")
-    return 0 if asked.quick or all(one.reaches(one.must) for one in found) else 1
+    return 0 if asked.scale == "quick" or all(one.reaches(one.must) for one in found) else 1
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from shared.facts import Fact
 from shared.kafka import KafkaBus
 from tests.bench import brokers
 from tests.bench.children import Child, child, say, wait_for_go
-from tests.bench.figures import Figure, Yardstick, percentile
+from tests.bench.figures import Figure, Scale, Yardstick, percentile
 from tests.bench.floors import LARGE, SMALL, START, Item, Load
 from tests.bench.monitor import Bench
 from tests.bench.prototype import Prototype
@@ -183,8 +183,9 @@ def _load(quick: bool, speed: float, seconds: float) -> tuple[list[Item], list[I
     return opening, sorted(load.run(seconds * speed), key=lambda item: item.due_s)  # sites side by side
 
 
-async def measure(kind: brokers.Kind, *, quick: bool) -> Figure:
+async def measure(kind: brokers.Kind, scale: Scale) -> Figure:
     """P3: the age of a change on the feed, 99 of 100."""
+    quick = scale == "quick"
     lasts = 2.0 if quick else 60.0
     opening, items = _load(quick, FASTER, lasts)
     ours, late = await _stage(kind, opening, items, FASTER, prototype=False)

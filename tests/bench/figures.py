@@ -9,6 +9,8 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+Scale = Literal["quick", "usual", "long"]  # to see that it runs; in minutes; with the whole hour of P14
+
 
 class Yardstick(Struct, frozen=True, kw_only=True):
     """The same work without our code around it, measured in the same run. `ours` is what it is compared with."""

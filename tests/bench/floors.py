@@ -18,7 +18,7 @@ START: Final = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 CROWD: Final = 40  # people of a simulated floor; larger ones are multiples of it
 _GRAIN_S: Final = 0.05
 _HOLD_BACK_S: Final = 0.1
-_APART_S: Final = 1.3  # between two sites, or all would do the same at the same moment
+_SPREAD_S: Final = 26.0  # from the first site to the last, or all would do the same at the same moment
 _CHUNK_S: Final = 60.0
 _WARMS_UP_S: Final = 15 * 60.0
 
@@ -48,6 +48,7 @@ class Size(NamedTuple):
 
 SMALL: Final = Size(sites=2, crowd=1)
 LARGE: Final = Size(sites=20, crowd=13)  # 10 400 agents, some 5000 to 6000 calls at a time
+MANY: Final = Size(sites=250, crowd=1)  # as many on floors as `make run` shows one
 
 
 class Load:
@@ -58,7 +59,7 @@ class Load:
         self.size = size
         self._speed = speed
         self._floor = SimulatedFloor(1, START, crowd=size.crowd, opens_s=STARTS_S - _WARMS_UP_S)
-        self._sites = [_Site(name, index) for index, name in enumerate(size.names)]
+        self._sites = [_Site(name, index, _SPREAD_S * index / size.sites) for index, name in enumerate(size.names)]
         self._latest = timedelta(seconds=self._sites[-1].shift_s)
         self._mark_s = mark_s * speed
         self._now_s = 0.0
@@ -103,10 +104,10 @@ class Load:
 class _Site:
     """Writes one site's records. Its floor is `shift_s` ahead of the first site's."""
 
-    def __init__(self, name: str, index: int) -> None:
+    def __init__(self, name: str, index: int, shift_s: float) -> None:
         self.name = name
-        self.shift_s = index * _APART_S
-        self.shift = timedelta(seconds=self.shift_s)
+        self.shift_s = shift_s
+        self.shift = timedelta(seconds=shift_s)
         self.place = 0  # in what is to come
         self._index = index
         self._source = f"/sites/{name}/bench"

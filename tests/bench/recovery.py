@@ -24,7 +24,7 @@ from shared.kafka import KafkaBus
 from tests.bench import brokers
 from tests.bench.burst import send
 from tests.bench.children import child, say, wait_for_go
-from tests.bench.figures import Figure, Yardstick
+from tests.bench.figures import Figure, Scale, Yardstick
 from tests.bench.floors import LARGE, SMALL, START, Item, Load
 from tests.bench.prototype import Prototype
 from tests.bench.throughput import drained, write
@@ -165,8 +165,9 @@ def _folder() -> Iterator[Path]:
         yield Path(name)
 
 
-async def measure(kind: brokers.Kind, *, quick: bool) -> Figure:
+async def measure(kind: brokers.Kind, scale: Scale) -> Figure:
     """P11: from the kill to right boards."""
+    quick = scale == "quick"
     kill_after_s, lasts_s = (1.0, 4.0) if quick else (1.9 * _CHECKPOINT_S, 1.9 * _CHECKPOINT_S + 6.0)
     load = Load(SMALL if quick else LARGE, speed=_SPEED)
     opening = list(load.opening())

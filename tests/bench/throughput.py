@@ -21,8 +21,8 @@ from shared import topics
 from shared.kafka import KafkaBus
 from tests.bench import brokers
 from tests.bench.children import child, say, wait_for_go
-from tests.bench.figures import Figure, Yardstick, median
-from tests.bench.floors import LARGE, SMALL, Item, Load
+from tests.bench.figures import Figure, Scale, Yardstick, median
+from tests.bench.floors import LARGE, MANY, SMALL, Item, Load, Size
 from tests.bench.monitor import Bench
 from tests.bench.prototype import Prototype
 
@@ -145,10 +145,21 @@ async def _measure(kind: brokers.Kind, opening: list[Item], measured: list[Item]
     return Run(**found)
 
 
-async def measure(kind: brokers.Kind, *, quick: bool) -> Figure:
-    """P1: medians of alternating runs."""
-    load = Load(SMALL if quick else LARGE)
-    opening, measured = list(load.opening()), list(load.run(10 if quick else 80))
+async def measure(kind: brokers.Kind, scale: Scale) -> Figure:
+    """P1: ten thousand agents on floors as `make run` shows one."""
+    return await _compare(kind, "P1", "pipeline, 250 floors of 40", MANY, scale, lasts_s=20)
+
+
+async def measure_large(kind: brokers.Kind, scale: Scale) -> Figure:
+    """P1L: as many on twenty large floors. Three of four records are events then, which cost more than marks."""
+    return await _compare(kind, "P1L", "pipeline, 20 floors of 520", LARGE, scale, lasts_s=60)
+
+
+async def _compare(kind: brokers.Kind, name: str, what: str, size: Size, scale: Scale, *, lasts_s: float) -> Figure:
+    """Medians of alternating runs."""
+    quick = scale == "quick"
+    load = Load(SMALL if quick else size)
+    opening, measured = list(load.opening()), list(load.run(10 if quick else lasts_s))
     theirs: list[Run] = []
     ours: list[Run] = []
     for _ in range(1 if quick else 3):
@@ -156,8 +167,8 @@ async def measure(kind: brokers.Kind, *, quick: bool) -> Figure:
         ours.append(await _measure(kind, opening, measured, prototype=False))
     rate, bare_rate = median(run.rate for run in ours), median(run.rate for run in theirs)
     return Figure(
-        id="P1",
-        figure="pipeline",
+        id=name,
+        figure=what,
         unit="records/CPU-s",
         value=rate,
         must=0.6,

@@ -38,7 +38,7 @@ from shared.settings import IngestSettings
 from shared.sites import load_sites
 from tests.bench import brokers
 from tests.bench.children import child, say, wait_for_go
-from tests.bench.figures import Figure, Yardstick, percentile
+from tests.bench.figures import Figure, Scale, Yardstick, percentile
 from tests.bench.monitor import RULES, SITES, Bench
 from tests.bench.throughput import BOARDS
 
@@ -319,8 +319,9 @@ def _wrong(planned: list[Transfer], raised: dict[str, Raised], live: int, plan: 
     return tuple(found)
 
 
-async def measure(kind: brokers.Kind, *, quick: bool) -> Figure:
+async def measure(kind: brokers.Kind, scale: Scale) -> Figure:
     """P9: lateness, 99 of 100; never early, never after a cancel."""
+    quick = scale == "quick"
     plan = Plan(1000, 2, 20, 2) if quick else Plan(100_000, 20, 100, 15)
     raised, live = await _run(kind, plan)
     planned = transfers(plan)
