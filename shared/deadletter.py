@@ -40,9 +40,14 @@ class DeadLetters:
     def remember(self, record: Record, why: InvalidInput) -> None:
         self._broken[record.topic, record.partition, record.offset] = why
 
+    @property
+    def has_broken(self) -> bool:
+        """Whether there is any record that the machine must not see."""
+        return bool(self._broken)
+
     def broken(self, record: Record) -> InvalidInput | None:
         """Why the machine must not see `record`; None if it may."""
-        return self._broken.get((record.topic, record.partition, record.offset)) if self._broken else None
+        return self._broken.get((record.topic, record.partition, record.offset))
 
     def forget_before(self, offsets: dict[Partition, int]) -> None:
         """A checkpoint covers these: no replay comes back to what is before."""

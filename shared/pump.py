@@ -335,14 +335,14 @@ class Pump(Generic[In, Out]):
     ) -> int:
         """Apply records from `start` on, one after the other, for as long as time allows; where to go on."""
         decode, apply, route, passed = self._decode, self._machine.apply, self._route, self._next
+        broken_on = self._dead.broken if self._dead.has_broken else None
         applied = 0
         index = start
         for index in range(start, len(records)):
             record = records[index]
             reached = False
             try:
-                broken = self._dead.broken(record)
-                if broken is not None:
+                if broken_on is not None and (broken := broken_on(record)) is not None:
                     raise broken
                 event = decode(record)
                 reached = True
