@@ -44,7 +44,7 @@ class FlagCleared(Data, frozen=True):
     subject: Subject
     subject_id: str
     cleared_at: datetime
-    duration_s: float  # how long the condition held, from started_at
+    duration_s: float  # from started_at to cleared_at; what a rule's `keep` adds is part of it
     evidence: dict[str, Any] = {}  # the subject at the end
 
 

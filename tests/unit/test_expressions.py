@@ -54,6 +54,10 @@ def compiled(text: str) -> Condition:
         ("waiting > 0 and ready == 0", True),
         ("0 < waiting <= 3", True),
         ("not 0 < waiting <= 2", True),
+        ("not waiting >= 3", False),
+        ("not waiting <= 3", False),
+        ("not waiting > 3", True),
+        ("not waiting < 3", True),
         ("waiting / 2 == 1.5 and waiting * 2 - 1 == 5 and -waiting < 0", True),
         ("waiting == 4 or (ready == 0 and not listened)", True),
         ("waiting in [1, 2, 3]", True),
@@ -187,7 +191,18 @@ def test_the_fields_that_are_read_are_known() -> None:
 
 
 leaves = st.sampled_from(
-    ["waiting > 1", "rate < 0.5", "listened", 'state == "talk"', "ready == waiting", '"x" in tags']
+    [
+        "waiting > 1",
+        "waiting >= 2",
+        "ready <= 2",
+        "rate < 0.5",
+        "listened",
+        'state == "talk"',
+        'state not in ["talk", "wrap"]',
+        "ready == waiting",
+        "ready != 1",
+        '"x" in tags',
+    ]
 )
 trees = st.recursive(
     leaves,

@@ -124,6 +124,30 @@ def test_a_condition_of_more_than_the_state_begins_when_all_of_it_holds() -> Non
     assert flags(floor) == [("1", 80.0, 90.0)]
 
 
+def test_what_is_told_late_takes_effect_where_the_shown_state_begins() -> None:
+    floor = Bench(book('state == "talk" and not listened', hold=10), CONFIG)
+    floor(0, AgentLoggedOn(agent_id="1"), ListenStarted(listen_id="l", agent_id="1"))
+    on_a_call(floor, 60)
+    floor(61, LegHeld(call_id="c", leg_id="c-1"), LegRetrieved(call_id="c", leg_id="c-1"))
+    floor(50, ListenEnded(listen_id="l"))
+    floor.mark(100)
+    (flag,) = floor.made(FlagRaised)
+    assert flag.started_at >= at(60)
+
+
+def test_what_late_events_take_back_and_bring_again_is_another_flag() -> None:
+    floor = Bench(book('state == "talk" and not listened', hold=5), CONFIG)
+    on_a_call(floor, 10)
+    floor.mark(20)
+    floor(8, ListenStarted(listen_id="l", agent_id="1"))
+    floor(9, ListenEnded(listen_id="l"))
+    floor.mark(30)
+    first, second = floor.made(FlagRaised)
+    assert (first.started_at, second.started_at - first.started_at) == (at(10), timedelta(microseconds=1))
+    assert first.flag_id != second.flag_id
+    assert [flag.flag_id for flag in floor.made(FlagCleared)] == [first.flag_id]
+
+
 def test_a_transfer_that_failed_is_flagged_when_it_did() -> None:
     floor = Bench(book('state == "failed"', "transfer", says="{agent_name} {kind} {reason} {target}"), CONFIG)
     on_a_call(floor, 0)
