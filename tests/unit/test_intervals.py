@@ -19,6 +19,7 @@ from shared.events import (
     CallDequeued,
     CallQueued,
     Clock,
+    ClockJumped,
     LegAnswered,
     LegCleared,
     LegHeld,
@@ -302,10 +303,11 @@ def test_the_last_15_minutes_move_by_the_minute() -> None:
     assert recent is not None
     assert (recent.offered, recent.answered, recent.abandoned, recent.asa_s) == (3, 1, 1, 15)
     assert (recent.service_level, recent.abandonment_rate) == (0.5, 0.5)
+    assert recent.since == at(30)  # nothing was heard before
     floor.mark(900)  # the running minute and 14 before it: since 00:00
     recent = view(floor).recent
     assert recent is not None
-    assert (recent.since, recent.offered) == (at(0), 3)
+    assert (recent.since, recent.offered) == (at(30), 3)
     floor.mark(900.05)
     recent = view(floor).recent
     assert recent is not None
@@ -324,6 +326,26 @@ def test_a_change_at_the_very_end_of_a_minute_costs_the_minute_nothing() -> None
     assert recent is not None
     assert recent.occupancy == 180 / (180 + 120)
     assert day(floor.engine, "support").running.ready_s == pytest.approx(120.05)
+
+
+@pytest.mark.parametrize("by_s", [3600, -3600, 50, -50])
+def test_a_set_clock_leaves_the_last_15_minutes_as_they_are(by_s: float) -> None:
+    floor = Bench()
+    floor(7200, queued("a"), queued("b"))
+    floor(7260, abandoned("a"))
+    floor(7290 + by_s, ClockJumped(by_s=by_s))
+    recent = view(floor).recent
+    assert recent is not None
+    assert (recent.offered, recent.abandoned) == (2, 1)
+    floor.mark(7290 + by_s + 840)
+    assert view(floor).recent != recent
+    floor.mark(7290 + by_s + 1200)
+    recent = view(floor).recent
+    assert recent is not None  # somebody still waits
+    assert (recent.offered, recent.abandoned, view(floor).offered) == (0, 0, 2)
+    made = floor.made(QueueInterval)
+    assert sum(one.offered for one in made) == 2
+    assert made[0].ended_at == at(7290)
 
 
 def test_an_empty_floor_has_no_last_15_minutes() -> None:

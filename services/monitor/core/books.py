@@ -42,7 +42,7 @@ def tally_of(floor: Floor, queue: Queue, at: datetime) -> Tally:
 def day_of(floor: Floor, queue: Queue, found: Periods) -> Day:
     """The queue's running day."""
     if queue.recent_since is None:
-        queue.recent_since = _recent_since(found)
+        queue.recent_since = _recent_since(floor, found)
     if queue.day is None:
         queue.day = _new_day(floor, queue, found)
     return queue.day
@@ -62,7 +62,7 @@ def step(floor: Floor, timer: Timer) -> None:
     if found is None or timer.due != found.due:
         return
     if floor.heading is not None and floor.heading - timer.due > _MOST_SILENCE:
-        reopen(floor, found.minute_began if found.idle else timer.due, floor.heading)
+        reopen(floor, found.minute_began if found.idle else timer.due, floor.heading, silent=True)
         return
     found = _go_on(floor, found, timer.due)
     if not _active(floor):
@@ -70,8 +70,11 @@ def step(floor: Floor, timer: Timer) -> None:
         _arm(floor, found)
 
 
-def reopen(floor: Floor, end: datetime, at: datetime) -> None:
-    """End the running interval early at `end`, and count on from `at`, which may lie before: a clock that was set, a gap."""
+def reopen(floor: Floor, end: datetime, at: datetime, *, silent: bool = False) -> None:
+    """End the running interval early at `end`, and count on from `at`, which may lie before.
+
+    From the one to the other the switch's clock was set and no time passed, or `silent` says that nothing was heard.
+    """
     found = floor.state.periods
     if found is None:
         return
@@ -79,7 +82,7 @@ def reopen(floor: Floor, end: datetime, at: datetime) -> None:
     fresh.minute_began = at  # whoever is at it now has been so, in this minute, since then
     if fresh.day == found.day:
         fresh.day_from = found.day_from
-    _turn(floor, found, end, fresh, interval=True)
+    _turn(floor, found, end, fresh, interval=True, moved=timedelta() if silent else at - end)
     _arm(floor, fresh)
 
 
@@ -129,8 +132,13 @@ def _go_on(floor: Floor, found: Periods, at: datetime) -> Periods:
     return found
 
 
-def _turn(floor: Floor, found: Periods, end: datetime, fresh: Periods, *, interval: bool) -> None:
-    """End the running minute at `end`, with it the interval when `interval` says so and the day when `fresh` has another."""
+def _turn(
+    floor: Floor, found: Periods, end: datetime, fresh: Periods, *, interval: bool, moved: timedelta = timedelta()
+) -> None:
+    """End the running minute at `end`, with it the interval when `interval` says so and the day when `fresh` has another.
+
+    `moved` is by how much the clock was set.
+    """
     state = floor.state
     elapsed = max(0.0, (end - found.minute_began).total_seconds())
     new_day = fresh.day != found.day
@@ -141,7 +149,7 @@ def _turn(floor: Floor, found: Periods, end: datetime, fresh: Periods, *, interv
         if new_day and queue.day is not None:
             queue.day = _new_day(floor, queue, fresh)
             floor.touch("queue", queue.queue)
-        _keep_recent(floor, queue, fresh)
+        _keep_recent(floor, queue, fresh, moved)
     crew = state.crew
     crew.handling_s += crew.handling * elapsed
     crew.ready_s += crew.staff.get("ready", 0) * elapsed
@@ -174,20 +182,25 @@ def _end_interval(floor: Floor, queue: Queue, found: Periods, end: datetime) -> 
     queue.was_staffed = metrics.staffed(queue.staff) > 0
 
 
-def _recent_since(found: Periods) -> datetime:
-    return found.minute_began - _RECENT
+def _recent_since(floor: Floor, found: Periods) -> datetime:
+    """What is shown: not from before the site was heard."""
+    since = found.minute_began - _RECENT
+    return since if floor.state.began is None else max(since, floor.state.began)
 
 
-def _keep_recent(floor: Floor, queue: Queue, fresh: Periods) -> None:
-    """Forget minutes older than 15, and those of a clock that was set back."""
+def _keep_recent(floor: Floor, queue: Queue, fresh: Periods, moved: timedelta) -> None:
+    """Forget minutes older than 15. A clock that is set makes them neither older nor younger."""
     if queue.recent_since is None:
         return
-    since = _recent_since(fresh)
-    queue.recent_minutes = [one for one in queue.recent_minutes if since <= one.started < fresh.minute_began]
+    if moved:
+        for one in queue.recent_minutes:
+            one.started, one.ended = one.started + moved, one.ended + moved
+    since = fresh.minute_began - _RECENT
+    queue.recent_minutes = [one for one in queue.recent_minutes if since <= one.started]
     queue.recent = Tally()
     for one in queue.recent_minutes:
         queue.recent.add(one.tally)
-    queue.recent_since = since if _at_work(queue) else None
+    queue.recent_since = _recent_since(floor, fresh) if _at_work(queue) else None
     floor.touch("queue", queue.queue)
 
 
