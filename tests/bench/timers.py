@@ -40,12 +40,12 @@ from tests.bench import brokers
 from tests.bench.children import child, say, wait_for_go
 from tests.bench.figures import Figure, Scale, Yardstick, percentile
 from tests.bench.monitor import RULES, SITES, Bench
-from tests.bench.throughput import BOARDS
 
 RULE: Final = "slow_transfer"
 LIMIT_S: Final = 7.0  # of that rule
 _SESSION: Final = "bench"
 _CONNECTOR: Final = "bench"
+_BOARDS: Final = 1  # each begins with a snapshot of a hundred thousand agents
 _SETTLE_S: Final = 4.0  # the children's first marks
 
 
@@ -106,7 +106,7 @@ def monitor(task: Task) -> None:
 
 
 async def _monitor(task: Task) -> None:
-    bench = Bench(KafkaBus(task.bootstrap, idempotent=task.idempotent), boards=BOARDS)
+    bench = Bench(KafkaBus(task.bootstrap, idempotent=task.idempotent), boards=_BOARDS)
     await bench.start()
     wait_for_go()
     while bench.monitor.pump.status.state != "stopped":
@@ -248,9 +248,9 @@ async def _run(kind: brokers.Kind, plan: Plan) -> tuple[dict[str, Raised], int]:
         await before.save(bus)
         task = Task(at.bootstrap, at.idempotent)
         async with child(monitor, task) as one, child(ingest, task) as other:
-            for started in (one, other):
-                await started.ready()
-                started.go()
+            await asyncio.gather(one.ready(), other.ready())
+            one.go()
+            other.go()
             reader = await bus.read([topics.FLOOR_FLAGS], start="latest")
             listening = asyncio.create_task(_listen(reader, raised))
             await asyncio.sleep(_SETTLE_S)
