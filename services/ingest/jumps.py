@@ -78,7 +78,7 @@ class Jumps(Struct):
     def judge(self, one: Record, scale: float) -> bool:
         """Whether the record fits. If not it is suspected, alone or with those before it."""
         gap = one.stamp - one.expected
-        if abs(gap) <= self.least(one.received) * scale:
+        if -LEAST <= gap <= LEAST or abs(gap) <= self.least(one.received) * scale:
             self._fits(one)
             return True
         known = self.suspicion
@@ -116,7 +116,6 @@ class Jumps(Struct):
             self.began = one.received
         self.records += 1
         self.received, self.stamp = one.received, one.stamp
-        self.heard.pop(one.connector, None)
         self.heard[one.connector] = one.received
         if len(self.heard) > MOST_CONNECTORS:
             del self.heard[next(iter(self.heard))]

@@ -41,6 +41,9 @@ HOLD_BACK_S = MOST_S
 # "Something runs" for this long after any event: a conversation between two events needs no bookkeeping then.
 LIVELY_S = 5.0
 
+# Records without events tell the time as well; one in so long is enough.
+SAMPLE_US = 500_000
+
 # A drift shows as ever lower samples, jitter hardly ever as so many in a row; a smaller loss is covered by HOLD_BACK_S, a
 # larger one in a second is no drift.
 DRIFT_SAMPLES = 10
@@ -128,9 +131,10 @@ class SiteClock:
         if stamp is not None:
             one = Record(received, _micros(stamp), expected, raw.connector)
             if state.jumps.judge(one, scale):
-                if not found:
+                if not found and received - state.samples[-1][0] > SAMPLE_US:
                     self._sample(one.stamp, received)
-            elif state.jumps.sure(received):
+                return found  # no time in it is later than its stamp
+            if state.jumps.sure(received):
                 return self._adopt(raw, found, one, on_jump)
         known = state.jumps.suspicion
         if known is not None and not known.jumped:
