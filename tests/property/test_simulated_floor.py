@@ -24,7 +24,7 @@ HOURS = timedelta(hours=1)
 quick = settings(max_examples=4, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 
 
-@quick
+@settings(quick, max_examples=2)
 @given(st.integers(0, 2**32))
 def test_a_day_and_a_half_is_physically_possible(seed: int) -> None:
     floor, line = SimulatedFloor(seed, T0), Line()
