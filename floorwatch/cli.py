@@ -213,8 +213,9 @@ def rules_test(
 ) -> None:
     """Test a rule book.
 
-    A test says what happens on a floor, and what must be raised when. Prints what differs from what was expected, `-` for what did not come and `+` for what did instead. Exit code 1 when a
-    test fails, 2 when a file is wrong. The format is in docs/rules.md.
+    A test says what happens on a floor, and what must be raised when. Prints what differs from what was expected, `-` for
+    what did not come and `+` for what did instead. Exit code 1 when a test fails, 2 when a file is wrong. The format is in
+    docs/rules.md.
     """
     from floorwatch import rulestest
 
@@ -243,8 +244,9 @@ def rules_dry_run(
 ) -> None:
     """Try a rule book on the past.
 
-    Says what it would have raised, how often a day, for how long. Nothing is published. With --from or --to it reads floor.events of the broker at KAFKA_BOOTSTRAP; when that is not set, of
-    the one of `floorwatch run` at BROKER_PORT (9392). The floor is rebuilt from the first record that the broker keeps.
+    Says what it would have raised, how often a day, for how long. Nothing is published. With --from or --to it reads
+    floor.events of the broker at KAFKA_BOOTSTRAP; when that is not set, of the one of `floorwatch run` at BROKER_PORT (9392).
+    The floor is rebuilt from the first record that the broker keeps.
     """
     from floorwatch import dryrun
 

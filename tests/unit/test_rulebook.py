@@ -48,7 +48,11 @@ def test_the_default_book_has_the_promised_rules() -> None:
         ("for: 30s", "for: 30", "rules.yaml:5: rules[0].for"),
         ("for: 30s", "for: soon", 'rules.yaml:5: rules[0].for: expected a duration such as "7s"'),
         ("state: queued", "state: asleep", "rules.yaml:4: rules[0].when.state: unknown value asleep; possible are"),
-        ("state: queued", "mood: bad", "rules.yaml:4: rules[0].when.mood: call has no 'mood'; it has agents, attr_NAME, call,"),
+        (
+            "state: queued",
+            "mood: bad",
+            "rules.yaml:4: rules[0].when.mood: call has no 'mood'; it has agents, attr_NAME, call,",
+        ),
         ("subject: call", "subject: cat", "rules.yaml:3: rules[0].subject"),
         ("{queue} for", "{weather} for", "rules.yaml:8: rules[0].summary.en: mentions weather; possible are"),
         ("where: {queues", "where: {teems", "rules.yaml:6: rules[0].where.teems: object contains unknown field"),
