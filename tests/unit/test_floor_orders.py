@@ -25,6 +25,7 @@ from shared.events import (
     Clock,
     LegAnswered,
     LegCleared,
+    LegHeld,
     LegMoved,
     LegStarted,
     LinkDown,
@@ -311,3 +312,36 @@ def test_timers_that_count_no_longer_are_let_go() -> None:
     assert [fact.data.raised_at - START for fact in made if isinstance(fact.data, FlagRaised)] == [
         timedelta(seconds=12_000 + 8 * 3600)
     ]
+
+
+# ---------------------------------------------------------------- what is not said
+
+
+def test_an_answered_call_whose_agent_is_not_named_is_the_conversation_of_whoever_talks() -> None:
+    floor = Bench()
+    floor(0, AgentLoggedOn(agent_id="1"), CallQueued(call_id="c", queue="sales"))
+    floor(3, CallDequeued(call_id="c", queue="sales", reason="answered"))
+    talking(floor, 3, "1")
+    floor(13, LegCleared(call_id="c", leg_id="c-1"))
+    (record,) = floor.made(CallEnded)
+    assert (record.agent_id, record.waited_s, record.talk_s) == ("1", 3.0, 10.0)
+
+
+def test_a_log_on_without_a_name_keeps_the_name_that_was_told() -> None:
+    floor = Bench()
+    floor(0, AgentLoggedOn(agent_id="1", name="Ann", team="Blue"), AgentLoggedOn(agent_id="2"))
+    floor(1, AgentLoggedOn(agent_id="1", queues=("sales",)))
+    names = {view.agent_id: (view.name, view.team) for view in floor.engine.floor_view().agents}
+    assert names == {"1": ("Ann", "Blue"), "2": ("2", "")}
+
+
+def test_a_call_that_never_queued_is_recorded_with_its_conversation() -> None:
+    floor = Bench()
+    floor(0, AgentLoggedOn(agent_id="1"), CallStarted(call_id="c", direction="outbound"))
+    floor(1, LegStarted(call_id="c", leg_id="l", agent_id="1", state="dialing"))
+    floor(4, LegAnswered(call_id="c", leg_id="l"))
+    floor(10, LegHeld(call_id="c", leg_id="l"))
+    floor(13, LegCleared(call_id="c", leg_id="l"), CallCleared(call_id="c"))
+    (record,) = floor.made(CallEnded)
+    assert (record.outcome, record.agent_id, record.waited_s) == ("answered", "1", 4.0)
+    assert (record.talk_s, record.hold_s) == (6.0, 3.0)

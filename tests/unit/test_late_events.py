@@ -102,6 +102,7 @@ def test_a_wrap_whose_end_came_first_does_not_begin() -> None:
     floor(20, WrapEnded(agent_id="1"))
     floor(12, WrapStarted(agent_id="1", call_id="c"))
     assert agent(floor).state == "ready"
+    assert floor.engine.anomalies(SITE) == {"wrap_ended_without_wrap": 1, "late_wrap": 1}
     floor(20, WrapStarted(agent_id="1", call_id="d"))
     assert agent(floor).state == "wrap", "the next one, begun at that moment, does"
     floor(19, WrapEnded(agent_id="1"))
