@@ -24,7 +24,7 @@ from shared.facts import Fact, Subject
 from shared.siteconfig import SiteConfig
 
 Picture = Callable[["Floor", str, str], dict[str, Any]]
-_TIDY_EVERY: Final = 4096  # timers set; the heap holds at most so many that count no longer
+_TIDY_EVERY: Final = 4096  # timers set, at least; a heap with more is tidied when about as many were set as it holds
 
 Kind = Literal["site", "queue", "agent", "call", "transfer", "flag"]
 
@@ -102,11 +102,12 @@ class Floor:
 
     def timer(self, due: datetime, what: TimerKind, about: tuple[str, str]) -> int:
         """Set a timer; returns its generation, by which its owner knows whether it still counts."""
-        self.state.generation += 1
-        if self.state.generation % _TIDY_EVERY == 0:
+        state = self.state
+        state.generation += 1
+        if state.generation % _TIDY_EVERY == 0 and state.generation % (1 << len(state.timers).bit_length() - 1) == 0:
             self._tidy()
-        heapq.heappush(self.state.timers, Timer(due, self.state.generation, what, about))
-        return self.state.generation
+        heapq.heappush(state.timers, Timer(due, state.generation, what, about))
+        return state.generation
 
     def due(self, before: datetime) -> Timer | None:
         """The earliest timer strictly before `before`, taken off the heap; None when there is none."""
