@@ -211,16 +211,22 @@ def _agenda(planned: list[Transfer]) -> list[tuple[float, str, Data]]:
     return sorted(found, key=lambda entry: entry[0])
 
 
-async def _speak(bus: KafkaBus, plan: Plan, before: Before, base: float) -> None:
-    """The connector: says what happens when it happens, by the wall clock."""
+async def _speak(bus: KafkaBus, plan: Plan, before: Before, base: float) -> list[Transfer]:
+    """The connector: says what happens when it happens, by the wall clock. The transfers as they really were."""
+    happened: dict[int, Transfer] = {one.number: one for one in transfers(plan)}
     for at_s, site, data in _agenda(transfers(plan)):
         wait = base + at_s - time.time()
         if wait > 0:
             await asyncio.sleep(wait)
         before.sequence[site] += 1
-        raw = _raw(site, data, datetime.now(UTC), before.sequence[site])  # it happens now, and not when it was planned
+        now = datetime.now(UTC)  # it happens now, and not when it was planned
+        raw = _raw(site, data, now, before.sequence[site])
         await bus.publish(topics.SWITCH_RAW, raw.value, key=site, headers=raw.headers())
+        began = isinstance(data, events.TransferRequested)
+        number = int(data.transfer_id[1:])  # type: ignore[attr-defined]
+        happened[number] = happened[number]._replace(**{"begins_s" if began else "ends_s": now.timestamp() - base})
     await bus.flush()
+    return list(happened.values())
 
 
 class Raised(NamedTuple):
@@ -238,7 +244,7 @@ async def _listen(reader: Reader, raised: dict[str, Raised]) -> None:
                 raised[fact.data.subject_id] = Raised(written, now - deadline.timestamp())
 
 
-async def _run(kind: brokers.Kind, plan: Plan) -> tuple[dict[str, Raised], int]:
+async def _run(kind: brokers.Kind, plan: Plan) -> tuple[dict[str, Raised], int, list[Transfer]]:
     raised: dict[str, Raised] = {}
     with brokers.broker(kind) as at:
         bus = KafkaBus(at.bootstrap, idempotent=at.idempotent)
@@ -254,13 +260,13 @@ async def _run(kind: brokers.Kind, plan: Plan) -> tuple[dict[str, Raised], int]:
             reader = await bus.read([topics.FLOOR_FLAGS], start="latest")
             listening = asyncio.create_task(_listen(reader, raised))
             await asyncio.sleep(_SETTLE_S)
-            await _speak(bus, plan, before, time.time())
+            happened = await _speak(bus, plan, before, time.time())
             await asyncio.sleep(LIMIT_S + 1.0)
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
             await reader.close()
         await bus.close()
-    return raised, live
+    return raised, live, happened
 
 
 # ---------------------------------------------------------------- the yardstick: what one timer costs
@@ -323,8 +329,7 @@ async def measure(kind: brokers.Kind, scale: Scale) -> Figure:
     """P9: lateness, 99 of 100; never early, never after a cancel."""
     quick = scale == "quick"
     plan = Plan(1000, 2, 20, 2) if quick else Plan(100_000, 20, 100, 15)
-    raised, live = await _run(kind, plan)
-    planned = transfers(plan)
+    raised, live, planned = await _run(kind, plan)
     late = [one.late_s * 1000 for one in raised.values()] or [0.0]
     count = plan.timers
     ours = _us_each(_engine_timers(count, plan), count)
