@@ -81,6 +81,10 @@ class Jumps(Struct):
         if -LEAST <= gap <= LEAST or abs(gap) <= self.least(one.received) * scale:
             self._fits(one)
             return True
+        if gap > 0 and not self.firm(one.received) and _nearer_to_ours(one):
+            self.begin_anew()  # what came before told of the past: what already went on when the link came up
+            self._fits(one)
+            return True
         known = self.suspicion
         if known is not None and abs(gap - known.gap) <= SAME * scale:
             known.records += 1
@@ -124,3 +128,8 @@ class Jumps(Struct):
         """After a delay stamps go on where they stopped. They do not go back, and the first has not gone far on."""
         went_on, silence = one.stamp - self.stamp, (one.received - self.received) * scale
         return went_on < -BACKWARDS * scale or (self.suspicion is None and went_on > silence / 2)
+
+
+def _nearer_to_ours(one: Record) -> bool:
+    """Whether the stamp is nearer to our clock than what we expected."""
+    return abs(one.stamp - one.received) < abs(one.expected - one.received)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
@@ -81,6 +82,13 @@ async def test_events_are_written_when_they_happen(floor: Running) -> None:
     for event in late:
         assert event.receivedtime is not None
         assert 0 <= (event.receivedtime - event.time).total_seconds() < 0.3
+
+
+async def test_what_went_on_before_the_link_came_up_sets_no_clock(floor: Running) -> None:
+    await floor.clock.advance(60)
+    told = await floor.events()
+    assert min(event.time for event in told) < T0 - timedelta(minutes=5)  # of breaks and calls that run since then
+    assert not [event for event in told if isinstance(event.data, events.ClockJumped)]
 
 
 async def test_ten_times_as_fast_is_the_same_floor() -> None:
