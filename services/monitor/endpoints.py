@@ -74,9 +74,7 @@ def router_for(engine: Engine, hub: Hub, rules: LiveRules) -> APIRouter:
         """One queue now and since midnight at the site. 404 for a queue never heard of."""
         return _one(engine.view("queue", site, queue), f"no queue {queue} at site {site} was heard of")
 
-    @router.get(
-        "/rules", tags=["rules"], response_class=Response, responses=answers(RulesView, "the rules in force")
-    )
+    @router.get("/rules", tags=["rules"], response_class=Response, responses=answers(RulesView, "the rules in force"))
     async def rule_book() -> Response:
         """The rules in force, since when, and what is wrong with their file if it changed and could not be used."""
         found = tuple(_rule_view(rule) for rule in rules.book.rules)
