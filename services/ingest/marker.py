@@ -81,6 +81,8 @@ class Marker:
         due = self._clock.monotonic()
         while True:
             now = self._clock.monotonic()
+            for hold in self._holds.values():
+                hold.arrived(now - due, 0, now)  # while we did not get our turn, nothing was read either
             if now - due > PAUSE_S:
                 log.warning(
                     "this process was paused; marks wait until the events of that time are read", late_s=now - due

@@ -167,3 +167,31 @@ async def test_what_is_replayed_says_nothing_of_how_late_events_come(marking: Ma
     marking.status.state = "replaying"
     marking.marker.arrived([started()] * 100)
     assert marking.marker.hold_back_s("s") == HOLD_BACK_S
+
+
+async def test_a_process_that_did_not_get_its_turn_holds_its_marks_back_for_it() -> None:
+    class Late(FakeClock):
+        """Wakes whoever sleeps, from some time on, so much later than asked."""
+
+        late_s = 0.0
+
+        async def sleep(self, seconds: float) -> None:
+            await super().sleep(seconds + self.late_s)
+
+    clock, site = Late(T0), SiteClock("s")
+    bus = MemoryBus(clock)
+    await bus.create(topics.ALL)
+    marker = Marker(bus, clock, {"s": site}, PumpStatus("ingest", state="live"), mark_s=GRAIN_S)
+    site.observe(event(LINK, occurred=0, received=0))
+    came = event(events.CallStarted(call_id="a"), occurred=0, received=0)
+    site.observe(came)
+    marker.arrived([came] * 50)
+    assert marker.hold_back_s("s") == LEAST_S
+    task = asyncio.create_task(marker.run())
+    await clock.advance(1)
+    assert marker.hold_back_s("s") == LEAST_S
+    clock.late_s = 0.04
+    await clock.advance(1)
+    assert marker.hold_back_s("s") == pytest.approx(2 * 0.04 + 0.005)
+    task.cancel()
+    await asyncio.wait([task])
