@@ -130,7 +130,7 @@ async def test_a_flag_comes_leads_to_its_agent_and_goes(viewer: Viewer) -> None:
 
 
 async def test_a_transfer_turns_slow_at_seven_seconds_while_it_runs(viewer: Viewer) -> None:
-    async with viewer.show(with_(small_floor(), transfers=(transfer("t1", requested=ago(5.5)),))) as (feed, page):
+    async with viewer.show(with_(small_floor(), transfers=(transfer("t1", requested=ago(2.5)),))) as (feed, page):
         row = page.locator(".transfer")
         await expect(row).to_contain_text("Ana Silva → Bo Lind")
         await expect(row).not_to_have_attribute("data-slow", "yes")

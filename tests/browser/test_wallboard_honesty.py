@@ -52,10 +52,10 @@ async def test_a_flapping_agent_is_marked_and_the_mark_goes_with_it(viewer: View
 
 
 async def test_a_coarse_clock_s_transfer_is_not_called_slow_before_it_is_certain(viewer: Viewer) -> None:
-    floor = with_(small_floor(), transfers=(transfer("t1", requested=ago(7.2), precision_ms=1000),))
+    floor = with_(small_floor(), transfers=(transfer("t1", requested=ago(7.2), precision_ms=60_000),))
     async with viewer.show(floor) as (feed, page):
         row = page.locator(".transfer")
-        await expect(row.locator(".transfer-time")).to_have_text(re.compile(r"^7\.\d s ± 1$"))
+        await expect(row.locator(".transfer-time")).to_have_text(re.compile(r"^\d+\.\d s ± 60$"))
         await expect(row).not_to_have_attribute("data-slow", "yes")
         done = transfer(
             "t1", precision_ms=1000, outcome="completed", ended=ago(0), bridged=ago(0), total_s=7.0, slow="cannot_tell"
