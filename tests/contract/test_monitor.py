@@ -58,7 +58,7 @@ class Running:
             self._offset += not mark
             await self.bus.publish(topics.FLOOR_EVENTS, encode(made), key=SITE)
         await self.bus.flush()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while self.monitor.engine.clocks().get(SITE, (None,))[0] != at(second):
                 await asyncio.sleep(0)
 
@@ -80,7 +80,7 @@ async def running(bus: MemoryBus, **settings: Any) -> AsyncIterator[Running]:
         asyncio.create_task(server.serve(sockets=[sock])),
     ]
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not (server.started and monitor.pump.status.ready):
                 await asyncio.sleep(0)
         made = Running(bus, monitor, sock.getsockname()[1], registry)
@@ -96,7 +96,7 @@ async def running(bus: MemoryBus, **settings: Any) -> AsyncIterator[Running]:
 
 async def message(socket: ClientConnection, *kinds: str) -> Any:
     """The next message of one of these kinds."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             found = json.loads(await socket.recv())
             if found["type"] in kinds:
@@ -228,7 +228,7 @@ async def test_after_an_outage_a_board_keeps_its_picture_until_there_is_a_new_on
             await say(socket, type="subscribe")
             first = await message(socket, "snapshot")
             bus.break_down()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while floor.monitor.pump.status.state != "waiting_for_broker":
                     await asyncio.sleep(0)
             bus.recover()

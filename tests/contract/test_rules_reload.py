@@ -50,7 +50,7 @@ class Floor:
         self.monitor, self.bus, self.registry = monitor, bus, registry
 
     async def until(self, so: Callable[[], Any]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not so():
                 await asyncio.sleep(0)
 
