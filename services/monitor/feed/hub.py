@@ -42,11 +42,14 @@ class Subscriber:
         self.too_slow = False
 
     def put(self, frame: str) -> None:
-        """Queue a frame. Where more than the bound is unsent then, all are dropped and the reader is let go."""
+        """Queue a frame. Where more than the bound is unsent then, all are dropped and the reader is let go.
+
+        Not for one frame alone: on a large floor a lost link is a delta beyond the bound, and nobody is slow for that.
+        """
         if self.too_slow:
             return
-        self._unsent += len(frame)
-        if self._unsent > self._max:
+        waiting, self._unsent = self._unsent, self._unsent + len(frame)
+        if waiting and self._unsent > self._max:
             self.too_slow = True
             self._drop()
             self._ending.set()
