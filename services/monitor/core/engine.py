@@ -78,7 +78,7 @@ HANDLERS: Final = MappingProxyType[type[Data], Handler](
     }
 )
 
-_LINK: Final = frozenset({events.LinkUp, events.LinkDown})
+_SPECIAL: Final = frozenset({events.LinkUp, events.LinkDown, events.ClockJumped})
 
 _states = msgspec.msgpack.Decoder(dict[str, SiteState])
 
@@ -95,11 +95,12 @@ class Engine:
 
     def apply(self, event: Event) -> list[Fact]:
         """What `event` made true, timers that were due before it first."""
-        floor = self._floor(event.site)
-        state = floor.state
-        if type(event.data) is events.Clock:
-            if clockjump.usable(state, event, event.data):
-                self._mark(floor, event.time, event.data)
+        floor = self._floors.get(event.site) or self._begin(event.site)
+        state, data = floor.state, event.data
+        kind = type(data)
+        if isinstance(data, events.Clock):
+            if not _passes_by(state, event.time, data) and clockjump.usable(state, event, data):
+                self._mark(floor, event.time, data)
         else:
             position = (event.rawpartition, event.rawoffset, event.rawindex)
             if position[1] >= 0:
@@ -110,25 +111,39 @@ class Engine:
                     floor.event = event
                     positions.begin_anew(floor)
                 state.position, state.output_index = position, 0
-            if type(event.data) in _LINK:
-                event = links.in_switch_time(floor, event)
-            elif state.began is None:
-                links.begin(floor, event)
-            if state.link_heard is None:
-                blind = type(event.data) is events.LinkUp and links.interrupted(state, event.data.connector)
-                now = event.time
-                if type(event.data) is events.ClockJumped:
-                    now = clockjump.before(event, event.data)
-                self._advance(floor, now, blind=blind)
+            if kind in _SPECIAL:
+                event = self._special(floor, event)
+            else:
+                if state.began is None:
+                    links.begin(floor, event)
+                if state.link_heard is None and (state.now is None or event.time > state.now):
+                    self._advance(floor, event.time)
             floor.event = event
             if state.heard_next is None or event.time >= state.heard_next:
                 positions.heard(floor, event)
             floor.provenance, floor.precision_ms = event.provenance, event.precisionms
-            HANDLERS[type(event.data)](floor, event, event.data)
+            HANDLERS[kind](floor, event, data)
         if floor.touched:
             watching.catch_up(floor, event.time)
+        if not floor.out:
+            return []
         out, floor.out = floor.out, []
         return out
+
+    def _special(self, floor: Floor, event: Event) -> Event:
+        """Bring the site to the time of an event after which time goes on differently."""
+        state, data = floor.state, event.data
+        if isinstance(data, events.ClockJumped):
+            if state.began is None:
+                links.begin(floor, event)
+            if state.link_heard is None:
+                self._advance(floor, clockjump.before(event, data))
+            return event
+        event = links.in_switch_time(floor, event)
+        if state.link_heard is None:
+            blind = isinstance(data, events.LinkUp) and links.interrupted(state, data.connector)
+            self._advance(floor, event.time, blind=blind)
+        return event
 
     def tick(self, now: datetime) -> list[Fact]:
         """Move every site to `now`. Only for the end of a recording: elsewhere time is in the log."""
@@ -243,12 +258,10 @@ class Engine:
 
     # ------------------------------------------------------------ time
 
-    def _floor(self, site: str) -> Floor:
-        floor = self._floors.get(site)
-        if floor is None:
-            floor = self._floors[site] = self._new_floor(SiteState(site=site))
-            floor.state.rules = newrules.fingerprints(floor.rules)
-            floor.touch("site", site)
+    def _begin(self, site: str) -> Floor:
+        floor = self._floors[site] = self._new_floor(SiteState(site=site))
+        floor.state.rules = newrules.fingerprints(floor.rules)
+        floor.touch("site", site)
         return floor
 
     def _new_floor(self, state: SiteState) -> Floor:
@@ -284,6 +297,20 @@ class Engine:
             pulse.begin(floor, now)
         for timer in unseen:
             floor.put_back(timer)
+
+
+def _passes_by(state: SiteState, now: datetime, mark: events.Clock) -> bool:
+    """Take a mark after which nothing is otherwise, as most are; False for the others, which are then not taken."""
+    if (
+        state.now is None
+        or mark.skew_s != state.skew_s
+        or mark.jump != state.jump_offset
+        or (state.timers and state.timers[0].due < now)
+    ):
+        return False
+    if now > state.now:
+        state.now = now
+    return True
 
 
 def _fire_wrap(floor: Floor, timer: Timer) -> None:
