@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from services.monitor.core.anomalies import KINDS
+from services.monitor.core.trust.anomalies import KINDS
 
 PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "trust.md"
 _BEGIN: Final = "<!-- kinds: written by `make docs` -->\n"

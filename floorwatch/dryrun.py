@@ -20,7 +20,7 @@ from floorwatch.sitename import check_site, unknown_site
 from floorwatch.traces import Damage, Trace
 from services.ingest.adapters.registry import ADAPTERS
 from services.monitor.core.engine import Engine
-from services.monitor.core.rulebook import RuleBook
+from services.monitor.core.rules.rulebook import RuleBook
 from services.monitor.rulefile import load_rulebook
 from shared import events, facts, topics
 from shared.codec import decode_event

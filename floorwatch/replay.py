@@ -23,7 +23,7 @@ from services.ingest.adapters.base import Adapter, Clocked
 from services.ingest.adapters.registry import ADAPTERS
 from services.ingest.marks import SiteClock
 from services.monitor.core.engine import Engine
-from services.monitor.core.rulebook import RuleBook
+from services.monitor.core.rules.rulebook import RuleBook
 from services.monitor.rulefile import load_rulebook
 from shared import events, facts
 from shared.clock import SystemClock

@@ -17,7 +17,7 @@ from msgspec import Struct, field
 
 from floorwatch.rulescript import NotUnderstoodError, Script, event_of
 from services.monitor.core.engine import Engine
-from services.monitor.core.rulebook import RuleBook, RuleError, parse_duration
+from services.monitor.core.rules.rulebook import RuleBook, RuleError, parse_duration
 from services.monitor.rulefile import load_rulebook
 from shared import events, facts
 from shared.envelope import Data

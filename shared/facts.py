@@ -78,7 +78,7 @@ class CallEnded(Data, frozen=True):
     agent_id: str = ""
     from_number: str = ""
     attributes: dict[str, str] = {}  # as the switch gave them
-    talk_started_at: datetime | None = None  # by the agent's line, which some switches time by another clock than the queue
+    talk_started_at: datetime | None = None  # by the agent's line, which may be timed by another clock than the queue
 
 
 class QueueInterval(Data, frozen=True):

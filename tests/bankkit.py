@@ -25,7 +25,7 @@ from floorwatch.rowlogs import for_log
 from floorwatch.summary.file import SummaryFile
 from floorwatch.traces import Trace
 from services.ingest.adapters.anonymous_bank import AnonymousBankAdapter
-from services.monitor.core.rulebook import RuleBook
+from services.monitor.core.rules.rulebook import RuleBook
 from shared.sites import load_sites
 
 ROOT = Path(__file__).parents[1]

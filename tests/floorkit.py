@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from services.monitor.core.engine import Engine
-from services.monitor.core.rulebook import Rule, RuleBook, Summary, Where
+from services.monitor.core.rules.rulebook import Rule, RuleBook, Summary, Where
 from shared import events
 from shared.envelope import Data
 from shared.events import Event

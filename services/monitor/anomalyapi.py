@@ -13,9 +13,9 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
-from services.monitor.core.anomalies import DUPLICATE, KINDS
 from services.monitor.core.engine import Engine
 from services.monitor.core.state import Anomaly
+from services.monitor.core.trust.anomalies import DUPLICATE, KINDS
 from shared.apidoc import answers, problem
 from shared.problems import Problem
 

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from services.monitor import anomalyapi, figureapi
 from services.monitor.core.engine import Engine
-from services.monitor.core.rulebook import RuleBook
+from services.monitor.core.rules.rulebook import RuleBook
 from services.monitor.endpoints import STRUCTS, router_for
 from services.monitor.feed.hub import Hub
 from services.monitor.metrics import EngineMetrics, FeedMetrics

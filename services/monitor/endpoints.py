@@ -10,7 +10,7 @@ from fastapi import APIRouter, Response, WebSocket
 from msgspec import Struct
 
 from services.monitor.core.engine import Engine
-from services.monitor.core.rulebook import Rule, Summary, Where
+from services.monitor.core.rules.rulebook import Rule, Summary, Where
 from services.monitor.core.views import AgentView, QueueView
 from services.monitor.feed.connection import serve_feed
 from services.monitor.feed.hub import Hub

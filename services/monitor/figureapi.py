@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 from fastapi import APIRouter, Response
 
+from services.monitor.core.counting.queueviews import QueueDayView, SiteFiguresView
 from services.monitor.core.engine import Engine
-from services.monitor.core.queueviews import QueueDayView, SiteFiguresView
 from shared.apidoc import answers, problem
 from shared.problems import Problem
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from services.monitor.core.rulebook import RuleBook, RuleError, RuleFile, compile_rules
+from services.monitor.core.rules.rulebook import RuleBook, RuleError, RuleFile, compile_rules
 from shared.errors import SettingsError
 from shared.yamlfile import load_checked
 

@@ -17,7 +17,7 @@ from typing import Final
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from services.monitor.core.rulebook import RuleBook
+from services.monitor.core.rules.rulebook import RuleBook
 from services.monitor.rulefile import load_rulebook
 from shared.clock import Clock
 from shared.errors import SettingsError

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from services.monitor.core.engine import Engine
-from services.monitor.core.rulebook import RuleBook
+from services.monitor.core.rules.rulebook import RuleBook
 from shared import events, topics
 from shared.dedup import Passed
 from shared.raw import LIFE

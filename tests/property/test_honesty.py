@@ -6,10 +6,10 @@ from datetime import timedelta
 
 from hypothesis import given, settings
 
-from services.monitor.core import leases
-from services.monitor.core.anomalies import DUPLICATE, KINDS
 from services.monitor.core.engine import Engine
 from services.monitor.core.floor import Floor
+from services.monitor.core.trust import leases
+from services.monitor.core.trust.anomalies import DUPLICATE, KINDS
 from tests.floorkit import RULES, SITE
 from tests.property.histories import CONFIG, History, histories
 from tests.property.test_engine import run, stream_of

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.monitor.core.engine import Engine
-from services.monitor.core.rulebook import Rule, RuleBook, Summary, Where
+from services.monitor.core.rules.rulebook import Rule, RuleBook, Summary, Where
 from shared import events, facts
 from shared.envelope import Data
 from shared.facts import Fact, Subject

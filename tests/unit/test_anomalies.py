@@ -13,8 +13,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from floorwatch.anomalydocs import PAGE, render
 from services.monitor.anomalyapi import AnomalyCounter, answer
-from services.monitor.core import anomalies
 from services.monitor.core.engine import Engine
+from services.monitor.core.trust import anomalies
 from shared.events import (
     AgentLoggedOff,
     AgentLoggedOn,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.monitor.core import over
+from services.monitor.core.trust import over
 from shared.envelope import Data
 from shared.events import (
     AgentLoggedOn,

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.monitor.core.clockjump import MARKS_ON_THEIR_WAY
 from services.monitor.core.engine import Engine
+from services.monitor.core.trust.clockjump import MARKS_ON_THEIR_WAY
 from shared import events, facts
 from shared.envelope import Data
 from shared.events import Event

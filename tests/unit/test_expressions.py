@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.monitor.core.expressions import LONGEST, Condition, ExpressionError, Field, compile_all
+from services.monitor.core.rules.expressions import LONGEST, Condition, ExpressionError, Field, compile_all
 
 FIELDS = {
     "state": Field("text", values=frozenset({"ready", "talk", "hold", "wrap"})),

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from services.monitor.core.engine import Engine
-from services.monitor.core.rulebook import Rule, RuleBook, Where
+from services.monitor.core.rules.rulebook import Rule, RuleBook, Where
 from services.monitor.core.views import QueueView
 from services.monitor.rulefile import load_rulebook
 from shared.errors import SettingsError

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from services.monitor.core.counting.queueviews import QueueDayView
 from services.monitor.core.engine import Engine
-from services.monitor.core.queueviews import QueueDayView
 from services.monitor.core.views import QueueView
 from shared.envelope import Data
 from shared.events import (

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.monitor.core.late import LATE
 from services.monitor.core.state import SiteState
+from services.monitor.core.trust.late import LATE
 from services.monitor.core.views import AgentView, QueueView, TransferView
 from shared import facts
 from shared.events import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from services.monitor.core import listening
+from services.monitor.core.trust import listening
 from services.monitor.core.views import AgentView
 from shared.events import (
     AgentLoggedOn,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.monitor.core import periods
+from services.monitor.core.counting import periods
 
 ZONES = (
     "UTC",

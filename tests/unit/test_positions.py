@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.monitor.core import positions
 from services.monitor.core.engine import Engine
+from services.monitor.core.trust import positions
 from shared.envelope import Data
 from shared.events import AgentLoggedOn, AgentNotReady, AgentReady, Clock, LinkUp
 from shared.facts import Fact

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.monitor.core.metrics import Counts, service_level
+from services.monitor.core.counting.metrics import Counts, service_level
 from services.monitor.core.views import QueueView
 from shared.events import (
     AgentLoggedOn,

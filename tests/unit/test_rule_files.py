@@ -14,10 +14,10 @@ from floorwatch.cli import app
 from floorwatch.dryrun import differences, over_topic
 from floorwatch.rulescript import PHRASES, NotUnderstoodError, Script, event_of
 from floorwatch.rulestest import run_file
-from services.monitor.core.figures import QUEUE_FIGURES, SITE_FIGURES
-from services.monitor.core.rulebook import RuleConfig, Where
-from services.monitor.core.rulefacts import READERS
-from services.monitor.core.rulefields import FIELDS
+from services.monitor.core.counting.figures import QUEUE_FIGURES, SITE_FIGURES
+from services.monitor.core.rules.rulebook import RuleConfig, Where
+from services.monitor.core.rules.rulefacts import READERS
+from services.monitor.core.rules.rulefields import FIELDS
 from services.monitor.rulefile import load_rulebook
 from shared import events, topics
 from shared.codec import encode

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.monitor.core.hours import DAYS, Hours, parse_window
-from services.monitor.core.rulebook import Rule, RuleBook, Summary, Where
+from services.monitor.core.rules.hours import DAYS, Hours, parse_window
+from services.monitor.core.rules.rulebook import Rule, RuleBook, Summary, Where
 from shared.events import AgentLoggedOn, AgentNotReady, AgentReady
 from shared.facts import FlagCleared, FlagRaised
 from shared.siteconfig import SiteConfig, Sites

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.monitor.core.rulewords import say_duration
+from services.monitor.core.rules.rulewords import say_duration
 from services.monitor.rulefile import load_rulebook
 from shared.errors import SettingsError
 from shared.events import CallQueued

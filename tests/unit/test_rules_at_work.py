@@ -7,7 +7,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from services.monitor.core.rulebook import Rule, RuleBook, RuleError, Summary, Where
+from services.monitor.core.rules.rulebook import Rule, RuleBook, RuleError, Summary, Where
 from shared import events
 from shared.events import (
     AgentLoggedOn,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from services.monitor.core import agentday, flapping, leases, staffing
+from services.monitor.core.counting import agentday, staffing
 from services.monitor.core.floor import Floor
-from services.monitor.core.late import latest, older
 from services.monitor.core.state import Agent, Leg, Shown
 from services.monitor.core.transitions import displayed, line_of
+from services.monitor.core.trust import flapping, leases
+from services.monitor.core.trust.late import latest, older
 from shared import events, facts
 from shared.events import Event
 

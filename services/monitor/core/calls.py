@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.monitor.core import agentday, agents, late, listening, over, queues, watching
+from services.monitor.core import agents, queues
+from services.monitor.core.counting import agentday
 from services.monitor.core.floor import Floor
+from services.monitor.core.rules import watching
 from services.monitor.core.state import Call, CallState, Early, Leg, LegRole, LegState, Over, Visit
+from services.monitor.core.trust import late, listening, over
 from shared import events, facts
 from shared.events import Event
 

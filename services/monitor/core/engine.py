@@ -13,27 +13,14 @@ from typing import Any, Final
 
 import msgspec
 
-from services.monitor.core import (
-    agents,
-    books,
-    calls,
-    clockjump,
-    ghosts,
-    links,
-    listening,
-    newrules,
-    positions,
-    pulse,
-    queueviews,
-    resync,
-    show,
-    transfers,
-    watching,
-)
+from services.monitor.core import agents, calls, links, show, transfers
+from services.monitor.core.counting import books, queueviews
+from services.monitor.core.counting.queueviews import QueueDayView, SiteFiguresView
 from services.monitor.core.floor import Floor, Kind
-from services.monitor.core.queueviews import QueueDayView, SiteFiguresView
-from services.monitor.core.rulebook import RuleBook
+from services.monitor.core.rules import newrules, pulse, watching
+from services.monitor.core.rules.rulebook import RuleBook
 from services.monitor.core.state import Anomaly, SiteState, Timer
+from services.monitor.core.trust import clockjump, ghosts, listening, positions, resync
 from services.monitor.core.views import FloorView
 from shared import events
 from shared.envelope import Data

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from services.monitor.core import anomalies
-from services.monitor.core.leases import Spans, arm_calls
-from services.monitor.core.rulebook import RuleBook
-from services.monitor.core.rulefields import FIELDS
+from services.monitor.core.rules.rulebook import RuleBook
+from services.monitor.core.rules.rulefields import FIELDS
 from services.monitor.core.state import Agent, Call, Queue, Shown, SiteState, Timer, TimerKind, Watch
+from services.monitor.core.trust import anomalies
+from services.monitor.core.trust.leases import Spans, arm_calls
 from services.monitor.core.views import AgentView
 from shared import facts
 from shared.envelope import Data

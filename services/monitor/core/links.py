@@ -12,11 +12,13 @@ from typing import Final
 
 import msgspec
 
-from services.monitor.core import agents, books, calls, flapping, leases, transfers
+from services.monitor.core import agents, calls, transfers
+from services.monitor.core.counting import books
 from services.monitor.core.floor import Floor
-from services.monitor.core.ghosts import end_call, sweeping
-from services.monitor.core.late import nothing_declared, start_anew
 from services.monitor.core.state import Connector, SiteState
+from services.monitor.core.trust import flapping, leases
+from services.monitor.core.trust.ghosts import end_call, sweeping
+from services.monitor.core.trust.late import nothing_declared, start_anew
 from shared import events
 from shared.events import Event
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.monitor.core import books
+from services.monitor.core.counting import books
 from services.monitor.core.floor import Floor
 from services.monitor.core.state import Leg
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import msgspec
 
-from services.monitor.core import agentday, calls, leases, queueviews, transfers
+from services.monitor.core import calls, transfers
+from services.monitor.core.counting import agentday, queueviews
 from services.monitor.core.floor import Floor, Kind
-from services.monitor.core.masking import masked
 from services.monitor.core.state import Agent, Call, Flag, Queue, Shown, Transfer
 from services.monitor.core.transitions import line_of
+from services.monitor.core.trust import leases
+from services.monitor.core.trust.masking import masked
 from services.monitor.core.views import (
     AgentCallView,
     AgentView,

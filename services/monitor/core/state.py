@@ -10,7 +10,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from services.monitor.core.tallies import Crew, Day, Periods, Stretch, Tally, Today
+from services.monitor.core.counting.tallies import Crew, Day, Periods, Stretch, Tally, Today
 from shared.facts import AgentState, TransferOutcome
 
 Declared = Literal["off", "ready", "not_ready", "unknown"]

@@ -11,9 +11,12 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final, Literal
 
-from services.monitor.core import agentday, agents, calls, late, over, watching
+from services.monitor.core import agents, calls
+from services.monitor.core.counting import agentday
 from services.monitor.core.floor import Floor
+from services.monitor.core.rules import watching
 from services.monitor.core.state import Early, Transfer
+from services.monitor.core.trust import late, over
 from shared import events, facts
 from shared.events import Event
 

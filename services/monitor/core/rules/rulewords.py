@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from services.monitor.core.floor import Floor
-from services.monitor.core.rulebook import Rule
-from services.monitor.core.rulefacts import Facts
-from services.monitor.core.rulefields import SHARES
+from services.monitor.core.rules.rulebook import Rule
+from services.monitor.core.rules.rulefacts import Facts
+from services.monitor.core.rules.rulefields import SHARES
 
 Language = Literal["en", "zh"]
 

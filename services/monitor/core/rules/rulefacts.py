@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
-from services.monitor.core.figures import QUEUE_FIGURES, SITE_FIGURES, queue_figures, site_figures
+from services.monitor.core.counting.figures import QUEUE_FIGURES, SITE_FIGURES, queue_figures, site_figures
 from services.monitor.core.floor import Floor
 from services.monitor.core.state import Agent, Call, Transfer
 from shared.facts import Subject

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.monitor.core import books
+from services.monitor.core.counting import books
+from services.monitor.core.counting.metrics import HANDLING, NOT_STAFFED
+from services.monitor.core.counting.tallies import Periods
 from services.monitor.core.floor import Floor
-from services.monitor.core.metrics import HANDLING, NOT_STAFFED
 from services.monitor.core.state import Agent, Queue
-from services.monitor.core.tallies import Periods
 
 
 def staff_changed(floor: Floor, queue: Queue, was: str, now: str, at: datetime) -> None:

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from services.monitor.core import figures, metrics
+from services.monitor.core.counting import figures, metrics
+from services.monitor.core.counting.tallies import Stretch, Tally
 from services.monitor.core.floor import Floor
 from services.monitor.core.state import Queue
-from services.monitor.core.tallies import Stretch, Tally
 from services.monitor.core.views import QueueView, RecentView, ServiceLevelView, ShownProvenance
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.monitor.core import grid, watching
 from services.monitor.core.floor import Floor
-from services.monitor.core.rulebook import Armed
-from services.monitor.core.rulefacts import Facts
+from services.monitor.core.rules import grid, watching
+from services.monitor.core.rules.rulebook import Armed
+from services.monitor.core.rules.rulefacts import Facts
 from services.monitor.core.state import Queue, Timer, Window
 
 _MICROSECOND: Final = timedelta(microseconds=1)

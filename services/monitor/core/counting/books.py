@@ -11,10 +11,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.monitor.core import metrics, periods
+from services.monitor.core.counting import metrics, periods
+from services.monitor.core.counting.tallies import Day, Periods, Stretch, Tally, Today
 from services.monitor.core.floor import Floor
 from services.monitor.core.state import Queue, Timer
-from services.monitor.core.tallies import Day, Periods, Stretch, Tally, Today
 from shared import facts
 
 _RECENT: Final = timedelta(minutes=14)  # and the running minute

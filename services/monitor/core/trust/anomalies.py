@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from services.monitor.core.masking import masked
 from services.monitor.core.state import Anomaly
+from services.monitor.core.trust.masking import masked
 from shared.envelope import Data, kind_of
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.monitor.core import pulse, watching
 from services.monitor.core.floor import Floor
-from services.monitor.core.rulebook import RuleBook
+from services.monitor.core.rules import pulse, watching
+from services.monitor.core.rules.rulebook import RuleBook
 
 
 def fingerprints(rules: RuleBook) -> dict[str, str]:

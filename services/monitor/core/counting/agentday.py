@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.monitor.core import books, metrics, queues
+from services.monitor.core import queues
+from services.monitor.core.counting import books, metrics
+from services.monitor.core.counting.tallies import Periods, Today
 from services.monitor.core.floor import Floor
 from services.monitor.core.state import Agent, Call, Leg
-from services.monitor.core.tallies import Periods, Today
 from services.monitor.core.views import AgentFiguresView
 
 

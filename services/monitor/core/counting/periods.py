@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import structs
 
-from services.monitor.core.tallies import Periods
+from services.monitor.core.counting.tallies import Periods
 
 INTERVAL: Final = timedelta(minutes=15)
 MINUTE: Final = timedelta(minutes=1)

@@ -15,9 +15,9 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec import Struct, field
 
-from services.monitor.core.expressions import Condition, ExpressionError, compile_all
-from services.monitor.core.hours import DAYS, Hours, parse_window
-from services.monitor.core.rulefields import EVERY_SECOND, FIELDS, NOW_ONLY, SCOPES
+from services.monitor.core.rules.expressions import Condition, ExpressionError, compile_all
+from services.monitor.core.rules.hours import DAYS, Hours, parse_window
+from services.monitor.core.rules.rulefields import EVERY_SECOND, FIELDS, NOW_ONLY, SCOPES
 from shared.facts import Severity, Subject
 
 Value = str | bool | int | float

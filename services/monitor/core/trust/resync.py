@@ -9,9 +9,10 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.monitor.core import agents, calls, leases
+from services.monitor.core import agents, calls
 from services.monitor.core.floor import Floor
-from services.monitor.core.ghosts import end_call, sweeping
+from services.monitor.core.trust import leases
+from services.monitor.core.trust.ghosts import end_call, sweeping
 from shared import events
 from shared.events import Event
 

@@ -11,10 +11,10 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final, Generic, TypeVar
 
-from services.monitor.core import metrics
+from services.monitor.core.counting import metrics
+from services.monitor.core.counting.tallies import Tally
 from services.monitor.core.floor import Floor
 from services.monitor.core.state import Queue
-from services.monitor.core.tallies import Tally
 
 Value = float | int | str | None
 Subject = TypeVar("Subject")

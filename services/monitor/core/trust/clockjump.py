@@ -15,10 +15,12 @@ from typing import Final
 
 from msgspec import Struct
 
-from services.monitor.core import books, positions, pulse, watching
+from services.monitor.core.counting import books
+from services.monitor.core.counting.tallies import Day, Periods, Stretch
 from services.monitor.core.floor import Floor
+from services.monitor.core.rules import pulse, watching
 from services.monitor.core.state import Anomaly, SiteState, Timer
-from services.monitor.core.tallies import Day, Periods, Stretch
+from services.monitor.core.trust import positions
 from shared import events
 from shared.events import Event
 from shared.timeshift import move_times

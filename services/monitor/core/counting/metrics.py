@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
-from services.monitor.core.tallies import Tally
+from services.monitor.core.counting.tallies import Tally
 
 HANDLING: Final = frozenset({"talk", "hold", "consult", "wrap"})  # displayed states of work for a customer
 NOT_STAFFED: Final = frozenset({"", "offline", "unknown"})  # of unknown ones nobody knows

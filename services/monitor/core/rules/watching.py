@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from services.monitor.core import grid, rulewords
 from services.monitor.core.floor import Floor
-from services.monitor.core.rulebook import PULSED, Armed, Rule
-from services.monitor.core.rulefacts import Facts
-from services.monitor.core.rulefields import LABELS, STEADY
+from services.monitor.core.rules import grid, rulewords
+from services.monitor.core.rules.rulebook import PULSED, Armed, Rule
+from services.monitor.core.rules.rulefacts import Facts
+from services.monitor.core.rules.rulefields import LABELS, STEADY
 from services.monitor.core.state import Agent, Call, Flag, Queue, SiteState, Timer, Transfer, Watch
 from shared import facts
 from shared.facts import Subject

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from services.monitor.core.expressions import Field
+from services.monitor.core.rules.expressions import Field
 from shared.facts import Subject
 
 DIRECTIONS: Final = frozenset({"inbound", "outbound", "internal"})

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from services.monitor.core import calls, leases, transfers
+from services.monitor.core import calls, transfers
 from services.monitor.core.floor import Floor
 from services.monitor.core.state import Shown
+from services.monitor.core.trust import leases
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""What makes the board worth believing: evidence, age, order, ghosts, clocks."""
