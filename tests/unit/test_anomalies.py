@@ -28,12 +28,12 @@ from shared.events import (
 )
 from tests.floorkit import CONFIG, RULES, SITE, Bench, at, event
 
-CORE = Path(anomalies.__file__).parent
+CORE = Path(anomalies.__file__).parents[1]
 
 
 def kinds_used() -> Iterator[tuple[str, str]]:
     """Where, and a pattern of the kind; what is filled in at run time matches words."""
-    for path in sorted(CORE.glob("*.py")):
+    for path in sorted(CORE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "anomaly":
                 for text in texts(node.args[0]):
