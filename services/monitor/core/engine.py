@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from services.monitor.core import agents, calls, links, show, transfers
+from services.monitor.core import agents, calls, legs, links, show, transfers, visits
 from services.monitor.core.counting import books, queueviews
 from services.monitor.core.counting.queueviews import QueueDayView, SiteFiguresView
 from services.monitor.core.floor import Floor, Kind
@@ -45,15 +45,15 @@ HANDLERS: Final = MappingProxyType[type[Data], Handler](
         events.WrapStarted: agents.wrap_started,
         events.WrapEnded: agents.wrap_ended,
         events.CallStarted: calls.started,
-        events.CallQueued: calls.queued,
-        events.CallDequeued: calls.dequeued,
+        events.CallQueued: visits.queued,
+        events.CallDequeued: visits.dequeued,
         events.CallCleared: transfers.call_cleared,
-        events.LegStarted: calls.leg_started,
-        events.LegAnswered: calls.leg_answered,
-        events.LegHeld: calls.leg_held,
-        events.LegRetrieved: calls.leg_retrieved,
-        events.LegMoved: calls.leg_moved,
-        events.LegCleared: calls.leg_cleared,
+        events.LegStarted: legs.leg_started,
+        events.LegAnswered: legs.leg_answered,
+        events.LegHeld: legs.leg_held,
+        events.LegRetrieved: legs.leg_retrieved,
+        events.LegMoved: legs.leg_moved,
+        events.LegCleared: legs.leg_cleared,
         events.TransferRequested: transfers.requested,
         events.TransferRinging: transfers.ringing,
         events.TransferAnswered: transfers.answered,

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from services.monitor.core import calls, transfers
+from services.monitor.core import transfers, visits
 from services.monitor.core.counting import agentday, queueviews
 from services.monitor.core.floor import Floor, Kind
 from services.monitor.core.state import Agent, Call, Flag, Queue, Shown, Transfer
@@ -164,7 +164,7 @@ def queue_view(floor: Floor, queue: Queue) -> QueueView:
 
 
 def call_view(floor: Floor, call: Call) -> CallView:
-    visit = calls.waiting_visit(call)
+    visit = visits.waiting(call)
     legs = [floor.state.legs[leg_id] for leg_id in call.legs]
     return CallView(
         site=floor.state.site,

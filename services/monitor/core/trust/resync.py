@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.monitor.core import agents, calls
+from services.monitor.core import agents, legs, visits
 from services.monitor.core.floor import Floor
 from services.monitor.core.trust import leases
 from services.monitor.core.trust.ghosts import end_call, sweeping
@@ -64,7 +64,7 @@ def _legs(floor: Floor, at: datetime, taken: datetime, named: Collection[str]) -
     for leg in tuple(floor.state.legs.values()):
         if leg.leg_id not in named and leg.since < taken:
             floor.anomaly("ghost_leg", ("leg", leg.leg_id))
-            calls.end_leg(floor, leg, at)
+            legs.end(floor, leg, at)
 
 
 def _waiting(floor: Floor, at: datetime, taken: datetime, queue: str, named: Collection[str]) -> None:
@@ -72,7 +72,7 @@ def _waiting(floor: Floor, at: datetime, taken: datetime, queue: str, named: Col
     for call_id, entered in tuple(known.waiting.items()) if known else ():
         if call_id not in named and entered < taken:
             floor.anomaly("ghost_queue_entry", ("call", call_id))
-            calls.leave_queue(floor, floor.state.calls[call_id], at, "cleared")
+            visits.leave_queue(floor, floor.state.calls[call_id], at, "cleared")
 
 
 def _off(floor: Floor, at: datetime, taken: datetime, named: Collection[str]) -> None:
@@ -106,7 +106,7 @@ def _name_unknown(floor: Floor, data: events.Snapshot) -> None:
 
 def _waits(floor: Floor, call_id: str) -> bool:
     call = floor.state.calls.get(call_id)
-    return call is not None and calls.waiting_visit(call) is not None
+    return call is not None and visits.waiting(call) is not None
 
 
 def _unknown(floor: Floor, what: str, named: Iterable[str], known: Callable[[str], bool]) -> None:
