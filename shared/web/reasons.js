@@ -1,4 +1,4 @@
-// Break reasons: switches say "tea", pages say it in the reader's language.
+// Reasons of breaks and failed transfers: switches say "tea", pages say it in the reader's language.
 
 import { known, t } from "./i18n.js";
 
