@@ -83,10 +83,11 @@ class _Floor:
         return msgspec.json.decode(answer.raise_for_status().content)["floor"]
 
     async def age_s(self) -> float:
-        """How old the oldest site's picture is."""
+        """How old the oldest site's picture was when it was asked for."""
+        asked = time.time()
         shown = await self.shown()
         oldest = min(datetime.fromisoformat(site["now"]) for site in shown["sites"])
-        return time.time() - self._base - (oldest - START).total_seconds() / _SPEED
+        return asked - self._base - (oldest - START).total_seconds() / _SPEED
 
 
 async def _gap(floor: _Floor, found: Found) -> None:
