@@ -198,7 +198,8 @@ def rules_check(
         typer.echo(str(exc), err=True)
         raise typer.Exit(1) from None
     count = len(book.rules)
-    typer.echo(f"OK: {file} has {count} rule{'' if count == 1 else 's'}: {', '.join(rule.name for rule in book.rules)}")
+    names = f": {', '.join(rule.name for rule in book.rules)}" if count else ", so nothing would be watched"
+    typer.echo(f"OK: {file} has {count} rule{'' if count == 1 else 's'}{names}")
 
 
 @rules_app.command("test")

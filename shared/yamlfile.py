@@ -44,6 +44,9 @@ def load_checked(path: Path, kind: type[T], *, setting: str = "") -> tuple[T, Wh
     except OSError as exc:
         advice = f"; {setting} says where it is" if setting else ""
         raise SettingsError(f"{path}: cannot be read: {exc.strerror}{advice}") from exc
+    except UnicodeDecodeError as exc:  # another encoding, GB18030 say, or no text at all
+        line = exc.object.count(b"\n", 0, exc.start) + 1
+        raise SettingsError(f"{path}:{line}: is not UTF-8 text; save the file as UTF-8") from exc
     return parse_checked(text, str(path), kind)
 
 
@@ -55,10 +58,19 @@ def parse_checked(text: str, name: str, kind: type[T]) -> tuple[T, Where]:
     except yaml.MarkedYAMLError as exc:
         line = exc.problem_mark.line + 1 if exc.problem_mark else 1
         what = "cannot be used" if isinstance(exc, yaml.constructor.ConstructorError) else "not YAML"
-        raise SettingsError(f"{name}:{line}: {what}: {exc.problem}") from exc
+        raise SettingsError(f"{name}:{line}: {what}: {exc.problem}{_advice(exc.problem or '')}") from exc
+    except yaml.reader.ReaderError as exc:  # such as a NUL
+        line = text.count("\n", 0, exc.position) + 1
+        raise SettingsError(
+            f"{name}:{line}: not YAML: the character U+{ord(text[exc.position]):04X} may not be in it"
+        ) from exc
+    except ValueError as exc:  # what looks like a date and is none
+        raise SettingsError(f"{name}: not YAML: {exc}") from exc
+    except RecursionError as exc:
+        raise SettingsError(f"{name}: not YAML: nested too deeply") from exc
 
     def where(key: str) -> str:
-        return f"{name}:{_line_of(tree, key)}: {key}"
+        return f"{name}:{_line_of(tree, key)}: {key}" if key else f"{name}:{_line_of(tree, key)}"
 
     plain = {} if plain is None else plain
     try:
@@ -67,7 +79,26 @@ def parse_checked(text: str, name: str, kind: type[T]) -> tuple[T, Where]:
         message, key = _explain(plain, kind, exc)
         if message.startswith("Invalid enum value"):
             message += _choices(kind, key)
-        raise SettingsError(f"{where(key)}: {message[:1].lower()}{message[1:]}") from exc
+        raise SettingsError(f"{where(key)}: {_plainly(message)}") from exc
+
+
+_WORDS = {"`object`": "keys with values", "`array`": "a list", "`str`": "a text", "`bool`": "true or false",
+          "`int`": "a whole number", "`float`": "a number", "`null`": "nothing", "`str | object`": "a text or keys with values",
+          "`str | array`": "a text or a list"}  # fmt: skip
+
+
+def _plainly(message: str) -> str:
+    """What msgspec says, in the words of somebody who writes YAML."""
+    message = message.replace("Object contains unknown field", "there is no key")
+    message = message.replace("Object missing required field", "this key is missing:")
+    message = re.sub(r"`[a-z |]+`", lambda found: _WORDS.get(found.group(), found.group()), message)
+    return message[:1].lower() + message[1:]
+
+
+def _advice(problem: str) -> str:
+    if problem.startswith("expected <block end>"):
+        return "; is it indented as the lines above it?"
+    return "; indent with blanks" if "'\\t'" in problem else ""
 
 
 def _explain(plain: Any, kind: type[T], error: msgspec.ValidationError) -> tuple[str, str]:

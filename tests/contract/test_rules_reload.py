@@ -128,12 +128,15 @@ async def test_a_bad_file_leaves_the_old_rules_in_force_and_says_why(
         )
         assert floor.in_force() == ["away"]
         assert floor.metric("monitor_rules_reload_failures_total") == 1
+        path.write_bytes("rules: # 休息".encode("gb18030"))
+        await floor.until(lambda: "is not UTF-8 text" in floor.monitor.rules.file_error)
+        assert floor.in_force() == ["away"]
         os.unlink(path)
         await floor.until(lambda: "cannot be read" in floor.monitor.rules.file_error)
         assert floor.in_force() == ["away"]
         write(path)
         await floor.until(lambda: not floor.monitor.rules.file_error)
-        assert floor.metric("monitor_rules_reload_failures_total") == 2
+        assert floor.metric("monitor_rules_reload_failures_total") == 3
         assert len(floor.monitor.engine.floor_view().flags) == 1, "as if nothing had been"
     assert "old rules stay in force" in capsys.readouterr().out
 

@@ -163,7 +163,7 @@ def test_a_flag_that_nobody_expects_fails_a_test(tmp_path: Path) -> None:
             "tests[0].expect[0].rule: there is no rule 'gone' in the rule book; there are away",
         ),
         ("raised: 15s", "raised: late", "tests[0].expect[0].raised: expected a time"),
-        ("name: somebody", "nome: somebody", "tests[0].nome: object contains unknown field"),
+        ("name: somebody", "nome: somebody", "tests[0].nome: there is no key `nome`"),
         ("rules: rules.yaml", "rules: nowhere.yaml", "nowhere.yaml: cannot be read"),
         (
             "0s: agent 1 logs on",

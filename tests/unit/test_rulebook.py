@@ -45,7 +45,7 @@ def test_the_default_book_has_the_promised_rules() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("for: 30s", "for: 30", "rules.yaml:5: rules[0].for"),
+        ("for: 30s", "for: 30", 'rules.yaml:5: rules[0].for: expected a duration such as "7s", "1.5m" or "2h", got 30'),
         ("for: 30s", "for: soon", 'rules.yaml:5: rules[0].for: expected a duration such as "7s"'),
         ("state: queued", "state: asleep", "rules.yaml:4: rules[0].when.state: unknown value asleep; possible are"),
         (
@@ -55,15 +55,28 @@ def test_the_default_book_has_the_promised_rules() -> None:
         ),
         ("subject: call", "subject: cat", "rules.yaml:3: rules[0].subject"),
         ("{queue} for", "{weather} for", "rules.yaml:8: rules[0].summary.en: mentions weather; possible are"),
-        ("where: {queues", "where: {teems", "rules.yaml:6: rules[0].where.teems: object contains unknown field"),
+        ("where: {queues", "where: {teems", "rules.yaml:6: rules[0].where.teems: there is no key `teems`"),
         ("- name", "- nam", "rules[0]"),
+        (GOOD, "", "rules.yaml:1: this key is missing: `rules`"),
+        (GOOD, "rules: 3", "rules.yaml:1: rules: expected a list, got a whole number"),
         ("rules:", "rules: [", "rules.yaml:2: not YAML"),
+        ("    subject", "   subject", "is it indented as the lines above it?"),
+        ("long_wait", "long\0wait", "rules.yaml:2: not YAML: the character U+0000 may not be in it"),
+        ("long_wait", "2026-13-45", "rules.yaml: not YAML: month must be in 1..12"),
+        (GOOD, "[" * 5000, "rules.yaml: not YAML: nested too deeply"),
     ],
 )
 def test_an_error_names_file_line_and_key(tmp_path: Path, old: str, new: str, says: str) -> None:
     with pytest.raises(SettingsError) as error:
         load_rulebook(book(tmp_path, old, new))
     assert says in str(error.value)
+
+
+def test_a_file_in_another_encoding_says_so(tmp_path: Path) -> None:
+    path = book(tmp_path)
+    path.write_bytes(path.read_text(encoding="utf-8").encode("gb18030"))
+    with pytest.raises(SettingsError, match=r"rules.yaml:\d+: is not UTF-8 text; save the file as UTF-8"):
+        load_rulebook(path)
 
 
 def test_a_name_used_twice_is_an_error(tmp_path: Path) -> None:

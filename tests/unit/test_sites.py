@@ -67,12 +67,12 @@ def test_the_file_that_ships_is_right() -> None:
         (
             "wrap_up_s: 6",
             "wrap_up_s: soon",
-            "sites.yaml:5: sites.hq.queues.sales.wrap_up_s: expected `float`, got `str`",
+            "sites.yaml:5: sites.hq.queues.sales.wrap_up_s: expected a number, got a text",
         ),
         ("target: 0.8", "target: 80", "sites.yaml:5: sites.hq.queues.sales.service_level.target: expected a share"),
         ("formula: F3s", "formula: F9", "sites.yaml:5: sites.hq.queues.sales.service_level.formula: invalid enum"),
         ("    agents:", "    queues:", "sites.yaml:6: cannot be used: 'queues' is there twice"),
-        ("team: Blue", "teem: Blue", "sites.yaml:7: sites.hq.agents.1001.teem: object contains unknown field"),
+        ("team: Blue", "teem: Blue", "sites.yaml:7: sites.hq.agents.1001.teem: there is no key `teem`"),
         ("sites:", "sites: [", "not YAML"),
     ],
 )

@@ -56,8 +56,8 @@ class RuleConfig(Struct, frozen=True, forbid_unknown_fields=True):
     subject: Subject
     when: str | dict[str, OneOrMore]
     summary: Summary
-    for_: str = field(name="for", default="0s")
-    keep: str = "0s"
+    for_: str | float = field(name="for", default="0s")  # a bare number is refused with what to write instead
+    keep: str | float = "0s"
     severity: Severity = "warning"
     where: Where = field(default_factory=Where)
 
@@ -334,8 +334,9 @@ def _is_known(name: str, known: Mapping[str, Any]) -> bool:
 _UNITS: Final = MappingProxyType({"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0})
 
 
-def parse_duration(text: str, key: str) -> timedelta:
+def parse_duration(written: str | float, key: str) -> timedelta:
     """`7s`, `1.5m`, `250ms`, `2h` as a timedelta. Raises RuleError."""
+    text = str(written)
     number = text.rstrip("mshdn")
     unit = _UNITS.get(text[len(number) :])
     try:
@@ -346,4 +347,4 @@ def parse_duration(text: str, key: str) -> timedelta:
             raise ValueError
         return timedelta(seconds=value)
     except ValueError:
-        raise RuleError(key, f'expected a duration such as "7s", "1.5m" or "2h", got {text!r}') from None
+        raise RuleError(key, f'expected a duration such as "7s", "1.5m" or "2h", got {written!r}') from None
