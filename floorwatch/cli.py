@@ -153,6 +153,11 @@ def compare(
     from floorwatch import compare as comparing
 
     found = comparing.compare(comparing.load(summary), comparing.load(expected, key))
+    if not found.equal:
+        typer.echo(
+            "no figure is the same: are both files of the same kind, and does --key say where the figures stand?",
+            err=True,
+        )
     for one in found.differences:
         typer.echo(str(one))
     typer.echo(str(found))

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from floorwatch.publish import bootstrap_of
 from floorwatch.replay import Replay
+from floorwatch.rowlogs import for_log, is_log
 from floorwatch.sitename import check_site, unknown_site
 from floorwatch.traces import Damage, Trace
 from services.ingest.adapters.registry import ADAPTERS
@@ -91,8 +92,12 @@ def over_trace(
 ) -> Tally:
     """Work the whole trace through one adapter and one engine."""
     tally = Tally(book)
-    replay = Replay(site, ADAPTERS[adapter](site, sites.site(site)), sites, book)
-    for fact in replay.run(trace.raws(site=site, vendor=adapter), lambda raw, why: on_rejected(why)):
+    if is_log(adapter):
+        sites = for_log(sites, site)
+    config = sites.site(site)
+    replay = Replay(site, ADAPTERS[adapter](site, config), sites, book, is_log=is_log(adapter))
+    raws = trace.raws(site=site, vendor=adapter, time_zone=config.time_zone)
+    for fact in replay.run(raws, lambda raw, why: on_rejected(why)):
         tally.note(fact)
         progress()
     if replay.summary.first and replay.summary.last:

@@ -162,7 +162,8 @@ def main(file: Path, *, adapter: str, site: str, speed: float, as_of_now: bool) 
         nonlocal shown
         shown += 1
         if shown <= SHOWN_DAMAGES:
-            console.print(f"{file}:{damage.line}: passed over: {damage.reason}", markup=False, highlight=False)
+            told = f"{file}:{damage.line}: passed over: {damage.reason}"
+            console.print(told, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
     async def run(trace: Trace) -> Publisher:
         clock = SystemClock()

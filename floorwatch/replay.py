@@ -159,6 +159,7 @@ def main(
     check_site(site)
     if out is None and summary is None:
         raise SettingsError("give --out, --summary or both: where the records go, where their figures go")
+    _check_apart(file, out, summary)
     sites, rulebook = load_sites(config), load_rulebook(rules)
     console = Console(stderr=True)
     if line := unknown_site(site, sites, config):
@@ -195,6 +196,15 @@ def main(
     for name, path in (("records", out), ("summary", summary)):
         if path is not None:
             console.print(f"{name} written to {path}", highlight=False, markup=False)
+
+
+def _check_apart(file: Path, out: Path | None, summary: Path | None) -> None:
+    """Raises SettingsError when a file would be written over the recording, or over the other."""
+    for option, path in (("--out", out), ("--summary", summary)):
+        if path is not None and path.exists() and path.samefile(file):
+            raise SettingsError(f"{option}: {path} is the recording itself; name another file")
+    if out is not None and summary is not None and out.resolve() == summary.resolve():
+        raise SettingsError(f"--summary: {summary} is where --out goes; name another file")
 
 
 class _Lines:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,12 +54,13 @@ class Complaints:
     def _say(self, text: str) -> None:
         self._said += 1
         if self._said <= SHOWN_COMPLAINTS:
-            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self._console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
     def close(self, damages: int) -> None:
         """How many more there were."""
         if self._said > SHOWN_COMPLAINTS:
-            self._console.print(f"... and {self._said - SHOWN_COMPLAINTS} more, {damages} damaged lines in all")
+            more, refused = self._said - SHOWN_COMPLAINTS, self._said - damages
+            self._console.print(f"... and {more} more; in all {damages} lines are damaged and {refused} were refused")
 
 
 def table_of(summary: Summary, seconds: float) -> Table:
@@ -67,8 +69,7 @@ def table_of(summary: Summary, seconds: float) -> Table:
     table.add_column(style="bold")
     table.add_column()
     if summary.first and summary.last:
-        length = (summary.last - summary.first).total_seconds()
-        table.add_row("recording", f"{summary.first:%Y-%m-%d %H:%M:%S} UTC, {length:.1f} s")
+        table.add_row("recording", f"{summary.first:%Y-%m-%d %H:%M:%S} UTC, {_length(summary.last - summary.first)}")
     table.add_row("read", f"{summary.packets} packets, {summary.events} events, in {seconds:.1f} s")
     if summary.rejected:
         table.add_row("refused", _counts(summary.rejected))
@@ -82,6 +83,13 @@ def table_of(summary: Summary, seconds: float) -> Table:
     if summary.anomalies:
         table.add_row("anomalies", _counts(summary.anomalies))
     return table
+
+
+def _length(length: timedelta) -> str:
+    """`4.5 s`, `0:04:26`, `30 days, 23:51:32`."""
+    if length < timedelta(minutes=1):
+        return f"{length.total_seconds():.1f} s"
+    return str(timedelta(seconds=round(length.total_seconds())))
 
 
 def _counts(found: dict[str, int]) -> str:

@@ -32,6 +32,13 @@ def test_records_that_cannot_be_written_are_named_with_the_reason(trace: Path) -
         run(trace, out="nowhere/x")
 
 
+def test_the_recording_itself_is_never_written_over(trace: Path) -> None:
+    before = trace.read_bytes()
+    with pytest.raises(SettingsError, match=r"^--out: .*trace.jsonl is the recording itself; name another file$"):
+        run(trace, out=trace.name)
+    assert trace.read_bytes() == before
+
+
 def test_a_file_whose_every_packet_is_refused_is_an_error_that_says_why(trace: Path) -> None:
     with pytest.raises(
         FloorwatchError, match=r"no packet that can be read as generic; the first was refused because: \S"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import statistics
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -152,8 +153,35 @@ def test_of_many_unreadable_lines_twenty_are_told_and_all_are_counted(tmp_path: 
     code, said = replay(file, "--summary", out)
     assert code == 0
     assert said.count("passed over") == 20
-    assert "and 30 more" in said
+    assert "and 30 more; in all 0 lines are damaged and 50 were refused" in said
     assert len(json.loads(out.read_text())["unparsable_lines"]) == 50
+
+
+def test_what_was_refused_is_quoted_as_it_stands(tmp_path: Path) -> None:
+    file = write(tmp_path / "log.txt", [*tabbed(row(100)), "root:x:0:0"])
+    _, said = replay(file, "--summary", tmp_path / "summary.json")
+    assert "1 field instead of 17: 'root:x:0:0'" in said, "no colon and letter became a picture"
+
+
+def test_records_and_summary_do_not_go_to_one_file(tmp_path: Path) -> None:
+    file, out = write(tmp_path / "log.txt", tabbed(row(100))), str(tmp_path / "both")
+    where = ["--adapter", "anonymous_bank", "--site", "bank"]
+    done = CliRunner().invoke(app, ["replay", str(file), *where, "--out", out, "--summary", out])
+    assert "both is where --out goes; name another file" in str(done.exception)
+
+
+def test_a_dry_run_over_a_log_of_calls_raises_what_its_replay_does(tmp_path: Path) -> None:
+    """In both the log is read in the order of time, by the wall clock of its site, and nothing is given up before its end."""
+    rows = [row(30_000 + 700 * n, wait=90 + n, talk=950, call_id=str(n), server=f"A{n % 3}") for n in range(20)]
+    file, out = write(tmp_path / "log.txt", tabbed(*reversed(rows))), tmp_path / "records.jsonl"
+    replay(file, "--out", out)
+    flags = [one["rule"] for one in map(json.loads, out.read_text().splitlines()) if one["record"] == "flag"]
+    assert (flags.count("long_wait"), flags.count("long_talk")) == (20, 20)
+    where = ("--config", ROOT / "deploy" / "sites.yaml", "--trace", file, "--adapter", "anonymous_bank")
+    code, said = command("rules", "dry-run", ROOT / "deploy" / "rules.yaml", *where, "--site", "bank")
+    assert code == 0
+    assert re.search(rf": {len(flags)} flags", " ".join(said.split()))
+    assert re.search(r"^long_wait +20 ", said, re.MULTILINE)
 
 
 def test_a_file_without_a_single_row_is_an_error(tmp_path: Path) -> None:

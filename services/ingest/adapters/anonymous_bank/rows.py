@@ -97,7 +97,8 @@ def parse(fields: list[str], *, repaired: bool) -> Row:
     """
     if len(fields) != len(COLUMNS):
         raise InvalidInput(
-            "wrong_field_count", f"{len(fields)} fields instead of {len(COLUMNS)}: {' '.join(fields)[:160]!r}"
+            "wrong_field_count",
+            f"{len(fields)} field{'s' * (len(fields) != 1)} instead of {len(COLUMNS)}: {' '.join(fields)[:160]!r}",
         )
     line, call_id, _customer, priority, service = fields[:5]
     outcome = fields[12]
