@@ -276,6 +276,8 @@ def test_attributes_of_a_call_can_be_asked_for() -> None:
         floor(0, CallStarted(call_id=call_id, attributes=attributes), CallQueued(call_id=call_id, queue="sales"))
     floor.mark(10)
     assert [flag[0] for flag in flags(floor)] == ["a"]
+    shown = {call.call_id: call.attributes for call in floor.engine.floor_view().calls}
+    assert shown == {"a": {"priority-level": "2"}, "b": {"priority-level": "1"}, "c": {}}
 
 
 @pytest.mark.parametrize(

@@ -183,6 +183,7 @@ def call_view(floor: Floor, call: Call) -> CallView:
         transfer_id=call.transfers[-1] if call.transfers else "",
         provenance=known(floor, call.provenance),
         seen=call.seen,
+        attributes=call.attributes,
     )
 
 
