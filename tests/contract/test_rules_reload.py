@@ -36,10 +36,12 @@ rules:
 """
 
 
-def write(path: Path, *, name: str = "away", when: str = 'state == "break"', hold: str = "10s") -> None:
+def write(
+    path: Path, *, name: str = "away", when: str = 'state == "break"', hold: str = "10s", encoding: str = "utf-8"
+) -> None:
     """As editors do: a new file in the old one's place."""
     fresh = path.with_suffix(".new")
-    fresh.write_text(BOOK.format(name=name, when=when, hold=hold), encoding="utf-8")
+    fresh.write_text(BOOK.format(name=name, when=when, hold=hold), encoding=encoding)
     os.replace(fresh, path)
 
 
@@ -128,7 +130,7 @@ async def test_a_bad_file_leaves_the_old_rules_in_force_and_says_why(
         )
         assert floor.in_force() == ["away"]
         assert floor.metric("monitor_rules_reload_failures_total") == 1
-        path.write_bytes("rules: # 休息".encode("gb18030"))
+        write(path, name="休息", encoding="gb18030")
         await floor.until(lambda: "is not UTF-8 text" in floor.monitor.rules.file_error)
         assert floor.in_force() == ["away"]
         os.unlink(path)
