@@ -153,14 +153,14 @@ def compare(
     from floorwatch import compare as comparing
 
     found = comparing.compare(comparing.load(summary), comparing.load(expected, key))
+    for one in found.differences:
+        typer.echo(str(one))
+    typer.echo(str(found))
     if not found.equal:
         typer.echo(
             "no figure is the same: are both files of the same kind, and does --key say where the figures stand?",
             err=True,
         )
-    for one in found.differences:
-        typer.echo(str(one))
-    typer.echo(str(found))
     if found.differences:
         raise typer.Exit(1)
 
