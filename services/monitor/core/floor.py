@@ -104,8 +104,10 @@ class Floor:
         """Set a timer; returns its generation, by which its owner knows whether it still counts."""
         state = self.state
         state.generation += 1
-        if state.generation % _TIDY_EVERY == 0 and state.generation % (1 << len(state.timers).bit_length() - 1) == 0:
-            self._tidy()
+        if state.generation % _TIDY_EVERY == 0:
+            many = 1 << (len(state.timers) | 1).bit_length() - 1  # 1 also for none, as on a floor where nothing goes on
+            if state.generation % many == 0:
+                self._tidy()
         heapq.heappush(state.timers, Timer(due, state.generation, what, about))
         return state.generation
 
