@@ -95,6 +95,10 @@ class _BadTest(Exception):
 def run_file(path: Path, rules: Path | None = None) -> tuple[RuleBook, list[Result]]:
     """Run every test of `path`, against the rule book `rules` if given. Raises SettingsError naming file, line and key."""
     found, where = load_checked(path, TestFile)
+    if rules is None and not (path.parent / found.rules).exists():
+        raise SettingsError(
+            f"{where('rules')}: there is no file {path.parent / found.rules}; its path is from where this file is"
+        )
     book = load_rulebook(rules or path.parent / found.rules)
     if found.site.time_zone not in available_timezones():
         raise SettingsError(where("site.time_zone") + f": {found.site.time_zone!r} is not an IANA time zone")

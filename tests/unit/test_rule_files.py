@@ -164,7 +164,7 @@ def test_a_flag_that_nobody_expects_fails_a_test(tmp_path: Path) -> None:
         ),
         ("raised: 15s", "raised: late", "tests[0].expect[0].raised: expected a time"),
         ("name: somebody", "nome: somebody", "tests[0].nome: there is no key `nome`"),
-        ("rules: rules.yaml", "rules: nowhere.yaml", "nowhere.yaml: cannot be read"),
+        ("rules: rules.yaml", "rules: nowhere.yaml", "rules.test.yaml:1: rules: there is no file "),
         (
             "0s: agent 1 logs on",
             "{at: 0s, kind: agent_sings}",

@@ -14,6 +14,7 @@ negation, as in SQL. That is why `not` is carried down to the comparisons before
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
@@ -138,6 +139,10 @@ def parse(text: str, fields: Mapping[str, Field]) -> _Node:
 def _why(text: str, exc: Exception) -> str:
     if "&&" in text or "||" in text or text.lstrip().startswith("!"):
         return "write `and`, `or`, `not` for &&, ||, !"
+    if re.search(r"[^=!<>]=[^=]", text):
+        return "write == to compare"
+    if re.search(r"(\b(and|or|not|in)|[-=<>+*/(,])\s*$", text):
+        return "something is missing at its end"
     if isinstance(exc, SyntaxError):
         return f"{(exc.msg or 'it is not an expression').split('. ')[0]}, at character {exc.offset or 1}"
     return "it nests too deep or holds a character that no expression has"
