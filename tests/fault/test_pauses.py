@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,21 +42,22 @@ Tell = Callable[[str], None]
 
 
 class Board:
-    """A wallboard that stays connected and keeps what it is told of the age of what it shows."""
+    """A wallboard that comes again when it was let go, and keeps what it is told of the age of what it shows."""
 
     def __init__(self) -> None:
         self.ages: list[tuple[float, float]] = []  # when (monotonic) it was told, and the age of the oldest site
 
     async def watch(self, url: str) -> None:
         address = url.replace("http", "ws") + "/api/v1/feed"
-        async with connect_feed(address, max_size=None, ping_interval=None) as socket:
-            await socket.send('{"type":"subscribe"}')
-            with_clock: Any
-            async for frame in socket:
-                with_clock = json.loads(frame)
-                if with_clock["type"] == "clock" and with_clock["sites"]:
-                    oldest = max(site["age_s"] for site in with_clock["sites"].values())
-                    self.ages.append((time.monotonic(), oldest))
+        async for socket in connect_feed(address, max_size=None, ping_interval=None):
+            with suppress(ConnectionClosed):  # let go, as one who is too slow for a while may be: it comes again
+                await socket.send('{"type":"subscribe"}')
+                with_clock: Any
+                async for frame in socket:
+                    with_clock = json.loads(frame)
+                    if with_clock["type"] == "clock" and with_clock["sites"]:
+                        oldest = max(site["age_s"] for site in with_clock["sites"].values())
+                        self.ages.append((time.monotonic(), oldest))
 
     def told_since(self, moment: float) -> list[float]:
         return [age for at, age in self.ages if at > moment]
@@ -71,7 +72,7 @@ async def watching(monitor: Service) -> AsyncIterator[Board]:
     finally:
         task.cancel()
         await asyncio.wait([task])
-        if not task.cancelled() and not isinstance(task.exception(), ConnectionClosed):
+        if not task.cancelled():
             task.result()
 
 
