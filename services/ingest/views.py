@@ -75,7 +75,7 @@ def _view(source: Source, clock: SiteClock | None, now: datetime) -> SourceView:
         last_received=source.last_received,
         age_s=None if source.last_received is None else max(0.0, (now - source.last_received).total_seconds()),
         switch_time=source.last_switch_time,
-        skew_s=None if skew is None else round(skew, 3),
+        skew_s=None if skew is None else round(skew, 3) + 0.0,  # no -0.0
         clock_jumps=0 if clock is None else clock.jumped,
         restamped=0 if clock is None else clock.restamped,
         received=source.received,
