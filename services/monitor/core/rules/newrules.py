@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from services.monitor.core.floor import Floor
 from services.monitor.core.rules import pulse, watching
 from services.monitor.core.rules.rulebook import RuleBook
+
+MOST_GONE: Final = 100  # rules no longer in force whose flags are remembered; the rule that first raised one goes first
 
 
 def fingerprints(rules: RuleBook) -> dict[str, str]:
@@ -49,7 +52,7 @@ def index(floor: Floor) -> None:
 
 def _retire(floor: Floor, name: str, at: datetime) -> None:
     """A rule is no longer in force, or not as it was: let its watches go. Raised flags of a rule that still exists stay
-    until it is asked anew."""
+    until it is asked anew. What a rule that is gone told is kept: it may come back, and the id of a flag comes once."""
     state, rule = floor.state, floor.rules.by_name.get(name)
     for found in tuple(state.watches.get(name, {}).values()):
         if found.flag_id and (rule is None or state.flags[found.flag_id].subject != rule.subject):
@@ -58,4 +61,6 @@ def _retire(floor: Floor, name: str, at: datetime) -> None:
             del state.watches[name][found.subject_id]
     if rule is None:
         state.watches.pop(name, None)
-        state.told.pop(name, None)
+        gone = [one for one in state.told if one not in floor.rules.by_name]
+        for one in gone[:-MOST_GONE]:
+            del state.told[one]

@@ -231,6 +231,9 @@ def forget(floor: Floor, subject: Subject, subject_id: str, at: datetime) -> Non
         told = floor.state.told.get(armed.name)
         if told is not None:
             told.pop(subject_id, None)
+    for name, told in floor.state.told.items():
+        if name not in floor.rules.by_name:  # it may come back
+            told.pop(subject_id, None)
 
 
 def began_earlier(floor: Floor, subject: Subject, subject_id: str, at: datetime) -> None:
