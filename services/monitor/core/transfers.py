@@ -293,8 +293,8 @@ def slow(floor: Floor, transfer: Transfer) -> facts.Verdict | None:
     if rule is None or end is None:
         return None
     watch = floor.state.watches.get(SLOW_TRANSFER, {}).get(transfer.transfer_id)
-    if watch is not None and watch.flag_id:
-        return "yes"
+    if watch is not None and watch.flag_id and transfer.outcome == "running":
+        return "yes"  # of one that is over its stamps decide: the bridge may come late, after the flag
     total, limit = (end - transfer.requested).total_seconds(), rule.hold.total_seconds()
     precision = transfer.precision_ms / 1000
     if precision and total - precision < limit < total + precision:
