@@ -60,7 +60,8 @@ class ClockJumped(Data, frozen=True):
 class Snapshot(Data, frozen=True):
     """What exists at the switch now, by id, asked for by the connector. What we know and it does not name is a ghost.
 
-    A part that is null was not asked for. The events that the listing itself makes true come before it.
+    A part that is null was not asked for; any other is of the whole site, also where several connectors share it. The events
+    that the listing itself makes true come before it.
     """
 
     connector: str
