@@ -6,7 +6,6 @@ A mean rounded from a sum of floats depends on the order of the summands in its 
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
 from fractions import Fraction
 from math import ceil, sqrt
 from typing import Final
@@ -20,11 +19,6 @@ Number = int | float
 def micros(seconds: float) -> int:
     """Seconds, as facts have them, in whole microseconds."""
     return round(seconds * MICROS)
-
-
-def micros_of(delta: timedelta) -> int:
-    """A difference of two times in whole microseconds."""
-    return delta // timedelta(microseconds=1)
 
 
 def seconds(value: int | None) -> Number | None:

@@ -16,6 +16,7 @@ from services.ingest.adapters.asterisk import AsteriskAdapter
 from services.monitor.rulefile import load_rulebook
 from shared.facts import AgentInterval, Fact, FlagRaised
 from shared.sites import load_sites
+from tools.score_floor import SAME
 
 ROOT = Path(__file__).parents[2]
 HERE = ROOT / "tests" / "recorded" / "asterisk"
@@ -23,18 +24,7 @@ SITE = "hq"
 NEAR = 0.25  # this close to a true change, or to the limit of 7 s, nothing is judged
 LIMIT = 7.0
 
-# Each true state and what the board may show for it. Not judged: `dialing` (an agent's own call) and `feature_code`.
-SAME = {
-    "logged_out": {"offline"},
-    "ready": {"ready"},
-    "ringing": {"ringing"},
-    "talk": {"talk"},
-    "hold": {"hold"},
-    "consult": {"consult"},
-    "consult_dialing": {"consult", "hold"},
-    "paused": {"break"},
-    "wrap": {"wrap"},
-}
+# not judged: an agent's own call, and dialling a feature code
 NOT_JUDGED = {"dialing", "feature_code"}
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from services.monitor.core.counting import agentday, staffing
-from services.monitor.core.floor import Floor
+from services.monitor.core.floor import Floor, in_micros
 from services.monitor.core.state import Agent, Leg, Shown
 from services.monitor.core.transitions import displayed, line_of
 from services.monitor.core.trust import flapping, leases
@@ -76,9 +76,8 @@ def close_interval(floor: Floor, agent: Agent, at: datetime) -> None:
     """End the current interval at `at` (not before its start) and begin the next there."""
     if at > agent.since:
         agentday.spent(floor, agent, at)
-        micros = round(agent.since.timestamp() * 1_000_000)
         floor.emit(
-            f"interval:{agent.agent_id}:{micros}",
+            f"interval:{agent.agent_id}:{in_micros(agent.since)}",
             at,
             facts.AgentInterval(
                 agent_id=agent.agent_id,

@@ -103,7 +103,7 @@ class Engine:
             else:
                 if state.began is None:
                     links.begin(floor, event)
-                if state.link_heard is None and (state.now is None or event.time > state.now):
+                if state.link_heard is None:
                     self._advance(floor, event.time)
             floor.event = event
             if state.heard_next is None or event.time >= state.heard_next:

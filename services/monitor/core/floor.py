@@ -29,6 +29,11 @@ _TIDY_EVERY: Final = 4096  # timers set, at least; a heap with more is tidied wh
 Kind = Literal["site", "queue", "agent", "call", "transfer", "flag"]
 
 
+def in_micros(at: datetime) -> int:
+    """Microseconds since 1970, as the ids of facts name a moment."""
+    return round(at.timestamp() * 1_000_000)
+
+
 class Floor:
     """State plus what is needed to change it. Everything that must survive a restart is in `state`."""
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from services.monitor.core.counting import metrics, periods
 from services.monitor.core.counting.tallies import Day, Periods, Stretch, Tally, Today
-from services.monitor.core.floor import Floor
+from services.monitor.core.floor import Floor, in_micros
 from services.monitor.core.state import Queue, Timer
 from shared import facts
 
@@ -217,7 +217,7 @@ def _active(floor: Floor) -> bool:
 
 def _publish(floor: Floor, queue: Queue, day: Day, closed: Stretch) -> None:
     tally = closed.tally
-    micros = [round(at.timestamp() * 1_000_000) for at in (closed.counted_from or closed.started, closed.ended)]
+    micros = [in_micros(at) for at in (closed.counted_from or closed.started, closed.ended)]
     floor.emit(
         f"queue:{queue.queue}:{micros[0]}:{micros[1]}",
         closed.ended,

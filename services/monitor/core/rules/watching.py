@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from services.monitor.core.floor import Floor
+from services.monitor.core.floor import Floor, in_micros
 from services.monitor.core.rules import grid, rulewords
 from services.monitor.core.rules.rulebook import PULSED, Armed, Rule
 from services.monitor.core.rules.rulefacts import Facts
@@ -246,8 +246,7 @@ def began_earlier(floor: Floor, subject: Subject, subject_id: str, at: datetime)
 def raise_flag(floor: Floor, rule: Rule, found: Watch) -> None:
     """Raise the flag of a watch whose deadline has passed, stamped with the deadline."""
     site = floor.state.site
-    micros = round(found.started.timestamp() * 1_000_000)
-    found.flag_id = f"{site}:{rule.name}:{found.subject_id}:{micros}"
+    found.flag_id = f"{site}:{rule.name}:{found.subject_id}:{in_micros(found.started)}"
     values = Facts(floor, rule.subject, subject_of(floor, rule.subject, found.subject_id), found.deadline)
     flag = Flag(
         flag_id=found.flag_id,
