@@ -46,6 +46,7 @@ async def test_a_flapping_agent_is_marked_and_the_mark_goes_with_it(viewer: View
     restless = agent("1002", "Bo Lind", flapping_since=ago(300))
     async with viewer.show(with_(small_floor(), agents=(restless,))) as (feed, page):
         mark = card(page, "Bo Lind").locator(".card-flapping")
+        await expect(mark).to_be_visible()
         await expect(mark).to_have_attribute("aria-label", re.compile("every few seconds since 19:55:00"))
         await feed.change("agent", "hq/1002", agent("1002", "Bo Lind"))
         await expect(mark).to_be_hidden()
