@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, disable_created_metrics, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 from starlette.datastructures import Headers, MutableHeaders
@@ -128,6 +128,9 @@ async def _result(check: Check) -> str | None:
 
 
 def _add_metrics(app: FastAPI, registry: CollectorRegistry) -> None:
+    # when each counter began is a sample of its own for each set of labels; the library knows the switch for a process only
+    disable_created_metrics()  # type: ignore[no-untyped-call]
+
     @app.get("/metrics", tags=["health"], response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Prometheus text format."""

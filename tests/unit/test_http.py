@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI, WebSocket
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Histogram
 from pydantic import BaseModel
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
@@ -100,6 +100,15 @@ def test_metrics_are_those_of_the_registry_that_was_passed_in(client: TestClient
     answer = client.get("/metrics")
     assert "monitor_events_total 3.0" in answer.text
     assert answer.headers["content-type"].startswith("text/plain; version=")
+
+
+def test_metrics_do_not_say_when_each_counter_began(client: TestClient, registry: CollectorRegistry) -> None:
+    Counter("monitor_facts", "Facts.", ["kind"], registry=registry).labels("call_ended").inc()
+    Histogram("pump_batch_seconds", "Batches.", registry=registry).observe(0.1)
+    answer = client.get("/metrics").text
+    assert 'monitor_facts_total{kind="call_ended"} 1.0' in answer
+    assert "pump_batch_seconds_count 1.0" in answer
+    assert "_created" not in answer
 
 
 @pytest.mark.parametrize(
