@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from services.ingest import restamp
 from services.monitor.core.trust.anomalies import KINDS
 
 PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "trust.md"
@@ -13,8 +14,8 @@ _END: Final = "<!-- end of kinds -->"
 
 
 def table() -> str:
-    """Every kind with its meaning, in the order of the registry."""
-    rows = (f"| `{kind}` | {meaning} |\n" for kind, meaning in KINDS.items())
+    """Every kind with its meaning, in the order of the registries: the monitor's, then ingest's."""
+    rows = (f"| `{kind}` | {meaning} |\n" for kind, meaning in (KINDS | restamp.KINDS).items())
     return "\n| kind | what came, and what was done |\n|---|---|\n" + "".join(rows) + "\n"
 
 

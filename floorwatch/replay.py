@@ -22,6 +22,7 @@ from services.ingest.adapters.anonymous_bank import END, AnonymousBankAdapter
 from services.ingest.adapters.base import Adapter, Clocked
 from services.ingest.adapters.registry import ADAPTERS
 from services.ingest.marks import SiteClock
+from services.ingest.restamp import DOES_NOT_FIT
 from services.monitor.core.engine import Engine
 from services.monitor.core.rules.rulebook import RuleBook
 from services.monitor.rulefile import load_rulebook
@@ -100,7 +101,7 @@ class Replay:
         yield from self._count(self._engine.finish())
         self.summary.anomalies = self._engine.anomalies(self._site)
         if self._clock.restamped:
-            self.summary.anomalies["stamp_does_not_fit"] = self._clock.restamped
+            self.summary.anomalies[DOES_NOT_FIT] = self._clock.restamped
 
     def _link_up(self, raw: Raw) -> Event:
         return events.make(

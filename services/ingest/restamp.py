@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -14,6 +15,18 @@ from shared.events import Event
 from shared.raw import Raw
 
 _MICROSECOND = timedelta(microseconds=1)
+
+DOES_NOT_FIT: Final = "stamp_does_not_fit"
+
+# kind -> meaning, of what is found before the monitor sees it; its own are in its core
+KINDS: Final = MappingProxyType(
+    {
+        DOES_NOT_FIT: (
+            "An event's time was not of its switch's clock. It was cut to that clock and is *inferred*. Found by ingest, which"
+            " counts it in `ingest_restamped_total`, or by `floorwatch replay`; no evidence is kept."
+        ),
+    }
+)
 
 
 class Offset(NamedTuple):

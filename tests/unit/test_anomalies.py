@@ -8,10 +8,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from floorwatch.anomalydocs import PAGE, render
+from floorwatch.replay import Replay
+from services.ingest import restamp
+from services.ingest.adapters.asterisk import AsteriskAdapter
 from services.monitor.anomalyapi import AnomalyCounter, answer
 from services.monitor.core.engine import Engine
 from services.monitor.core.trust import anomalies
@@ -26,6 +30,8 @@ from shared.events import (
     TransferRinging,
     WrapEnded,
 )
+from shared.siteconfig import Sites
+from tests.asteriskkit import Pbx
 from tests.floorkit import CONFIG, RULES, SITE, Bench, at, event
 
 CORE = Path(anomalies.__file__).parents[1]
@@ -179,3 +185,28 @@ def test_the_page_has_every_kind() -> None:
     assert page == render(page), "docs/trust.md is old: run `make docs`"
     with pytest.raises(ValueError, match="no place for the table"):
         render("another page")
+
+
+def documented() -> set[str]:
+    section = PAGE.read_text(encoding="utf-8").partition("## Anomalies")[2]
+    return set(re.findall(r"^\| `(\w+)` \| \S", section, re.MULTILINE))
+
+
+def test_the_page_has_every_kind_that_anything_counts() -> None:
+    assert documented() == {*anomalies.KINDS, *restamp.KINDS}
+
+
+def test_the_page_has_every_kind_that_a_replay_tells() -> None:
+    switch = Pbx()
+    for n in range(20):
+        switch.at(n).send("QueueMemberPause", Queue="sales", Interface="PJSIP/1001", Paused=n % 2, PausedReason="tea")
+    damaged = [json.loads(one.value) for one in switch.raws]
+    damaged[15]["Timestamp"] = f"{float(damaged[15]['Timestamp']) + 2400:.6f}"
+    raws = [
+        msgspec.structs.replace(one, value=json.dumps(packet).encode())
+        for one, packet in zip(switch.raws, damaged, strict=True)
+    ]
+    replay = Replay("hq", AsteriskAdapter("hq", CONFIG.site("hq")), Sites(), RULES)
+    list(replay.run(raws, lambda raw, why: None))
+    assert replay.summary.anomalies == {restamp.DOES_NOT_FIT: 1}
+    assert replay.summary.anomalies.keys() <= documented()
