@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.monitor.core.engine import Engine
 from services.monitor.core.rules.hours import DAYS, Hours, parse_window
 from services.monitor.core.rules.rulebook import Rule, RuleBook, Summary, Where
 from shared.events import AgentLoggedOn, AgentNotReady, AgentReady
 from shared.facts import FlagCleared, FlagRaised
 from shared.siteconfig import SiteConfig, Sites
-from tests.floorkit import SITE, START, Bench, at
+from tests.floorkit import SITE, START, Bench, at, rule
 
 BERLIN = ZoneInfo("Europe/Berlin")
+Change = Callable[[RuleBook], RuleBook]
 
 
 def hours(*windows: str, days: str = "") -> Hours:
@@ -186,3 +190,64 @@ def test_hours_go_on_the_next_day_and_through_a_checkpoint() -> None:
         at(minute("08:10") + day),
         at(minute("13:10") + day),
     ], "and not on Tuesday"
+
+
+# ---------------------------------------------------------------- rules read anew in the very moment
+
+
+def with_another(book: RuleBook) -> RuleBook:
+    """Another rule comes; this one stays as it is."""
+    return RuleBook((*book.rules, rule("long_talk", "agent", 20, state="talk")))
+
+
+def with_keep(book: RuleBook) -> RuleBook:
+    """This rule itself is another, and counts from now."""
+    return RuleBook(tuple(msgspec.structs.replace(one, keep=timedelta(seconds=60)) for one in book.rules))
+
+
+def unchanged(book: RuleBook) -> RuleBook:
+    return book
+
+
+CHANGES = (
+    ("17:59", with_another),
+    ("18:00", with_another),
+    ("18:01", with_another),
+    ("17:59", with_keep),
+    ("18:00", with_keep),
+    ("18:00", unchanged),
+)
+
+
+def through_a_change(book: RuleBook, moment: str, change: Change | None, *, restored: bool) -> Bench:
+    """One on a break since 17:30 and one since 17:55, the rules changed at `moment`, and on until eight in the evening."""
+    floor = Bench(book, SHANGHAI)
+    floor(minute("17:30"), AgentLoggedOn(agent_id="1"), AgentNotReady(agent_id="1", reason="tea"))
+    floor(minute("17:55"), AgentLoggedOn(agent_id="2"), AgentNotReady(agent_id="2", reason="tea"))
+    floor.mark(minute(moment))
+    if change is not None and restored:
+        before, floor.engine = floor.engine.dump(), Engine(SHANGHAI, change(book))
+        floor.engine.load(before)
+    elif change is not None:
+        floor.facts += floor.engine.use_rules(change(book))
+    floor(minute(moment), AgentLoggedOn(agent_id="3"), AgentNotReady(agent_id="3", reason="tea"))
+    floor.mark(minute("19:59"))
+    return floor
+
+
+def flags_of(floor: Bench) -> list[tuple[str, datetime, datetime | None]]:
+    """Subject, and since when and until when it was flagged."""
+    ended = {flag.flag_id: flag.cleared_at for flag in floor.made(FlagCleared)}
+    return [(flag.subject_id, flag.raised_at, ended.get(flag.flag_id)) for flag in floor.made(FlagRaised)]
+
+
+@pytest.mark.parametrize("restored", [False, True], ids=["running", "restored"])
+@pytest.mark.parametrize("window", ["18:00-19:30", "16:00-18:00"])
+@pytest.mark.parametrize(("moment", "change"), CHANGES)
+def test_rules_read_anew_when_hours_begin_or_end_go_on_as_if_they_had_not_been(
+    moment: str, change: Change, window: str, restored: bool
+) -> None:
+    book = a_break(Where(hours=window))
+    through = through_a_change(book, moment, None, restored=False)
+    assert len(flags_of(through)) == (3 if window.startswith("18") else 1)
+    assert flags_of(through_a_change(book, moment, change, restored=restored)) == flags_of(through)

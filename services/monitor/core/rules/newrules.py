@@ -32,7 +32,7 @@ def adopt(floor: Floor) -> None:
     for name in dict.fromkeys(changed):
         _retire(floor, name, state.now)
     index(floor)
-    pulse.begin(floor, state.now)
+    pulse.begin(floor, state.now, changed)
     for name in dict.fromkeys(changed):
         armed = floor.rules.armed.get(name)
         if armed is not None:

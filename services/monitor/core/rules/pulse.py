@@ -5,6 +5,7 @@ Outside its hours a rule watches nothing. What holds when they begin begins to h
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,13 +18,17 @@ from services.monitor.core.state import Queue, Timer, Window
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-def begin(floor: Floor, at: datetime) -> None:
-    """Time begins at `at`, or other rules are in force, or the clock was set: set every timer of this module anew."""
+def begin(floor: Floor, at: datetime, changed: Collection[str] | None = None) -> None:
+    """Time begins at `at`, or the clock was set: set every timer of this module anew.
+
+    Where rules are read anew, only the hours of those that `changed`: what begins or ends in this very moment is still to be
+    told to the others, by the timer that waits for it.
+    """
     state = floor.state
     names = {armed.name for armed in floor.rules.armed.values() if armed.hours is not None}
     state.windows = {name: window for name, window in state.windows.items() if name in names}
     for armed in floor.rules.armed.values():
-        if armed.hours is not None:
+        if armed.hours is not None and (changed is None or armed.name in changed):
             opened = armed.hours.open_at(at, floor.config.zone)
             state.windows[armed.name] = Window(opened, _at_next_change(floor, armed, at))
     state.pulse_due = None
