@@ -71,7 +71,7 @@ _states = msgspec.msgpack.Decoder(dict[str, SiteState])
 
 
 class Engine:
-    """The live state of every site on this engine's partitions. A `shared.machine.Machine`."""
+    """The live state of every site on this engine's partitions. A `shared.machine.PartedMachine`; its parts are the sites."""
 
     def __init__(self, sites: Sites, rules: RuleBook) -> None:
         self._config = sites
@@ -156,6 +156,19 @@ class Engine:
         for floor in self._floors.values():
             newrules.adopt(floor)
             books.adopt(floor)
+
+    def parts(self) -> list[str]:
+        """The sites, none of which knows of another."""
+        return list(self._floors)
+
+    def dump_part(self, name: str) -> bytes | None:
+        """The state of one site as MessagePack."""
+        floor = self._floors.get(name)
+        return None if floor is None else msgspec.msgpack.encode(floor.state)
+
+    def part_of(self, event: Event) -> str:
+        """Its site."""
+        return event.site
 
     def use_rules(self, rules: RuleBook) -> list[Fact]:
         """Go on with these rules. Flags of rules that are gone are cleared; what has no position in the log carries none."""
