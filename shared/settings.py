@@ -74,7 +74,8 @@ class IngestSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="INGEST_")
 
     port: Port = 8601
-    mark_s: Seconds = 0.05  # clock marks while anything runs on a site: the grain of every timer
+    # clock marks while anything runs on a site: the grain of every timer. With more than 20 sites up to 0.05
+    mark_s: Seconds = 0.02
     idle_mark_s: Seconds = 1.0  # clock marks otherwise; a board counts as stale after three missing ones
     skew_window_s: Seconds = 60.0  # the clock offset is the smallest delay seen in this window
     dead_letter_limit: int = Field(1000, ge=1)  # a minute; more means a wrong adapter, and readiness says so
@@ -91,7 +92,8 @@ class MonitorSettings(ServiceSettings):
     # of this replica, where several run on the same partitions: the same after every restart, for its checkpoints have it
     name: str = Field("0", pattern=SITE_PATTERN, description=SITE_WORDS)
     flush_s: Seconds = 0.05  # deltas of this long go out together; flags do not wait
-    max_unsent_bytes: int = Field(1 << 20, ge=4096)  # per wallboard; a full floor of 1000 agents is about 400 kB
+    # per wallboard; about what is kept for resume, since who missed more than that is better off with a snapshot
+    max_unsent_bytes: int = Field(8 << 20, ge=4096)
     delta_log: int = Field(2000, ge=1)  # deltas kept for resume: 100 s of 50 ms flushes
 
 

@@ -1,7 +1,7 @@
 """How far marks are held back: as far as this site's events lag, measured as they come, and no further.
 
 A mark ahead of an event that is still on its way would fire a timer which that event was about to stop. What an event takes from
-the switch's clock to us (connector, broker, our own reading) is known for each one that has come. So marks wait for twice
+the switch's clock to us (connector and broker) is known for each one that has come. So marks wait for half as long again as
 the worst of the last minute, and each flag comes that much earlier than with a fixed allowance for the worst machine.
 """
 
@@ -11,7 +11,7 @@ from typing import Final
 
 MOST_S: Final = 0.1  # covers connector, broker and ingest together on a busy machine; also while little is known
 LEAST_S: Final = 0.02
-_FACTOR: Final = 2.0
+_FACTOR: Final = 1.5
 _MARGIN_S: Final = 0.005
 _STRETCH_S: Final = 30.0  # the worst of the running stretch and the one before counts: 30 to 60 s
 _ENOUGH: Final = 30  # arrivals in those

@@ -23,6 +23,18 @@ log = structlog.get_logger()
 
 RETRY_S = 1.0
 PAUSE_S = 0.5  # later than this, the process was paused, and what arrived meanwhile has not been looked at
+LATE_S = 0.015  # later than the pump's stretches make us, so that what arrived meanwhile is read first
+READS_S = 0.01  # what that takes
+_TRIES = 5  # to get a turn in time, before a mark is written that says less
+
+# Together the sites get so many marks a second; each at least every COARSEST_S, however many they are.
+MARKS_A_SECOND = 1000
+COARSEST_S = 0.05
+
+
+def grain_s(sites: int, finest_s: float) -> float:
+    """Seconds between two marks of a lively site: `finest_s`, with many sites up to COARSEST_S where that is longer."""
+    return max(finest_s, min(COARSEST_S, sites / MARKS_A_SECOND))
 
 
 class Marker:
@@ -30,8 +42,8 @@ class Marker:
     pump has been on its way to the broker.
 
     No mark runs ahead of what the pump has published: a mark says "up to here you know all". While the pump replays
-    there are none; while it or its broker is behind, they are behind; after a pause of the process they wait until it has
-    looked again.
+    there are none; while it or its broker is behind, they are behind; when the process did not get its turn in time they
+    wait until it has read what came meanwhile.
     """
 
     def __init__(
@@ -54,10 +66,15 @@ class Marker:
         self._silences: dict[str, Silences] = {}
         self._holds: dict[str, HoldBack] = {}
         self._resumed = -math.inf
+        self._due = math.inf  # when our next turn is
+        self._stopped = (-math.inf, 0.0)  # when the process last got its turn late, and by how much
         self.written = 0
 
     def arrived(self, found: Iterable[Event]) -> None:
-        """The pump has applied these. How late they came tells how far marks must be held back."""
+        """The pump has applied these. How late they came tells how far marks must be held back.
+
+        What of it this process was late for its own turn does not count: there was no mark in that time.
+        """
         oldest: dict[str, datetime] = {}
         count: dict[str, int] = {}
         for event in found if self._status.ready else ():
@@ -66,10 +83,17 @@ class Marker:
             oldest[site] = event.time if known is None else min(known, event.time)
             count[site] = count.get(site, 0) + 1
         wall, now = self._clock.now(), self._clock.monotonic()
+        ours_s = self._late_s(now)
         for site, time in oldest.items():
             lag_s = self._clocks[site].lag_s(time, wall)
             if lag_s is not None:
-                self._holds.setdefault(site, HoldBack()).arrived(lag_s, count[site], now)
+                self._holds.setdefault(site, HoldBack()).arrived(max(0.0, lag_s - ours_s), count[site], now)
+
+    def _late_s(self, now: float) -> float:
+        """How late this process is for its turn now, or was until a moment ago."""
+        stopped_at, late_s = self._stopped
+        lately = late_s if now - stopped_at < 2 * READS_S else 0.0
+        return max(0.0, now - self._due, lately)
 
     def hold_back_s(self, site: str) -> float:
         """How far this site's marks are held back now."""
@@ -78,40 +102,51 @@ class Marker:
 
     async def run(self) -> None:
         """Write marks for ever. A lost broker is waited for: marks tell the time, those missed are of no use."""
-        due = self._clock.monotonic()
+        pause_s = 0.0
         while True:
-            now = self._clock.monotonic()
-            for hold in self._holds.values():
-                hold.arrived(now - due, 0, now)  # while we did not get our turn, nothing was read either
-            if now - due > PAUSE_S:
-                log.warning(
-                    "this process was paused; marks wait until the events of that time are read", late_s=now - due
-                )
-                self._resumed = now
-            pause_s = self._mark_s
+            late_s = await self._wait(pause_s)
+            pause_s = grain_s(len(self._clocks), self._mark_s)
             try:
-                await self.step()
+                await self.step(late_s)
             except BusError as exc:
                 log.warning("marks cannot be written", why=str(exc), retry_in_s=RETRY_S)
                 pause_s += RETRY_S
-            due = self._clock.monotonic() + pause_s
-            await self._clock.sleep(pause_s)
 
-    async def step(self) -> None:
-        """Write the marks that are due."""
+    async def _wait(self, pause_s: float) -> float:
+        """Wait so long; then until the process has got its turn in time, so that the pump has read what came meanwhile.
+
+        Seconds of which that is not certain; 0 mostly.
+        """
+        began = now = self._clock.monotonic()
+        for _ in range(_TRIES):
+            began, self._due = now, now + pause_s
+            await self._clock.sleep(pause_s)
+            now = self._clock.monotonic()
+            late_s, self._due = now - self._due, math.inf
+            if late_s <= LATE_S:
+                return 0.0
+            self._stopped = (now, late_s)
+            if late_s > PAUSE_S:
+                log.warning("this process was paused; marks wait until the events of that time are read", late_s=late_s)
+                self._resumed = now
+            pause_s = READS_S
+        return now - began
+
+    async def step(self, late_s: float = 0.0) -> None:
+        """Write the marks that are due; they say nothing of the last `late_s` seconds."""
         if not self._status.ready or self._status.turned < self._resumed:
             return
         now = self._clock.monotonic()
-        behind_s = max(self._status.behind_s, self._unsent_s())
+        behind_s = max(self._status.behind_s, self._unsent_s(), late_s)
         if math.isinf(behind_s):
             return
-        wall = self._clock.now() - timedelta(seconds=behind_s)
+        wall, grain = self._clock.now() - timedelta(seconds=behind_s), grain_s(len(self._clocks), self._mark_s)
         for site, site_clock in tuple(self._clocks.items()):
             if not self._has_spoken(site_clock):
                 continue
             await self._tell_silences(site, site_clock, wall)
             # half a grain of tolerance, or the loop's own period would skip every other mark
-            due = self._last.get(site, -math.inf) + site_clock.interval_s(wall) - self._mark_s / 2
+            due = self._last.get(site, -math.inf) + max(site_clock.interval_s(wall), grain) - grain / 2
             if now < due:
                 continue
             self._last[site] = now

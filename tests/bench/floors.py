@@ -11,12 +11,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from services.ingest.connectors.simulator.floor import STARTS_S, SimulatedFloor, Told
+from services.ingest.marker import grain_s
 from shared import events
 from shared.codec import encode
+from shared.settings import IngestSettings
 
 START: Final = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 CROWD: Final = 40  # people of a simulated floor; larger ones are multiples of it
-_GRAIN_S: Final = 0.05
 _HOLD_BACK_S: Final = 0.1
 _SPREAD_S: Final = 26.0  # from the first site to the last, or all would do the same at the same moment
 _CHUNK_S: Final = 60.0
@@ -54,14 +55,15 @@ MANY: Final = Size(sites=250, crowd=1)  # as many on floors as `make run` shows 
 class Load:
     """Records in the order in which ingest would write them: first `opening`, then `run` for any time, in parts."""
 
-    def __init__(self, size: Size, *, speed: float = 1.0, mark_s: float = _GRAIN_S) -> None:
-        """`speed`: seconds of floor time in one of ours, as a simulated floor says it; marks are `mark_s` of ours apart."""
+    def __init__(self, size: Size, *, speed: float = 1.0, mark_s: float | None = None) -> None:
+        """`speed`: seconds of floor time in one of ours, as a simulated floor says it; marks are `mark_s` of ours apart, as
+        ingest writes them when that is not given."""
         self.size = size
         self._speed = speed
         self._floor = SimulatedFloor(1, START, crowd=size.crowd, opens_s=STARTS_S - _WARMS_UP_S)
         self._sites = [_Site(name, index, _SPREAD_S * index / size.sites) for index, name in enumerate(size.names)]
         self._latest = timedelta(seconds=self._sites[-1].shift_s)
-        self._mark_s = mark_s * speed
+        self._mark_s = (grain_s(size.sites, IngestSettings().mark_s) if mark_s is None else mark_s) * speed
         self._now_s = 0.0
         self._coming: list[Told] = []
 

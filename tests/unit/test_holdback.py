@@ -23,9 +23,9 @@ def test_while_little_is_known_it_is_what_a_busy_machine_needs() -> None:
     assert found.seconds(now) < MOST_S
 
 
-def test_it_is_twice_the_worst_lag_and_a_margin() -> None:
+def test_it_is_the_worst_lag_and_half_of_it_and_a_margin() -> None:
     found, now = after([0.002] * 40 + [0.02] + [0.002] * 40)
-    assert found.seconds(now) == pytest.approx(0.045)
+    assert found.seconds(now) == pytest.approx(0.035)
 
 
 def test_it_has_bounds() -> None:
@@ -37,7 +37,7 @@ def test_it_has_bounds() -> None:
 
 def test_the_worst_counts_for_half_a_minute_at_least_and_a_minute_at_most() -> None:
     found, now = after([0.04] + [0.002] * 290)  # 29 s later
-    assert found.seconds(now) == pytest.approx(0.085)
+    assert found.seconds(now) == pytest.approx(0.065)
     found, now = after([0.04] + [0.002] * 620)
     assert found.seconds(now) == LEAST_S
 

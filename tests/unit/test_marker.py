@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.ingest.holdback import LEAST_S
-from services.ingest.marker import Marker
+from services.ingest.marker import COARSEST_S, READS_S, Marker, grain_s
 from services.ingest.marks import HOLD_BACK_S, SILENCE_S, SiteClock
 from shared import events, topics
 from shared.clock import FakeClock
@@ -159,8 +159,8 @@ async def test_a_site_whose_events_come_late_has_its_marks_held_back_for_it(mark
         await marking.clock.advance(0.03)  # on its way through the broker
         marking.marker.arrived([came])
         await marking.clock.advance(0.97)
-    assert marking.marker.hold_back_s("s") == pytest.approx(2 * 0.03 + 0.005)
-    assert (await marking.marks_of(1))[-1].time <= at(51 - 2 * 0.03)
+    assert marking.marker.hold_back_s("s") == pytest.approx(1.5 * 0.03 + 0.005)
+    assert (await marking.marks_of(1))[-1].time <= at(51 - 1.5 * 0.03)
 
 
 async def test_what_is_replayed_says_nothing_of_how_late_events_come(marking: Marking) -> None:
@@ -169,29 +169,68 @@ async def test_what_is_replayed_says_nothing_of_how_late_events_come(marking: Ma
     assert marking.marker.hold_back_s("s") == HOLD_BACK_S
 
 
-async def test_a_process_that_did_not_get_its_turn_holds_its_marks_back_for_it() -> None:
-    class Late(FakeClock):
-        """Wakes whoever sleeps, from some time on, so much later than asked."""
+class Late(FakeClock):
+    """Wakes whoever sleeps so much later than asked."""
 
-        late_s = 0.0
+    late_s = 0.0
 
-        async def sleep(self, seconds: float) -> None:
-            await super().sleep(seconds + self.late_s)
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds + self.late_s)
 
-    clock, site = Late(T0), SiteClock("s")
-    bus = MemoryBus(clock)
-    await bus.create(topics.ALL)
-    marker = Marker(bus, clock, {"s": site}, PumpStatus("ingest", state="live"), mark_s=GRAIN_S)
-    site.observe(event(LINK, occurred=0, received=0))
+
+@pytest.fixture
+async def late() -> AsyncIterator[tuple[Late, Marking]]:
+    """A marker that follows events closely, on a clock that can be late."""
+    marking, clock = Marking(), Late(T0)
+    marking.clock, marking.bus = clock, MemoryBus(clock)
+    await marking.bus.create(topics.ALL)
+    marking.marker = Marker(marking.bus, clock, {"s": marking.site}, marking.status, mark_s=GRAIN_S)
     came = event(events.CallStarted(call_id="a"), occurred=0, received=0)
-    site.observe(came)
-    marker.arrived([came] * 50)
-    assert marker.hold_back_s("s") == LEAST_S
-    task = asyncio.create_task(marker.run())
-    await clock.advance(1)
-    assert marker.hold_back_s("s") == LEAST_S
-    clock.late_s = 0.04
-    await clock.advance(1)
-    assert marker.hold_back_s("s") == pytest.approx(2 * 0.04 + 0.005)
+    marking.site.observe(came)
+    marking.marker.arrived([came] * 50)
+    task = asyncio.create_task(marking.marker.run())
+    await clock.advance(1 + GRAIN_S / 2)  # in the middle between two turns
+    yield clock, marking
     task.cancel()
     await asyncio.wait([task])
+
+
+async def test_a_process_that_did_not_get_its_turn_reads_first_what_came_meanwhile(late: tuple[Late, Marking]) -> None:
+    clock, marking = late
+    clock.late_s = 0.04
+    await clock.advance(GRAIN_S)  # from its next turn on, at 1.05, it wakes late: at 1.14 instead of 1.10
+    clock.late_s = 0.0
+    assert await marking.marks_of(1.14 + READS_S / 2 - 1.075) == [], "it woke, and the pump has not had its turn"
+    marks = await marking.marks_of(READS_S)
+    assert [mark.time for mark in marks] == [at(1.14 + READS_S - LEAST_S)]
+
+
+async def test_a_process_that_never_gets_its_turn_in_time_says_less(late: tuple[Late, Marking]) -> None:
+    clock, marking = late
+    clock.late_s = 0.04
+    marks = await marking.marks_of(5)
+    assert marks, "late marks are better than none"
+    told_at = [(mark.receivedtime - mark.time).total_seconds() for mark in marks if mark.receivedtime]
+    assert min(told_at) == pytest.approx(LEAST_S)  # of the time that it speaks of
+    assert marks[-1].time <= at(6.1 - 0.04 - READS_S - LEAST_S)
+
+
+async def test_events_that_we_read_late_do_not_hold_marks_back(late: tuple[Late, Marking]) -> None:
+    """While the process had no turn it wrote no marks either, so no mark was ahead of these events."""
+    clock, marking = late
+    clock.late_s = 0.06
+    await clock.advance(1.15 - 1.025)  # its turn should have been at 1.10, and will be at 1.16
+    came = event(events.CallStarted(call_id="b"), occurred=1.07, received=1.07)
+    marking.site.observe(came)
+    marking.marker.arrived([came])  # after 80 ms, 50 of which are ours
+    assert marking.marker.hold_back_s("s") == pytest.approx(1.5 * 0.03 + 0.005)
+    await clock.advance(0.011)
+    marking.marker.arrived([came])  # after 91 ms; a moment ago it was 60 ms late
+    assert marking.marker.hold_back_s("s") == pytest.approx(1.5 * 0.031 + 0.005)
+
+
+def test_with_many_sites_each_has_its_marks_less_often() -> None:
+    assert grain_s(1, 0.02) == grain_s(20, 0.02) == 0.02
+    assert grain_s(30, 0.02) == 0.03
+    assert grain_s(1000, 0.02) == COARSEST_S
+    assert grain_s(1000, 0.2) == 0.2
