@@ -14,6 +14,7 @@ from services.monitor.rulefile import load_rulebook
 from shared.bus import Bus
 from shared.clock import SystemClock
 from shared.pumpstatus import Outcome
+from shared.service import set_aside
 from shared.settings import ROOT, MonitorSettings
 from shared.sites import load_sites
 
@@ -44,6 +45,7 @@ class Bench:
         ]
         while not self.monitor.pump.status.ready:
             await self._turn()
+        set_aside()  # as a service does once it serves
         for _ in range(self._boards):
             board = self.monitor.hub.join()
             self.monitor.hub.subscribe(board)

@@ -17,7 +17,7 @@ import structlog
 
 from services.monitor.core.engine import Changed, Engine
 from services.monitor.feed import messages
-from services.monitor.feed.log import FeedLog
+from services.monitor.feed.log import MAX_BYTES, FeedLog
 from services.monitor.feed.messages import Change, Clocks, Delta, SiteClock, Snapshot
 from services.monitor.metrics import FeedMetrics
 from shared.clock import Clock
@@ -114,7 +114,7 @@ class Hub:
         *,
         flush_s: float = 0.05,
         log_size: int = 2000,
-        max_unsent_bytes: int = 1 << 20,
+        max_unsent_bytes: int = MAX_BYTES,
         behind_s: Callable[[], float] = lambda: 0.0,
         live: Callable[[], bool] = lambda: True,
         input_age_s: Callable[[], float] = lambda: 0.0,

@@ -6,9 +6,8 @@ from collections import deque
 from itertools import islice
 from typing import Final
 
-MAX_BYTES: Final = (
-    8 << 20
-)  # a snapshot of ten thousand agents takes 5 MB: who missed more than this is better off with one
+# A snapshot of ten thousand agents takes 5 MB: who missed more than this is better off with one.
+MAX_BYTES: Final = 8 << 20
 
 
 class FeedLog:
