@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.monitor.core.engine import Engine
-from services.monitor.core.rules.rulebook import RuleBook
+from services.monitor.core.rules.rulebook import Rule, RuleBook, Summary
 from shared import events
 from shared.envelope import Data
 from shared.facts import Fact, FlagRaised
 from tests.floorkit import RULES, event, rule
 from tests.property.histories import CONFIG, happenings
 
-BOOKS = (RULES, RuleBook((*RULES.rules[1:], rule("long_talk", "agent", 20, state="talk"))), RuleBook(()))
+
+def link_rule(name: str, hold: float, link: str) -> Rule:
+    return msgspec.structs.replace(rule(name, "site", hold, link=link), summary=Summary(en="{site}", zh="{site}"))
+
+
+SILENT = link_rule("silent", 0, "down")
+BOOKS = (
+    RULES,
+    RuleBook((*RULES.rules[1:], rule("long_talk", "agent", 20, state="talk"), SILENT)),
+    RuleBook((SILENT, link_rule("heard", 0, "up"), link_rule("long_heard", 9, "up"))),
+    RuleBook(()),
+)
 
 jumps = st.builds(events.ClockJumped, by_s=st.sampled_from([-3599.9, -60.3, -3.1, 3.3, 60.7, 3599.3]))
 whats = st.one_of(happenings, happenings, happenings, happenings, jumps, st.integers(0, len(BOOKS) - 1))

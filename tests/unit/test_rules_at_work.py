@@ -356,6 +356,19 @@ def test_a_lost_link_is_told_at_once_and_cleared_when_it_is_back() -> None:
     assert floor.made(FlagRaised)[0].summary_en == "Head Office"
 
 
+def test_a_flag_raised_while_rules_are_asked_leaves_nobody_to_be_asked_at_the_next_event() -> None:
+    floor = Bench(book('link == "down"', "site", says="{site}"), CONFIG)
+    floor(0, LinkUp(connector="x"), AgentLoggedOn(agent_id="1"))
+    floor.engine.changes()
+    floor(60, LinkDown(connector="x", reason="gone"))
+    assert floor.engine._floors[SITE].touched == {}
+    (flag,) = floor.made(FlagRaised)
+    assert {("flag", SITE, flag.flag_id), ("site", SITE, SITE)} <= set(floor.engine.changes()), "the board hears of it"
+    floor.engine.use_rules(book('link != "up"', "site"))
+    assert len(floor.engine._floors[SITE].state.flags) == 1
+    assert floor.engine._floors[SITE].touched == {}
+
+
 def test_totals_of_the_site_are_asked_every_second() -> None:
     floor = Bench(book("staffed >= 2 and ready == 0 and calls >= 0", "site", hold=5), CONFIG)
     floor(0, AgentLoggedOn(agent_id="1"), AgentLoggedOn(agent_id="2"))

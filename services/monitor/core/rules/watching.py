@@ -263,8 +263,11 @@ def raise_flag(floor: Floor, rule: Rule, found: Watch) -> None:
     )
     floor.state.flags[flag.flag_id] = flag
     floor.state.told.setdefault(rule.name, {})[found.subject_id] = found.started
-    floor.touch("flag", flag.flag_id)
-    floor.touch(rule.subject, found.subject_id)
+    floor.changed["flag", flag.flag_id] = None
+    if rule.subject == "site":  # may be raised while rules are asked; what counts flags is asked every second
+        floor.changed["site", found.subject_id] = None
+    else:
+        floor.touch(rule.subject, found.subject_id)
     floor.emit(
         f"flag:{flag.flag_id}:raised",
         found.deadline,
@@ -321,7 +324,7 @@ def end(floor: Floor, found: Watch, subject: Subject, at: datetime) -> None:
     if not found.flag_id:
         return
     flag = floor.state.flags.pop(found.flag_id)
-    floor.touch("flag", found.flag_id)
+    floor.changed["flag", found.flag_id] = None
     floor.emit(
         f"flag:{found.flag_id}:cleared",
         at,
