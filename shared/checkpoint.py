@@ -1,8 +1,11 @@
 """Checkpoints: a machine's state and the input offsets that it covers, in the compacted topic `floor.checkpoints`.
 
-A checkpoint is compressed and cut into records below the broker's limit. Each names its save, so that parts of two saves
+A checkpoint is compressed and cut into records below the broker's limit. Each names its save, so that records of two saves
 never mix, and saves alternate between two sets of keys: compaction leaves the last complete checkpoint whole while the next
 one is half written. Replicas of one machine write under names of their own and load whichever was written last.
+
+The state of a machine with parts (`shared.machine.PartedMachine`) may be written part by part, each as it was at another moment:
+with the offsets of that moment where they are ahead of the checkpoint's. That is format 2; a whole state is format 1.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import uuid4
@@ -27,30 +30,54 @@ log = structlog.get_logger()
 
 _CHUNK_BYTES: Final = 900_000
 _FIRST_LOOK: Final = 32  # records; a floor of ten thousand agents fits into two
-_FORMAT: Final = 1
+_WHOLE: Final = 1  # the formats
+_IN_PARTS: Final = 2
+_LEVEL: Final = 1  # of compression
+_HEADER: Final = "part"
+
+_Listed = list[tuple[str, int, int]]
 
 
 class Checkpoint(Struct, frozen=True):
     """`offsets`: the next record to read, by partition. `lives`: how often a partition's topic was made anew since we
-    read it, where it was. `generation` counts the checkpoints of a machine."""
+    read it, where it was. `ahead`: by part of the state, the next record that is not in it, where that is not the same.
+    `generation` counts the checkpoints of a machine. `saved`: when the state was taken, or the first part of it."""
 
     state: bytes
     offsets: dict[Partition, int]
     saved: datetime
     generation: int = 0
     lives: dict[Partition, int] = {}
+    ahead: dict[str, dict[Partition, int]] = {}
+
+
+class PackedPart(Struct, frozen=True, gc=False):
+    """A part of a state, compressed by `packed`; None for one that was gone by then. `ahead`: see `Checkpoint`."""
+
+    name: str
+    state: bytes | None
+    ahead: dict[Partition, int]
+
+
+class _ListedPart(Struct, frozen=True, array_like=True):
+    name: str
+    state: bytes | None
+    ahead: _Listed
 
 
 class _Payload(Struct, frozen=True, array_like=True):
+    """The first fields never change, so that every version can tell the format of any other."""
+
     format: int
     saved: datetime
-    offsets: list[tuple[str, int, int]]
+    offsets: _Listed
     state: bytes
-    lives: list[tuple[str, int, int]] = []
+    lives: _Listed = []
+    parts: list[_ListedPart] = []
 
 
-class _Part(Struct, frozen=True):
-    """Header of each record of a save: part `index` of `count`, `digest` that of all parts together."""
+class _Header(Struct, frozen=True):
+    """Of each record of a save: it is number `index` of `count`, `digest` is that of all together."""
 
     machine: str
     save: str
@@ -61,7 +88,7 @@ class _Part(Struct, frozen=True):
 
 
 class _Found(NamedTuple):
-    part: _Part
+    header: _Header
     record: Record
 
 
@@ -84,17 +111,34 @@ class Checkpoints:
 
         The caller has flushed what the covered input caused. Raises BusError; the previous checkpoint then holds.
         """
-        payload = _Payload(_FORMAT, self._clock.now(), _listed(offsets), state, _listed(lives or {}))
-        packed, digest = await asyncio.to_thread(_pack, payload)  # megabytes of it would stall the loop
+        return await self._write(_Payload(_WHOLE, self._clock.now(), _listed(offsets), state, _listed(lives or {})))
+
+    async def save_parts(
+        self,
+        parts: Sequence[PackedPart],
+        offsets: Mapping[Partition, int],
+        lives: Mapping[Partition, int],
+        *,
+        begun: datetime,
+    ) -> int:
+        """Like `save`, of a state that was taken part by part since `begun`, when the machine was at `offsets`.
+
+        The caller has flushed what was published until the last part was taken.
+        """
+        listed = [_ListedPart(part.name, part.state, _listed(part.ahead)) for part in parts]
+        return await self._write(_Payload(_IN_PARTS, begun, _listed(offsets), b"", _listed(lives), listed))
+
+    async def _write(self, payload: _Payload) -> int:
+        pieces, digest = await asyncio.to_thread(_pack, payload)  # megabytes of it would stall the loop
         generation, save = self._generation + 1, uuid4().hex
-        chunks = [packed[start : start + _CHUNK_BYTES] for start in range(0, len(packed), _CHUNK_BYTES)]
-        for index, chunk in enumerate(chunks):
-            part = _Part(self._machine, save, generation, index, len(chunks), digest)
+        for index, piece in enumerate(pieces):
+            header = _Header(self._machine, save, generation, index, len(pieces), digest)
             key = f"{self._machine}/{self._writer}/{generation % 2}/{index}"
-            await self._bus.publish(FLOOR_CHECKPOINTS, chunk, key=key, headers=(("part", msgspec.json.encode(part)),))
+            headers = ((_HEADER, msgspec.json.encode(header)),)
+            await self._bus.publish(FLOOR_CHECKPOINTS, piece, key=key, headers=headers)
         await self._bus.flush()
         self._generation = generation
-        return len(packed)
+        return sum(map(len, pieces))
 
     async def load(self, fits: Callable[[Checkpoint], bool] = lambda _: True) -> Checkpoint | None:
         """The checkpoint of this machine that was completely written last, by whichever replica, and that `fits`.
@@ -122,26 +166,30 @@ class Checkpoints:
         while any(upper[place] > first for place, (first, _) in bounds.items()):
             lower = {place: max(first, upper[place] - look) for place, (first, _) in bounds.items()}
             for record in await _stretch(reader, lower, upper):
-                part = self._part(record)
-                if part is not None:
-                    saves.setdefault(part.save, {})[part.index] = _Found(part, record)
-            for save, parts in _newest_first(saves):
+                header = self._header(record)
+                if header is not None:
+                    saves.setdefault(header.save, {})[header.index] = _Found(header, record)
+            for save, found in _newest_first(saves):
                 if save in tried:
                     continue
                 tried.add(save)
-                checkpoint = await asyncio.to_thread(_unpack, parts)
+                checkpoint = await asyncio.to_thread(_unpack, found)
                 if checkpoint is not None and fits(checkpoint):
                     return checkpoint
             upper, look = lower, look * 2
         return None
 
-    def _part(self, record: Record) -> _Part | None:
-        header = dict(record.headers).get("part")
+    def _header(self, record: Record) -> _Header | None:
         try:
-            part = msgspec.json.decode(header or b"", type=_Part)
+            header = msgspec.json.decode(dict(record.headers).get(_HEADER) or b"", type=_Header)
         except msgspec.MsgspecError:
             return None  # not written by us: the checkpoint it may have been part of is incomplete then
-        return part if part.machine == self._machine else None
+        return header if header.machine == self._machine else None
+
+
+def packed(state: bytes) -> bytes:
+    """A part's state for `PackedPart`. Takes long and lets other threads work meanwhile."""
+    return zlib.compress(state, level=_LEVEL)
 
 
 async def _stretch(reader: Reader, lower: Mapping[Partition, int], upper: Mapping[Partition, int]) -> list[Record]:
@@ -165,47 +213,58 @@ async def _stretch(reader: Reader, lower: Mapping[Partition, int], upper: Mappin
 def _newest_first(saves: Mapping[str, Mapping[int, _Found]]) -> Iterator[tuple[str, Mapping[int, _Found]]]:
     """The complete saves, the one that was finished last first."""
     finished = []
-    for save, parts in saves.items():
-        last = max((found.record.written, found.part.generation, found.record.offset) for found in parts.values())
-        if len(parts) == next(iter(parts.values())).part.count:
+    for save, pieces in saves.items():
+        last = max((found.record.written, found.header.generation, found.record.offset) for found in pieces.values())
+        if len(pieces) == next(iter(pieces.values())).header.count:
             finished.append((last, save))
     for _, save in sorted(finished, reverse=True):
         yield save, saves[save]
 
 
-def _listed(numbers: Mapping[Partition, int]) -> list[tuple[str, int, int]]:
+def _listed(numbers: Mapping[Partition, int]) -> _Listed:
     return [(*place, number) for place, number in numbers.items()]
 
 
-def _pack(payload: _Payload) -> tuple[bytes, bytes]:
-    packed = zlib.compress(msgspec.msgpack.encode(payload), level=1)
-    return packed, hashlib.blake2b(packed, digest_size=16).digest()
+def _by_place(listed: _Listed) -> dict[Partition, int]:
+    return {(topic, partition): number for topic, partition, number in listed}
 
 
-def _unpack(parts: Mapping[int, _Found]) -> Checkpoint | None:
+def _pack(payload: _Payload) -> tuple[list[bytes], bytes]:
+    """What goes into the records, and the digest of all of it. Parts come compressed."""
+    whole = zlib.compress(msgspec.msgpack.encode(payload), level=_LEVEL if payload.format == _WHOLE else 0)
+    pieces = [whole[start : start + _CHUNK_BYTES] for start in range(0, len(whole), _CHUNK_BYTES)]
+    return pieces, hashlib.blake2b(whole, digest_size=16).digest()
+
+
+def _unpack(pieces: Mapping[int, _Found]) -> Checkpoint | None:
     """The checkpoint; None, and a word in the log, for one that is damaged or of another format."""
-    packed = b"".join(parts[index].record.value for index in sorted(parts))
-    part = parts[0].part
-    why = ""
+    whole = b"".join(pieces[index].record.value for index in sorted(pieces))
+    header = pieces[0].header
     try:
-        if hashlib.blake2b(packed, digest_size=16).digest() != part.digest:
+        if hashlib.blake2b(whole, digest_size=16).digest() != header.digest:
             why = "its bytes are not those that were written"
         else:
-            payload = msgspec.msgpack.decode(zlib.decompress(packed), type=_Payload)
-            if payload.format != _FORMAT:
-                why = f"it has format {payload.format}, this version writes {_FORMAT}"
+            payload = msgspec.msgpack.decode(zlib.decompress(whole), type=_Payload)
+            if payload.format in (_WHOLE, _IN_PARTS):
+                return _checkpoint(payload, header.generation)
+            why = f"it has format {payload.format}, this version writes {_WHOLE} and {_IN_PARTS}"
     except (msgspec.MsgspecError, zlib.error) as exc:
         why = f"it has another format: {exc}"
-    if why:
-        log.error(
-            "checkpoint_damaged",
-            machine=part.machine,
-            generation=part.generation,
-            key=parts[0].record.key.decode(errors="replace"),
-            why=why,
-            consequence="passed over; the one before it is tried",
-        )
-        return None
-    offsets = {(topic, number): offset for topic, number, offset in payload.offsets}
-    lives = {(topic, number): life for topic, number, life in payload.lives}
-    return Checkpoint(payload.state, offsets, payload.saved, part.generation, lives)
+    log.error(
+        "checkpoint_damaged",
+        machine=header.machine,
+        generation=header.generation,
+        key=pieces[0].record.key.decode(errors="replace"),
+        why=why,
+        consequence="passed over; the one before it is tried",
+    )
+    return None
+
+
+def _checkpoint(payload: _Payload, generation: int) -> Checkpoint:
+    state, ahead = payload.state, {}
+    if payload.format == _IN_PARTS:
+        there = {part.name: part.state for part in payload.parts if part.state is not None}
+        state = msgspec.msgpack.encode({name: msgspec.Raw(zlib.decompress(part)) for name, part in there.items()})
+        ahead = {part.name: _by_place(part.ahead) for part in payload.parts if part.ahead}
+    return Checkpoint(state, _by_place(payload.offsets), payload.saved, generation, _by_place(payload.lives), ahead)

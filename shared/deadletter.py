@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from shared.bus import Outgoing, Partition, Record
 from shared.errors import InvalidInput
 from shared.topics import SWITCH_DEAD_LETTER
@@ -49,7 +51,7 @@ class DeadLetters:
         """Why the machine must not see `record`; None if it may."""
         return self._broken.get((record.topic, record.partition, record.offset))
 
-    def forget_before(self, offsets: dict[Partition, int]) -> None:
+    def forget_before(self, offsets: Mapping[Partition, int]) -> None:
         """A checkpoint covers these: no replay comes back to what is before."""
         for topic, partition, offset in list(self._broken):
             if offset < offsets.get((topic, partition), 0):

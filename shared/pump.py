@@ -2,8 +2,9 @@
 
 There is one way back. After a start, a lost broker, a failed send or a record on which the machine broke, the pump loads the
 last checkpoint, reads on from the offsets that it covers and applies what comes through the same code as ever. Outputs are
-acknowledged before a checkpoint covers the input that caused them. So nothing is lost, and what is published twice carries
-the same ids and positions, which its readers drop (`shared.dedup`).
+acknowledged before a checkpoint covers the input that caused them (`shared.saving`). So nothing is lost, and what is published
+twice carries the same ids and positions, which its readers drop (`shared.dedup`). Where parts of the state are ahead of the
+checkpoint's offsets, what is in them is not applied again (`shared.restoring`).
 
 A record on which the machine raises anything but InvalidInput may have been applied by half. The pump cannot know, so it
 gives the machine up, rebuilds it without that record, and writes the record to the dead-letter topic as `internal_error`.
@@ -19,21 +20,22 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, Generic, TypeVar
 
 import structlog
-from msgspec import Struct
 from prometheus_client import CollectorRegistry
 
 from shared import topics as known
 from shared.bus import Bus, Outgoing, Partition, Reader, Record
-from shared.checkpoint import Checkpoint, Checkpoints
+from shared.checkpoint import Checkpoints
 from shared.clock import Clock, SystemClock
 from shared.deadletter import DeadLetters
 from shared.errors import BusError, InvalidInput
 from shared.machine import Machine
 from shared.pumpstatus import STUCK_S, PumpMetrics, PumpStatus, State
+from shared.restoring import Ahead, Restorer
+from shared.saving import Pace, Saver
 from shared.topics import Topic
 
 In = TypeVar("In")
@@ -46,18 +48,8 @@ log = structlog.get_logger()
 
 _LOOK_AT_CLOCK: Final = 32  # records between two looks; one takes some 2 µs to apply
 _IDLE_S: Final = 1.0
+_PARTS_APART_S: Final = 0.002  # between parts of a checkpoint when there is nothing to do
 _INTERNAL_ERROR: Final = "internal_error"
-
-
-class Pace(Struct, frozen=True, kw_only=True):
-    """How often and how much."""
-
-    checkpoint_s: float = 5.0
-    checkpoint_records: int = 100_000
-    batch_records: int = 2000
-    stretch_s: float = 0.010  # of work before others get the event loop
-    backoff_s: float = 0.1  # before the first retry; doubles up to the next
-    backoff_max_s: float = 2.0
 
 
 class _Broken(Exception):
@@ -119,19 +111,25 @@ class Pump(Generic[In, Out]):
         self._metrics = PumpMetrics.on(registry or CollectorRegistry(), name)
         self._metrics.since_turn.set_function(lambda: self.status.since_turn(self._clock.monotonic()))
         share = "" if partitions is None else "[" + ",".join(map(str, sorted(partitions))) + "]"
-        self._checkpoints = Checkpoints(bus, name + share, self._clock, writer=writer)
+        checkpoints = Checkpoints(bus, name + share, self._clock, writer=writer)
         self._log = log.bind(pump=name)
-
-        self._blank = machine.dump()
+        self._dead = DeadLetters(name)
+        self._restorer = Restorer(machine, checkpoints, self._metrics, self._log)
+        self._saver = Saver(
+            bus,
+            machine,
+            checkpoints,
+            self._clock,
+            self._pace,
+            status=self.status,
+            metrics=self._metrics,
+            on_saved=self._dead.forget_before,
+        )
         self._next: dict[Partition, int] = {}
         self._goal: dict[Partition, int] = {}
         self._lives: dict[Partition, int] = {}
-        self._dead = DeadLetters(name)
-        self._since_checkpoint = 0
-        self._checkpoint_at = 0.0
-        self._save_soon = False
+        self._ahead: Ahead[In] | None = None  # until what is in the restored state is passed
         self._lag_at = 0.0
-        self._saving: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._failures = 0
         self._errand: Callable[[], Iterable[Out]] | None = None
@@ -154,15 +152,15 @@ class Pump(Generic[In, Out]):
             try:
                 await self._follow(reader)
             except _Broken:  # told where it happened; next time it goes on without that record
-                await self._saved()  # what is being saved is from before, and shortens the replay
+                await self._saver.settled()  # what is being saved is from before, and shortens the replay
             else:
                 await self._finish()
         except BusError as exc:
-            self._give_up_saving()  # before anything else is sent: what it waits for may be lost
+            self._saver.give_up()  # before anything else is sent: what it waits for may be lost
             self._dead.start_over()
             await self._wait_for_broker(exc)
         finally:
-            self._give_up_saving()
+            self._saver.give_up()
             if reader is not None:
                 await reader.close()
 
@@ -199,19 +197,22 @@ class Pump(Generic[In, Out]):
         self._be("restoring")
         needed = dict.fromkeys((*known.ALL, *self._topics))
         await self._bus.create(needed, partitions=self._create_partitions)
-        checkpoint = await self._checkpoints.load(self._load)
+        checkpoint = await self._restorer.load()
         reader = await self._bus.read(self._topics, partitions=self._partitions)
         try:
             bounds = await reader.bounds()
-            self._next = self._adopt(checkpoint, bounds)
+            start = self._restorer.start(checkpoint, bounds, self._next, self._lives)
+            self._next, self._lives, self._ahead = start.offsets, start.lives, start.ahead
             await reader.seek(self._next)
         except BaseException:
             await reader.close()
             raise
         self._goal = {place: end for place, (_, end) in bounds.items()}
         self.status.lag = sum(self._goal.values()) - sum(self._next.values())
-        self._since_checkpoint = 0
-        self._checkpoint_at = self._clock.monotonic() + self._pace.checkpoint_s
+        self.status.last_checkpoint = None if checkpoint is None or start.fresh else checkpoint.saved
+        self._saver.start_over()
+        if start.anew:
+            self._saver.soon()  # until then only the old offset tells that it was, and the new ones soon pass it
         self.status.turned = self._clock.monotonic()
         self._metrics.restores.inc()
         self._log.info(
@@ -223,63 +224,6 @@ class Pump(Generic[In, Out]):
         if self._on_restored is not None:
             self._on_restored()
         return reader
-
-    def _adopt(
-        self, checkpoint: Checkpoint | None, bounds: Mapping[Partition, tuple[int, int]]
-    ) -> dict[Partition, int]:
-        """Where to read on from `checkpoint`, which the machine has loaded; it is emptied where that is of no use."""
-        if checkpoint is not None:
-            self._lives = dict(checkpoint.lives)
-        known_to = self._next if checkpoint is None else checkpoint.offsets
-        anew = [place for place, offset in known_to.items() if place in bounds and offset > bounds[place][1]]
-        for place in anew:
-            self._was_made_anew(place, known_to[place], bounds[place][1])
-        if checkpoint is None or anew:
-            self.status.last_checkpoint = None
-            self._machine.load(self._blank)
-            return {place: first for place, (first, _) in bounds.items()}
-        self.status.last_checkpoint = checkpoint.saved
-        offsets = {}
-        for place, (first, _) in bounds.items():
-            offset = checkpoint.offsets.get(place, first)
-            if offset < first:
-                self._metrics.offsets_lost["not_kept"].inc()
-                self._log.error(
-                    "records_not_kept",
-                    topic=place[0],
-                    partition=place[1],
-                    offset=offset,
-                    first=first,
-                    lost=first - offset,
-                    consequence="the checkpoint is older than what the topic keeps; going on without these records",
-                )
-            offsets[place] = max(offset, first)
-        return offsets
-
-    def _was_made_anew(self, place: Partition, offset: int, end: int) -> None:
-        self._lives[place] = self._lives.get(place, 0) + 1
-        self._save_soon = True  # until then only the old offset tells that it was, and the new ones soon pass it
-        self._metrics.offsets_lost["made_anew"].inc()
-        self._log.error(
-            "topic_made_anew",
-            topic=place[0],
-            partition=place[1],
-            offset=offset,
-            end=end,
-            consequence="its records are gone; starting with an empty state from the first record there is",
-        )
-
-    def _load(self, checkpoint: Checkpoint) -> bool:
-        try:
-            self._machine.load(checkpoint.state)
-        except Exception:  # noqa: BLE001  (a state that does not fit can fail anywhere, and the log can rebuild it)
-            self._log.exception(
-                "checkpoint_not_readable",
-                saved=checkpoint.saved.isoformat(),
-                consequence="it is of another version; trying the one before, else replaying from the first record there is",
-            )
-            return False
-        return True
 
     async def _wait_for_broker(self, exc: BusError) -> None:
         self._failures += 1
@@ -304,12 +248,17 @@ class Pump(Generic[In, Out]):
             if not records and math.isinf(self._bus.unsent_s()):
                 await self._bus.flush()  # nothing more is published, so nothing else would tell that it failed
             await self._watch_lag(reader, idle=not records)
+            if self._ahead is not None and (self.status.ready or self._ahead.passed(self._next)):
+                self._ahead = None
             if self._errand is not None:
                 work, self._errand = self._errand, None
                 await self._made(list(work()))
             if self._wall_clock and self.status.ready:
                 await self._tick()
-            self._save_when_due()
+            if self._saver.midway:
+                await asyncio.sleep(0)  # the others' turn
+            if self._ahead is None:  # until then the state is of other offsets than `_next`
+                self._saver.begin_when_due(self._next, self._lives)
 
     async def _work(self, records: list[Record]) -> None:
         start = 0
@@ -324,11 +273,14 @@ class Pump(Generic[In, Out]):
             await self._publish(outgoing)
             if start < len(records):
                 await asyncio.sleep(0)  # the others' turn
+                if self._saver.midway:
+                    self._saver.carry_on(self._next)
+                    await asyncio.sleep(0)
         if records:
             self.status.last_batch = self._clock.now()
             self.status.last_written = records[-1].written
             self.status.behind_s = max(0.0, (self.status.last_batch - records[-1].written).total_seconds())
-            self._since_checkpoint += len(records)
+            self._saver.applied(len(records))
 
     def _apply(
         self, records: list[Record], start: int, until: float, outputs: list[Out], outgoing: list[Outgoing]
@@ -336,7 +288,8 @@ class Pump(Generic[In, Out]):
         """Apply records from `start` on, one after the other, for as long as time allows; where to go on."""
         decode, apply, route, passed = self._decode, self._machine.apply, self._route, self._next
         broken_on = self._dead.broken if self._dead.has_broken else None
-        applied = 0
+        ahead = self._ahead
+        applied = known = 0
         index = start
         for index in range(start, len(records)):
             record = records[index]
@@ -345,13 +298,16 @@ class Pump(Generic[In, Out]):
                 if broken_on is not None and (broken := broken_on(record)) is not None:
                     raise broken
                 event = decode(record)
-                reached = True
-                for output in apply(event):
-                    outputs.append(output)
-                    sent = route(output)
-                    if sent is not None:
-                        outgoing.append(sent)
-                applied += 1
+                if ahead is not None and ahead.holds(event, record):
+                    known += 1
+                else:
+                    reached = True
+                    for output in apply(event):
+                        outputs.append(output)
+                        sent = route(output)
+                        if sent is not None:
+                            outgoing.append(sent)
+                    applied += 1
             except InvalidInput as exc:
                 self._reject(record, exc)
             except Exception as exc:  # noqa: BLE001  (a bug, of which one record must not become the end of the floor)
@@ -360,6 +316,8 @@ class Pump(Generic[In, Out]):
             if index % _LOOK_AT_CLOCK == 0 and self._clock.monotonic() > until:
                 break
         self._metrics.records["applied"].inc(applied)
+        if known:
+            self._metrics.records["known"].inc(known)
         return index + 1
 
     async def _publish(self, outgoing: Iterable[Outgoing]) -> None:
@@ -385,9 +343,11 @@ class Pump(Generic[In, Out]):
         if outputs and self._on_batch is not None:
             self._on_batch(outputs)
         await self._publish(sent for output in outputs if (sent := self._route(output)) is not None)
-        self._since_checkpoint += 1
+        self._saver.applied(1)
 
     def _patience(self) -> float:
+        if self._saver.midway:
+            return _PARTS_APART_S
         if self._wall_clock and self.status.ready:
             deadline = self._machine.next_deadline()
             if deadline is not None:
@@ -438,51 +398,13 @@ class Pump(Generic[In, Out]):
             self._reject(record, why)
             return
         self._dead.remember(record, why)
-        self._save_soon = True  # so that the next such record costs less of a replay
+        self._saver.soon()  # so that the next such record costs less of a replay
         raise _Broken from exc
-
-    # Checkpoints
-
-    def _save_when_due(self) -> None:
-        if self._saving is not None:
-            if not self._saving.done():
-                return
-            saving, self._saving = self._saving, None
-            saving.result()
-        now = self._clock.monotonic()
-        due = now >= self._checkpoint_at or self._since_checkpoint >= self._pace.checkpoint_records or self._save_soon
-        if due and self._since_checkpoint:
-            self._save_soon = False
-            self._saving = asyncio.create_task(self._save(self._machine.dump(), dict(self._next)))
-            self._since_checkpoint = 0
-            self._checkpoint_at = now + self._pace.checkpoint_s
-
-    async def _save(self, state: bytes, offsets: dict[Partition, int]) -> None:
-        began = self._clock.monotonic()
-        await self._bus.flush()
-        size = await self._checkpoints.save(state, offsets, self._lives)
-        self.status.last_checkpoint = self._clock.now()
-        self._metrics.checkpoint.observe(self._clock.monotonic() - began)
-        self._metrics.checkpoint_bytes.set(size)
-        self._dead.forget_before(offsets)
-
-    def _give_up_saving(self) -> None:
-        """Half of a checkpoint is never loaded."""
-        saving, self._saving = self._saving, None
-        if saving is not None and not saving.cancel() and not saving.cancelled():
-            saving.exception()  # it failed of the same as the rest, or there is no more need to know
-
-    async def _saved(self) -> None:
-        """Return when no checkpoint is being written. Raises BusError."""
-        if self._saving is not None:
-            await self._saving
-            self._saving = None
 
     async def _finish(self) -> None:
         """The last checkpoint. Raises BusError; the one before holds then."""
-        await self._saved()
-        if self._since_checkpoint:
-            await self._save(self._machine.dump(), dict(self._next))
+        if self._ahead is None:  # else the one that was loaded is as good
+            await self._saver.finish(self._next, self._lives)
 
     def _be(self, state: State) -> None:
         self.status.state = state

@@ -10,10 +10,10 @@ from msgspec import Struct
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 State = Literal["restoring", "replaying", "live", "waiting_for_broker", "stopped"]
-Outcome = Literal["applied", "invalid", "failed"]
+Outcome = Literal["applied", "known", "invalid", "failed"]
 Lost = Literal["made_anew", "not_kept"]
 
-_OUTCOMES: Final[tuple[Outcome, ...]] = ("applied", "invalid", "failed")
+_OUTCOMES: Final[tuple[Outcome, ...]] = ("applied", "known", "invalid", "failed")
 _LOST: Final[tuple[Lost, ...]] = ("made_anew", "not_kept")
 
 # Live is not yet present. A pump that keeps up is some milliseconds behind and turns once a second at least; past this
@@ -82,7 +82,8 @@ class _Families:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.records = Counter(
             "pump_records",
-            "Records read: applied, invalid (dead-lettered) or failed (the machine raised; dead-lettered). Replays count again.",
+            "Records read: applied, known (in the restored state already), invalid (dead-lettered) or failed (the machine "
+            "raised; dead-lettered). Replays count again.",
             ("pump", "outcome"),
             registry=registry,
         )
@@ -117,6 +118,13 @@ class _Families:
         self.checkpoint = Histogram(
             "pump_checkpoint_seconds", "From taking the state to its acknowledgement.", ("pump",), registry=registry
         )
+        self.checkpoint_stop = Histogram(
+            "pump_checkpoint_stop_seconds",
+            "The longest time for which taking the state held the event loop at a stretch, once for each checkpoint.",
+            ("pump",),
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5),
+            registry=registry,
+        )
         self.checkpoint_bytes = Gauge(
             "pump_checkpoint_bytes", "Size of the last checkpoint on the broker.", ("pump",), registry=registry
         )
@@ -146,6 +154,7 @@ class PumpMetrics:
         self.ready = families.ready.labels(name)
         self.stretch = families.stretch.labels(name)
         self.checkpoint = families.checkpoint.labels(name)
+        self.checkpoint_stop = families.checkpoint_stop.labels(name)
         self.checkpoint_bytes = families.checkpoint_bytes.labels(name)
         self.restores = families.restores.labels(name)
         self.broker_losses = families.broker_losses.labels(name)
