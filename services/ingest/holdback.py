@@ -1,8 +1,8 @@
 """How far marks are held back: as far as this site's events lag, measured as they come, and no further.
 
 A mark ahead of an event that is still on its way would fire a timer which that event was about to stop. What an event takes from
-the switch's clock to us (connector and broker) is known for each one that has come. So marks wait for half as long again as
-the worst of the last minute, and each flag comes that much earlier than with a fixed allowance for the worst machine.
+the switch's clock to us (connector and broker) is known for each one that has come. So marks wait for the worst of the last
+seconds and a margin, and each flag comes that much earlier than with a fixed allowance for the worst machine.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from typing import Final
 
 MOST_S: Final = 0.1  # covers connector, broker and ingest together on a busy machine; also while little is known
 LEAST_S: Final = 0.02
-_FACTOR: Final = 1.5
-_MARGIN_S: Final = 0.005
-_STRETCH_S: Final = 30.0  # the worst of the running stretch and the one before counts: 30 to 60 s
-_ENOUGH: Final = 30  # arrivals in those
+_MARGIN_S: Final = 0.015  # for a lag that is worse than all of them
+_STRETCH_S: Final = 10.0  # the worst of the running stretch and the one before counts: 10 to 20 s
+_ENOUGH: Final = 20  # arrivals in those
 
 
 class HoldBack:
@@ -39,7 +38,7 @@ class HoldBack:
         if self._before[0] + self._running[0] < _ENOUGH:
             return MOST_S
         worst = max(self._before[1], self._running[1])
-        return min(MOST_S, max(LEAST_S, _FACTOR * worst + _MARGIN_S))
+        return min(MOST_S, max(LEAST_S, worst + _MARGIN_S))
 
     def _turn(self, now: float) -> None:
         passed = now - self._began
