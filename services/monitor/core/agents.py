@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
@@ -51,12 +52,12 @@ def settle(floor: Floor, agent: Agent, at: datetime, provenance: Shown | None = 
     floor.touched["agent", agent.agent_id] = None
 
 
-def _serve(floor: Floor, agent: Agent, queues: list[str], at: datetime) -> None:
+def serve(floor: Floor, agent: Agent, queues: Iterable[str], at: datetime) -> None:
     """The agent serves these queues from `at` on."""
     for name in agent.queues:
         staffing.staff_changed(floor, floor.queue(name), agent.state, "", at)
-    agent.queues = queues
-    for name in queues:
+    agent.queues = list(dict.fromkeys(floor.queue(name).queue for name in queues))
+    for name in agent.queues:
         staffing.staff_changed(floor, floor.queue(name), "", agent.state, at)
     floor.touch("agent", agent.agent_id)
 
@@ -101,9 +102,10 @@ def logged_on(floor: Floor, event: Event, data: events.AgentLoggedOn) -> None:
     state = floor.state
     new = data.agent_id not in state.agents
     agent = floor.agent(data.agent_id, event.time)
-    if new and event.provenance == "observed" and state.began is not None and state.began < event.time:
+    heard = state.began if "too_many_agents" not in state.anomalies else None  # else a known one may have been let go
+    if new and event.provenance == "observed" and heard is not None and heard < event.time:
         # Logging on is news, so until now the agent was off, for as long as we have heard this site.
-        agent.state, agent.declared, agent.since, agent.provenance = "offline", "off", state.began, "inferred"
+        agent.state, agent.declared, agent.since, agent.provenance = "offline", "off", heard, "inferred"
     if older(agent.on_at, event.time):
         floor.anomaly("late_log_on")  # a newer one told the whole truth
         return
@@ -113,7 +115,7 @@ def logged_on(floor: Floor, event: Event, data: events.AgentLoggedOn) -> None:
     if older(agent.off_at, event.time):
         floor.anomaly("late_log_on")
         return
-    _serve(floor, agent, list(dict.fromkeys(data.queues)), event.time)
+    serve(floor, agent, data.queues, event.time)
     if agent.declared in ("off", "unknown"):
         agent.declared, agent.reason = "ready", ""
     settle(floor, agent, event.time)
@@ -135,7 +137,7 @@ def logged_off(floor: Floor, event: Event, data: events.AgentLoggedOff) -> None:
         floor.anomaly("logged_off_twice")
     agent.declared, agent.reason, agent.said_at = "off", "", None
     settle(floor, agent, at)
-    _serve(floor, agent, [], at)
+    serve(floor, agent, (), at)
 
 
 def ready(floor: Floor, event: Event, data: events.AgentReady) -> None:
@@ -197,8 +199,8 @@ def wrap_ended(floor: Floor, event: Event, data: events.WrapEnded) -> None:
 
 def wrap_due(floor: Floor, agent_id: str, due: datetime) -> None:
     """A wrap timer ran out; it counts only if it is still the one that ends this wrap."""
-    agent = floor.state.agents[agent_id]
-    if agent.in_wrap and agent.wrap_until == due:
+    agent = floor.state.agents.get(agent_id)
+    if agent is not None and agent.in_wrap and agent.wrap_until == due:
         agent.in_wrap, agent.wrap_until = False, None
         floor.touch("agent", agent_id)
         settle(floor, agent, due, "timer")
@@ -210,19 +212,19 @@ def log_off(floor: Floor, agent: Agent, at: datetime) -> None:
     agent.lapsed = False
     agent.off_at, agent.said_at = at, None
     settle(floor, agent, at)
-    _serve(floor, agent, [], at)
+    serve(floor, agent, (), at)
 
 
 def lease_due(floor: Floor, agent_id: str, due: datetime) -> None:
     """The timer of an agent's lease is due: without newer evidence nobody knows any more."""
-    agent = floor.state.agents[agent_id]
-    if leases.lapses(floor, agent, due):
+    agent = floor.state.agents.get(agent_id)
+    if agent is not None and leases.lapses(floor, agent, due):
         floor.touch("agent", agent_id)
         settle(floor, agent, max(due, agent.since), "timer")
 
 
 def flap_due(floor: Floor, agent_id: str, due: datetime) -> None:
     """The state of a flapping agent may have lasted: then rules that ask for flapping are asked anew."""
-    agent = floor.state.agents[agent_id]
-    if flapping.over(floor, agent, due):
+    agent = floor.state.agents.get(agent_id)
+    if agent is not None and flapping.over(floor, agent, due):
         floor.touched["agent", agent_id] = None

@@ -16,11 +16,11 @@ import msgspec
 from services.monitor.core import agents, calls, legs, links, show, transfers, visits
 from services.monitor.core.counting import books, queueviews
 from services.monitor.core.counting.queueviews import QueueDayView, SiteFiguresView
-from services.monitor.core.floor import Floor, Kind
+from services.monitor.core.floor import OTHER_QUEUES, Floor, Kind
 from services.monitor.core.rules import newrules, pulse, watching
 from services.monitor.core.rules.rulebook import RuleBook
 from services.monitor.core.state import Anomaly, SiteState, Timer
-from services.monitor.core.trust import clockjump, ghosts, listening, positions, resync
+from services.monitor.core.trust import clockjump, crowd, ghosts, listening, positions, resync
 from services.monitor.core.views import FloorView
 from shared import events
 from shared.envelope import Data
@@ -65,6 +65,18 @@ HANDLERS: Final = MappingProxyType[type[Data], Handler](
     }
 )
 
+
+def _of_known(handle: Handler) -> Handler:
+    def handle_known(floor: Floor, event: Event, data: Data) -> None:
+        known = crowd.admitted(floor, data)
+        if known is not None:
+            handle(floor, event, known)
+
+    return handle_known
+
+
+# by whether the site knows as many agents as it may
+_HANDLERS: Final = (dict(HANDLERS), {kind: _of_known(handle) for kind, handle in HANDLERS.items()})
 _SPECIAL: Final = frozenset({events.LinkUp, events.LinkDown, events.ClockJumped})
 
 _states = msgspec.msgpack.Decoder(dict[str, SiteState])
@@ -109,7 +121,7 @@ class Engine:
             if state.heard_next is None or event.time >= state.heard_next:
                 positions.heard(floor, event)
             floor.provenance, floor.precision_ms = event.provenance, event.precisionms
-            HANDLERS[kind](floor, event, data)
+            _HANDLERS[floor.agents_full][kind](floor, event, data)
         if floor.touched:
             watching.catch_up(floor, event.time)
         if not floor.out:
@@ -317,6 +329,12 @@ def _fire_wrap(floor: Floor, timer: Timer) -> None:
     agents.wrap_due(floor, timer.about[0], timer.due)
 
 
+def _fire_step(floor: Floor, timer: Timer) -> None:
+    books.step(floor, timer)
+    if floor.agents_full or OTHER_QUEUES in floor.state.queues:
+        crowd.make_room(floor, timer.due)
+
+
 def _fire_lease(floor: Floor, timer: Timer) -> None:
     agents.lease_due(floor, timer.about[0], timer.due)
 
@@ -344,7 +362,7 @@ _FIRE: Final[dict[str, Callable[[Floor, Timer], None]]] = {
     "hours": pulse.hours_changed,
     "pulse": pulse.fired,
     "forget": _fire_forget,
-    "step": books.step,
+    "step": _fire_step,
     "lease": _fire_lease,
     "calls": _fire_calls,
     "flap": _fire_flap,

@@ -24,6 +24,10 @@ from shared.facts import Fact, Subject
 from shared.siteconfig import SiteConfig
 
 Picture = Callable[["Floor", str, str], dict[str, Any]]
+# More than any floor has, and few enough that a checkpoint of them can be written: 12 MB of agents, 25 MB of queues' days.
+MOST_AGENTS: Final = 20_000
+MOST_QUEUES: Final = 2_000
+OTHER_QUEUES: Final = "(other queues)"  # stands for all beyond them
 _TIDY_EVERY: Final = 4096  # timers set, at least; a heap with more is tidied when about as many were set as it holds
 
 Kind = Literal["site", "queue", "agent", "call", "transfer", "flag"]
@@ -55,6 +59,8 @@ class Floor:
         self.leases = Spans(config.leases)
         self.cards: dict[str, AgentView] = {}  # of flapping agents, as the board was told last
         self.precision_ms = 0
+        self._crowding: Event | None = None  # the last one that named a queue too many
+        self.count_agents()
         self._placed = True  # what goes out has a position in the log
         self._source = f"/sites/{state.site}/monitor"
 
@@ -138,9 +144,9 @@ class Floor:
             watch = state.watches.get(name, {}).get(subject_id)
             return watch is not None and watch.generation == timer.generation and not watch.flag_id
         if timer.what == "wrap":
-            return state.agents[name].wrap_until == timer.due
+            return name in state.agents and state.agents[name].wrap_until == timer.due
         if timer.what == "lease":
-            return state.agents[name].lease_due == timer.due
+            return name in state.agents and state.agents[name].lease_due == timer.due
         if timer.what == "calls":
             return state.calls_due == timer.due
         if timer.what == "keep":
@@ -163,6 +169,7 @@ class Floor:
                 agent_id=agent_id, state="unknown", since=at, seen=at, name=known.name or agent_id, team=known.team
             )
             self.state.agents[agent_id] = agent
+            self.count_agents()
         if self.hearing and at >= agent.seen:
             agent.seen, agent.lapsed = at, False  # who calls this settles the agent
         entity: tuple[Kind, str] = ("agent", agent_id)
@@ -170,6 +177,10 @@ class Floor:
             self.changed[entity] = None
         self.touched[entity] = None
         return agent
+
+    def count_agents(self) -> None:
+        """Note whether the site knows as many agents as it may; then `crowd.admitted` sees to it that no other is made."""
+        self.agents_full = len(self.state.agents) >= MOST_AGENTS
 
     def call(self, call_id: str, at: datetime) -> Call:
         """The call, made when unknown."""
@@ -184,10 +195,21 @@ class Floor:
         return call
 
     def queue(self, name: str) -> Queue:
-        """The queue, made when unknown."""
+        """The queue, made when unknown; beyond `MOST_QUEUES` the one that stands for all others."""
         queue = self.state.queues.get(name)
         if queue is None:
-            queue = Queue(queue=name)
-            self.state.queues[name] = queue
-        self.touch("queue", name)
+            queue = self._new_queue(name)
+        self.touch("queue", queue.queue)
+        return queue
+
+    def _new_queue(self, name: str) -> Queue:
+        queues = self.state.queues
+        if len(queues) >= MOST_QUEUES:
+            if self.event is not self._crowding and self.event is not None:
+                self._crowding = self.event
+                self.anomaly("too_many_queues", ("queue", name), said=f"not known; {len(queues)} queues are")
+            name = OTHER_QUEUES
+            if name in queues:
+                return queues[name]
+        queue = queues[name] = Queue(queue=name)
         return queue

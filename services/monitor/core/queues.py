@@ -38,10 +38,10 @@ def left(floor: Floor, name: str, call_id: str, at: datetime, reason: str) -> No
     tally.longest_wait_s = waited if tally.longest_wait_s is None else max(tally.longest_wait_s, waited)
     if reason == "answered":
         tally.answered += 1
-        tally.answered_within += waited <= floor.config.queue(name).service_level.within_s
+        tally.answered_within += waited <= floor.config.queue(queue.queue).service_level.within_s
         tally.wait_answered_s += waited
     elif reason == "abandoned":
-        target = floor.config.queue(name).service_level
+        target = floor.config.queue(queue.queue).service_level
         tally.abandoned += 1
         tally.abandoned_within += waited <= target.within_s
         tally.abandoned_short += waited <= target.short_abandon_s

@@ -54,8 +54,9 @@ def requested(floor: Floor, event: Event, data: events.TransferRequested) -> Non
         precision_ms=event.precisionms,
     )
     state.transfers[transfer.transfer_id] = transfer
-    agents.settle(floor, floor.agent(data.from_agent, at), at)
-    agentday.asked_transfer(floor, call, floor.state.agents[data.from_agent], at)
+    if data.from_agent:
+        agents.settle(floor, floor.agent(data.from_agent, at), at)
+        agentday.asked_transfer(floor, call, floor.state.agents[data.from_agent], at)
     if call is not None:
         call.transfers.append(transfer.transfer_id)
         calls.settle(floor, call, at)

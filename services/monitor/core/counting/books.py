@@ -200,11 +200,12 @@ def _keep_recent(floor: Floor, queue: Queue, fresh: Periods, moved: timedelta) -
     queue.recent = Tally()
     for one in queue.recent_minutes:
         queue.recent.add(one.tally)
-    queue.recent_since = _recent_since(floor, fresh) if _at_work(queue) else None
+    queue.recent_since = _recent_since(floor, fresh) if at_work(queue) else None
     floor.touch("queue", queue.queue)
 
 
-def _at_work(queue: Queue) -> bool:
+def at_work(queue: Queue) -> bool:
+    """Whether anything goes on in the queue, or did in the last minutes."""
     return bool(
         queue.waiting or queue.handling or queue.was_staffed or queue.recent_minutes or queue.interval.counted()
     )
@@ -212,7 +213,7 @@ def _at_work(queue: Queue) -> bool:
 
 def _active(floor: Floor) -> bool:
     crew = floor.state.crew
-    return bool(crew.handling or crew.staff.get("ready")) or any(map(_at_work, floor.state.queues.values()))
+    return bool(crew.handling or crew.staff.get("ready")) or any(map(at_work, floor.state.queues.values()))
 
 
 def _publish(floor: Floor, queue: Queue, day: Day, closed: Stretch) -> None:

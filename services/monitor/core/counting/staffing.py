@@ -49,6 +49,12 @@ def agent_changed(floor: Floor, agent: Agent, at: datetime) -> None:
     agent.counted, agent.counted_queue = now, agent.shown_queue
 
 
+def agent_gone(floor: Floor, agent: Agent) -> None:
+    """An agent who was off or unknown, and serves no queue, is let go."""
+    if agent.counted:
+        floor.state.crew.staff[agent.counted] -= 1
+
+
 def _change(was: str, now: str) -> int:
     """How many more are ready."""
     return (now == "ready") - (was == "ready")

@@ -99,6 +99,15 @@ KINDS: Final = MappingProxyType(
         "transfer_released_unknown": _UNKNOWN_TRANSFER.format(what="was released"),
         **{f"transfer_{what}_unknown": _UNKNOWN_TRANSFER.format(what=said) for what, said in _WORDS.items()},
         **{f"transfer_{what}_after_end": _ENDED_TRANSFER.format(what=said) for what, said in _WORDS.items()},
+        # more than any floor has
+        "too_many_agents": (
+            "An event named an agent who is new to a site that knows 20 000. What it says of a call counts;"
+            " what it says of the agent does not."
+        ),
+        "too_many_queues": (
+            "An event named a queue that is new to a site that knows 2000. It is counted with all such queues together, as"
+            " `(other queues)`."
+        ),
         # what a snapshot of the switch found
         "ghost_call": "The switch knows this call no longer. It was ended, with all that ran in it.",
         "ghost_leg": "The switch knows this phone's part in the call no longer. It was ended.",
