@@ -154,14 +154,16 @@ class Saver(Generic[In, Out]):
     def carry_on(self, offsets: Offsets) -> None:
         """Take parts of the checkpoint that was begun for as long as the pace allows. To be called like `begin_when_due`."""
         draft, parted = self._draft, self._parted
-        if draft is None or parted is None or draft.unpacked > _MOST_UNPACKED:
+        if draft is None or parted is None:
             return
         began = self._clock.monotonic()
         took = 0.0
-        while draft.left and took <= self._pace.parts_s and draft.unpacked <= _MOST_UNPACKED:
+        while draft.left and draft.unpacked <= _MOST_UNPACKED:
             name = draft.left.popleft()
             draft.take(name, parted.dump_part(name), offsets)
             took = self._clock.monotonic() - began
+            if took >= self._pace.parts_s:
+                break
         self._longest = max(self._longest, took)
         if not draft.left:
             self._draft = None
