@@ -35,7 +35,7 @@ class LargeSite:
 
     def opening(self) -> Iterator[Event]:
         """The link comes up, and what is already going on."""
-        yield self._event(self._floor.opening_time, events.LinkUp(connector="simulator", simulated=True))
+        yield self._event(self._floor.start, events.LinkUp(connector="simulator", simulated=True))
         for told in self._floor.opening:
             yield self._event(*told)
 

@@ -69,7 +69,7 @@ class Load:
 
     def opening(self) -> Iterator[Item]:
         """What already goes on when the floors open."""
-        link = Told(self._floor.opening_time, events.LinkUp(connector="bench", simulated=True, speed=self._speed))
+        link = Told(self._floor.start, events.LinkUp(connector="bench", simulated=True, speed=self._speed))
         self._coming = self._floor.next(START + self._latest)
         for site in self._sites:
             yield from (site.item(one) for one in (link, *self._floor.opening))

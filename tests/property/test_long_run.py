@@ -27,7 +27,7 @@ def test_a_second_day_needs_no_more_room_than_the_first() -> None:
         engine.apply(events.make(data, id="", source="/s", site=SITE, time=time, rawpartition=0, rawoffset=offset))
         offset += 1
 
-    feed(floor.opening_time, events.LinkUp(connector="simulator", simulated=True))
+    feed(floor.start, events.LinkUp(connector="simulator", simulated=True))
     for told in (*floor.opening, *floor.next(T0 + 2 * HOUR)):
         feed(*told)
     first = len(engine.dump())

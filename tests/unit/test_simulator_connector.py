@@ -10,6 +10,8 @@ import pytest
 
 from services.ingest.connectors.simulator.connector import SimulatorConnector
 from services.ingest.pipeline import IngestMachine
+from services.monitor.core.engine import Engine
+from services.monitor.core.rules.rulebook import RuleBook
 from shared import events, topics
 from shared.clock import FakeClock
 from shared.events import Event
@@ -65,7 +67,41 @@ async def test_it_begins_with_a_link_that_says_it_is_made_up(floor: Running) -> 
     assert first.data.simulated
     assert first.data.speed == 1.0
     assert len(rest) > 100, "the floor is alive at once"
-    assert all(first.time <= event.time <= T0 for event in rest)
+    assert first.time == T0, "figures are counted from now on"
+    assert all(event.time <= T0 for event in rest)
+
+
+async def test_figures_count_all_that_happened_since_they_say_that_they_count() -> None:
+    running = Running(speed=1.0)
+    await running.clock.advance(0.02)  # until the link comes up
+    await running.start()
+    engine = Engine(Sites(), RuleBook(()))
+    told = await running.events()
+    for event in told:
+        engine.apply(event)
+    board = engine.floor_view()
+    assert sum(agent.state == "talk" for agent in board.agents) >= 8, "the board is alive at once"
+    assert min(agent.since for agent in board.agents) < T0 - timedelta(minutes=5), "with the times at which it began"
+    waiting = sum(queue.waiting for queue in board.queues)
+
+    await running.clock.advance(20 * 60)
+    for event in (await running.events())[len(told) :]:
+        told.append(event)
+        engine.apply(event)
+    await running.stop()
+    board = engine.floor_view()
+    for queue in board.queues:
+        assert queue.since is not None
+        assert queue.since >= T0
+    assert {agent.today.since for agent in board.agents if agent.today is not None} == {T0}
+    since = [event.data for event in told if event.time > T0]
+    assert sum(queue.offered for queue in board.queues) == waiting + sum(
+        isinstance(x, events.CallQueued) for x in since
+    )
+    ways = [data.reason for data in since if isinstance(data, events.CallDequeued)]
+    assert sum(queue.answered for queue in board.queues) == ways.count("answered") > 100
+    assert sum(queue.abandoned for queue in board.queues) == ways.count("abandoned")
+    assert engine.anomalies("demo") == {}
 
 
 async def test_records_are_numbered_without_gap(floor: Running) -> None:

@@ -19,7 +19,8 @@ def entered(floor: Floor, name: str, call_id: str, at: datetime) -> None:
         queue.seen = at
     if floor.provenance == "inferred":
         queue.inferred.append(call_id)
-    books.tally_of(floor, queue, at).offered += 1
+    books.day_of(floor, queue, books.running(floor, at))
+    queue.minute.offered += 1  # also who waited already when we began to hear the site
 
 
 def left(floor: Floor, name: str, call_id: str, at: datetime, reason: str) -> None:
@@ -33,6 +34,10 @@ def left(floor: Floor, name: str, call_id: str, at: datetime, reason: str) -> No
         queue.seen = at
     if call_id in queue.inferred:
         queue.inferred.remove(call_id)
+    if not books.heard_by(floor, max(at, since)):
+        if queue.minute.offered + queue.interval.offered > 0:
+            queue.minute.offered -= 1  # it did not wait then, as turns out
+        return
     waited = max(0.0, (at - since).total_seconds())
     tally = books.tally_of(floor, queue, at)
     tally.longest_wait_s = waited if tally.longest_wait_s is None else max(tally.longest_wait_s, waited)

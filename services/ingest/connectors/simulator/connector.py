@@ -48,7 +48,7 @@ class SimulatorConnector:
 
     async def run(self) -> None:
         """Say that the link is up, tell what is already going on, then everything as it happens; never ends."""
-        await self._publish_link(self._link, self._floor.opening_time)
+        await self._publish_link(self._link, self._floor.start)
         for told in self._floor.opening:
             await self._publish(told)
         next_beat = self._clock.monotonic() + HEARTBEAT_S

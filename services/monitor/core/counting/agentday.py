@@ -31,7 +31,7 @@ def spent(floor: Floor, agent: Agent, at: datetime) -> None:
 
 def conversation_ended(floor: Floor, leg: Leg, at: datetime) -> None:
     """The agent's part in a customer's call is over, be it from a queue or dialled."""
-    if leg.agent_id:
+    if leg.agent_id and books.heard_by(floor, at):
         today = _today(floor.agent(leg.agent_id, at), books.running(floor, at))
         today.handled += 1
         today.talk_s += leg.talk_s
@@ -43,7 +43,8 @@ def missed(floor: Floor, leg: Leg, at: datetime) -> None:
     if leg.agent_id and leg.role == "agent" and leg.state == "ringing":
         agent = floor.agent(leg.agent_id, at)
         agent.missed_in_row += 1
-        _today(agent, books.running(floor, at)).missed += 1
+        if books.heard_by(floor, at):
+            _today(agent, books.running(floor, at)).missed += 1
 
 
 def answered(floor: Floor, leg: Leg) -> None:
@@ -54,7 +55,8 @@ def answered(floor: Floor, leg: Leg) -> None:
 
 def asked_transfer(floor: Floor, call: Call | None, agent: Agent, at: datetime) -> None:
     """The agent asked to transfer a call: counted now for the agent, and for the queue when the conversation ends."""
-    _today(agent, books.running(floor, at)).transfers += 1
+    if books.heard_by(floor, at):
+        _today(agent, books.running(floor, at)).transfers += 1
     for leg_id in call.legs if call is not None else ():
         leg = floor.state.legs[leg_id]
         if leg.agent_id == agent.agent_id:

@@ -26,7 +26,8 @@ def running(floor: Floor, at: datetime) -> Periods:
     """The periods that `at` is counted in: those it is in, or when it comes late, the running ones."""
     found = floor.state.periods
     if found is None:
-        found = floor.state.periods = periods.open_at(at, floor.config.zone, floor.state.began or at)
+        began = floor.state.began or at
+        found = floor.state.periods = periods.open_at(max(at, began), floor.config.zone, began)
         _arm(floor, found)
     elif found.idle or at >= found.minute_ends:
         found = _go_on(floor, found, at)
@@ -34,9 +35,18 @@ def running(floor: Floor, at: datetime) -> Periods:
 
 
 def tally_of(floor: Floor, queue: Queue, at: datetime) -> Tally:
-    """Where something that happened to this queue at `at` is counted."""
+    """Where something that happened to this queue at `at` is counted: nowhere, if that was before we heard the site."""
     day_of(floor, queue, running(floor, at))
-    return queue.minute
+    return queue.minute if heard_by(floor, at) else Tally()
+
+
+def heard_by(floor: Floor, at: datetime) -> bool:
+    """Whether the site was heard at `at`. What was over by then is in no figure, although the switch may still tell it.
+
+    Where no link was told, the first event only shows that somebody listened, and what comes late was heard too.
+    """
+    state = floor.state
+    return state.began is None or at >= state.began or state.link == "never"
 
 
 def day_of(floor: Floor, queue: Queue, found: Periods) -> Day:
