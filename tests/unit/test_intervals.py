@@ -464,3 +464,11 @@ def test_a_late_event_is_put_right_back_to_the_beginning_of_the_running_interval
     late(800, AgentNotReady(agent_id="1"))  # of an interval that is published
     late.mark(2 * QUARTER + 1)
     assert [one.ready_s for one in late.made(QueueInterval)] == [900, 0]
+
+
+def test_an_agent_was_not_ready_for_a_queue_before_serving_it_however_late_the_end_is_told() -> None:
+    floor = Bench()
+    floor(0, AgentLoggedOn(agent_id="1"), CallQueued(call_id="a", queue="sales"))
+    floor(30, AgentLoggedOn(agent_id="1", queues=("sales",)))
+    floor(20, LegStarted(call_id="a", leg_id="l", agent_id="1", queue="sales"))
+    assert day(floor.engine, "sales").running.ready_s == 0, "rung up ten seconds before"

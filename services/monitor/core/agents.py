@@ -35,8 +35,9 @@ def settle(floor: Floor, agent: Agent, at: datetime, provenance: Shown | None = 
     was, began = agent.state, agent.since
     close_interval(floor, agent, at)
     if state != agent.state:
+        since = at if agent.on_at is None else max(at, agent.on_at)  # when it was told which queues they are
         for name in agent.queues:
-            staffing.staff_changed(floor, floor.queue(name), agent.state, state, at)
+            staffing.staff_changed(floor, floor.queue(name), agent.state, state, since)
     agent.state, agent.shown_reason, agent.shown_call, agent.shown_queue = state, reason, call_id, queue
     staffing.agent_changed(floor, agent, at)
     agent.provenance = provenance or floor.provenance
