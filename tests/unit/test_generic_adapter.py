@@ -113,6 +113,26 @@ REFUSED = {
         "invalid_event",
         "$.data.attributes.'note': longer than 256 characters",
     ),
+    "a long name": (
+        cloud("agent_ready", {"agent_id": "7" * 513}, id="x"),
+        "invalid_event",
+        "$.data.agent_id: longer than 512 characters",
+    ),
+    "a long name in a list": (
+        cloud("agent_logged_on", {"agent_id": "7", "queues": ["sales", "q" * 513]}, id="x"),
+        "invalid_event",
+        "$.data.queues: holds a text that is longer than 512 characters",
+    ),
+    "a long name in a snapshot": (
+        cloud("snapshot", {"connector": "c", "queues": {"sales": ["c" * 513]}}, id="x"),
+        "invalid_event",
+        "$.data.queues: holds a text that is longer than 512 characters",
+    ),
+    "a long name in a batch": (
+        [READY, cloud("leg_cleared", {"call_id": "a", "leg_id": "l" * 513}, id="x")],
+        "invalid_event",
+        "$[1].data.leg_id: longer than 512 characters",
+    ),
     "speed": (cloud("link_up", {"connector": "c", "speed": 0}), "invalid_event", "$.data.speed"),
     "sequence": (READY | {"sequence": "one"}, "invalid_event", "$.sequence"),
     "negative sequence": (READY | {"sequence": -1}, "invalid_event", "$.sequence"),
@@ -120,6 +140,12 @@ REFUSED = {
     "site": (READY | {"site": "s2"}, "wrong_site", "$.site"),
     "in a batch": ([READY, cloud("agent_ready", {})], "invalid_event", "$[1].data.agent_id is missing"),
 }
+
+
+def test_a_name_may_be_long_and_a_list_longer(adapter: GenericAdapter) -> None:
+    queues = [f"{number:0512}" for number in range(50)]
+    (event,) = adapter.feed(raw(cloud("agent_logged_on", {"agent_id": "7" * 512, "queues": queues}, id="x")))
+    assert event.data == events.AgentLoggedOn(agent_id="7" * 512, queues=tuple(queues))
 
 
 @pytest.mark.parametrize("case", REFUSED)

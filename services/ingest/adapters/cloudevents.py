@@ -7,7 +7,7 @@ know are allowed beside `data`, as CloudEvents asks (tracing adds some), but not
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Union, get_type_hints
 
@@ -19,7 +19,8 @@ from shared.envelope import Data, cloud_type
 from shared.errors import InvalidInput
 from shared.events import Provenance
 
-Text = Annotated[str, Meta(min_length=1, max_length=512)]
+LONGEST_TEXT = 512  # names are kept for as long as what they name
+Text = Annotated[str, Meta(min_length=1, max_length=LONGEST_TEXT)]
 
 MOST_SPEED = 1000  # of a simulated floor or a replay; without a limit its time would leave the calendar
 
@@ -77,6 +78,8 @@ class Reader:
         except (msgspec.DecodeError, UnicodeDecodeError) as exc:
             raise InvalidInput("not_json", f"not JSON: {exc}") from exc
         problem = _problem(event)
+        if not problem and memoryview(value).nbytes > LONGEST_TEXT:
+            problem = _too_long(event.data)
         if problem:
             raise InvalidInput("invalid_event", f"{path}{problem}")
         return event
@@ -159,6 +162,30 @@ def _problem(event: Incoming) -> str:
     if not re.match(r"application/([\w.+-]+\+)?json\b", event.datacontenttype):
         return f".datacontenttype: expected application/json, got {_short(event.datacontenttype)}"
     return ""
+
+
+def _too_long(data: Data) -> str:
+    """Where a text is too long; empty when none is."""
+    for name in data.__struct_fields__:
+        value = getattr(data, name)
+        if isinstance(value, str) and len(value) > LONGEST_TEXT:
+            return f".data.{name}: longer than {LONGEST_TEXT} characters"
+        if isinstance(value, tuple | dict) and any(len(text) > LONGEST_TEXT for text in _texts(value)):
+            return f".data.{name}: holds a text that is longer than {LONGEST_TEXT} characters"
+    return ""
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a list, or in an object of texts or lists."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, tuple):
+        for one in value:
+            yield from _texts(one)
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            yield key
+            yield from _texts(one)
 
 
 def _attributes_problem(attributes: dict[str, str]) -> str:
