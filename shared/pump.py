@@ -255,7 +255,7 @@ class Pump(Generic[In, Out]):
                 await self._made(list(work()))
             if self._wall_clock and self.status.ready:
                 await self._tick()
-            if self._saver.midway:
+            if records and self._saver.has_a_turn:
                 await asyncio.sleep(0)  # the others' turn
             if self._ahead is None:  # until then the state is of other offsets than `_next`
                 self._saver.begin_when_due(self._next, self._lives)

@@ -139,6 +139,11 @@ class Saver(Generic[In, Out]):
         """Whether parts of a checkpoint are left to be taken: `carry_on`."""
         return self._draft is not None
 
+    @property
+    def has_a_turn(self) -> bool:
+        """Whether `begin_when_due` is about to take something."""
+        return self.midway or ((self._writing is None or self._writing.done()) and self._is_due())
+
     def begin_when_due(self, offsets: Offsets, lives: Offsets) -> None:
         """Begin the next checkpoint, or go on with it. To be called when what the machine made is published.
 

@@ -16,7 +16,7 @@ from services.monitor import app
 from services.monitor.core.engine import Engine
 from services.monitor.core.rules.rulebook import RuleBook
 from shared import events, saving
-from shared.bus import Partition
+from shared.bus import Headers, Partition
 from shared.checkpoint import Checkpoint, Checkpoints, PackedPart, packed
 from shared.clock import FakeClock, SystemClock
 from shared.codec import encode
@@ -26,7 +26,7 @@ from shared.memorybus import MemoryBus
 from shared.pump import Pace, Pump
 from shared.pumpstatus import PumpMetrics, PumpStatus
 from shared.saving import Saver
-from shared.topics import ALL, FLOOR_CHECKPOINTS, FLOOR_EVENTS, FLOOR_FLAGS, SWITCH_DEAD_LETTER
+from shared.topics import ALL, FLOOR_CHECKPOINTS, FLOOR_EVENTS, FLOOR_FLAGS, SWITCH_DEAD_LETTER, Topic
 from tests.floorkit import CONFIG, RULES, event
 from tests.partkit import Tallies, by_part, tallies_pump
 from tests.pumpkit import Counter, Said, make_pump, once, running, until
@@ -41,6 +41,15 @@ async def bus() -> MemoryBus:
     made = MemoryBus()
     await made.create(ALL)
     return made
+
+
+WORDS = ("hq:a", "d:a", "hq:garbage", "d:b", "hq:b", "d:c")  # offsets 0 to 5
+
+
+async def spoken(bus: MemoryBus, words: tuple[str, ...] = WORDS) -> None:
+    for word in words:
+        await bus.publish(FLOOR_EVENTS, word.encode(), key="hq")
+    await bus.flush()
 
 
 class Desk:
@@ -230,6 +239,35 @@ async def test_an_idle_pump_goes_on_with_its_parts_at_once() -> None:
     assert clock.monotonic() < 0.2
 
 
+async def test_a_part_is_taken_only_when_what_its_records_made_is_published() -> None:
+    """Else the flush before the checkpoint would not wait for it."""
+
+    class Full(MemoryBus):
+        """Its send buffer is full from the first word of site d on."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.blocked, self.room = asyncio.Event(), asyncio.Event()
+
+        async def publish(self, topic: Topic, value: bytes, *, key: str, headers: Headers = ()) -> None:
+            if topic == FLOOR_FLAGS and b"d:b" in value:
+                self.blocked.set()
+                await self.room.wait()
+            await super().publish(topic, value, key=key, headers=headers)
+
+    bus = Full()
+    await bus.create(ALL)
+    pace = Pace(checkpoint_records=2, parts_s=0.0, stretch_s=0.0)
+    async with running(pump := tallies_pump(bus, Tallies(), pace=pace)):
+        await spoken(bus, ("hq:a", "d:a"))
+        await until(lambda: pump._saver.midway)
+        await spoken(bus, ("d:b",) * 50)
+        await asyncio.wait_for(bus.blocked.wait(), 15)
+        assert pump._saver.midway, "d waits"
+        bus.room.set()
+        await until(lambda: len(bus.records(FLOOR_FLAGS)) == 52 and len(bus.records(FLOOR_CHECKPOINTS)) > 0)
+
+
 async def test_a_record_that_breaks_the_machine_in_the_middle_leaves_no_trace(bus: MemoryBus) -> None:
     for word in ("hq:a", "d:a", "b:a", "hq:b", "d:boom", "b:b"):
         await bus.publish(FLOOR_EVENTS, word.encode(), key="hq")
@@ -246,20 +284,12 @@ async def test_a_record_that_breaks_the_machine_in_the_middle_leaves_no_trace(bu
 
 # ------------------------------------------------------------ what a restart leaves out
 
-WORDS = ("hq:a", "d:a", "hq:garbage", "d:b", "hq:b", "d:c")  # offsets 0 to 5
-
 
 async def saved(bus: MemoryBus, **ahead: tuple[dict[str, int], int]) -> None:
     """A checkpoint at offset 1, when hq had said one word, with parts that are ahead: what is in each, and the next record."""
     parts = [PackedPart("hq", packed(msgspec.msgpack.encode({"a": 1})), {})]
     parts += [PackedPart(n, packed(msgspec.msgpack.encode(t)), {HERE: offset}) for n, (t, offset) in ahead.items()]
     await Checkpoints(bus, "tallies", SystemClock()).save_parts(parts, {HERE: 1}, {}, begun=SystemClock().now())
-
-
-async def spoken(bus: MemoryBus, words: tuple[str, ...] = WORDS) -> None:
-    for word in words:
-        await bus.publish(FLOOR_EVENTS, word.encode(), key="hq")
-    await bus.flush()
 
 
 ALL_OF_IT = {"hq": {"a": 1, "b": 1}, "d": {"a": 1, "b": 1, "c": 1}}
