@@ -131,6 +131,18 @@ def test_one_event_that_names_many_queues_is_one_anomaly() -> None:
     assert bench.engine.anomalies(SITE) == {"too_many_queues": 1}
 
 
+def test_a_snapshot_sweeps_who_waits_in_a_queue_too_many() -> None:
+    bench = full()
+    bench(10, events.CallQueued(call_id="c", queue="fax"), events.CallQueued(call_id="d", queue="telex"))
+    bench(60, events.Snapshot(connector="x", queues={"fax": (), "sales": ()}))
+    assert [view.state for view in bench.engine.floor_view().calls] == ["started", "queued"], (
+        "of telex nothing was said"
+    )
+    assert bench.engine.anomalies(SITE)["ghost_queue_entry"] == 1
+    (other,) = (view for view in bench.engine.floor_view().queues if view.queue == OTHER_QUEUES)
+    assert (other.waiting, other.offered, other.other_ended) == (1, 2, 1)
+
+
 def busy(bench: Bench, since: float, until: float, *heard: str) -> None:
     """A floor that works, so that time goes on in it: of agent 1, and of those who are `heard`, there is word."""
     for second in range(int(since), int(until), 600):

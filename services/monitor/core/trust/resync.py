@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from services.monitor.core import agents, legs, visits
-from services.monitor.core.floor import Floor
+from services.monitor.core.floor import OTHER_QUEUES, Floor
 from services.monitor.core.trust import leases
 from services.monitor.core.trust.ghosts import end_call, sweeping
 from shared import events
@@ -68,11 +68,17 @@ def _legs(floor: Floor, at: datetime, taken: datetime, named: Collection[str]) -
 
 
 def _waiting(floor: Floor, at: datetime, taken: datetime, queue: str, named: Collection[str]) -> None:
-    known = floor.state.queues.get(queue)
+    known = floor.state.queues.get(queue) or floor.state.queues.get(OTHER_QUEUES)
     for call_id, entered in tuple(known.waiting.items()) if known else ():
-        if call_id not in named and entered < taken:
+        if call_id not in named and entered < taken and _waits_in(floor, call_id, queue):
             floor.anomaly("ghost_queue_entry", ("call", call_id))
             visits.leave_queue(floor, floor.state.calls[call_id], at, "cleared")
+
+
+def _waits_in(floor: Floor, call_id: str, queue: str) -> bool:
+    """Several queues may be counted as one: the call says in which it waits."""
+    visit = visits.waiting(floor.state.calls[call_id])
+    return visit is not None and visit.queue == queue
 
 
 def _off(floor: Floor, at: datetime, taken: datetime, named: Collection[str]) -> None:
