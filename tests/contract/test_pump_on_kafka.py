@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter as Tally
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
 
+from shared.checkpoint import Checkpoints
+from shared.clock import SystemClock
 from shared.errors import BusError
 from shared.kafka import KafkaBus
 from shared.pump import Pace
 from shared.topics import ALL, FLOOR_EVENTS, FLOOR_FLAGS, SWITCH_DEAD_LETTER
 from tests.brokers import APACHE, BOTH, Broker, broker_of_its_own
+from tests.partkit import PARTITIONS, SITES, Tallies, tallies_pump
 from tests.pumpkit import Counter, make_pump, once, read_all, running, say, until
 
 FAST = Pace(checkpoint_s=0.05, backoff_s=0.01, backoff_max_s=0.05)
@@ -60,6 +64,48 @@ async def test_a_kill_and_a_restart_equal_an_uninterrupted_run(broker: Broker) -
     assert letters == {(b"garbage", b"5"), (b"boom", b"6")}
     await bus.close()
     await talker.close()
+
+
+async def test_a_kill_when_a_checkpoint_by_parts_was_written_counts_nothing_twice(broker: Broker) -> None:
+    """Killed whenever the newest checkpoint has parts of several moments, with words of two partitions coming all the time."""
+    talker = connect(broker)
+    await talker.create(ALL, partitions=PARTITIONS)
+    said: Tally[str] = Tally()
+    pace = Pace(checkpoint_s=0.02, batch_records=5, parts_s=0.0)
+    registry = CollectorRegistry()
+
+    def known() -> float:
+        return registry.get_sample_value("pump_records_total", {"pump": "tallies", "outcome": "known"}) or 0
+
+    for life in range(50):
+        if life > 2 and known():
+            break
+        machine = Tallies()
+        pump = tallies_pump(bus := connect(broker), machine, registry=registry, pace=pace)
+        task = asyncio.create_task(pump.run())
+        await until(lambda pump=pump: pump.status.ready)
+        checkpoints = Checkpoints(talker, "tallies", SystemClock())
+        for number in range(1000):
+            for site in SITES:
+                await talker.publish(FLOOR_EVENTS, f"{site}:a".encode(), key=site)
+                said[site] += 1
+            await talker.flush()
+            if number % 10 == 9 and (newest := await checkpoints.load()) is not None and newest.ahead:
+                break
+        else:
+            pytest.fail("no checkpoint had parts of several moments")
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        await bus.close()
+    machine = Tallies()
+    async with running(tallies_pump(bus := connect(broker), machine, registry=registry)):
+        await until(lambda: {site: times["a"] for site, times in machine.times.items()} == said)
+    outputs = {(output.word, output.times) for output in once(await read_all(bus, FLOOR_FLAGS))}
+    assert outputs == {(f"{site}:a", times) for site in SITES for times in range(1, said[site] + 1)}
+    await bus.close()
+    await talker.close()
+    assert known(), "some were in the restored state already"
 
 
 async def test_a_broker_that_dies_and_comes_back_empty_is_survived_and_told(broker: Broker) -> None:
