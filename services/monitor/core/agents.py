@@ -49,8 +49,9 @@ def settle(floor: Floor, agent: Agent, at: datetime, provenance: Shown | None = 
         flapping.changed(floor, agent, was, began, at)
         leases.arm(floor, agent)
     if agent.flapping_since is None:
-        floor.touch("agent", agent.agent_id)
-    floor.touched["agent", agent.agent_id] = None
+        floor.touched["agent", agent.agent_id] = True
+    else:
+        floor.touch_for_rules("agent", agent.agent_id)
 
 
 def serve(floor: Floor, agent: Agent, queues: Iterable[str], at: datetime) -> None:
@@ -228,4 +229,4 @@ def flap_due(floor: Floor, agent_id: str, due: datetime) -> None:
     """The state of a flapping agent may have lasted: then rules that ask for flapping are asked anew."""
     agent = floor.state.agents.get(agent_id)
     if agent is not None and flapping.over(floor, agent, due):
-        floor.touched["agent", agent_id] = None
+        floor.touch_for_rules("agent", agent_id)

@@ -200,6 +200,8 @@ class Engine:
         """Every entity whose picture changed since the last call, each once."""
         found: list[Changed] = []
         for site, floor in self._floors.items():
+            if floor.touched:
+                floor.show_touched()
             found += [(kind, site, key) for kind, key in floor.changed]
             floor.changed.clear()
         return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from services.monitor.core.rules.rulebook import RuleBook
@@ -24,6 +24,7 @@ from shared.facts import Fact, Subject
 from shared.siteconfig import SiteConfig
 
 Picture = Callable[["Floor", str, str], dict[str, Any]]
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # More than any floor has, and few enough that a checkpoint of them can be written: 12 MB of agents, 25 MB of queues' days.
 MOST_AGENTS: Final = 20_000
 MOST_QUEUES: Final = 2_000
@@ -35,7 +36,11 @@ Kind = Literal["site", "queue", "agent", "call", "transfer", "flag"]
 
 def in_micros(at: datetime) -> int:
     """Microseconds since 1970, as the ids of facts name a moment."""
-    return round(at.timestamp() * 1_000_000)
+    since = at - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+_ENVELOPES: Final = facts.ENVELOPES
 
 
 class Floor:
@@ -48,8 +53,9 @@ class Floor:
         self.config = config
         self.rules = rules
         self.out: list[Fact] = []
-        self.changed: dict[tuple[Kind, str], None] = {}  # an ordered set
-        self.touched: dict[tuple[Kind, str], None] = {}  # likewise: about whom rules are to be asked
+        self.changed: dict[tuple[Kind, str], bool] = {}  # an ordered set
+        # what was touched since rules were asked last, likewise; False: it concerns rules alone, and not the board
+        self.touched: dict[tuple[Kind, str], bool] = {}
         # what `state.watches` holds by rule, by subject: kind -> id -> rule
         self.watched: dict[Subject, dict[str, dict[str, Watch]]] = {subject: {} for subject in FIELDS}
         self.heading: datetime | None = None  # where the clock is going while timers on the way fire
@@ -69,21 +75,27 @@ class Floor:
     def emit(self, fact_id: str, time: datetime, data: Data) -> None:
         """Publish `data`. Ids derive from content, positions from the last event applied, so a replay repeats both."""
         state = self.state
-        partition, offset, _ = state.position if self._placed else (-1, -1, 0)
+        partition, offset, index = -1, -1, 0
+        if self._placed:
+            partition, offset, _ = state.position
+            if offset >= 0:
+                offset += state.position_base
+            index = state.output_index
+            state.output_index = index + 1
+        site = state.site
         self.out.append(
-            facts.ENVELOPES[type(data)](
+            _ENVELOPES[type(data)](
                 data=data,
                 specversion="1.0",
-                id=f"{state.site}:{fact_id}",
+                id=f"{site}:{fact_id}",
                 source=self._source,
-                site=state.site,
+                site=site,
                 time=time,
                 rawpartition=partition,
-                rawoffset=offset + state.position_base if offset >= 0 else offset,
-                rawindex=state.output_index if self._placed else 0,
+                rawoffset=offset,
+                rawindex=index,
             )
         )
-        state.output_index += self._placed
 
     @contextmanager
     def unplaced(self) -> Iterator[None]:
@@ -95,10 +107,19 @@ class Floor:
             self._placed = True
 
     def touch(self, kind: Kind, key: str) -> None:
-        """Note that the board's picture of this entity changed, and that rules may care."""
-        entity = (kind, key)
-        self.changed[entity] = None
-        self.touched[entity] = None
+        """Note that the board's picture of this entity changed, and that rules may care. Hot paths do it in place."""
+        self.touched[kind, key] = True
+
+    def touch_for_rules(self, kind: Kind, key: str) -> None:
+        """Note that rules may care about this entity, whose picture stays as it is."""
+        self.touched.setdefault((kind, key), False)
+
+    def show_touched(self) -> None:
+        """The board is to be told of what was touched."""
+        touched = self.touched
+        if False in touched.values():
+            touched = {entity: True for entity, shown in touched.items() if shown}
+        self.changed.update(touched)
 
     def anomaly(self, kind: str, about: tuple[str, str] = ("", ""), *, times: int = 1, said: str = "") -> None:
         """Count an event that could not follow the last one, with its evidence; call it before anything is changed.
@@ -114,13 +135,13 @@ class Floor:
     def timer(self, due: datetime, what: TimerKind, about: tuple[str, str]) -> int:
         """Set a timer; returns its generation, by which its owner knows whether it still counts."""
         state = self.state
-        state.generation += 1
-        if state.generation % _TIDY_EVERY == 0:
+        generation = state.generation = state.generation + 1
+        if generation % _TIDY_EVERY == 0:
             many = 1 << (len(state.timers) | 1).bit_length() - 1  # 1 also for none, as on a floor where nothing goes on
-            if state.generation % many == 0:
+            if generation % many == 0:
                 self._tidy()
-        heapq.heappush(state.timers, Timer(due, state.generation, what, about))
-        return state.generation
+        heapq.heappush(state.timers, Timer(due, generation, what, about))
+        return generation
 
     def due(self, before: datetime) -> Timer | None:
         """The earliest timer strictly before `before`, taken off the heap; None when there is none."""
@@ -172,10 +193,10 @@ class Floor:
             self.count_agents()
         if self.hearing and at >= agent.seen:
             agent.seen, agent.lapsed = at, False  # who calls this settles the agent
-        entity: tuple[Kind, str] = ("agent", agent_id)
         if agent.flapping_since is None:
-            self.changed[entity] = None
-        self.touched[entity] = None
+            self.touched["agent", agent_id] = True
+        else:
+            self.touch_for_rules("agent", agent_id)
         return agent
 
     def count_agents(self) -> None:
@@ -191,7 +212,7 @@ class Floor:
             arm_calls(self, at)
         if self.hearing and (call.seen is None or at > call.seen):
             call.seen = at
-        self.touch("call", call_id)
+        self.touched["call", call_id] = True
         return call
 
     def queue(self, name: str) -> Queue:
@@ -199,7 +220,7 @@ class Floor:
         queue = self.state.queues.get(name)
         if queue is None:
             queue = self._new_queue(name)
-        self.touch("queue", queue.queue)
+        self.touched["queue", queue.queue] = True
         return queue
 
     def _new_queue(self, name: str) -> Queue:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
@@ -71,15 +71,32 @@ class Condition:
     """
 
     def __init__(self, node: _Node, fields: Mapping[str, Field]) -> None:
-        self._node = node
+        self._node, self._fields = node, fields
         self.names = _names(node)
         self.direct = all(name in fields and fields[name].direct for name in self.names)
+        self.always = isinstance(node, _Many) and node.every and not node.parts
         code = compile(f"lambda f, it=None: {_source(node)}", "<rule>", "eval")
         self.holds: Holds = eval(code, {"__builtins__": {}})
 
     def may_hold(self, name: str, value: str) -> bool:
         """False when it cannot hold for a subject whose enumerated field `name` is `value`."""
-        return _may_hold(self._node, name, value)
+        return _reduced(self._node, lambda leaf: _when(leaf, name, value)) is not False
+
+    def given(self, name: str, value: str) -> Condition:
+        """What is left to ask of a subject for which it may hold, as its enumerated field `name` is `value`."""
+        return self._of(_reduced(self._node, lambda leaf: _when(leaf, name, value)))
+
+    def foretold(self) -> Condition:
+        """The `direct` part of it: where that does not hold, it does not either."""
+        return self._of(_reduced(self._node, lambda leaf: leaf if self._reads_directly(leaf) else True))
+
+    def _of(self, left: _Node | bool) -> Condition:
+        if left is self._node:
+            return self
+        return Condition(_Many(left, ()) if isinstance(left, bool) else left, self._fields)
+
+    def _reads_directly(self, leaf: _Leaf) -> bool:
+        return all(name in self._fields and self._fields[name].direct for name in leaf.names)
 
     def crossings(self, name: str) -> frozenset[float] | None:
         """The numbers at which a growing field `name` may change the answer; None when it may at any."""
@@ -97,6 +114,13 @@ def compile_all(texts: list[str], fields: Mapping[str, Field]) -> Condition:
     return Condition(_Many(True, tuple(parse(text, fields) for text in texts)), fields)
 
 
+def any_of(conditions: Iterable[Condition]) -> Condition:
+    """The condition that at least one of `conditions`, of the same fields, holds."""
+    found = list(conditions)
+    node = _reduced(_Many(False, tuple(one._node for one in found)), lambda leaf: leaf)
+    return Condition(_Many(node, ()) if isinstance(node, bool) else node, found[0]._fields if found else {})
+
+
 def _names(node: _Node) -> frozenset[str]:
     return node.names if isinstance(node, _Leaf) else frozenset().union(*(_names(part) for part in node.parts))
 
@@ -112,14 +136,32 @@ def _leaves(node: _Node) -> Iterator[_Leaf]:
 def _source(node: _Node) -> str:
     if isinstance(node, _Leaf):
         return node.source
+    if not node.parts:
+        return str(node.every)
     return "(" + (" and " if node.every else " or ").join(_source(part) for part in node.parts) + ")"
 
 
-def _may_hold(node: _Node, name: str, value: str) -> bool:
+def _when(leaf: _Leaf, name: str, value: str) -> _Leaf | bool:
+    """The leaf when the field `name` is `value`."""
+    return leaf if leaf.decides is None or leaf.name != name else value in leaf.decides
+
+
+def _reduced(node: _Node, known: Callable[[_Leaf], _Leaf | bool]) -> _Node | bool:
+    """What is left of a condition when its leaves are as `known` says; True or False where nothing is left to ask."""
     if isinstance(node, _Leaf):
-        return node.decides is None or node.name != name or value in node.decides
-    found = (_may_hold(part, name, value) for part in node.parts)
-    return all(found) if node.every else any(found)
+        return known(node)
+    left: list[_Node] = []
+    for part in node.parts:
+        found = _reduced(part, known)
+        if found is not node.every:  # else it changes nothing
+            if isinstance(found, bool):
+                return found
+            left.append(found)
+    if len(left) == 1:
+        return left[0]
+    if not left:
+        return node.every
+    return node if left == list(node.parts) else _Many(node.every, tuple(left))
 
 
 # ---------------------------------------------------------------- from text to nodes

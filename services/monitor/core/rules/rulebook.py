@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec import Struct, field
 
-from services.monitor.core.rules.expressions import Condition, ExpressionError, compile_all
+from services.monitor.core.rules.expressions import Condition, ExpressionError, Holds, any_of, compile_all
 from services.monitor.core.rules.hours import DAYS, Hours, parse_window
 from services.monitor.core.rules.rulefields import EVERY_SECOND, FIELDS, NOW_ONLY, SCOPES
 from shared.facts import Severity, Subject
@@ -112,11 +112,20 @@ class Armed:
         self.figures = rule.subject in PULSED and not self.condition.names <= EVERY_SECOND | NOW_ONLY
 
 
-class Asked(NamedTuple):
-    """The rules that may hold for a subject in one state."""
+class Left(NamedTuple):
+    """A rule that may hold for a subject in one state, and what is left of its condition then; `holds` is None for nothing."""
 
-    rules: tuple[Armed, ...]
+    armed: Armed
+    holds: Holds | None
+    direct: bool
+
+
+class Asked(NamedTuple):
+    """The rules that may hold for a subject in one state. When `may` does not hold for it, none of them does."""
+
+    rules: tuple[Left, ...]
     names: frozenset[str]
+    may: Holds
 
 
 class RuleBook:
@@ -145,8 +154,13 @@ class RuleBook:
         found: dict[str, Asked] = {}
         state = FIELDS[subject].get("state")
         for value in state.values or () if state is not None else ("",):
-            may = tuple(one for one in self.by_subject[subject] if one.condition.may_hold("state", value))
-            found[value] = Asked(may, frozenset(one.name for one in may))
+            may = [one for one in self.by_subject[subject] if one.condition.may_hold("state", value)]
+            left = [one.condition.given("state", value) for one in may]
+            found[value] = Asked(
+                tuple(Left(one, None if it.always else it.holds, it.direct) for one, it in zip(may, left, strict=True)),
+                frozenset(one.name for one in may),
+                any_of(it.foretold() for it in left).holds,
+            )
         return found
 
     def for_state(self, subject: Subject, state: str) -> Asked:

@@ -28,6 +28,7 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 def catch_up(floor: Floor, at: datetime) -> None:
     """Ask the rules about everything that was touched since; `at` is the time of what touched it."""
+    floor.show_touched()
     touched, floor.touched = floor.touched, {}
     watched = floor.rules.watched
     for kind, key in touched:
@@ -76,18 +77,19 @@ def _ask(
             forget(floor, subject, subject_id, at)
         return
     asked = floor.rules.for_state(subject, shown)
-    if not asked.rules and not mine:
+    if not mine and not asked.may(None, it):
         return
     if since is not None and since > at:
         at = since  # told late: it takes effect where the shown state begins
     found: Facts | None = None
-    for armed in asked.rules:
-        if found is None and not armed.direct:
+    for armed, left, direct in asked.rules:
+        if found is None and not direct:
             found = Facts(floor, subject, it, at)
-        holds = armed.holds(found, it)
-        if holds or mine:  # else nothing was watched, and nothing begins
-            _answered(floor, armed, subject_id, it, at, holds=holds)
-    if mine:
+        holds = left is None or left(found, it)
+        running = mine.get(armed.name) if mine else None
+        if holds or running is not None:  # else nothing was watched, and nothing begins
+            _answered(floor, armed, running, subject_id, it, at, holds=holds)
+    if mine and not asked.names.issuperset(mine):
         for armed in floor.rules.by_subject[subject]:
             if armed.name in mine and armed.name not in asked.names:
                 _holds_no_longer(floor, armed, mine[armed.name], at)
@@ -132,15 +134,25 @@ def ask(
 
     A condition that begins to hold began at `since`, now if that is not given.
     """
-    _answered(floor, armed, subject_id, it, at, since, holds=armed.holds(found, it))
+    watches = floor.state.watches.get(armed.name)
+    running = None if watches is None else watches.get(subject_id)
+    holds = armed.holds(found, it)
+    if holds or running is not None:
+        _answered(floor, armed, running, subject_id, it, at, since, holds=holds)
 
 
 def _answered(
-    floor: Floor, armed: Armed, subject_id: str, it: Any, at: datetime, since: datetime | None = None, *, holds: bool
+    floor: Floor,
+    armed: Armed,
+    running: Watch | None,
+    subject_id: str,
+    it: Any,
+    at: datetime,
+    since: datetime | None = None,
+    *,
+    holds: bool,
 ) -> None:
-    """The condition of a rule holds for `it`, or not: begin to watch, go on, or end."""
-    watches = floor.state.watches.get(armed.name)
-    running = None if watches is None else watches.get(subject_id)
+    """The condition of a rule, watched as `running`, holds for `it` or not: begin to watch, go on, or end."""
     if not holds or (armed.hours is not None and not is_open(floor, armed.name)):
         if running is not None:
             _holds_no_longer(floor, armed, running, at)
@@ -263,9 +275,9 @@ def raise_flag(floor: Floor, rule: Rule, found: Watch) -> None:
     )
     floor.state.flags[flag.flag_id] = flag
     floor.state.told.setdefault(rule.name, {})[found.subject_id] = found.started
-    floor.changed["flag", flag.flag_id] = None
+    floor.changed["flag", flag.flag_id] = True
     if rule.subject == "site":  # may be raised while rules are asked; what counts flags is asked every second
-        floor.changed["site", found.subject_id] = None
+        floor.changed["site", found.subject_id] = True
     else:
         floor.touch(rule.subject, found.subject_id)
     floor.emit(
@@ -324,7 +336,7 @@ def end(floor: Floor, found: Watch, subject: Subject, at: datetime) -> None:
     if not found.flag_id:
         return
     flag = floor.state.flags.pop(found.flag_id)
-    floor.changed["flag", found.flag_id] = None
+    floor.changed["flag", found.flag_id] = True
     floor.emit(
         f"flag:{found.flag_id}:cleared",
         at,
