@@ -8,12 +8,13 @@ from typing import Literal
 
 from services.monitor.core.counting import agentday, staffing
 from services.monitor.core.floor import Floor, in_micros
-from services.monitor.core.state import Agent, Leg, Shown
-from services.monitor.core.transitions import displayed, line_of
+from services.monitor.core.state import Agent, Shown
+from services.monitor.core.transitions import IDLE, IN_USE, line_of
 from services.monitor.core.trust import flapping, leases
 from services.monitor.core.trust.late import latest, older
 from shared import events, facts
 from shared.events import Event
+from shared.facts import AgentState
 
 
 def settle(floor: Floor, agent: Agent, at: datetime, provenance: Shown | None = None) -> None:
@@ -22,29 +23,26 @@ def settle(floor: Floor, agent: Agent, at: datetime, provenance: Shown | None = 
     The partition holds for any event order: an interval ends where the next begins, and a late event takes effect
     where the current interval began, never before.
     """
-    legs = [floor.state.legs[leg_id] for leg_id in agent.legs]
-    line, leg = line_of(legs)
-    state = "unknown" if agent.lapsed else displayed(agent.declared, line, in_wrap=agent.in_wrap)
-    call_id, queue = ("", "") if agent.lapsed else _about(agent, leg, legs)
+    state, call_id, queue = _derived(floor, agent)
     reason = agent.reason if state == "break" else ""
-    if (state, reason, call_id) == (agent.state, agent.shown_reason, agent.shown_call):
-        return  # its time belongs to the queue that it began with
-    if at < agent.since:
-        floor.anomaly("late_event")
-        at = agent.since
     was, began = agent.state, agent.since
+    if state == was and call_id == agent.shown_call and reason == agent.shown_reason:
+        return  # its time belongs to the queue that it began with
+    if at < began:
+        floor.anomaly("late_event")
+        at = began
     close_interval(floor, agent, at)
-    if state != agent.state:
-        since = at if agent.on_at is None else max(at, agent.on_at)  # when it was told which queues they are
-        for name in agent.queues:
-            staffing.staff_changed(floor, floor.queue(name), agent.state, state, since)
+    if state != was:
+        since = latest(agent.on_at, at)  # when it was told which queues they are
+        staffing.staff_changed(floor, agent.queues, was, state, since)
     agent.state, agent.shown_reason, agent.shown_call, agent.shown_queue = state, reason, call_id, queue
     staffing.agent_changed(floor, agent, at)
-    agent.provenance = provenance or floor.provenance
-    if state == "wrap" and agent.wrap_until is not None and provenance is None:
-        agent.provenance = "timer"
     if floor.state.link == "down":
         agent.provenance = "stale"
+    elif state == "wrap" and agent.wrap_until is not None and provenance is None:
+        agent.provenance = "timer"
+    else:
+        agent.provenance = provenance or floor.provenance
     if state != was:
         flapping.changed(floor, agent, was, began, at)
         leases.arm(floor, agent)
@@ -56,38 +54,45 @@ def settle(floor: Floor, agent: Agent, at: datetime, provenance: Shown | None = 
 
 def serve(floor: Floor, agent: Agent, queues: Iterable[str], at: datetime) -> None:
     """The agent serves these queues from `at` on."""
-    for name in agent.queues:
-        staffing.staff_changed(floor, floor.queue(name), agent.state, "", at)
+    staffing.staff_changed(floor, agent.queues, agent.state, "", at)
     agent.queues = list(dict.fromkeys(floor.queue(name).queue for name in queues))
-    for name in agent.queues:
-        staffing.staff_changed(floor, floor.queue(name), "", agent.state, at)
+    staffing.staff_changed(floor, agent.queues, "", agent.state, at)
     floor.touch("agent", agent.agent_id)
 
 
-def _about(agent: Agent, leg: Leg | None, legs: list[Leg]) -> tuple[str, str]:
-    """The call and queue that the displayed state belongs to. A consultation is for the queue of the customer who holds."""
-    if leg is not None:
-        if leg.role != "consult" or leg.queue:
-            return leg.call_id, leg.queue
-        return leg.call_id, next((other.queue for other in legs if other.queue), "")
-    if agent.in_wrap and agent.declared in ("ready", "unknown"):
-        return agent.wrap_call, agent.wrap_queue
-    return "", ""
+def _derived(floor: Floor, agent: Agent) -> tuple[AgentState, str, str]:
+    """The displayed state, and the call and queue that it belongs to. A consultation is for the queue of the customer who
+    holds."""
+    if agent.lapsed:
+        return "unknown", "", ""
+    if not agent.legs:
+        state = IDLE[agent.declared, agent.in_wrap]
+        return (state, agent.wrap_call, agent.wrap_queue) if state == "wrap" else (state, "", "")
+    known = floor.state.legs
+    legs = [known[leg_id] for leg_id in agent.legs]
+    line, leg = line_of(legs)
+    assert leg is not None
+    queue = leg.queue
+    if not queue and leg.role == "consult":
+        queue = next((other.queue for other in legs if other.queue), "")
+    return IN_USE[line], leg.call_id, queue
 
 
 def close_interval(floor: Floor, agent: Agent, at: datetime) -> None:
     """End the current interval at `at` (not before its start) and begin the next there."""
-    if at > agent.since:
-        agentday.spent(floor, agent, at)
+    began = agent.since
+    if at > began:
+        lasted_s = (at - began).total_seconds()
+        agentday.spent(floor, agent, at, lasted_s)
         floor.emit(
-            f"interval:{agent.agent_id}:{in_micros(agent.since)}",
+            f"interval:{agent.agent_id}:{in_micros(began)}",
             at,
             facts.AgentInterval(
                 agent_id=agent.agent_id,
                 state=agent.state,
-                started_at=agent.since,
+                started_at=began,
                 ended_at=at,
-                duration_s=(at - agent.since).total_seconds(),
+                duration_s=lasted_s,
                 provenance=agent.provenance,
                 reason=agent.shown_reason,
                 call_id=agent.shown_call,

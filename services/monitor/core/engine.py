@@ -95,15 +95,19 @@ class Engine:
     def apply(self, event: Event) -> list[Fact]:
         """What `event` made true, timers that were due before it first."""
         floor = self._floors.get(event.site) or self._begin(event.site)
-        state, data = floor.state, event.data
+        state, data, time = floor.state, event.data, event.time
         kind = type(data)
         if isinstance(data, events.Clock):
-            if not _passes_by(state, event.time, data) and clockjump.usable(state, event, data):
-                self._mark(floor, event.time, data)
+            if _passes_by(state, time, data):
+                if not floor.touched:
+                    return []
+            elif clockjump.usable(state, event, data):
+                self._mark(floor, time, data)
         else:
             position = (event.rawpartition, event.rawoffset, event.rawindex)
             if position[1] >= 0:
-                if positions.passed(state, position):
+                last = state.position
+                if position[0] == last[0] and position <= last:  # it was passed before
                     if not positions.began_anew(state, event):
                         state.duplicates += 1
                         return []
@@ -112,18 +116,23 @@ class Engine:
                 state.position, state.output_index = position, 0
             if kind in _SPECIAL:
                 event = self._special(floor, event)
+                time = event.time
             else:
                 if state.began is None:
                     links.begin(floor, event)
                 if state.link_heard is None:
-                    self._advance(floor, event.time)
+                    now, timers = state.now, state.timers
+                    if now is None or (timers and timers[0].due < time):
+                        self._advance(floor, time)
+                    elif time > now:
+                        state.now = time
             floor.event = event
-            if state.heard_next is None or event.time >= state.heard_next:
+            if state.heard_next is None or time >= state.heard_next:
                 positions.heard(floor, event)
             floor.provenance, floor.precision_ms = event.provenance, event.precisionms
             _HANDLERS[floor.agents_full][kind](floor, event, data)
         if floor.touched:
-            watching.catch_up(floor, event.time)
+            watching.catch_up(floor, time)
         if not floor.out:
             return []
         out, floor.out = floor.out, []

@@ -18,15 +18,14 @@ def _today(agent: Agent, found: Periods) -> Today:
     return agent.today
 
 
-def spent(floor: Floor, agent: Agent, at: datetime) -> None:
-    """The agent's displayed state since `agent.since` ends at `at`. What of it lay before midnight was yesterday's."""
-    found = books.running(floor, at)
-    today = _today(agent, found)
-    seconds = (at - max(agent.since, today.since)).total_seconds()
+def spent(floor: Floor, agent: Agent, at: datetime, lasted_s: float) -> None:
+    """The agent's displayed state ends at `at` after so long. What of it lay before midnight was yesterday's."""
+    state, today = agent.state, _today(agent, books.running(floor, at))
+    seconds = lasted_s if today.since <= agent.since else (at - today.since).total_seconds()
     if seconds > 0:
-        today.state_s[agent.state] = today.state_s.get(agent.state, 0.0) + seconds
-    if agent.state == "wrap" and agent.shown_queue:
-        queues.wrapped(floor, agent.shown_queue, (at - agent.since).total_seconds(), at)
+        today.state_s[state] = today.state_s.get(state, 0.0) + seconds
+    if state == "wrap" and agent.shown_queue:
+        queues.wrapped(floor, agent.shown_queue, lasted_s, at)
 
 
 def conversation_ended(floor: Floor, leg: Leg, at: datetime) -> None:

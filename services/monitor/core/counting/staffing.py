@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from services.monitor.core.counting import books
 from services.monitor.core.counting.metrics import HANDLING, NOT_STAFFED
 from services.monitor.core.counting.tallies import Periods
 from services.monitor.core.floor import Floor
-from services.monitor.core.state import Agent, Queue
+from services.monitor.core.state import Agent
 
 
-def staff_changed(floor: Floor, queue: Queue, was: str, now: str, at: datetime) -> None:
-    """An agent who serves this queue is in state `now` from `at` on, no longer in `was`; "" is not serving it."""
-    staff = queue.staff
-    if was == "ready" or now == "ready":
-        since = _since_minute(books.running(floor, at), at)  # which may end the minute
-        queue.minute.ready_s -= _change(was, now) * since
-    if now not in NOT_STAFFED and not queue.was_staffed:
-        books.day_of(floor, queue, books.running(floor, at))
-        queue.was_staffed = True
-    if was:
-        staff[was] -= 1
-    if now:
-        staff[now] = staff.get(now, 0) + 1
+def staff_changed(floor: Floor, names: Collection[str], was: str, now: str, at: datetime) -> None:
+    """An agent who serves these queues is in state `now` from `at` on, no longer in `was`; "" is not serving them."""
+    more_ready = (now == "ready") - (was == "ready")
+    # which may end the minute
+    since = _since_minute(books.running(floor, at), at) if more_ready and names else 0.0
+    staffed = now not in NOT_STAFFED
+    for name in names:
+        queue = floor.queue(name)
+        staff = queue.staff
+        if more_ready:
+            queue.minute.ready_s -= more_ready * since
+        if staffed and not queue.was_staffed:
+            books.day_of(floor, queue, books.running(floor, at))
+            queue.was_staffed = True
+        if was:
+            staff[was] -= 1
+        if now:
+            staff[now] = staff.get(now, 0) + 1
 
 
 def agent_changed(floor: Floor, agent: Agent, at: datetime) -> None:
@@ -32,21 +38,28 @@ def agent_changed(floor: Floor, agent: Agent, at: datetime) -> None:
     Handling belongs to the queue of the call, whoever serves it; being ready to each queue that the agent serves, and once to
     the site.
     """
-    was, now, queue = agent.counted, agent.state, agent.counted_queue
-    crew = floor.state.crew
-    if was == "ready" or now == "ready":
-        since = _since_minute(books.running(floor, at), at)
-        crew.ready_s -= _change(was, now) * since
-    elsewhere = queue != agent.shown_queue
-    if was in HANDLING and (elsewhere or now not in HANDLING):
-        _handling(floor, queue, -1, at)
-    if now in HANDLING and (elsewhere or was not in HANDLING):
-        _handling(floor, agent.shown_queue, 1, at)
+    was, now, crew = agent.counted, agent.state, floor.state.crew
+    queue, shown = agent.counted_queue, agent.shown_queue
+    more_ready = (now == "ready") - (was == "ready")
+    leaves, takes = was in HANDLING, now in HANDLING
+    if leaves and takes and queue == shown:
+        leaves = takes = False
+    if more_ready or leaves or takes:
+        found = books.running(floor, at)
+        since = _since_minute(found, at)
+        if more_ready:
+            crew.ready_s -= more_ready * since
+        if leaves:
+            _handling(floor, queue, -1, found, since)
+        if takes:
+            _handling(floor, shown, 1, found, since)
     if was != now:
         if was:
             crew.staff[was] -= 1
         crew.staff[now] = crew.staff.get(now, 0) + 1
-    agent.counted, agent.counted_queue = now, agent.shown_queue
+        agent.counted = now
+    if queue != shown:
+        agent.counted_queue = shown
 
 
 def agent_gone(floor: Floor, agent: Agent) -> None:
@@ -55,14 +68,9 @@ def agent_gone(floor: Floor, agent: Agent) -> None:
         floor.state.crew.staff[agent.counted] -= 1
 
 
-def _change(was: str, now: str) -> int:
-    """How many more are ready."""
-    return (now == "ready") - (was == "ready")
-
-
-def _handling(floor: Floor, name: str, change: int, at: datetime) -> None:
-    found, crew = books.running(floor, at), floor.state.crew
-    since = _since_minute(found, at)
+def _handling(floor: Floor, name: str, change: int, found: Periods, since: float) -> None:
+    """One agent more or less is at a call of the queue, `since` seconds after the minute began."""
+    crew = floor.state.crew
     crew.handling += change
     crew.handling_s -= change * since
     if name:
@@ -74,4 +82,5 @@ def _handling(floor: Floor, name: str, change: int, at: datetime) -> None:
 
 def _since_minute(found: Periods, at: datetime) -> float:
     """Seconds from the minute's begin to `at`; negative for late ones, but not back into a published interval."""
-    return (max(at, found.counted_from) - found.minute_began).total_seconds()
+    counted_from = found.counted_from
+    return ((at if at >= counted_from else counted_from) - found.minute_began).total_seconds()

@@ -30,16 +30,24 @@ def catch_up(floor: Floor, at: datetime) -> None:
     """Ask the rules about everything that was touched since; `at` is the time of what touched it."""
     floor.show_touched()
     touched, floor.touched = floor.touched, {}
-    watched = floor.rules.watched
+    state, rules = floor.state, floor.rules
     for kind, key in touched:
-        if kind == "flag" or kind not in watched:
+        if kind not in rules.watched:
             continue
-        if kind == "queue":
+        if kind == "agent":
+            agent = state.agents.get(key)
+            _ask(floor, kind, key, agent, agent.state if agent else "", at, agent.since if agent else None)
+        elif kind == "call":
+            call = state.calls.get(key)
+            _ask(floor, kind, key, call, call.state if call else "", at, call.since if call else None)
+        elif kind == "queue":
             grid.stir(floor, key)
+        elif kind == "transfer":
+            transfer = state.transfers.get(key)
+            since = None if transfer is None else transfer.ended or transfer.requested
+            _ask(floor, kind, key, transfer, transfer.outcome if transfer else "", at, since)
         elif kind == "site":
             ask_site(floor, at, on_grid=False)
-        else:
-            _ask_about(floor, kind, key, at)
 
 
 def ask_site(floor: Floor, at: datetime, *, on_grid: bool) -> None:
@@ -50,21 +58,6 @@ def ask_site(floor: Floor, at: datetime, *, on_grid: bool) -> None:
             if found is None and not armed.direct:
                 found = Facts(floor, "site", state, at)
             ask(floor, armed, state.site, state, found, at)
-
-
-def _ask_about(floor: Floor, subject: Subject, subject_id: str, at: datetime) -> None:
-    """Ask every rule that may hold about one agent, call or transfer."""
-    state = floor.state
-    if subject == "agent":
-        agent = state.agents.get(subject_id)
-        _ask(floor, subject, subject_id, agent, agent.state if agent else "", at, agent.since if agent else None)
-    elif subject == "call":
-        call = state.calls.get(subject_id)
-        _ask(floor, subject, subject_id, call, call.state if call else "", at, call.since if call else None)
-    else:
-        transfer = state.transfers.get(subject_id)
-        since = None if transfer is None else transfer.ended or transfer.requested
-        _ask(floor, subject, subject_id, transfer, transfer.outcome if transfer else "", at, since)
 
 
 def _ask(

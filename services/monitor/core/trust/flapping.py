@@ -25,11 +25,6 @@ _SHORT_TALK, _STEADY_TALK = timedelta(seconds=5), timedelta(seconds=10)
 _CONVERSATION: Final = frozenset[AgentState]({"talk", "hold", "consult"})
 
 
-def short(state: AgentState) -> timedelta:
-    """A state under this is short."""
-    return _SHORT_TALK if state in _CONVERSATION else _SHORT
-
-
 def steady(state: AgentState) -> timedelta:
     """A state that lasts so long ends the flapping."""
     return _STEADY_TALK if state in _CONVERSATION else _STEADY
@@ -38,7 +33,7 @@ def steady(state: AgentState) -> timedelta:
 def changed(floor: Floor, agent: Agent, ended: AgentState, began: datetime, at: datetime) -> None:
     """The agent's state `ended`, which had begun at `began`, gave way to another one at `at`."""
     flap, lasted = agent.flap, at - began
-    if lasted >= short(ended):
+    if lasted >= (_SHORT_TALK if ended in _CONVERSATION else _SHORT):
         if agent.flapping_since is None:
             agent.flap = None
             return
