@@ -15,26 +15,33 @@ from shared.events import Event
 
 def settle(floor: Floor, call: Call, at: datetime) -> None:
     """Derive the call's state anew: waiting over transferring over talking over held over ringing."""
-    visit = visits.waiting(call)
-    known = floor.state.legs
-    lines = [known[leg_id].state for leg_id in call.legs]
+    visit = visits.waiting(call) if call.visits else None
     state: CallState
     since = at
     if visit is not None:
         state, since = "queued", visit.entered
     elif call.transfers:
         state = "transferring"
-    elif "talking" in lines:
-        state = "answered"
-    elif "held" in lines:
-        state = "held"
-    elif lines:
-        state = "ringing"
     else:
-        state = "started"
+        state = _by_lines(floor, call)
     if state != call.state or (state == "queued" and call.since != since):
         call.state, call.since, call.provenance = state, since, floor.provenance
-    floor.touch("call", call.call_id)
+    floor.touched["call", call.call_id] = True
+
+
+def _by_lines(floor: Floor, call: Call) -> CallState:
+    """What its phones make of a call: the liveliest of them decides."""
+    if not call.legs:
+        return "started"
+    found: CallState = "ringing"
+    known = floor.state.legs
+    for leg_id in call.legs:
+        state = known[leg_id].state
+        if state == "talking":
+            return "answered"
+        if state == "held":
+            found = "held"
+    return found
 
 
 def started(floor: Floor, event: Event, data: events.CallStarted) -> None:

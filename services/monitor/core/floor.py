@@ -67,6 +67,7 @@ class Floor:
         self.precision_ms = 0
         self._crowding: Event | None = None  # the last one that named a queue too many
         self.count_agents()
+        self._damped = False  # not all that was touched is for the board
         self._placed = True  # what goes out has a position in the log
         self._source = f"/sites/{state.site}/monitor"
 
@@ -113,11 +114,13 @@ class Floor:
     def touch_for_rules(self, kind: Kind, key: str) -> None:
         """Note that rules may care about this entity, whose picture stays as it is."""
         self.touched.setdefault((kind, key), False)
+        self._damped = True
 
     def show_touched(self) -> None:
         """The board is to be told of what was touched."""
         touched = self.touched
-        if False in touched.values():
+        if self._damped:
+            self._damped = False
             touched = {entity: True for entity, shown in touched.items() if shown}
         self.changed.update(touched)
 

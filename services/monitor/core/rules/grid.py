@@ -12,16 +12,15 @@ from datetime import UTC, datetime
 from typing import Final
 
 from services.monitor.core.floor import Floor
+from services.monitor.core.state import Queue
 
 FIGURES_S: Final = 10
 MINUTE_S: Final = 60
 
 
-def stir(floor: Floor, name: str) -> None:
-    """The queue changed."""
-    queue, now = floor.state.queues.get(name), floor.state.now
-    if queue is None or queue.stirred:
-        return
+def stir(floor: Floor, queue: Queue) -> None:
+    """The queue changed, for the first time since rules were asked about it."""
+    now = floor.state.now
     queue.stirred = queue.unsettled = True
     if now is not None:
         _plan_at(floor, _next(now, 1))

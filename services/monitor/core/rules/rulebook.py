@@ -139,7 +139,8 @@ class RuleBook:
         self.by_subject: Mapping[Subject, tuple[Armed, ...]] = {
             subject: tuple(one for one in self.armed.values() if one.rule.subject == subject) for subject in FIELDS
         }
-        self._by_state = {subject: self._index(subject) for subject in FIELDS}
+        # the rules that may hold for a subject in a state: kind -> state -> rules
+        self.for_state: Mapping[Subject, Mapping[str, Asked]] = {subject: self._index(subject) for subject in FIELDS}
         self.watched = frozenset(subject for subject, found in self.by_subject.items() if found)
         pulsed = [one for subject in PULSED for one in self.by_subject[subject]]
         self.every_second = any(one.every_second for one in pulsed)
@@ -162,10 +163,6 @@ class RuleBook:
                 any_of(it.foretold() for it in left).holds,
             )
         return found
-
-    def for_state(self, subject: Subject, state: str) -> Asked:
-        """The rules that may hold for a `subject` whose state is `state`."""
-        return self._by_state[subject][state]
 
     def at(self, site: str) -> RuleBook:
         """The rules that concern `site`."""

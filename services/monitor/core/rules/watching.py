@@ -27,25 +27,30 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def catch_up(floor: Floor, at: datetime) -> None:
-    """Ask the rules about everything that was touched since; `at` is the time of what touched it."""
+    """Ask the rules about everything that was touched since; `at` is the time of what touched it. Who lets a subject go has
+    called `forget`."""
     floor.show_touched()
     touched, floor.touched = floor.touched, {}
     state, rules = floor.state, floor.rules
     for kind, key in touched:
         if kind not in rules.watched:
             continue
-        if kind == "agent":
+        if kind == "queue":
+            queue = state.queues.get(key)
+            if queue is not None and not queue.stirred:
+                grid.stir(floor, queue)
+        elif kind == "agent":
             agent = state.agents.get(key)
-            _ask(floor, kind, key, agent, agent.state if agent else "", at, agent.since if agent else None)
+            if agent is not None:
+                _ask(floor, kind, key, agent, agent.state, agent.since, at)
         elif kind == "call":
             call = state.calls.get(key)
-            _ask(floor, kind, key, call, call.state if call else "", at, call.since if call else None)
-        elif kind == "queue":
-            grid.stir(floor, key)
+            if call is not None:
+                _ask(floor, kind, key, call, call.state, call.since, at)
         elif kind == "transfer":
             transfer = state.transfers.get(key)
-            since = None if transfer is None else transfer.ended or transfer.requested
-            _ask(floor, kind, key, transfer, transfer.outcome if transfer else "", at, since)
+            if transfer is not None:
+                _ask(floor, kind, key, transfer, transfer.outcome, transfer.ended or transfer.requested, at)
         elif kind == "site":
             ask_site(floor, at, on_grid=False)
 
@@ -61,31 +66,34 @@ def ask_site(floor: Floor, at: datetime, *, on_grid: bool) -> None:
 
 
 def _ask(
-    floor: Floor, subject: Subject, subject_id: str, it: Any, shown: str, at: datetime, since: datetime | None
+    floor: Floor, subject: Subject, subject_id: str, it: Any, shown: str, since: datetime | None, at: datetime
 ) -> None:
     """Ask the rules that may hold for `it` in the state `shown`, which began at `since`; end what others watched."""
     mine = floor.watched[subject].get(subject_id)
-    if it is None:
-        if mine:
-            forget(floor, subject, subject_id, at)
-        return
-    asked = floor.rules.for_state(subject, shown)
-    if not mine and not asked.may(None, it):
+    asked = floor.rules.for_state[subject][shown]
+    may = asked.may(None, it)
+    if not may and not mine:
         return
     if since is not None and since > at:
         at = since  # told late: it takes effect where the shown state begins
     found: Facts | None = None
-    for armed, left, direct in asked.rules:
+    for armed, left, direct in asked.rules if may or not asked.names.isdisjoint(mine or ()) else ():
         if found is None and not direct:
             found = Facts(floor, subject, it, at)
         holds = left is None or left(found, it)
         running = mine.get(armed.name) if mine else None
         if holds or running is not None:  # else nothing was watched, and nothing begins
             _answered(floor, armed, running, subject_id, it, at, holds=holds)
-    if mine and not asked.names.issuperset(mine):
-        for armed in floor.rules.by_subject[subject]:
-            if armed.name in mine and armed.name not in asked.names:
-                _holds_no_longer(floor, armed, mine[armed.name], at)
+    if mine:
+        gone = [floor.rules.armed[name] for name in mine if name not in asked.names]
+        if len(gone) > 1:
+            gone.sort(key=_place)
+        for armed in gone:
+            _holds_no_longer(floor, armed, mine[armed.name], at)
+
+
+def _place(armed: Armed) -> int:
+    return armed.number
 
 
 def ask_everybody(floor: Floor, armed: Armed, at: datetime, *, as_it_began: bool = False) -> None:
@@ -188,20 +196,22 @@ def deadline_passed(floor: Floor, timer: Timer) -> None:
 
 
 def _begin(floor: Floor, rule: Rule, subject_id: str, it: Any, since: datetime) -> None:
-    told = floor.state.told.get(rule.name, {}).get(subject_id)
-    if told is not None and since <= told:
-        since = told + _MICROSECOND  # by a late event back where it was: the id of a flag comes once
-    precision_ms = it.precision_ms if rule.subject == "transfer" else 0
-    deadline = since + rule.hold + timedelta(milliseconds=precision_ms)
-    begun = Watch(rule.name, subject_id, since, deadline, 0, precision_ms=precision_ms)
-    if rule.subject == "agent":
+    state, name, subject = floor.state, rule.name, rule.subject
+    told = state.told.get(name)
+    if told is not None and subject_id in told and since <= told[subject_id]:
+        since = told[subject_id] + _MICROSECOND  # by a late event back where it was: the id of a flag comes once
+    begun = Watch(name, subject_id, since, since + rule.hold, 0)
+    if subject == "agent":
         begun.state, begun.call = it.state, it.shown_call
-    floor.state.watches.setdefault(rule.name, {})[subject_id] = begun
-    floor.watched[rule.subject].setdefault(subject_id, {})[rule.name] = begun
-    if rule.subject == "site" and not rule.hold:
+    elif subject == "transfer" and it.precision_ms:
+        begun.precision_ms = it.precision_ms
+        begun.deadline += timedelta(milliseconds=it.precision_ms)
+    state.watches.setdefault(name, {})[subject_id] = begun
+    floor.watched[subject].setdefault(subject_id, {})[name] = begun
+    if subject == "site" and not rule.hold:
         raise_flag(floor, rule, begun)  # while the link is down no time passes that could raise it
     else:
-        begun.generation = floor.timer(deadline, "flag", (rule.name, subject_id))
+        begun.generation = floor.timer(begun.deadline, "flag", (name, subject_id))
 
 
 def _holds_no_longer(floor: Floor, armed: Armed, found: Watch, at: datetime) -> None:
