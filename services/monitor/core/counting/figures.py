@@ -6,10 +6,10 @@ not exist (no call answered, so no average) is None, never 0. Definitions: docs/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Final, Generic, TypeVar
+from typing import Final
 
 from services.monitor.core.counting import metrics
 from services.monitor.core.counting.tallies import Tally
@@ -17,25 +17,6 @@ from services.monitor.core.floor import Floor
 from services.monitor.core.state import Queue
 
 Value = float | int | str | None
-Subject = TypeVar("Subject")
-
-
-class Figures(Mapping[str, Value], Generic[Subject]):
-    """A subject's figures at one moment. KeyError for a name that is none."""
-
-    __slots__ = ("_how", "_subject")
-
-    def __init__(self, subject: Subject, how: Mapping[str, Callable[[Subject], Value]]) -> None:
-        self._subject, self._how = subject, how
-
-    def __getitem__(self, name: str) -> Value:
-        return self._how[name](self._subject)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._how)
-
-    def __len__(self) -> int:
-        return len(self._how)
 
 
 # ---------------------------------------------------------------- sums of a queue
@@ -84,8 +65,8 @@ def elapsed_s(floor: Floor, now: datetime) -> float:
 # ---------------------------------------------------------------- by name
 
 
-class _AskedQueue:
-    """A queue at a moment."""
+class AskedQueue:
+    """A queue at a moment, of which `QUEUE_FIGURES` tell by name."""
 
     __slots__ = ("_recent", "_today", "floor", "now", "queue")
 
@@ -113,12 +94,12 @@ class _AskedQueue:
         return metrics.service_level(self.floor.config.queue(self.queue.queue).service_level.formula, tally)
 
 
-def _longest_wait(asked: _AskedQueue) -> float | None:
+def _longest_wait(asked: AskedQueue) -> float | None:
     first = min(asked.queue.waiting.values(), default=None)
     return None if first is None else max(0.0, (asked.now - first).total_seconds())
 
 
-QUEUE_FIGURES: Final[Mapping[str, Callable[[_AskedQueue], Value]]] = MappingProxyType(
+QUEUE_FIGURES: Final[Mapping[str, Callable[[AskedQueue], Value]]] = MappingProxyType(
     {
         "waiting": lambda asked: len(asked.queue.waiting),
         "longest_wait_s": _longest_wait,
@@ -152,13 +133,8 @@ QUEUE_FIGURES: Final[Mapping[str, Callable[[_AskedQueue], Value]]] = MappingProx
 )
 
 
-def queue_figures(floor: Floor, queue: Queue, now: datetime) -> Mapping[str, Value]:
-    """The figures of `queue` at `now`, by the names of `QUEUE_FIGURES`."""
-    return Figures(_AskedQueue(floor, queue, now), QUEUE_FIGURES)
-
-
 class AskedSite:
-    """A site at a moment. Agents are counted once, however many queues they serve."""
+    """A site at a moment, of which `SITE_FIGURES` tell by name. Agents are counted once, however many queues they serve."""
 
     __slots__ = ("_totals", "floor", "now")
 
@@ -221,7 +197,3 @@ SITE_FIGURES: Final[Mapping[str, Callable[[AskedSite], Value]]] = MappingProxyTy
     }
 )
 
-
-def site_figures(floor: Floor, now: datetime) -> Mapping[str, Value]:
-    """The totals of a site at `now`, by the names of `SITE_FIGURES`."""
-    return Figures(AskedSite(floor, now), SITE_FIGURES)

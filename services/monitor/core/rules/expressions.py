@@ -31,7 +31,8 @@ _LARGEST: Final = 1e15
 class Field(Struct, frozen=True):
     """A name that expressions may use. `values`: which texts exist, None for any. `optional`: it may be None.
 
-    `direct`: how Python reads it off the subject `it` itself, such as `it.state`; "" when it takes more than that.
+    `direct`: how Python reads it off the subject `it` itself, such as `it.state`; "" when it takes more than that. `exists`:
+    likewise, whether an optional one is there.
     """
 
     kind: Kind
@@ -39,6 +40,7 @@ class Field(Struct, frozen=True):
     values: frozenset[str] | None = None
     optional: bool = False
     direct: str = ""
+    exists: str = ""
 
 
 class ExpressionError(Exception):
@@ -76,7 +78,7 @@ class Condition:
         self.direct = all(name in fields and fields[name].direct for name in self.names)
         self.always = isinstance(node, _Many) and node.every and not node.parts
         code = compile(f"lambda f, it=None: {_source(node)}", "<rule>", "eval")
-        self.holds: Holds = eval(code, {"__builtins__": {}})
+        self.holds: Holds = eval(code, {"__builtins__": {"len": len}})
 
     def may_hold(self, name: str, value: str) -> bool:
         """False when it cannot hold for a subject whose enumerated field `name` is `value`."""
@@ -290,7 +292,7 @@ class _Parser:
         if field is None:
             raise ExpressionError(f"there is no `{name}`; there is {', '.join(sorted(map(_shown, self._fields)))}")
         source = field.direct or f"f[{name!r}]"
-        guards = (f"{source} is not None",) if field.optional else ()
+        guards = (field.exists or f"{source} is not None",) if field.optional else ()
         return _Value(field.kind, source, frozenset((name,)), guards, field=name)
 
     def _number(self, node: ast.expr) -> _Value:

@@ -83,10 +83,15 @@ def _ask_queue(floor: Floor, queue: Queue, at: datetime, *, figures: bool) -> No
     stirred, queue.stirred = queue.stirred, False
     if not (stirred or waits or figures):
         return
-    found: Facts | None = None
+    name, found = queue.queue, None
+    mine = floor.watched["queue"].get(name)
     for armed in floor.rules.by_subject["queue"]:
         if figures if armed.figures else (stirred or (waits and armed.every_second)):
-            found = found if found is not None else Facts(floor, "queue", queue, at)
-            watching.ask(floor, armed, queue.queue, queue, found, at)
+            if found is None and not armed.direct:
+                found = Facts(floor, "queue", queue, at)
+            holds = armed.holds(found, queue)
+            running = mine.get(armed.name) if mine else None
+            if holds or running is not None:
+                watching.answered(floor, armed, running, name, queue, at, holds=holds)
     if figures:
         queue.unsettled = False

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
-from services.monitor.core.counting.figures import QUEUE_FIGURES, SITE_FIGURES, queue_figures, site_figures
+from services.monitor.core.counting.figures import QUEUE_FIGURES, SITE_FIGURES, AskedQueue, AskedSite
 from services.monitor.core.floor import Floor
 from services.monitor.core.state import Agent, Call, Transfer
 from shared.facts import Subject
@@ -21,20 +21,24 @@ _RECENT: Final = timedelta(minutes=15)
 class Facts(dict[str, Any]):
     """The fields of `it`, a subject of kind `subject`, at `now`."""
 
-    __slots__ = ("_floor", "_it", "_now", "_read")
+    __slots__ = ("_asked", "_floor", "_it", "_now", "_subject")
 
     def __init__(self, floor: Floor, subject: Subject, it: Any, now: datetime) -> None:
-        self._floor, self._it, self._now, self._read = floor, it, now, READERS[subject]
-        if subject == "queue":
-            self["queue"], self._it = it.queue, queue_figures(floor, it, now)
-        elif subject == "site":
-            self._it = site_figures(floor, now)
+        self._floor, self._subject, self._it, self._now = floor, subject, it, now
+        self._asked: Any = None  # what readers read: `it`, or what works its figures out
 
     def __missing__(self, name: str) -> Any:
-        read = self._read.get(name)
-        value = _attribute(self._it, name) if read is None else read(self._floor, self._it, self._now)
+        if self._asked is None:
+            self._asked = self._as_asked()
+        read = READERS[self._subject].get(name)
+        value = _attribute(self._it, name) if read is None else read(self._floor, self._asked, self._now)
         self[name] = value
         return value
+
+    def _as_asked(self) -> Any:
+        if self._subject == "queue":
+            return AskedQueue(self._floor, self._it, self._now)
+        return AskedSite(self._floor, self._now) if self._subject == "site" else self._it
 
 
 def _attribute(call: Call, name: str) -> str | None:
@@ -84,11 +88,8 @@ def _sender_name(floor: Floor, transfer: Transfer, now: datetime) -> str:
     return agent.name if agent is not None and agent.name else transfer.from_agent
 
 
-def _figure(name: str) -> Reader:
-    def read(floor: Floor, figures: Mapping[str, Any], now: datetime) -> Any:
-        return figures[name]
-
-    return read
+def _figure(tell: Callable[[Any], Any]) -> Reader:
+    return lambda floor, asked, now: tell(asked)
 
 
 def _longest_wait(floor: Floor, it: None, now: datetime) -> float | None:
@@ -152,13 +153,13 @@ TRANSFER: Final[Mapping[str, Reader]] = MappingProxyType(
 )
 QUEUE: Final[Mapping[str, Reader]] = MappingProxyType(
     {
-        **{name: _figure(name) for name in QUEUE_FIGURES},
-        "queue": lambda floor, figures, now: None,  # known from the beginning
+        **{name: _figure(tell) for name, tell in QUEUE_FIGURES.items()},
+        "queue": lambda floor, asked, now: asked.queue.queue,
     }
 )
 SITE: Final[Mapping[str, Reader]] = MappingProxyType(
     {
-        **{name: _figure(name) for name in SITE_FIGURES},
+        **{name: _figure(tell) for name, tell in SITE_FIGURES.items()},
         "longest_wait_s": _longest_wait,
         "link": lambda floor, it, now: floor.state.link,
         "flags": lambda floor, it, now: len(floor.state.flags),

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from msgspec import structs
+
 from services.monitor.core.rules.expressions import Field
 from shared.facts import Subject
 
@@ -28,6 +30,10 @@ def _flag(about: str, *, direct: str = "") -> Field:
 def _texts(about: str, *, direct: str = "") -> Field:
     return Field("texts", about, direct=direct)
 
+
+_OF_STAFF: Final = MappingProxyType(
+    {"on_break" if state == "break" else state: f"it.staff.get({state!r}, 0)" for state in AGENT_STATES}
+)  # how many agents are in a state, read off a queue
 
 _COUNTS: Final = {
     "offline": _number("agents who are logged off"),
@@ -101,7 +107,9 @@ FIELDS: Final[Mapping[Subject, Mapping[str, Field]]] = MappingProxyType(
             "transfer": _text("the id"),
         },
         "queue": {
-            **_COUNTS,
+            **{name: structs.replace(field, direct=_OF_STAFF.get(name, "")) for name, field in _COUNTS.items()},
+            "waiting": _number("calls that wait now", direct="len(it.waiting)"),
+            "longest_wait_s": structs.replace(_COUNTS["longest_wait_s"], exists="it.waiting"),
             "abandonment_rate": _number("abandoned / offered of the day, 0 to 1", optional=True),
             "service_level": _number("of the day, by the queue's formula, 0 to 1", optional=True),
             "service_level_target": _number("from the sites file, 0 to 1"),
@@ -114,7 +122,7 @@ FIELDS: Final[Mapping[Subject, Mapping[str, Field]]] = MappingProxyType(
             "recent_service_level": _number("as service_level, of the last 15 minutes", optional=True),
             "recent_asa_s": _number("as asa_s, of the last 15 minutes", optional=True),
             "recent_occupancy": _number("as occupancy, of the last 15 minutes", optional=True),
-            "queue": _text("the name"),
+            "queue": _text("the name", direct="it.queue"),
         },
         "site": {
             **_COUNTS,

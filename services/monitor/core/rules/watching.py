@@ -83,7 +83,7 @@ def _ask(
         holds = left is None or left(found, it)
         running = mine.get(armed.name) if mine else None
         if holds or running is not None:  # else nothing was watched, and nothing begins
-            _answered(floor, armed, running, subject_id, it, at, holds=holds)
+            answered(floor, armed, running, subject_id, it, at, holds=holds)
     if mine:
         gone = [floor.rules.armed[name] for name in mine if name not in asked.names]
         if len(gone) > 1:
@@ -139,10 +139,10 @@ def ask(
     running = None if watches is None else watches.get(subject_id)
     holds = armed.holds(found, it)
     if holds or running is not None:
-        _answered(floor, armed, running, subject_id, it, at, since, holds=holds)
+        answered(floor, armed, running, subject_id, it, at, since, holds=holds)
 
 
-def _answered(
+def answered(
     floor: Floor,
     armed: Armed,
     running: Watch | None,
