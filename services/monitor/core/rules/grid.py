@@ -23,48 +23,51 @@ def stir(floor: Floor, queue: Queue) -> None:
     now = floor.state.now
     queue.stirred = queue.unsettled = True
     if now is not None:
-        _plan_at(floor, _next(now, 1))
+        _plan_at(floor, _next(now.timestamp(), 1))
 
 
 def plan(floor: Floor, now: datetime) -> None:
     """Set the timer for the next moment at which there may be something to ask."""
-    rules, queues = floor.rules, floor.state.queues.values()
+    rules = floor.rules
     if floor.state.link == "down" or not (rules.by_subject["queue"] or rules.site_figures):
         return
-    if rules.site_figures or any(queue.stirred for queue in queues):
-        _plan_at(floor, _next(now, 1))
+    stirred, settled, waiting = rules.site_figures, True, list[datetime]()
+    for queue in floor.state.queues.values():
+        stirred = stirred or queue.stirred
+        settled = settled and not queue.unsettled
+        if rules.every_second and queue.waiting:
+            waiting.append(min(queue.waiting.values()))
+    now_s, soonest = now.timestamp(), math.inf
+    if stirred or (waiting and rules.waits is None):
+        _plan_at(floor, _next(now_s, 1))
         return
-    if rules.every_second:
-        for queue in queues:
-            if queue.waiting:
-                _plan_wait(floor, min(queue.waiting.values()), now)
+    for first in waiting:
+        for wait in rules.waits or ():
+            second = _passed(first.timestamp() + wait, now_s)
+            if second < soonest:
+                soonest = second
+                _plan_at(floor, second)
     if rules.figures:
-        settled = not any(queue.unsettled for queue in queues)
-        _plan_at(floor, _next(now, MINUTE_S if settled else FIGURES_S))
+        second = _next(now_s, MINUTE_S if settled else FIGURES_S)
+        if second < soonest:
+            _plan_at(floor, second)
 
 
-def _plan_wait(floor: Floor, first: datetime, now: datetime) -> None:
-    """A call waits since `first`: the next whole second at which that may make a difference."""
-    if floor.rules.waits is None:
-        _plan_at(floor, _next(now, 1))
-        return
-    for wait in floor.rules.waits:
-        reached = first.timestamp() + wait
-        for second in (math.ceil(reached), math.floor(reached) + 1):  # at least that long; longer
-            due = datetime.fromtimestamp(second, UTC)
-            if due >= now:
-                _plan_at(floor, due)
-                break
+def _passed(reached: float, now_s: float) -> float:
+    """The next whole second at which it may make a difference that a wait passes a number at `reached`."""
+    for second in (math.ceil(reached), math.floor(reached) + 1):  # at least that long; longer
+        if second >= now_s:
+            return second
+    return math.inf
 
 
-def _plan_at(floor: Floor, due: datetime) -> None:
-    state = floor.state
+def _plan_at(floor: Floor, second: float) -> None:
+    state, due = floor.state, datetime.fromtimestamp(second, UTC)
     if state.link != "down" and (state.pulse_due is None or due < state.pulse_due):
         state.pulse_due = due
         floor.timer(due, "pulse", ("", ""))
 
 
-def _next(now: datetime, grid_s: int) -> datetime:
-    """The first whole multiple of `grid_s` seconds that is not before `now`."""
-    seconds = -(-now.timestamp() // grid_s) * grid_s
-    return datetime.fromtimestamp(seconds, UTC)
+def _next(now_s: float, grid_s: int) -> float:
+    """The first whole multiple of `grid_s` seconds that is not before `now_s`."""
+    return -(-now_s // grid_s) * grid_s
