@@ -8,7 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.monitor.core.rules.expressions import LONGEST, Condition, ExpressionError, Field, compile_all
+from services.monitor.core.rules.expressions import LONGEST, Condition, ExpressionError, Field, any_of, compile_all
+from services.monitor.core.rules.rulefields import AGENT_STATES
+from services.monitor.core.rules.rulefields import FIELDS as AGENT_FIELDS
+from services.monitor.core.state import Agent
+from tests.floorkit import START
 
 FIELDS = {
     "state": Field("text", values=frozenset({"ready", "talk", "hold", "wrap"})),
@@ -235,3 +239,47 @@ def test_with_every_value_there_it_means_what_python_means(text: str, facts: dic
     assert bool(found.holds(facts)) is bool(eval(text, {}, facts))
     if found.holds(facts):
         assert found.may_hold("state", facts["state"])
+
+
+@given(
+    st.sampled_from(
+        [
+            'state == "talk" and listened',
+            'state != "talk" or missed_in_row >= 1',
+            'missed_in_row >= 1 and state not in ["offline", "break"]',
+            'state == "wrap"',
+            'not (state == "talk" or flapping) and "x" in tags',
+            '(missed_in_row >= 1 or "x" in tags) and listened',
+            'direction == "outbound" or listened and state == "hold"',
+        ]
+    ),
+    st.sampled_from(AGENT_STATES),
+    st.booleans(),
+    st.booleans(),
+    st.integers(0, 1),
+    st.sampled_from([(), ("x",)]),
+)
+def test_what_is_left_to_ask_in_a_state_is_the_same_question(
+    text: str, state: Any, listened: bool, flapping: bool, missed: int, tags: tuple[str, ...]
+) -> None:
+    found = compile_all([text], AGENT_FIELDS["agent"])
+    agent = Agent("1", state, START, START, listeners=["l"] * listened, missed_in_row=missed)
+    agent.flapping_since = START if flapping else None
+    facts = {"tags": tags, "direction": ""}
+    holds = bool(found.holds(facts, agent))
+    if not found.may_hold("state", state):
+        assert not holds
+        return
+    left = found.given("state", state)
+    assert "state" not in left.names
+    assert bool(left.holds(facts, agent)) is holds
+    assert left.foretold().direct
+    if holds:
+        assert left.foretold().holds(None, agent)
+        assert any_of([compile_all(["missed_in_row > 5"], AGENT_FIELDS["agent"]), left]).holds(facts, agent)
+    if left.always:
+        assert holds
+
+
+def test_of_no_conditions_none_holds() -> None:
+    assert not any_of([]).holds(None, None)

@@ -48,7 +48,8 @@ def started(floor: Floor, event: Event, data: events.CallStarted) -> None:
     if over.is_over(floor, data.call_id, event.time, starts=True):
         return
     call = floor.call(data.call_id, event.time)
-    call.started = min(call.started, event.time)
+    if event.time < call.started:
+        call.started = event.time
     call.direction = data.direction
     call.from_number = data.from_number or call.from_number
     call.to_number = data.to_number or call.to_number

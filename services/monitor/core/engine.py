@@ -98,16 +98,12 @@ class Engine:
         state, data, time = floor.state, event.data, event.time
         kind = type(data)
         if isinstance(data, events.Clock):
-            if _passes_by(state, time, data):
-                if not floor.touched:
-                    return []
-            elif clockjump.usable(state, event, data):
+            if not _passes_by(state, time, data) and clockjump.usable(state, event, data):
                 self._mark(floor, time, data)
         else:
             position = (event.rawpartition, event.rawoffset, event.rawindex)
             if position[1] >= 0:
-                last = state.position
-                if position[0] == last[0] and position <= last:  # it was passed before
+                if positions.passed(state, position):
                     if not positions.began_anew(state, event):
                         state.duplicates += 1
                         return []
@@ -121,11 +117,7 @@ class Engine:
                 if state.began is None:
                     links.begin(floor, event)
                 if state.link_heard is None:
-                    now, timers = state.now, state.timers
-                    if now is None or (timers and timers[0].due < time):
-                        self._advance(floor, time)
-                    elif time > now:
-                        state.now = time
+                    self._advance(floor, time)
             floor.event = event
             if state.heard_next is None or time >= state.heard_next:
                 positions.heard(floor, event)
@@ -303,20 +295,26 @@ class Engine:
         still holds after the sweep is told next time.
         """
         state = floor.state
-        if state.now is not None and now <= state.now:
-            return
+        reached, timers = state.now, state.timers
+        if reached is not None:
+            if now <= reached:
+                return
+            if not timers or now <= timers[0].due:
+                state.now = now
+                return
         floor.event, floor.heading = None, now
         unseen: list[Timer] = []
         while (timer := floor.due(now)) is not None:
             if blind and timer.what in _OF_WHAT_WAS_HEARD:
                 unseen.append(timer)
                 continue
-            state.now = timer.due if state.now is None else max(state.now, timer.due)
+            if reached is None or timer.due > reached:
+                state.now = reached = timer.due
             _FIRE[timer.what](floor, timer)
             if floor.touched:
-                watching.catch_up(floor, state.now)
-        first, state.now = state.now is None, now
-        if first:
+                watching.catch_up(floor, reached)
+        state.now = now
+        if reached is None:
             pulse.begin(floor, now)
         for timer in unseen:
             floor.put_back(timer)
@@ -324,14 +322,15 @@ class Engine:
 
 def _passes_by(state: SiteState, now: datetime, mark: events.Clock) -> bool:
     """Take a mark after which nothing is otherwise, as most are; False for the others, which are then not taken."""
+    reached, timers = state.now, state.timers
     if (
-        state.now is None
+        reached is None
         or mark.skew_s != state.skew_s
         or mark.jump != state.jump_offset
-        or (state.timers and state.timers[0].due < now)
+        or (timers and timers[0].due < now)
     ):
         return False
-    if now > state.now:
+    if now > reached:
         state.now = now
     return True
 

@@ -39,13 +39,15 @@ def leg_started(floor: Floor, event: Event, data: events.LegStarted) -> None:
     )
     floor.state.legs[leg.leg_id] = leg
     call.legs.append(leg.leg_id)
-    if leg.agent_id:
-        floor.agent(leg.agent_id, at).legs.append(leg.leg_id)
+    agent = floor.agent(leg.agent_id, at) if leg.agent_id else None
+    if agent is not None:
+        agent.legs.append(leg.leg_id)
     if leg.state == "talking":
         agentday.answered(floor, leg)
         _talks(call, leg, at)
     calls.settle(floor, call, at)
-    _settle_agent(floor, leg, at)
+    if agent is not None:
+        agents.settle(floor, agent, at)
     if floor.state.early:
         for early in late.take(floor, _leg_key(leg.leg_id), at):
             _catch_up(floor, leg, early)
@@ -98,7 +100,7 @@ def _bring(floor: Floor, leg: Leg, at: datetime, to: LegState, valid: Sequence[L
         return
     if leg.state not in valid:
         floor.anomaly(f"{leg.state}_to_{to}")
-    at = max(at, leg.since)
+    at = at if at > leg.since else leg.since
     call = floor.call(leg.call_id, at)
     count(leg, at)
     leg.state = to
@@ -143,7 +145,7 @@ def _move(floor: Floor, leg: Leg, at: datetime, call_id: str, role: LegRole, pee
     if over.is_over(floor, call_id, at):
         end(floor, leg, floor.state.over[call_id])
         return
-    at = max(at, leg.since)
+    at = at if at > leg.since else leg.since
     count(leg, at)
     before = floor.state.calls.get(leg.call_id)
     if before is not None and call_id != leg.call_id:
@@ -175,15 +177,17 @@ def leg_cleared(floor: Floor, event: Event, data: events.LegCleared) -> None:
 
 def end(floor: Floor, leg: Leg, at: datetime) -> None:
     """The phone's part in the call is over."""
-    at = max(at, leg.since)
+    at = at if at > leg.since else leg.since
     call = floor.call(leg.call_id, at)
     count(leg, at)
-    if leg.agent_id:
-        floor.agent(leg.agent_id, at).legs.remove(leg.leg_id)
+    agent = floor.agent(leg.agent_id, at) if leg.agent_id else None
+    if agent is not None:
+        agent.legs.remove(leg.leg_id)
     _leave(floor, call, leg, at)
     del floor.state.legs[leg.leg_id]
     calls.settle(floor, call, at)
-    _settle_agent(floor, leg, at)
+    if agent is not None:
+        agents.settle(floor, agent, at)
 
 
 def _leave(floor: Floor, call: Call, leg: Leg, at: datetime) -> None:
@@ -195,7 +199,7 @@ def _leave(floor: Floor, call: Call, leg: Leg, at: datetime) -> None:
         call.hold_s += leg.hold_s
         call.last_agent = leg.agent_id
         agentday.conversation_ended(floor, leg, at)
-    for visit in tuple(call.visits):
+    for visit in tuple(call.visits) if call.visits else ():
         if is_of(visit, leg):
             visits.record(floor, call, visit, leg, at)
 
@@ -207,11 +211,10 @@ def is_of(visit: Visit, leg: Leg) -> bool:
 
 def count(leg: Leg, at: datetime) -> None:
     """Add the time since the leg's last change to what it counts."""
-    seconds = (at - leg.since).total_seconds()
     if leg.state == "talking":
-        leg.talk_s += seconds
+        leg.talk_s += (at - leg.since).total_seconds()
     elif leg.state == "held":
-        leg.hold_s += seconds
+        leg.hold_s += (at - leg.since).total_seconds()
     leg.since = at
 
 
@@ -227,9 +230,10 @@ def _unheard(floor: Floor, call: Call, leg: Leg, at: datetime) -> None:
     """If the customer now hears nobody, remember since when, for the gap that a transfer makes."""
     if leg.role != "agent" or call.answered is None or call.heard_until is not None:
         return
-    others = (floor.state.legs[leg_id] for leg_id in call.legs if leg_id != leg.leg_id)
-    if any(other.role == "agent" and other.state == "talking" for other in others):
-        return
+    for leg_id in call.legs:
+        other = floor.state.legs[leg_id]
+        if other is not leg and other.role == "agent" and other.state == "talking":
+            return
     call.heard_until = at
     for transfer_id in call.transfers:
         transfer = floor.state.transfers[transfer_id]

@@ -34,11 +34,11 @@ def left(floor: Floor, name: str, call_id: str, at: datetime, reason: str) -> No
         queue.seen = at
     if call_id in queue.inferred:
         queue.inferred.remove(call_id)
-    if not books.heard_by(floor, max(at, since)):
+    if not books.heard_by(floor, at if at > since else since):
         if queue.minute.offered + queue.interval.offered > 0:
             queue.minute.offered -= 1  # it did not wait then, as turns out
         return
-    waited = max(0.0, (at - since).total_seconds())
+    waited = (at - since).total_seconds() if at > since else 0.0
     tally = books.tally_of(floor, queue, at)
     tally.longest_wait_s = waited if tally.longest_wait_s is None else max(tally.longest_wait_s, waited)
     if reason == "answered":

@@ -256,7 +256,9 @@ def forget(floor: Floor, transfer_id: str, at: datetime) -> None:
 
 
 def _between(start: datetime | None, end: datetime | None) -> float | None:
-    return None if start is None or end is None else max(0.0, (end - start).total_seconds())
+    if start is None or end is None:
+        return None
+    return (end - start).total_seconds() if end > start else 0.0
 
 
 def seek_s(transfer: Transfer) -> float | None:

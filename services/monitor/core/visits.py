@@ -96,7 +96,7 @@ def dequeued(floor: Floor, event: Event, data: events.CallDequeued) -> None:
 
 
 def end(floor: Floor, call: Call, visit: Visit, at: datetime, outcome: str, agent_id: str) -> None:
-    visit.ended, visit.outcome, visit.agent_id = max(at, visit.entered), outcome, agent_id
+    visit.ended, visit.outcome, visit.agent_id = late.latest(at, visit.entered), outcome, agent_id
     queues.left(floor, visit.queue, call.call_id, at, outcome)
     if outcome != "answered":
         record(floor, call, visit, None, at)
@@ -120,7 +120,7 @@ def record(floor: Floor, call: Call, visit: Visit, leg: Leg | None, at: datetime
             started_at=visit.entered,
             answered_at=left_at if answered else None,
             talk_started_at=leg.answered if leg else None,
-            ended_at=max(at, left_at),
+            ended_at=late.latest(at, left_at),
             waited_s=(left_at - visit.entered).total_seconds(),
             talk_s=leg.talk_s if leg else None,
             hold_s=leg.hold_s if leg else None,

@@ -196,4 +196,3 @@ SITE_FIGURES: Final[Mapping[str, Callable[[AskedSite], Value]]] = MappingProxyTy
         "occupancy": lambda asked: asked.occupancy,
     }
 )
-

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from shared.facts import AgentState
@@ -33,19 +32,17 @@ class Spans:
     def __init__(self, leases: Leases) -> None:
         line, declared = _span(leases.line_s), _span(leases.declared_s)
         self.call = _span(leases.call_s)
-        self.agent: Mapping[AgentState, timedelta | None] = MappingProxyType(
-            {
-                "ringing": _span(leases.ringing_s),
-                "talk": line,
-                "hold": line,
-                "consult": line,
-                "wrap": _span(leases.wrap_s),
-                "ready": declared,
-                "break": declared,
-                "offline": None,  # who is off does not come on by silence
-                "unknown": None,
-            }
-        )
+        self.agent: Mapping[AgentState, timedelta | None] = {
+            "ringing": _span(leases.ringing_s),
+            "talk": line,
+            "hold": line,
+            "consult": line,
+            "wrap": _span(leases.wrap_s),
+            "ready": declared,
+            "break": declared,
+            "offline": None,  # who is off does not come on by silence
+            "unknown": None,
+        }
 
 
 def promised(seconds: float | None) -> float | None:

@@ -18,6 +18,11 @@ from shared.events import Event
 _STEP: Final = timedelta(seconds=1)
 
 
+def passed(state: SiteState, position: tuple[int, int, int]) -> bool:
+    """Whether this position was passed before."""
+    return position[0] == state.position[0] and position <= state.position
+
+
 def began_anew(state: SiteState, event: Event) -> bool:
     """Whether an event whose position was passed proves that positions began anew. One about the link proves nothing: it may
     be stamped with another clock."""
