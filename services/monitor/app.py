@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from pathlib import Path
 
 import structlog
@@ -95,8 +96,8 @@ class Monitor:
         self.pump.between(lambda: self.engine.use_rules(rules))
 
     def _on_batch(self, facts: list[Fact]) -> None:
-        for fact in facts:
-            self._facts[type(fact.data)].inc()
+        for kind, count in Counter(type(fact.data) for fact in facts).items():
+            self._facts[kind].inc(count)
         self.hub.on_batch(facts)
 
     def app(self, background: Background | None = None) -> FastAPI:

@@ -21,7 +21,7 @@ from services.monitor.feed.log import MAX_BYTES, FeedLog
 from services.monitor.feed.messages import Change, Clocks, Delta, SiteClock, Snapshot
 from services.monitor.metrics import FeedMetrics
 from shared.clock import Clock
-from shared.facts import Fact, FlagCleared, FlagRaised
+from shared.facts import FLAG_TYPES, Fact, FlagCleared, FlagRaised
 
 log = structlog.get_logger()
 
@@ -172,7 +172,7 @@ class Hub:
         if not self._live():
             return
         self._arrived = self._clock.monotonic()
-        flags = [fact for fact in facts if isinstance(fact.data, FlagRaised | FlagCleared)]
+        flags = [fact for fact in facts if isinstance(fact.data, FLAG_TYPES)]
         if flags and not self._restarted:
             self._tell(self._engine.changes_of(_shown_with(flags)))
         if self._pending is None:
