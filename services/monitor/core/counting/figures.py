@@ -7,6 +7,7 @@ not exist (no call answered, so no average) is None, never 0. Definitions: docs/
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
@@ -24,8 +25,7 @@ Value = float | int | str | None
 
 def minute(queue: Queue, elapsed: float | None) -> Tally:
     """The running minute, with the time of those who are at it for `elapsed` seconds of it; None leaves all such time out."""
-    tally = Tally()
-    tally.add(queue.minute)
+    tally = copy(queue.minute)
     if elapsed is None:
         tally.handling_s = tally.ready_s = 0.0
     else:
