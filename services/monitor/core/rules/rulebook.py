@@ -121,11 +121,13 @@ class Left(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """The rules that may hold for a subject in one state. When `may` does not hold for it, none of them does."""
+    """The rules that may hold for a subject in one state. When `may` does not hold for it, none of them does; `sure`: one of
+    them holds in any case."""
 
     rules: tuple[Left, ...]
     names: frozenset[str]
     may: Holds
+    sure: bool
 
 
 class RuleBook:
@@ -161,6 +163,7 @@ class RuleBook:
                 tuple(Left(one, None if it.always else it.holds, it.direct) for one, it in zip(may, left, strict=True)),
                 frozenset(one.name for one in may),
                 any_of(it.foretold() for it in left).holds,
+                any(it.always for it in left),
             )
         return found
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from services.monitor.core.floor import Floor, in_micros
 from services.monitor.core.rules import grid, rulewords
-from services.monitor.core.rules.rulebook import PULSED, Armed, Rule
+from services.monitor.core.rules.rulebook import PULSED, Armed, Asked, Rule
 from services.monitor.core.rules.rulefacts import Facts
 from services.monitor.core.rules.rulefields import LABELS, STEADY
 from services.monitor.core.state import Agent, Call, Flag, Queue, SiteState, Timer, Transfer, Watch
@@ -33,24 +33,25 @@ def catch_up(floor: Floor, at: datetime) -> None:
     touched, floor.touched = floor.touched, {}
     state, rules = floor.state, floor.rules
     for kind, key in touched:
-        if kind not in rules.watched:
-            continue
-        if kind == "queue":
-            queue = state.queues.get(key)
-            if queue is not None and not queue.stirred:
-                grid.stir(floor, queue)
-        elif kind == "agent":
+        if kind == "agent":
             agent = state.agents.get(key)
             if agent is not None:
-                _ask(floor, kind, key, agent, agent.state, agent.since, at)
+                _ask(floor, kind, key, agent, rules.for_state[kind][agent.state], agent.since, at)
+        elif kind == "queue":
+            queue = state.queues.get(key)
+            if queue is not None and not queue.stirred and kind in rules.watched:
+                grid.stir(floor, queue)
         elif kind == "call":
             call = state.calls.get(key)
             if call is not None:
-                _ask(floor, kind, key, call, call.state, call.since, at)
+                asked = rules.for_state[kind][call.state]
+                if asked.rules or key in floor.watched[kind]:
+                    _ask(floor, kind, key, call, asked, call.since, at)
         elif kind == "transfer":
             transfer = state.transfers.get(key)
             if transfer is not None:
-                _ask(floor, kind, key, transfer, transfer.outcome, transfer.ended or transfer.requested, at)
+                asked = rules.for_state[kind][transfer.outcome]
+                _ask(floor, kind, key, transfer, asked, transfer.ended or transfer.requested, at)
         elif kind == "site":
             ask_site(floor, at, on_grid=False)
 
@@ -66,12 +67,11 @@ def ask_site(floor: Floor, at: datetime, *, on_grid: bool) -> None:
 
 
 def _ask(
-    floor: Floor, subject: Subject, subject_id: str, it: Any, shown: str, since: datetime | None, at: datetime
+    floor: Floor, subject: Subject, subject_id: str, it: Any, asked: Asked, since: datetime | None, at: datetime
 ) -> None:
-    """Ask the rules that may hold for `it` in the state `shown`, which began at `since`; end what others watched."""
+    """Ask the rules that may hold for `it` in the state that it is in, which began at `since`; end what others watched."""
     mine = floor.watched[subject].get(subject_id)
-    asked = floor.rules.for_state[subject][shown]
-    may = asked.may(None, it)
+    may = asked.sure or asked.may(None, it)
     if not may and not mine:
         return
     if since is not None and since > at:
@@ -84,7 +84,7 @@ def _ask(
         running = mine.get(armed.name) if mine else None
         if holds or running is not None:  # else nothing was watched, and nothing begins
             answered(floor, armed, running, subject_id, it, at, holds=holds)
-    if mine:
+    if mine and not asked.names.issuperset(mine):
         gone = [floor.rules.armed[name] for name in mine if name not in asked.names]
         if len(gone) > 1:
             gone.sort(key=_place)
