@@ -118,7 +118,7 @@ class KafkaBus:
         sender = self._sender or await self._connect()
         try:
             place = sender.places.get((topic.name, raw_key)) or await sender.place(topic.name, raw_key)
-            sender.append(place, raw_key, value, headers, size)
+            sender.append(place, raw_key, value, headers, size, topic.linger_s)
             if sender.is_full():
                 await sender.room()
         except KafkaError as exc:

@@ -28,9 +28,15 @@ class Batch:
 
 
 class Lane:
-    """What waits for one partition: full batches, then the one that is being filled."""
+    """What waits for one partition: full batches, then the one that is being filled.
 
-    def __init__(self) -> None:
+    A patient lane's open batch goes only when it is due; that of any other whenever the one before has gone.
+    """
+
+    def __init__(self, linger_s: float, *, patient: bool) -> None:
+        self.linger_s = linger_s
+        self.patient = patient
+        self.due = False
         self.full: deque[Batch] = deque()
         self.open: Batch | None = None
         self.sending: Batch | None = None
@@ -39,8 +45,10 @@ class Lane:
     def take(self) -> Batch | None:
         if self.full:
             self.sending = self.full.popleft()
+        elif self.due or not self.patient:
+            self.sending, self.open, self.due = self.open, None, False
         else:
-            self.sending, self.open = self.open, None
+            self.sending = None
         return self.sending
 
     def waiting(self) -> list[Batch]:
@@ -63,7 +71,7 @@ class Sender:
         self._linger_s = linger_s
         self._buffer_bytes = buffer_bytes
         self._lanes: dict[Partition, Lane] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self._timers: dict[float, asyncio.TimerHandle] = {}  # by how long the lanes linger
         self._changed = asyncio.Event()
         self._unsent_bytes = 0
         self.places: dict[tuple[str, bytes], Partition] = {}
@@ -78,12 +86,16 @@ class Sender:
         self.places[topic, key] = place
         return place
 
-    def append(self, place: Partition, key: bytes, value: bytes, headers: Headers, size: int) -> None:
+    def append(
+        self, place: Partition, key: bytes, value: bytes, headers: Headers, size: int, linger_s: float = 0.0
+    ) -> None:
+        """Add a record, which may wait `linger_s` so that more go together."""
         if self.failure is not None:
             return
         lane = self._lanes.get(place)
         if lane is None:
-            lane = self._lanes[place] = Lane()
+            patient = linger_s > self._linger_s
+            lane = self._lanes[place] = Lane(max(linger_s, self._linger_s), patient=patient)
         named = list(headers)
         if lane.open is None or lane.open.builder.append(timestamp=None, key=key, value=value, headers=named) is None:
             if lane.open is not None:
@@ -93,8 +105,9 @@ class Sender:
             lane.open.builder.append(timestamp=None, key=key, value=value, headers=named)
         lane.open.size += size
         self._unsent_bytes += size
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._linger_s, self._drain_all)
+        if lane.linger_s not in self._timers:
+            loop = asyncio.get_running_loop()
+            self._timers[lane.linger_s] = loop.call_later(lane.linger_s, self._drain_due, lane.linger_s)
 
     def unsent_s(self) -> float:
         """Age of the oldest record not acknowledged; infinite after a failure."""
@@ -124,8 +137,7 @@ class Sender:
 
     async def stop(self) -> None:
         """Let go of the broker; what is unsent is lost."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._cancel_timers()
         for lane in self._lanes.values():
             if lane.task is not None:
                 lane.task.cancel()
@@ -135,14 +147,25 @@ class Sender:
             await self._producer.stop()
 
     def _drain_all(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._cancel_timers()
         for place, lane in self._lanes.items():
+            lane.due = lane.open is not None
             self._drain(place, lane)
 
+    def _drain_due(self, linger_s: float) -> None:
+        del self._timers[linger_s]
+        for place, lane in self._lanes.items():
+            if lane.linger_s == linger_s:
+                lane.due = lane.open is not None
+                self._drain(place, lane)
+
+    def _cancel_timers(self) -> None:
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+
     def _drain(self, place: Partition, lane: Lane) -> None:
-        # A lane that is sending takes its open batch when it comes back, however small: never more than one on the way.
+        # A lane that is sending looks again when it comes back: never more than one batch on the way.
         if lane.task is None and self.failure is None and (lane.full or lane.open):
             lane.task = asyncio.create_task(self._send(place, lane))
 

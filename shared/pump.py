@@ -347,7 +347,7 @@ class Pump(Generic[In, Out]):
 
     def _patience(self) -> float:
         if self._saver.midway:
-            return _PARTS_APART_S
+            return max(_PARTS_APART_S, self._saver.rests_s)
         if self._wall_clock and self.status.ready:
             deadline = self._machine.next_deadline()
             if deadline is not None:

@@ -38,9 +38,9 @@ class Pace(Struct, frozen=True, kw_only=True):
 
     checkpoint_s: float = 5.0
     checkpoint_records: int = 100_000
-    parts_s: float = (
-        0.003  # of a checkpoint before others get the event loop; one part is taken whole, however long it takes
-    )
+    # of a checkpoint before others get the event loop; one part is taken whole, however long it takes
+    parts_s: float = 0.003
+    parts_share: float = 0.1  # of the time, at most, from the first part to the last
     batch_records: int = 2000
     stretch_s: float = 0.010  # of work before others get the event loop
     backoff_s: float = 0.1  # before the first retry; doubles up to the next
@@ -119,6 +119,7 @@ class Saver(Generic[In, Out]):
         self._soon = False
         self._draft: _Draft | None = None
         self._longest = 0.0
+        self._next_part_at = 0.0
         self._writing: asyncio.Task[None] | None = None
 
     def start_over(self) -> None:
@@ -140,9 +141,16 @@ class Saver(Generic[In, Out]):
         return self._draft is not None
 
     @property
+    def rests_s(self) -> float:
+        """How long until the next part may be taken, while there are any: after each it rests in proportion."""
+        return max(0.0, self._next_part_at - self._clock.monotonic())
+
+    @property
     def has_a_turn(self) -> bool:
         """Whether `begin_when_due` is about to take something."""
-        return self.midway or ((self._writing is None or self._writing.done()) and self._is_due())
+        if self.midway:
+            return not self.rests_s
+        return (self._writing is None or self._writing.done()) and self._is_due()
 
     def begin_when_due(self, offsets: Offsets, lives: Offsets) -> None:
         """Begin the next checkpoint, or go on with it. To be called when what the machine made is published.
@@ -159,7 +167,7 @@ class Saver(Generic[In, Out]):
     def carry_on(self, offsets: Offsets) -> None:
         """Take parts of the checkpoint that was begun for as long as the pace allows. To be called like `begin_when_due`."""
         draft, parted = self._draft, self._parted
-        if draft is None or parted is None:
+        if draft is None or parted is None or self.rests_s:
             return
         began = self._clock.monotonic()
         took = 0.0
@@ -170,6 +178,7 @@ class Saver(Generic[In, Out]):
             if took >= self._pace.parts_s:
                 break
         self._longest = max(self._longest, took)
+        self._next_part_at = began + took / self._pace.parts_share
         if not draft.left:
             self._draft = None
 

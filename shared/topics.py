@@ -8,12 +8,14 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic as it is created. `keep` None with `compacted` keeps the last record of each key for ever."""
+    """A topic as it is created. `keep` None with `compacted` keeps the last record of each key for ever. A record may wait for
+    `linger_s` before it is sent, so that more go together."""
 
     name: str
     keyed_by: str
     keep: timedelta | None
     compacted: bool = False
+    linger_s: float = 0.0
 
 
 SWITCH_RAW = Topic("switch.raw", "site", timedelta(days=7))
@@ -21,7 +23,7 @@ SWITCH_COMMANDS = Topic("switch.commands", "site", timedelta(days=1))
 SWITCH_DEAD_LETTER = Topic("switch.dead-letter", "site", timedelta(days=30))
 FLOOR_EVENTS = Topic("floor.events", "site", timedelta(days=7))
 FLOOR_FLAGS = Topic("floor.flags", "site", timedelta(days=30))
-FLOOR_RECORDS = Topic("floor.records", "site", timedelta(days=30))
+FLOOR_RECORDS = Topic("floor.records", "site", timedelta(days=30), linger_s=0.05)
 FLOOR_CHECKPOINTS = Topic("floor.checkpoints", "machine and partition", None, compacted=True)
 
 ALL: tuple[Topic, ...] = (

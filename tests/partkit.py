@@ -107,7 +107,12 @@ fates = st.lists(
 )
 paces = st.builds(
     lambda records, batch: Pace(
-        checkpoint_records=records, batch_records=batch, parts_s=0.0, backoff_s=0.0001, backoff_max_s=0.001
+        checkpoint_records=records,
+        batch_records=batch,
+        parts_s=0.0,
+        parts_share=1.0,
+        backoff_s=0.0001,
+        backoff_max_s=0.001,
     ),
     st.integers(1, 20),
     st.integers(1, 5),

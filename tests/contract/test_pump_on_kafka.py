@@ -71,7 +71,7 @@ async def test_a_kill_when_a_checkpoint_by_parts_was_written_counts_nothing_twic
     talker = connect(broker)
     await talker.create(ALL, partitions=PARTITIONS)
     said: Tally[str] = Tally()
-    pace = Pace(checkpoint_s=0.02, batch_records=5, parts_s=0.0)
+    pace = Pace(checkpoint_s=0.02, batch_records=5, parts_s=0.0, parts_share=1.0)
     registry = CollectorRegistry()
 
     def known() -> float:

@@ -18,7 +18,7 @@ from services.monitor.core.rules.rulebook import RuleBook
 from shared import events, saving
 from shared.bus import Headers, Partition
 from shared.checkpoint import Checkpoint, Checkpoints, PackedPart, packed
-from shared.clock import FakeClock, SystemClock
+from shared.clock import Clock, FakeClock, SystemClock
 from shared.codec import encode
 from shared.events import Event
 from shared.machine import Machine, PartedMachine
@@ -33,7 +33,7 @@ from tests.pumpkit import Counter, Said, make_pump, once, running, until
 
 HERE = (FLOOR_EVENTS.name, 0)
 THERE = (FLOOR_EVENTS.name, 1)
-ONE_A_TURN = Pace(checkpoint_records=1, parts_s=0.0)
+ONE_A_TURN = Pace(checkpoint_records=1, parts_s=0.0, parts_share=1.0)
 
 
 @pytest.fixture
@@ -55,7 +55,13 @@ async def spoken(bus: MemoryBus, words: tuple[str, ...] = WORDS) -> None:
 class Desk:
     """A saver as a pump has it, and the machine that it saves."""
 
-    def __init__(self, bus: MemoryBus, machine: Machine[Any, Any] | None = None, pace: Pace = ONE_A_TURN) -> None:
+    def __init__(
+        self,
+        bus: MemoryBus,
+        machine: Machine[Any, Any] | None = None,
+        pace: Pace = ONE_A_TURN,
+        clock: Clock | None = None,
+    ) -> None:
         self.machine = machine or Tallies()
         self.registry = CollectorRegistry()
         self.checkpoints = Checkpoints(bus, "tallies", SystemClock())
@@ -64,7 +70,7 @@ class Desk:
             bus,
             self.machine,
             self.checkpoints,
-            SystemClock(),
+            clock or SystemClock(),
             pace,
             status=PumpStatus("tallies"),
             metrics=PumpMetrics.on(self.registry, "tallies"),
@@ -89,6 +95,38 @@ class Desk:
         found = await self.checkpoints.load()
         assert found is not None
         return found
+
+
+class Heavy(Tallies):
+    """Each of its parts takes a while to write down."""
+
+    def __init__(self, clock: FakeClock, takes_s: float) -> None:
+        super().__init__()
+        self._clock, self._takes_s = clock, takes_s
+
+    def dump_part(self, name: str) -> bytes | None:
+        self._clock.pause(self._takes_s)
+        return super().dump_part(name)
+
+
+async def test_after_each_part_it_rests_in_proportion_so_that_a_busy_loop_keeps_its_pace(bus: MemoryBus) -> None:
+    clock = FakeClock()
+    desk = Desk(bus, Heavy(clock, 0.02), Pace(checkpoint_records=1, parts_share=0.1), clock)
+    desk.hear("a:1", "b:1", "c:1")
+    desk.begin()  # takes a
+    assert desk.saver.rests_s == pytest.approx(0.18)
+    assert not desk.saver.has_a_turn
+    clock.pause(0.17)
+    desk.hear("b:2")
+    desk.carry_on()  # takes nothing
+    clock.pause(0.02)
+    assert desk.saver.has_a_turn
+    desk.hear("b:3")
+    desk.carry_on()  # takes b
+    clock.pause(0.18)
+    desk.carry_on()  # takes c
+    assert not desk.saver.midway
+    assert (await desk.loaded()).ahead == {"b": {HERE: 5}, "c": {HERE: 5}}
 
 
 def test_who_has_parts() -> None:
@@ -151,7 +189,7 @@ async def test_a_machine_that_has_heard_nothing_yet_has_no_parts(bus: MemoryBus)
 
 
 async def test_as_many_parts_are_taken_as_there_is_time_for(bus: MemoryBus) -> None:
-    desk = Desk(bus, pace=Pace(checkpoint_records=1, parts_s=60))
+    desk = Desk(bus, pace=Pace(checkpoint_records=1, parts_s=60, parts_share=1.0))
     desk.hear("hq:a", "d:a", "b:a", "c:a")
     desk.begin()
     assert not desk.saver.midway
@@ -163,7 +201,7 @@ async def test_parts_wait_for_those_before_them_to_be_compressed(
     bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(saving, "_MOST_UNPACKED", 0)
-    desk = Desk(bus, pace=Pace(checkpoint_records=1, parts_s=60))
+    desk = Desk(bus, pace=Pace(checkpoint_records=1, parts_s=60, parts_share=1.0))
     desk.hear("hq:a", "d:a", "b:a")
     desk.begin()
     desk.carry_on()
@@ -231,7 +269,7 @@ async def test_an_idle_pump_goes_on_with_its_parts_at_once() -> None:
     for number in range(40):
         await bus.publish(FLOOR_EVENTS, b"site%d:a" % number, key="hq")
     await bus.flush()
-    pace = Pace(checkpoint_records=40, parts_s=0.0)
+    pace = Pace(checkpoint_records=40, parts_s=0.0, parts_share=1.0)
     async with running(tallies_pump(bus, Tallies(), clock=clock, pace=pace)):
         for _ in range(60):
             await clock.advance(0.002)
@@ -257,7 +295,7 @@ async def test_a_part_is_taken_only_when_what_its_records_made_is_published() ->
 
     bus = Full()
     await bus.create(ALL)
-    pace = Pace(checkpoint_records=2, parts_s=0.0, stretch_s=0.0)
+    pace = Pace(checkpoint_records=2, parts_s=0.0, parts_share=1.0, stretch_s=0.0)
     async with running(pump := tallies_pump(bus, Tallies(), pace=pace)):
         await spoken(bus, ("hq:a", "d:a"))
         await until(lambda: pump._saver.midway)
@@ -273,7 +311,7 @@ async def test_a_record_that_breaks_the_machine_in_the_middle_leaves_no_trace(bu
         await bus.publish(FLOOR_EVENTS, word.encode(), key="hq")
     await bus.flush()
     machine = Tallies()
-    pace = Pace(checkpoint_records=3, batch_records=1, parts_s=0.0)
+    pace = Pace(checkpoint_records=3, batch_records=1, parts_s=0.0, parts_share=1.0)
     async with running(tallies_pump(bus, machine, pace=pace)):
         await until(lambda: machine.times.get("b", {}).get("b") == 1)
     again = Tallies()

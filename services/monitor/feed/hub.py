@@ -133,6 +133,7 @@ class Hub:
         self._closed = False
         self._restarted = False  # and nobody has been told
         self._pending: asyncio.TimerHandle | None = None
+        self._due = 0.0  # when the last flush was, by the loop's clock
         self._arrived: float | None = None  # the newest batch whose clocks were not looked at
         self._moved: dict[str, tuple[datetime, float]] = {}  # site -> its time, and when (ours) it came to be that
         self._behind_s = behind_s
@@ -176,7 +177,15 @@ class Hub:
         if flags and not self._restarted:
             self._tell(self._engine.changes_of(_shown_with(flags)))
         if self._pending is None:
-            self._pending = asyncio.get_running_loop().call_later(self._flush_s, self.flush)
+            self._pending = asyncio.get_running_loop().call_at(self._flush_at(), self.flush)
+
+    def _flush_at(self) -> float:
+        """When changes that come now go out, by the loop's clock: a window after the first of them, and on a busy floor a window
+        after the changes before, however long those took."""
+        now = asyncio.get_running_loop().time()
+        after = self._due + self._flush_s
+        self._due = now + self._flush_s if now - after > self._flush_s else max(now, after)
+        return self._due
 
     def flush(self) -> None:
         """Send what changed since the last flush: the last value of each entity, encoded once."""
