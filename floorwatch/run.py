@@ -158,8 +158,9 @@ def _environment(floor: Floor) -> dict[str, str]:
     env = {"KAFKA_BOOTSTRAP": floor.bootstrap, "FLOORWATCH_LOG_FORMAT": os.environ.get("FLOORWATCH_LOG_FORMAT", "json")}
     if floor.broker == "kafka":
         env["KAFKA_IDEMPOTENT"] = os.environ.get("KAFKA_IDEMPOTENT", "true")
-    else:  # every mark is a record more that the embedded broker keeps and looks through
-        env["INGEST_MARK_S"] = os.environ.get("INGEST_MARK_S", "0.2")
+    else:  # every mark is a record more that the embedded broker keeps and looks through, and it never forgets a checkpoint
+        for name, value in (("INGEST_MARK_S", "0.2"), ("INGEST_CHECKPOINT_S", "15"), ("MONITOR_CHECKPOINT_S", "15")):
+            env[name] = os.environ.get(name, value)
     if "ALERTS_DB_URL" not in os.environ:
         env["ALERTS_DB_URL"] = f"sqlite+aiosqlite:///{floor.run_dir / 'alerts.db'}"
     if "ALERTS_PUBLIC_URL" not in os.environ:

@@ -58,6 +58,8 @@ _UNREACHABLE: Final = (KafkaConnectionError, NodeNotReadyError, *_TIMED_OUT, OSE
 _SLOW_S: Final = 1.0
 _FETCH_LOOK_S: Final = 0.005
 _FETCH_LOOKS: Final = 100
+# The first question after connecting is asked before the client knows whom to ask, and again after this.
+_RETRY_MS: Final = 20
 
 
 class KafkaBus:
@@ -150,6 +152,7 @@ class KafkaBus:
             enable_auto_commit=False,
             auto_offset_reset="none",
             fetch_max_wait_ms=_FETCH_WAIT_MS,
+            retry_backoff_ms=_RETRY_MS,
             max_partition_fetch_bytes=2 * _MAX_MESSAGE_BYTES,
             **self._common,
         )
@@ -412,10 +415,11 @@ class KafkaReader:
         """The offset after the last record, by partition.
 
         Asked for it, the embedded broker names the offset after the *first* record of the last batch. What it says beside
-        each fetch is right, but may be older than the answer; so the larger of the two.
+        each fetch is right, but may be older than the answer; so the larger of the two. Apache Kafka's answer is right, and its
+        fetches need not be waited for.
         """
         listed = await self._ask(self._consumer.end_offsets(self._places), "looking up offsets")
-        fetched = await self._fetched_ends()
+        fetched = await self._fetched_ends() if self._ease else {}
         self._heard = self._clock.monotonic()
         return {place: max(end, fetched.get(place, 0)) for place, end in listed.items()}
 
@@ -427,7 +431,7 @@ class KafkaReader:
             if len(ends) == len(self._places):
                 break
             await asyncio.sleep(_FETCH_LOOK_S)
-        return ends  # Apache Kafka says nothing beside a fetch that is out of range; its other answer is right, though
+        return ends
 
     async def _out_of_range(self) -> BusError:
         first = await self._ask(self._consumer.beginning_offsets(self._places), "looking up offsets")

@@ -48,6 +48,8 @@ log = structlog.get_logger()
 
 _LOOK_AT_CLOCK: Final = 32  # records between two looks; one takes some 2 µs to apply
 _IDLE_S: Final = 1.0
+_PRESENT_S: Final = 0.5  # no further behind than that it is live, at once
+_SHRINKS: Final = 0.7  # of what was left: it catches up
 _PARTS_APART_S: Final = 0.002  # between parts of a checkpoint when there is nothing to do
 _INTERNAL_ERROR: Final = "internal_error"
 
@@ -127,6 +129,7 @@ class Pump(Generic[In, Out]):
         )
         self._next: dict[Partition, int] = {}
         self._goal: dict[Partition, int] = {}
+        self._left = 0  # records, when the goal was set
         self._lives: dict[Partition, int] = {}
         self._ahead: Ahead[In] | None = None  # until what is in the restored state is passed
         self._lag_at = 0.0
@@ -208,7 +211,7 @@ class Pump(Generic[In, Out]):
             await reader.close()
             raise
         self._goal = {place: end for place, (_, end) in bounds.items()}
-        self.status.lag = sum(self._goal.values()) - sum(self._next.values())
+        self.status.lag = self._left = sum(self._goal.values()) - sum(self._next.values())
         self.status.last_checkpoint = None if checkpoint is None or start.fresh else checkpoint.saved
         self._saver.start_over()
         if start.anew:
@@ -241,9 +244,11 @@ class Pump(Generic[In, Out]):
     async def _follow(self, reader: Reader) -> None:
         await self._watch_lag(reader, idle=True)  # there may be nothing to replay
         while not self._stopping.is_set():
+            asked = self._clock.monotonic()
             records = await self._unless_stopped(
                 reader.getmany(timeout_s=self._patience(), max_records=self._pace.batch_records)
             )
+            self._saver.waited(self._clock.monotonic() - asked)
             await self._work(records or [])
             if not records and math.isinf(self._bus.unsent_s()):
                 await self._bus.flush()  # nothing more is published, so nothing else would tell that it failed
@@ -358,8 +363,12 @@ class Pump(Generic[In, Out]):
         replayed = all(self._next[place] >= end for place, end in self._goal.items())
         now = self._clock.monotonic()
         if now >= self._lag_at or ((idle or replayed) and not self.status.ready):
-            self.status.lag = sum((await reader.lag()).values())
+            left = await reader.lag()
+            self.status.lag = sum(left.values())
             self._lag_at = now + _IDLE_S
+            if replayed and not self.status.ready and self._catches_up():
+                self._goal = {place: self._next[place] + more for place, more in left.items()}
+                replayed = False
         if not self.status.lag:
             self.status.behind_s = 0.0
             replayed = True  # compaction leaves holes, also before the end
@@ -374,6 +383,14 @@ class Pump(Generic[In, Out]):
             self._log.info("pump_live", lag=self.status.lag)
         self._metrics.lag.set(self.status.lag)
         self._metrics.behind.set(self.status.behind_s)
+
+    def _catches_up(self) -> bool:
+        """Whether what came while it replayed is worth waiting for: live then means the present, and not a while ago.
+
+        Not where more comes than it can work: that it is behind is for `trouble` to say.
+        """
+        before, self._left = self._left, self.status.lag
+        return self.status.behind_s > _PRESENT_S and self.status.lag < before * _SHRINKS
 
     # Records that cannot be applied
 

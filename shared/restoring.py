@@ -9,6 +9,7 @@ from structlog.typing import FilteringBoundLogger
 
 from shared.bus import Partition, Record
 from shared.checkpoint import Checkpoint, Checkpoints
+from shared.collector import resting
 from shared.machine import Machine, PartedMachine
 from shared.pumpstatus import PumpMetrics
 
@@ -131,7 +132,8 @@ class Restorer(Generic[In, Out]):
         try:
             if checkpoint.ahead and self._parted is None:
                 raise ValueError("its parts are of different moments, and this machine knows no parts")
-            self._machine.load(checkpoint.state)
+            with resting():
+                self._machine.load(checkpoint.state)
         except Exception:  # noqa: BLE001  (a state that does not fit can fail anywhere, and the log can rebuild it)
             self._log.exception(
                 "checkpoint_not_readable",

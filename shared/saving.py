@@ -12,6 +12,7 @@ that a replay leaves out because a part was taken behind it (`shared.restoring`)
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -30,6 +31,7 @@ Out = TypeVar("Out")
 
 Offsets = Mapping[Partition, int]
 
+_SPARE: Final = 2.0  # of the time that a part takes
 _MOST_UNPACKED: Final = 8_000_000  # bytes of parts that wait to be compressed; the next one waits for them
 
 
@@ -40,7 +42,7 @@ class Pace(Struct, frozen=True, kw_only=True):
     checkpoint_records: int = 100_000
     # of a checkpoint before others get the event loop; one part is taken whole, however long it takes
     parts_s: float = 0.003
-    parts_share: float = 0.1  # of the time, at most, from the first part to the last
+    parts_share: float = 0.1  # of the time, at most, where there is none to spare
     batch_records: int = 2000
     stretch_s: float = 0.010  # of work before others get the event loop
     backoff_s: float = 0.1  # before the first retry; doubles up to the next
@@ -120,12 +122,17 @@ class Saver(Generic[In, Out]):
         self._draft: _Draft | None = None
         self._longest = 0.0
         self._next_part_at = 0.0
+        self._spare_s = 0.0  # that the next part waits for
         self._writing: asyncio.Task[None] | None = None
 
     def start_over(self) -> None:
-        """The machine was restored from a checkpoint: the next is due in a while."""
+        """The machine was restored from a checkpoint: the next is due in a while.
+
+        Not in the same while for all: replicas that start together shall not save together, since each can start from what
+        another saved last.
+        """
         self._applied = 0
-        self._due_at = self._clock.monotonic() + self._pace.checkpoint_s
+        self._due_at = self._clock.monotonic() + self._pace.checkpoint_s * random.uniform(0.3, 1.0)
 
     def applied(self, records: int) -> None:
         """Note that the machine is not what was saved last."""
@@ -140,10 +147,15 @@ class Saver(Generic[In, Out]):
         """Whether parts of a checkpoint are left to be taken: `carry_on`."""
         return self._draft is not None
 
+    def waited(self, seconds: float) -> None:
+        """Note that the pump had nothing to do for so long."""
+        self._spare_s -= seconds
+
     @property
     def rests_s(self) -> float:
-        """How long until the next part may be taken, while there are any: after each it rests in proportion."""
-        return max(0.0, self._next_part_at - self._clock.monotonic())
+        """How long until the next part may be taken, while there are any: after each it rests until there was time to spare for
+        it, on a busy pump in proportion."""
+        return max(0.0, min(self._spare_s, self._next_part_at - self._clock.monotonic()))
 
     @property
     def has_a_turn(self) -> bool:
@@ -178,7 +190,7 @@ class Saver(Generic[In, Out]):
             if took >= self._pace.parts_s:
                 break
         self._longest = max(self._longest, took)
-        self._next_part_at = began + took / self._pace.parts_share
+        self._next_part_at, self._spare_s = began + took / self._pace.parts_share, _SPARE * took
         if not draft.left:
             self._draft = None
 

@@ -28,6 +28,7 @@ import structlog
 import uvicorn
 
 from shared import logs
+from shared.collector import set_aside
 from shared.errors import FloorwatchError, SettingsError
 from shared.ports import listen
 from shared.settings import CommonSettings, load
@@ -153,6 +154,7 @@ async def serve(
             while not server.started and not serving.done():
                 await asyncio.wait([serving], timeout=0.01)
             if server.started:
+                gc.collect()
                 set_aside()
                 log.info("listening", host=host, port=port)
                 if on_started is not None:
@@ -162,15 +164,6 @@ async def serve(
             watching.cancel()
     if background is not None and (death := background.check()) is not None:
         raise ServiceFailed(f"{service} cannot go on: {death}")
-
-
-def set_aside() -> None:
-    """Take all that is alive now, the libraries mostly, out of the garbage collector's sight.
-
-    It would walk through them again and again, and stop the loop for some 25 ms each time, though they stay until the end.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 async def _watch(background: Background | None, server: uvicorn.Server) -> None:

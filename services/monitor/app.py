@@ -23,6 +23,7 @@ from shared.apidoc import describe
 from shared.bus import Bus, Record, part
 from shared.clock import Clock, SystemClock
 from shared.codec import decode_event, encode
+from shared.collector import set_aside
 from shared.events import Event
 from shared.facts import FLAG_TYPES, Fact
 from shared.http import create_app, mount_web, serve
@@ -121,6 +122,7 @@ class Monitor:
         return self.pump.trouble()
 
     def _on_restored(self) -> None:
+        set_aside()  # the state that was loaded, too
         self.hub.restart()
 
 

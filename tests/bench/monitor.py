@@ -13,8 +13,8 @@ from services.monitor.feed.hub import Subscriber
 from services.monitor.rulefile import load_rulebook
 from shared.bus import Bus
 from shared.clock import SystemClock
+from shared.collector import set_aside
 from shared.pumpstatus import Outcome
-from shared.service import set_aside
 from shared.settings import ROOT, MonitorSettings
 from shared.sites import load_sites
 

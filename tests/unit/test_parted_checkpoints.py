@@ -97,38 +97,6 @@ class Desk:
         return found
 
 
-class Heavy(Tallies):
-    """Each of its parts takes a while to write down."""
-
-    def __init__(self, clock: FakeClock, takes_s: float) -> None:
-        super().__init__()
-        self._clock, self._takes_s = clock, takes_s
-
-    def dump_part(self, name: str) -> bytes | None:
-        self._clock.pause(self._takes_s)
-        return super().dump_part(name)
-
-
-async def test_after_each_part_it_rests_in_proportion_so_that_a_busy_loop_keeps_its_pace(bus: MemoryBus) -> None:
-    clock = FakeClock()
-    desk = Desk(bus, Heavy(clock, 0.02), Pace(checkpoint_records=1, parts_share=0.1), clock)
-    desk.hear("a:1", "b:1", "c:1")
-    desk.begin()  # takes a
-    assert desk.saver.rests_s == pytest.approx(0.18)
-    assert not desk.saver.has_a_turn
-    clock.pause(0.17)
-    desk.hear("b:2")
-    desk.carry_on()  # takes nothing
-    clock.pause(0.02)
-    assert desk.saver.has_a_turn
-    desk.hear("b:3")
-    desk.carry_on()  # takes b
-    clock.pause(0.18)
-    desk.carry_on()  # takes c
-    assert not desk.saver.midway
-    assert (await desk.loaded()).ahead == {"b": {HERE: 5}, "c": {HERE: 5}}
-
-
 def test_who_has_parts() -> None:
     assert isinstance(Tallies(), PartedMachine)
     assert isinstance(Engine(CONFIG, RULES), PartedMachine)

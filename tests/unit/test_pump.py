@@ -325,3 +325,27 @@ async def test_partitions_of_its_own_have_checkpoints_of_their_own() -> None:
     names = {record.key.decode().split("/")[0] for record in bus.records(FLOOR_CHECKPOINTS)}
     assert {record.partition for record in bus.records(FLOOR_EVENTS)} == {0, 1}
     assert names == {"counter[0]", "counter[1]"}
+
+
+@pytest.mark.parametrize(("comes", "present"), [(50, True), (120, False)])
+async def test_live_means_the_present_where_it_can_be_reached(comes: int, present: bool) -> None:
+    """While the tail is replayed more comes: that is replayed too, unless as much comes as is worked."""
+    written, clock = FakeClock(), FakeClock()
+    clock.pause(60)  # whatever is read is a minute old
+    bus = MemoryBus(written)
+    await bus.create(ALL)
+    coming = [b"word"] * 2500
+
+    def more(_: object) -> None:
+        for word in coming[:comes]:
+            asyncio.get_running_loop().create_task(bus.publish(FLOOR_EVENTS, word, key="s1"))
+        del coming[:comes]
+
+    await say(bus, *["word"] * 1000)
+    machine = Counter()
+    pump = make_pump(bus, machine, clock=clock, pace=Pace(batch_records=100), on_batch=more)
+    async with running(pump):
+        await until(lambda: pump.status.ready)
+        assert (pump.status.lag == 0) is present
+        assert (machine.applied > 1000) is present
+        coming.clear()
