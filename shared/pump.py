@@ -278,7 +278,7 @@ class Pump(Generic[In, Out]):
             await self._publish(outgoing)
             if start < len(records):
                 await asyncio.sleep(0)  # the others' turn
-                if self._saver.midway:
+                if self._saver.midway and not self._saver.rests_s:
                     self._saver.carry_on(self._next)
                     await asyncio.sleep(0)
         if records:

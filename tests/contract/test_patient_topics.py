@@ -44,8 +44,14 @@ async def test_more_than_a_batch_of_them_goes_before_it_is_due(bus: KafkaBus) ->
     await bus.create([topic])
     for number in range(300):
         await bus.publish(topic, str(number).encode().rjust(1000), key="s1")
+    assert bus._sender is not None
+    lane = bus._sender._lanes[topic.name, 0]
+    async with asyncio.timeout(30):
+        while lane.task is not None:
+            await asyncio.sleep(0.001)
+    assert lane.open is not None, "what does not fill a batch does not go behind one that does"
     reader = await bus.read([topic])
-    found = await read_until(reader, 100)
+    found = await read_until(reader, 300 - lane.open.builder.record_count())
     assert [int(record.value) for record in found] == list(range(len(found)))
     await bus.flush()
     rest = await read_until(reader, 300 - len(found))
