@@ -1,0 +1,81 @@
+"""Who somebody is and what they may see and do: plain values without I/O.
+
+A role grants permissions; a scope says of which sites, teams and queues. Tokens, cookies and tickets: `shared.auth`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final, Literal, get_args
+
+from msgspec import Struct
+
+Role = Literal["viewer", "supervisor", "inspector", "operations", "auditor", "admin", "service"]
+Permission = Literal[
+    "floor.read",  # the board: feed, floor, figures, rules, incidents
+    "floor.act",  # cases of transfers, actions on the floor
+    "history.read",  # finished calls and transfers, the floor of an earlier moment
+    "numbers.reveal",  # callers' numbers in full; each time is audited
+    "audit.read",  # who saw which number
+    "operations.read",  # anomalies, raw records, dead letters
+    "incidents.act",  # take, resolve and reopen incidents
+    "events.write",  # hand events in over HTTP
+]
+ROLES: Final[tuple[Role, ...]] = get_args(Role)
+PERMISSIONS: Final[tuple[Permission, ...]] = get_args(Permission)
+
+_GRANTS: Final[dict[Role, frozenset[Permission]]] = {
+    "viewer": frozenset({"floor.read"}),
+    "supervisor": frozenset({"floor.read", "floor.act", "history.read", "incidents.act"}),
+    "inspector": frozenset({"floor.read", "history.read", "numbers.reveal"}),
+    "operations": frozenset(
+        {"floor.read", "floor.act", "history.read", "operations.read", "incidents.act", "events.write"}
+    ),
+    "auditor": frozenset({"floor.read", "history.read", "audit.read"}),
+    "admin": frozenset(PERMISSIONS),
+    "service": frozenset({"floor.read", "events.write"}),
+}
+GRANTS: Final = MappingProxyType(_GRANTS)  # what each role may do; docs/security.md shows it as a table
+
+
+class Scope(Struct, frozen=True):
+    """Of which sites, teams and queues somebody sees the entities. None: of all."""
+
+    sites: frozenset[str] | None = None
+    teams: frozenset[str] | None = None
+    queues: frozenset[str] | None = None
+
+    def site(self, name: str) -> bool:
+        """Whether anything of this site may be seen."""
+        return self.sites is None or name in self.sites
+
+    def whole(self, site: str) -> bool:
+        """Whether all of this site may be seen: its totals, its anomalies."""
+        return self.site(site) and self.teams is None and self.queues is None
+
+
+WHOLE: Final = Scope()
+
+
+class Principal(Struct, frozen=True):
+    """Who asks. `expires`: when the token ends; None: never (mode `local`)."""
+
+    user: str
+    name: str
+    roles: frozenset[Role]
+    scope: Scope = WHOLE
+    expires: datetime | None = None
+
+    def may(self, permission: Permission) -> bool:
+        """Whether one of the roles grants it."""
+        return any(permission in GRANTS[role] for role in self.roles)
+
+    @property
+    def permissions(self) -> tuple[Permission, ...]:
+        """All that the roles grant, in the order of PERMISSIONS."""
+        return tuple(permission for permission in PERMISSIONS if self.may(permission))
+
+
+# whoever reaches the port, where no users are configured
+LOCAL: Final = Principal("local", "local", frozenset({"supervisor", "inspector", "operations"}))
