@@ -22,12 +22,17 @@ _VALUES = re.compile(r"\{(\w+)")
 
 
 def strings_of(folder: Path) -> dict[str, dict[str, str]]:
-    """A page's dictionary: the JSON after `export default`."""
-    text = (folder / "strings.js").read_text(encoding="utf-8")
-    body = text.split("export default", 1)[1].strip().removesuffix(";")
-    found = json.loads(body, object_pairs_hook=_without_doubles)
-    assert isinstance(found, dict)
-    return found
+    """The dictionaries of a service's pages, `strings.js` of the folder and of those in it: the JSON after `export default`."""
+    together: dict[str, dict[str, str]] = {}
+    for path in sorted(folder.rglob("strings.js")):
+        body = path.read_text(encoding="utf-8").split("export default", 1)[1].strip().removesuffix(";")
+        found = json.loads(body, object_pairs_hook=_without_doubles)
+        assert isinstance(found, dict)
+        for language, words in found.items():
+            known = together.setdefault(language, {})
+            assert not known.keys() & words.keys(), f"{path}: written elsewhere too"
+            known.update(words)
+    return together
 
 
 def _without_doubles(pairs: list[tuple[str, object]]) -> dict[str, object]:
