@@ -4,6 +4,7 @@
 //     bar.setConnection(status);          // what live.js tells
 //     bar.setMarks(["simulated"]);        // each of "simulated", "replay" that holds for something on the page
 //     bar.slot.append(...)                // the page's own things: site, clock, ...
+//     bar.tools.append(...)               // its buttons: rewind, settings, help
 
 import { fill, h, setAttr, setData, setHidden, setText } from "./dom.js";
 import { LANGUAGES, language, onLanguage, setLanguage, t } from "./i18n.js";
@@ -17,6 +18,7 @@ const CONNECTION_ICONS = { connecting: "offline", live: "ready", lost: "critical
 export function topbar(root, { page }) {
   const marks = h("div", { class: "topbar-marks", hidden: true });
   const slot = h("div", { class: "topbar-slot" });
+  const tools = h("div", { class: "topbar-tools" });
   const links = PAGES.map((name) =>
     h("a", { href: pageAddress(name, page), "data-t": `page.${name}`, "aria-current": name === page ? "page" : null }),
   );
@@ -31,7 +33,7 @@ export function topbar(root, { page }) {
     h("nav", { class: "topbar-pages", "data-t-aria-label": "nav.pages" }, links),
     marks,
     slot,
-    h("div", { class: "topbar-end" }, connection.node, languages.node, themes.node),
+    h("div", { class: "topbar-end" }, connection.node, tools, languages.node, themes.node),
   );
 
   let shown = [];
@@ -49,6 +51,7 @@ export function topbar(root, { page }) {
 
   return {
     slot,
+    tools,
     setConnection(status) {
       connection.set(status);
     },

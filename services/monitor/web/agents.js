@@ -32,7 +32,7 @@ export class AgentsPanel {
     root.append(this.nobody, this.scroller);
     this.list = new VirtualList(this.scroller, {
       geometry: () => this.#geometry(),
-      create: (item) => (item.head ? createHead() : createCard((key) => board.open(key))),
+      create: (item) => (item.head ? createHead() : createCard((key) => board.openAgent(key))),
       update: (node, item) => (item.head ? updateHead(node, item) : updateCard(node, item, board)),
     });
     this.scroller.addEventListener("keydown", (event) => this.#move(event));
@@ -136,7 +136,7 @@ export class AgentsPanel {
       this.list.reveal(this.list.neighbour(card.item.key, steps))?.focus({ preventScroll: true });
     } else if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
-      this.board.open(card.item.key);
+      this.board.openAgent(card.item.key);
     }
   }
 

@@ -218,8 +218,14 @@ export class Board {
     this.queues?.update();
   }
 
-  open(agentKey) {
-    this.openAgent(agentKey);
+  /** Show all of one agent; `wallboard.js` says how. */
+  openAgent(key) {
+    this.opens?.agent(key);
+  }
+
+  /** Show all of one queue. */
+  openQueue(key) {
+    this.opens?.queue(key);
   }
 }
 

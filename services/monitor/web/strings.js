@@ -111,6 +111,8 @@ export default {
     "legend.flapping.meaning": "The state changes every few seconds; shown is the one it is mostly in",
     "legend.keys": "Keys: / finds, arrows move from card to card, Enter opens one, Esc clears.",
 
+    "actions.title": "Next actions",
+
     "flags.title": "Flags",
     "flags.count": "{n} {n|flag|flags}",
     "flags.none": "Nothing is flagged.",
@@ -266,6 +268,8 @@ export default {
     "legend.flapping": "抖动",
     "legend.flapping.meaning": "状态每隔几秒就变化；显示的是其中占时最多的状态",
     "legend.keys": "按键：/ 查找，方向键在卡片间移动，Enter 打开，Esc 清除。",
+
+    "actions.title": "下一步行动",
 
     "flags.title": "预警",
     "flags.count": "{n} 条预警",

@@ -28,7 +28,12 @@ const agents = new AgentsPanel(element("agents"), board);
 const flags = new FlagsPanel(element("flags"), board);
 const transfers = new TransfersPanel(element("transfers"), board);
 
-board.connect({ agents, queues, redrawAll, openAgent: (key) => openDetails(board, key) });
+board.connect({
+  agents,
+  queues,
+  redrawAll,
+  opens: { agent: (key) => openDetails(board, key), queue: (key) => board.filterQueue(key) },
+});
 
 let drawing = false;
 let everything = false;
