@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -187,6 +188,50 @@ def publish(
     from floorwatch import publish as publishing
 
     publishing.main(file, adapter=adapter.value, site=site, speed=speed, as_of_now=as_of_now)
+
+
+class HowChoice(StrEnum):
+    screen = "screen"
+    once = "once"
+    json = "json"
+
+
+@app.command()
+def watch(
+    url: Annotated[
+        str, typer.Option(help="The feed.", envvar="FLOORWATCH_FEED_URL", show_default=True)
+    ] = "ws://127.0.0.1:8600/api/v1/feed",
+    token: Annotated[
+        str,
+        typer.Option(
+            envvar="FLOORWATCH_TOKEN",
+            show_default=False,
+            help="Who you are, where the monitor asks: `floorwatch token`.",
+        ),
+    ] = "",
+    site: Annotated[list[str] | None, typer.Option(help="Only this site; again for more.")] = None,
+    team: Annotated[list[str] | None, typer.Option(help="Only agents of this team.")] = None,
+    queue: Annotated[list[str] | None, typer.Option(help="Only this queue, its agents and its calls.")] = None,
+    agent: Annotated[list[str] | None, typer.Option(help="Only this agent, as site/id.")] = None,
+    agents: Annotated[bool, typer.Option(help="Show agents, too.")] = True,
+    how: Annotated[
+        HowChoice,
+        typer.Option(help="screen: stays current until Ctrl-C. once: one picture. json: every message as a line."),
+    ] = HowChoice.screen,
+) -> None:
+    """Watch a floor in the terminal.
+
+    Follows the monitor's feed: queues, flags, running transfers, agents who need attention first. Comes back by itself after
+    a break. A client of your own can do all that this one does: docs/feed.md.
+    """
+    from floorwatch.watch import command
+    from floorwatch.watch.client import Wanted
+
+    channels = () if agents else ("site", "queues", "calls", "flags")
+    chosen = {"sites": site, "teams": team, "queues": queue, "agents": agent}
+    wanted = Wanted(url, token, channels, {name: tuple(values) for name, values in chosen.items() if values})
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(command.watch(wanted, how.value, agents=agents))
 
 
 @rules_app.command("check")
