@@ -1,36 +1,85 @@
 """The feed's messages, as JSON text over WebSocket.
 
 The server greets with `hello`; the client answers `subscribe`, or `resume` with what it last had. It then gets a
-`snapshot` (or `resumed` and the deltas it missed), `delta`s, and a `clock` at least once a second. A delta holds the last
-value of every entity that changed; null means that the entity is gone.
+`snapshot` in parts (or `resumed` and what it missed), `delta`s, and a `clock` at least once a second. A delta holds the last
+value of every entity that changed; null means that the entity is gone, or not to be seen any more.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from services.monitor.core.floor import Kind
 from services.monitor.core.views import FloorView
 
+Channel = Literal["site", "queues", "agents", "calls", "flags"]
+CHANNELS: Final[tuple[Channel, ...]] = ("site", "queues", "agents", "calls", "flags")
+KINDS: Final = MappingProxyType[Channel, tuple[Kind, ...]](
+    {
+        "site": ("site",),
+        "queues": ("queue",),
+        "agents": ("agent",),
+        "calls": ("call", "transfer"),
+        "flags": ("flag",),
+    }
+)
+
+_Name = Annotated[str, Meta(max_length=200)]
+Names = Annotated[tuple[_Name, ...], Meta(max_length=2000)]  # of a message of at most 64 KiB
+
+
+# ---------------------------------------------------------------- from the server
+
+
+class User(Struct, frozen=True, gc=False):
+    """Who the connection belongs to."""
+
+    user: str
+    name: str
+    roles: tuple[str, ...]
+
+
+class Allowed(Struct, frozen=True, gc=False):
+    """What the token lets its user see; null: all."""
+
+    sites: tuple[str, ...] | None = None
+    teams: tuple[str, ...] | None = None
+    queues: tuple[str, ...] | None = None
+
+
+class Limits(Struct, frozen=True, gc=False):
+    """What a client may do, and how much may be on its way to it."""
+
+    messages_per_s: float
+    max_message_bytes: int
+    max_unsent_bytes: int
+
 
 class Hello(Struct, frozen=True, gc=False, tag_field="type", tag="hello"):
     version: Literal[1] = 1
+    user: User = User("local", "", ())
+    scope: Allowed = Allowed()
+    limits: Limits = Limits(20.0, 1 << 16, 1 << 18)
 
 
 class Snapshot(Struct, frozen=True, gc=False, tag_field="type", tag="snapshot"):
-    """Everything, as of `position` within `epoch`."""
+    """Everything of a subscription, as of `position` within `epoch`. It comes in `parts`, which together replace what was."""
 
     epoch: str
     position: int
     floor: FloorView
+    part: int = 1
+    parts: int = 1
+    channels: tuple[Channel, ...] = CHANNELS
 
 
 class Resumed(Struct, frozen=True, gc=False, tag_field="type", tag="resumed"):
-    """The deltas after `position` follow; what the client has stays."""
+    """What changed after `position` follows; what the client has stays."""
 
     epoch: str
     position: int
@@ -58,26 +107,52 @@ class SiteClock(Struct, frozen=True, gc=False):
 
 
 class Clocks(Struct, frozen=True, gc=False, tag_field="type", tag="clock"):
-    """The switch's time now, by site. A client that hears nothing for three seconds is disconnected."""
+    """The switch's time now, by site. All deltas of the subscription up to `position` were sent before.
+
+    A client that hears nothing for three seconds is disconnected."""
 
     sites: dict[str, SiteClock]
+    position: int = 0
 
 
 class Pong(Struct, frozen=True, gc=False, tag_field="type", tag="pong"):
-    pass
+    """The answer to a ping, with its `id`."""
+
+    id: int | str | None = None
+
+
+ServerMessage = Hello | Snapshot | Resumed | Delta | Clocks | Pong
+
+# ---------------------------------------------------------------- from the client
+
+
+class Filter(Struct, frozen=True, gc=False):
+    """What a client wants to see of what it may see; what is absent restricts nothing."""
+
+    sites: Names | None = None
+    teams: Names | None = None
+    queues: Names | None = None
+    agents: Names | None = None  # each "site/id"
 
 
 class Subscribe(Struct, frozen=True, gc=False, tag_field="type", tag="subscribe"):
-    pass
+    """A fresh picture now and what changes from now on; sent again, it replaces the subscription."""
+
+    channels: tuple[Channel, ...] | None = None
+    filter: Filter | None = None
 
 
 class Resume(Struct, frozen=True, gc=False, tag_field="type", tag="resume"):
+    """What was missed since `position`; with the channels and the filter of then."""
+
     epoch: str
     position: int
+    channels: tuple[Channel, ...] | None = None
+    filter: Filter | None = None
 
 
 class Ping(Struct, frozen=True, gc=False, tag_field="type", tag="ping"):
-    pass
+    id: int | Annotated[str, Meta(max_length=200)] | None = None
 
 
 ClientMessage = Subscribe | Resume | Ping
@@ -97,6 +172,11 @@ def raw(value: Struct | None) -> Raw | None:
 
 
 # Close codes: 4000-4499 do not come back, 4500-4999 do.
-BAD_MESSAGE = 4400
-TOO_SLOW = 4503
-GOING_AWAY = 4501
+BAD_MESSAGE: Final = 4400
+NOT_AUTHENTICATED: Final = 4401
+NOT_ALLOWED: Final = 4403
+TOO_MANY_MESSAGES: Final = 4429
+GOING_AWAY: Final = 4501
+TOO_SLOW: Final = 4503
+TOO_MANY_CONNECTIONS: Final = 4508
+AUTHORISATION_ENDED: Final = 4511
