@@ -1,7 +1,7 @@
 """What every service's HTTP side has: health, readiness, metrics, problem documents, web pages, safe headers.
 
     app = create_app("monitor", title="Floorwatch monitor", registry=registry, checks={"feed": hub.check},
-                     background=background)
+                     background=background, auth=Authenticator.of(settings, clock))
     app.include_router(router)
     mount_web(app, Path(__file__).parent / "web")     # last: it answers every path that nothing else does
     await serve(app, settings.host, settings.port, background=background)
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -28,7 +29,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared import apidoc, problems
+from shared import apidoc, problems, sessionapi
+from shared.auth import Authenticator
+from shared.clock import SystemClock
 from shared.problems import Problem, problem_response
 from shared.service import Background, ServiceFailed, serve
 from shared.settings import AlertsSettings, IngestSettings, MonitorSettings, load
@@ -69,10 +72,11 @@ def create_app(
     checks: Mapping[str, Check] | None = None,
     background: Background | None = None,
     lifespan: Any = None,
+    auth: Authenticator | None = None,
 ) -> FastAPI:
-    """The base of service `name` (`monitor`): /healthz, /readyz, /metrics, /api/openapi.json and error handling.
+    """The base of service `name` (`monitor`): /healthz, /readyz, /metrics, /api/openapi.json, error handling, signing in.
 
-    `app.state.service` is the name; the port's setting is `<NAME>_PORT`.
+    `app.state.service` is the name; the port's setting is `<NAME>_PORT`. `app.state.auth` is `auth`, else that of mode `local`.
     """
     app = FastAPI(
         title=title or f"Floorwatch {name}",
@@ -83,8 +87,10 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.service = name
+    app.state.auth = auth or Authenticator(SystemClock())
     problems.install(app)
     apidoc.describe(app)
+    app.include_router(sessionapi.router)
     app.add_middleware(_Guard)
     all_checks = dict(checks or {})
     if background is not None:
@@ -139,7 +145,16 @@ def _add_metrics(app: FastAPI, registry: CollectorRegistry) -> None:
 
 class WebFiles(StaticFiles):
     """A page's files. Their names carry no version, so that a browser must ask each time and mostly hears 304;
-    those under `vendor/` do carry one and are kept for ever."""
+    those under `vendor/` do carry one and are kept for ever.
+
+    Of a page `hall.html` the address is `/hall`, also where a folder `hall/` holds its parts."""
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        if self.html and not Path(path).suffix:
+            page, found = super().lookup_path(f"{path}.html")
+            if found is not None:
+                return page, found
+        return super().lookup_path(path)
 
     def file_response(self, full_path: Any, *args: Any, **kwargs: Any) -> Response:
         response = super().file_response(full_path, *args, **kwargs)

@@ -14,12 +14,11 @@ from msgspec import Struct
 Role = Literal["viewer", "supervisor", "inspector", "operations", "auditor", "admin", "service"]
 Permission = Literal[
     "floor.read",  # the board: feed, floor, figures, rules, incidents
-    "floor.act",  # cases of transfers, actions on the floor
+    "floor.act",  # cases of transfers, actions on the floor, incidents taken and resolved
     "history.read",  # finished calls and transfers, the floor of an earlier moment
     "numbers.reveal",  # callers' numbers in full; each time is audited
     "audit.read",  # who saw which number
     "operations.read",  # anomalies, raw records, dead letters
-    "incidents.act",  # take, resolve and reopen incidents
     "events.write",  # hand events in over HTTP
 ]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
@@ -27,11 +26,9 @@ PERMISSIONS: Final[tuple[Permission, ...]] = get_args(Permission)
 
 _GRANTS: Final[dict[Role, frozenset[Permission]]] = {
     "viewer": frozenset({"floor.read"}),
-    "supervisor": frozenset({"floor.read", "floor.act", "history.read", "incidents.act"}),
+    "supervisor": frozenset({"floor.read", "floor.act", "history.read"}),
     "inspector": frozenset({"floor.read", "history.read", "numbers.reveal"}),
-    "operations": frozenset(
-        {"floor.read", "floor.act", "history.read", "operations.read", "incidents.act", "events.write"}
-    ),
+    "operations": frozenset({"floor.read", "floor.act", "history.read", "operations.read", "events.write"}),
     "auditor": frozenset({"floor.read", "history.read", "audit.read"}),
     "admin": frozenset(PERMISSIONS),
     "service": frozenset({"floor.read", "events.write"}),
@@ -59,13 +56,14 @@ WHOLE: Final = Scope()
 
 
 class Principal(Struct, frozen=True):
-    """Who asks. `expires`: when the token ends; None: never (mode `local`)."""
+    """Who asks. `issued` and `expires`: when the token begins and ends; None: there is none (mode `local`)."""
 
     user: str
     name: str
     roles: frozenset[Role]
     scope: Scope = WHOLE
     expires: datetime | None = None
+    issued: datetime | None = None
 
     def may(self, permission: Permission) -> bool:
         """Whether one of the roles grants it."""

@@ -32,11 +32,16 @@ def _words(value: Any) -> Any:
     return tuple(value.split()) if isinstance(value, str) else value
 
 
+def _nothing(value: Any) -> Any:
+    return None if value == "" else value  # an empty variable is one that nobody set
+
+
 def _commas(value: Any) -> Any:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 Words = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_words)]
+OptionalPath = Annotated[Path | None, BeforeValidator(_nothing)]
 Numbers = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_commas)]
 
 
@@ -54,6 +59,11 @@ class CommonSettings(BaseSettings):
     # the embedded broker has no producer ids; switch it on with Apache Kafka
     kafka_idempotent: bool = Field(False, validation_alias="KAFKA_IDEMPOTENT")
     sites_file: Path = Field(ROOT / "deploy" / "sites.yaml", validation_alias="FLOORWATCH_SITES_FILE")
+    # who may see and do what; none: everybody who reaches a port is the same local user
+    users_file: OptionalPath = Field(None, validation_alias="AUTH_USERS_FILE")
+    # what tokens are signed with; none: a file in the run directory, for services on one machine
+    auth_secret: SecretStr = Field(SecretStr(""), validation_alias="AUTH_SECRET")
+    run_dir: Path = Field(RUN_DIR, validation_alias="FLOORWATCH_RUN_DIR")
     log_level: LogLevel = Field("info", validation_alias="FLOORWATCH_LOG_LEVEL")
     log_format: LogFormat = Field("auto", validation_alias="FLOORWATCH_LOG_FORMAT")  # auto: for people on a terminal
 
@@ -95,6 +105,11 @@ class MonitorSettings(ServiceSettings):
     # per wallboard; about what is kept for resume, since who missed more than that is better off with a snapshot
     max_unsent_bytes: int = Field(8 << 20, ge=4096)
     delta_log: int = Field(2000, ge=1)  # deltas kept for resume: 100 s of 50 ms flushes
+    # the desk's: cases, finished transfers and calls, preferences. The board does without
+    db_url: SecretStr = SecretStr(f"sqlite+aiosqlite:///{RUN_DIR / 'monitor.db'}")
+    keep_days: Annotated[float, Field(gt=0)] = 7.0  # finished transfers and calls, as long as floor.events is kept
+    keep_cases_days: Annotated[float, Field(gt=0)] = 365.0  # closed cases with their transfers, actions
+    cases_file: Path = ROOT / "deploy" / "cases.yaml"  # reasons for transfers; not there: the built-in ones
 
 
 class AlertsSettings(ServiceSettings):
@@ -160,7 +175,7 @@ def misspelled(names: Iterable[str]) -> dict[str, str]:
     """Of environment variables `names` those that look like settings of ours and are none, with the nearest one there is."""
     kinds = (IngestSettings, MonitorSettings, AlertsSettings, SimulatorSettings, BrokerSettings)
     known = {variable(kind, field) for kind in kinds for field in kind.model_fields}
-    prefixes = (*(str(kind.model_config["env_prefix"]) for kind in kinds), "FLOORWATCH_")
+    prefixes = (*(str(kind.model_config["env_prefix"]) for kind in kinds), "FLOORWATCH_", "AUTH_")
     wrong = (name for name in names if name.startswith(prefixes) and name not in known)
     return {name: next(iter(get_close_matches(name, known, n=1)), "") for name in wrong}
 

@@ -21,6 +21,7 @@ from services.alerts.metrics import AlertsMetrics
 from services.alerts.pipeline import Pipeline
 from services.alerts.sender import Sender
 from services.alerts.text import Text
+from shared.auth import Authenticator
 from shared.bus import Bus
 from shared.clock import Clock, SystemClock
 from shared.db import Database
@@ -41,7 +42,8 @@ class AlertsService:
     """Everything of the service, put together; `start` runs its tasks, `app` is its HTTP side."""
 
     def __init__(self, settings: AlertsSettings, *, bus: Bus, database: Database, clock: Clock, sites: Sites) -> None:
-        """Raises SettingsError for a notification URL that is none."""
+        """Raises SettingsError for a notification URL that is none, or a wrong users file."""
+        self.auth = Authenticator.of(settings, clock)
         policy = Policy(
             reopen_within=timedelta(seconds=settings.reopen_s),
             quiet_for=timedelta(seconds=settings.quiet_s),
@@ -93,6 +95,7 @@ class AlertsService:
             registry=self.registry,
             checks={"flags": self.link.check, "database": self._check_database},
             background=background,
+            auth=self.auth,
         )
         app.state.alerts = self.api
         app.add_exception_handler(StoreError, unavailable)

@@ -15,6 +15,7 @@ from services.ingest.marker import Marker
 from services.ingest.metrics import IngestMetrics
 from services.ingest.pipeline import IngestMachine
 from shared import topics
+from shared.auth import Authenticator
 from shared.bus import Bus, Outgoing, Record, part
 from shared.clock import Clock, SystemClock
 from shared.codec import encode
@@ -60,6 +61,7 @@ class Ingest:
         sites: Sites,
         registry: CollectorRegistry,
     ) -> None:
+        self._auth = Authenticator.of(settings, clock)
         self.machine = IngestMachine(
             sites, window_s=settings.skew_window_s, mark_s=settings.mark_s, idle_mark_s=settings.idle_mark_s
         )
@@ -92,6 +94,7 @@ class Ingest:
             registry=self._registry,
             checks={"pump": self.not_ready, "dead letters": self.dead_letters.check},
             background=background,
+            auth=self._auth,
         )
         app.include_router(self._router)
         mount_web(app, WEB)

@@ -20,6 +20,7 @@ from services.monitor.rulefile import load_rulebook
 from services.monitor.ruleslive import LiveRules
 from shared import topics
 from shared.apidoc import describe
+from shared.auth import Authenticator
 from shared.bus import Bus, Record, part
 from shared.clock import Clock, SystemClock
 from shared.codec import decode_event, encode
@@ -61,6 +62,7 @@ class Monitor:
         rules: RuleBook,
         registry: CollectorRegistry,
     ) -> None:
+        self.auth = Authenticator.of(settings, clock)
         self.engine = Engine(sites, rules)
         self.rules = LiveRules(rules, clock, registry, self._use_rules)
         self._registry = registry
@@ -109,6 +111,7 @@ class Monitor:
             registry=self._registry,
             checks={"pump": self.not_ready},
             background=background,
+            auth=self.auth,
         )
         describe(app, *STRUCTS, *anomalyapi.STRUCTS, *figureapi.STRUCTS)
         app.include_router(router_for(self.engine, self.hub, self.rules))

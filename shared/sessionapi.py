@@ -1,0 +1,122 @@
+"""Signing in and out over HTTP, who one is, and tickets; the same at every service."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import structlog
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.apidoc import problem
+from shared.auth import COOKIE, Authenticator, authed, public, signed_in, unauthorized
+from shared.identity import Permission, Principal, Role
+from shared.tickets import TICKET_S
+from shared.tokens import MAX_TOKEN, NotAuthenticated
+
+log = structlog.get_logger()
+
+_UNKNOWN = problem(401, "`reason`: missing, invalid, expired, revoked or unknown_user")
+
+
+class ScopeView(BaseModel):
+    """Of which sites, teams and queues; null is all."""
+
+    sites: list[str] | None
+    teams: list[str] | None
+    queues: list[str] | None
+
+
+class MeView(BaseModel):
+    """Who asks."""
+
+    user: str
+    name: str
+    roles: list[Role]
+    permissions: list[Permission]
+    scope: ScopeView
+    mode: Literal["local", "users"] = Field(description="local: no users are set up, everybody is the same one")
+    expires: datetime | None = Field(description="when the token ends; null in mode local")
+
+    @classmethod
+    def of(cls, who: Principal, mode: Literal["local", "users"]) -> MeView:
+        """As it is shown."""
+        scope = ScopeView(
+            sites=_listed(who.scope.sites), teams=_listed(who.scope.teams), queues=_listed(who.scope.queues)
+        )
+        return cls(
+            user=who.user,
+            name=who.name,
+            roles=sorted(who.roles),
+            permissions=list(who.permissions),
+            scope=scope,
+            mode=mode,
+            expires=who.expires,
+        )
+
+
+class SessionBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    token: str = Field(min_length=1, max_length=MAX_TOKEN, description="from `floorwatch token` or a login link")
+
+
+class TicketView(BaseModel):
+    """To open one WebSocket with, as `?ticket=`."""
+
+    ticket: str
+    expires_in_s: float
+
+
+def _auth(request: Request) -> Authenticator:
+    found: Authenticator = request.app.state.auth
+    return found
+
+
+Auth = Annotated[Authenticator, Depends(_auth)]
+Reader = Annotated[Principal, Depends(authed("floor.read"))]
+router = APIRouter(prefix="/api/v1", tags=["who asks"])
+
+
+@router.post("/session", dependencies=[Depends(public)], responses=_UNKNOWN)
+async def sign_in(body: SessionBody, request: Request, response: Response, auth: Auth) -> MeView:
+    """Give a token, get the cookie that browsers use from then on. It ends with the token."""
+    try:
+        who = auth.of_token(body.token)
+    except NotAuthenticated as exc:
+        log.info("nobody signed in", reason=exc.reason)
+        raise unauthorized(exc) from exc
+    if who.expires is not None:
+        response.set_cookie(
+            COOKIE,
+            body.token,
+            expires=who.expires,
+            httponly=True,
+            samesite="strict",
+            secure=request.url.scheme == "https",
+        )
+        log.info("signed in", user=who.user)
+    return MeView.of(who, auth.mode)
+
+
+@router.delete("/session", status_code=204, dependencies=[Depends(public)])
+async def sign_out(response: Response) -> None:
+    """Forget the cookie. The token itself stays good until it ends; `tokens_since` in the users file voids it."""
+    response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+
+
+@router.get("/me", responses=_UNKNOWN)
+async def me(who: Annotated[Principal, Depends(signed_in)], auth: Auth) -> MeView:
+    """Who asks, what they may do, and of what they see the entities."""
+    return MeView.of(who, auth.mode)
+
+
+@router.post("/tickets", status_code=201, responses=_UNKNOWN | problem(403, "nothing to open with it"))
+async def ticket(who: Reader, auth: Auth) -> TicketView:
+    """A ticket for one WebSocket of this service, for the browser, which cannot send a header there: good once, for 30 s."""
+    return TicketView(ticket=auth.ticket(who), expires_in_s=TICKET_S)
+
+
+def _listed(names: frozenset[str] | None) -> list[str] | None:
+    return None if names is None else sorted(names)

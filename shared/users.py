@@ -1,0 +1,143 @@
+"""The users file: who there is, what each may do, and of which sites, teams and queues. YAML, checked, read anew when it changes.
+
+    users:
+      wang:
+        name: 王芳
+        roles: [supervisor]
+        sites: [demo]
+        teams: [Support]
+
+A list that is left out is all of them. What a token may do is looked up here at each request, so that whoever is taken out of
+the file is out at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import structlog
+from msgspec import Meta, Struct
+
+from shared.clock import Clock
+from shared.errors import SettingsError
+from shared.identity import LOCAL, Principal, Role, Scope
+from shared.yamlfile import Where, load_checked
+
+LOOK_EVERY_S: Final = 1.0
+LONGEST_HOURS: Final = 24 * 366 * 10.0
+USER_PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
+
+log = structlog.get_logger()
+
+
+class User(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One user as the file has them. `hours`: how long a token is good for; tokens from before `tokens_since` are not."""
+
+    roles: tuple[Role, ...]
+    name: str = ""
+    sites: tuple[str, ...] | None = None
+    teams: tuple[str, ...] | None = None
+    queues: tuple[str, ...] | None = None
+    hours: float = 12.0
+    tokens_since: Annotated[datetime, Meta(tz=True)] | None = None
+
+    def principal(self, user: str) -> Principal:
+        """Whom requests of this user come from."""
+        scope = Scope(sites=_all_or(self.sites), teams=_all_or(self.teams), queues=_all_or(self.queues))
+        return Principal(user, self.name or user, frozenset(self.roles), scope)
+
+
+class UsersFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    users: dict[str, User]
+
+
+def load_users(path: Path, *, setting: str = "") -> dict[str, User]:
+    """Read and check `path`, which is what the variable `setting` says. Raises SettingsError naming file, line and key."""
+    found, where = load_checked(path, UsersFile, setting=setting)
+    if not found.users:
+        raise SettingsError(f"{where('users')}: nobody is in it, so nobody could sign in")
+    for name, user in found.users.items():
+        _check(name, user, where)
+    return found.users
+
+
+def _check(name: str, user: User, where: Where) -> None:
+    key = f"users.{name}"
+    if not USER_PATTERN.fullmatch(name):
+        raise SettingsError(f"{where(key)}: a user is called by letters, digits and . _ @ -, 64 at most")
+    if name == LOCAL.user:
+        raise SettingsError(f"{where(key)}: this name is that of everybody where there is no users file")
+    if not user.roles:
+        raise SettingsError(f"{where(f'{key}.roles')}: no role may do nothing; give one or take the user out")
+    for what, names in (("sites", user.sites), ("teams", user.teams), ("queues", user.queues)):
+        if names is not None and not names:
+            raise SettingsError(f"{where(f'{key}.{what}')}: none of them is nothing to see; leave the key out for all")
+    if not 0 < user.hours <= LONGEST_HOURS:
+        raise SettingsError(
+            f"{where(f'{key}.hours')}: expected above 0 and at most {LONGEST_HOURS:g}, got {user.hours:g}"
+        )
+
+
+def _all_or(names: tuple[str, ...] | None) -> frozenset[str] | None:
+    return None if names is None else frozenset(names)
+
+
+class LiveUsers:
+    """The users in force. The file is looked at when somebody is asked for, at most once a second; one with an error changes
+    nothing and is told of once."""
+
+    def __init__(self, path: Path, clock: Clock, *, setting: str = "") -> None:
+        """Raises SettingsError."""
+        self._path = path
+        self._clock = clock
+        self._seen = _signature(path)
+        self._looked = clock.monotonic()
+        self.users: Mapping[str, User] = load_users(path, setting=setting)
+        self._principals = _principals(self.users)
+
+    def get(self, user: str) -> Principal | None:
+        """This user now; None when they are not (or no longer) in the file."""
+        self._look()
+        return self._principals.get(user)
+
+    def tokens_since(self, user: str) -> datetime | None:
+        """Tokens of this user that were issued before are not good any more; None: all are."""
+        found = self.users.get(user)
+        return found.tokens_since if found else None
+
+    def _look(self) -> None:
+        now = self._clock.monotonic()
+        if now - self._looked < LOOK_EVERY_S:
+            return
+        self._looked = now
+        seen = _signature(self._path)
+        if seen == self._seen:
+            return
+        self._seen = seen
+        try:
+            users = load_users(self._path)
+        except SettingsError as exc:
+            log.error("users not reloaded", why=str(exc), consequence=f"{len(self.users)} users stay as they were")
+            return
+        gone = sorted(set(self.users) - set(users))
+        self.users, self._principals = users, _principals(users)
+        log.info("users reloaded", file=self._path.name, users=len(users), gone=gone)
+
+
+def _principals(users: Mapping[str, User]) -> dict[str, Principal]:
+    return {name: user.principal(name) for name, user in users.items()}
+
+
+def _signature(path: Path) -> tuple[int, int, int] | None:
+    """What changes when the file does; None when it cannot be looked at."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
