@@ -44,6 +44,8 @@ class Picture:
     def take(self, message: Mapping[str, Any], heard: float) -> bool:
         """Take one message, heard at `heard`; True when the floor is another one. Unknown kinds of messages are passed over."""
         kind = message.get("type")
+        if kind == "hello":
+            self._coming = None  # a new connection: what was left of the last one's snapshot will not come
         if kind == "snapshot":
             return self._take_part(message)
         if kind == "delta":
