@@ -35,7 +35,7 @@ from shared.errors import BusError, InvalidInput
 from shared.machine import Machine
 from shared.pumpstatus import STUCK_S, PumpMetrics, PumpStatus, State
 from shared.restoring import Ahead, Restorer
-from shared.saving import Pace, Saver
+from shared.saving import OnPart, Pace, Saver
 from shared.topics import Topic
 
 In = TypeVar("In")
@@ -66,6 +66,7 @@ class Pump(Generic[In, Out]):
       replaying.
     - `on_restored`: the machine's state was replaced; what was derived from it (a feed, an index) must start anew.
     - `on_invalid`: told of each record that goes to the dead-letter topic.
+    - `on_part`: told of each part of the state that is taken for a checkpoint (`shared.saving.Saver`).
     - `wall_clock`: call `tick` with the clock's time when `next_deadline` has come, while live. Without it time passes only
       in the events.
     - `partitions`: those to read, all by default; `create_partitions`: how many a missing topic gets.
@@ -88,6 +89,7 @@ class Pump(Generic[In, Out]):
         on_batch: Callable[[list[Out]], None] | None = None,
         on_restored: Callable[[], None] | None = None,
         on_invalid: Callable[[Record, InvalidInput], None] | None = None,
+        on_part: OnPart | None = None,
         wall_clock: bool = False,
         partitions: Sequence[int] | None = None,
         create_partitions: int = 1,
@@ -126,6 +128,7 @@ class Pump(Generic[In, Out]):
             status=self.status,
             metrics=self._metrics,
             on_saved=self._dead.forget_before,
+            on_part=on_part,
         )
         self._next: dict[Partition, int] = {}
         self._goal: dict[Partition, int] = {}

@@ -30,6 +30,7 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 Offsets = Mapping[Partition, int]
+OnPart = Callable[[str, bytes | None, Offsets, Offsets], None]  # name, state, offsets, lives
 
 _SPARE: Final = 2.0  # of the time that a part takes
 _MOST_UNPACKED: Final = 8_000_000  # bytes of parts that wait to be compressed; the next one waits for them
@@ -92,7 +93,8 @@ class _Draft:
 class Saver(Generic[In, Out]):
     """The checkpoints of one pump's machine. What it is told of offsets: the next record to apply, by partition.
 
-    `on_saved` is told of the offsets of each checkpoint that is acknowledged.
+    `on_saved` is told of the offsets of each checkpoint that is acknowledged, `on_part` of each part when it is taken: its name
+    and state, the offsets at which that was, and how often their topics were made anew.
     """
 
     def __init__(
@@ -106,6 +108,7 @@ class Saver(Generic[In, Out]):
         status: PumpStatus,
         metrics: PumpMetrics,
         on_saved: Callable[[Offsets], None],
+        on_part: OnPart | None = None,
     ) -> None:
         self._bus = bus
         self._machine = machine
@@ -116,6 +119,7 @@ class Saver(Generic[In, Out]):
         self._status = status
         self._metrics = metrics
         self._on_saved = on_saved
+        self._on_part = on_part
         self._applied = 0
         self._due_at = 0.0
         self._soon = False
@@ -185,7 +189,10 @@ class Saver(Generic[In, Out]):
         took = 0.0
         while draft.left and draft.unpacked <= _MOST_UNPACKED:
             name = draft.left.popleft()
-            draft.take(name, parted.dump_part(name), offsets)
+            state = parted.dump_part(name)
+            draft.take(name, state, offsets)
+            if self._on_part is not None:
+                self._on_part(name, state, offsets, draft.lives)
             took = self._clock.monotonic() - began
             if took >= self._pace.parts_s:
                 break

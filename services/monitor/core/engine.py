@@ -154,6 +154,20 @@ class Engine:
             floor.out = []
         return out
 
+    def passes(self, event: Event, moment: datetime) -> bool:
+        """Whether `event` would take its site's clock beyond `moment`: for who wants the floor as it was then, no further."""
+        floor = self._floors.get(event.site)
+        if floor is None:
+            return event.time > moment
+        state, data = floor.state, event.data
+        if isinstance(data, events.Clock):
+            return event.time > moment and clockjump.usable(state, event, data)
+        if isinstance(data, events.ClockJumped):
+            return max(event.time, clockjump.before(event, data)) > moment
+        if state.link_heard is not None:
+            return False
+        return (links.in_switch_time(floor, event) if type(data) in _SPECIAL else event).time > moment
+
     def next_deadline(self) -> datetime | None:
         """Never by the wall clock: marks in the log drive the timers."""
         return None
