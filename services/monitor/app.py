@@ -10,9 +10,13 @@ import structlog
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from services.monitor import anomalyapi, figureapi
+from services.monitor import anomalyapi, asyncdoc, figureapi
 from services.monitor.core.engine import Engine
 from services.monitor.core.rules.rulebook import RuleBook
+from services.monitor.desk import preferenceapi, transferapi
+from services.monitor.desk.desk import Desk
+from services.monitor.desk.desk import install as install_desk
+from services.monitor.desk.reasons import Reasons, load_reasons
 from services.monitor.endpoints import STRUCTS, router_for
 from services.monitor.feed.hub import Hub
 from services.monitor.metrics import EngineMetrics, FeedMetrics
@@ -25,6 +29,7 @@ from shared.bus import Bus, Record, part
 from shared.clock import Clock, SystemClock
 from shared.codec import decode_event, encode
 from shared.collector import set_aside
+from shared.db import Database
 from shared.events import Event
 from shared.facts import FLAG_TYPES, Fact
 from shared.http import create_app, mount_web, serve
@@ -61,7 +66,11 @@ class Monitor:
         sites: Sites,
         rules: RuleBook,
         registry: CollectorRegistry,
+        *,
+        database: Database | None = None,
+        reasons: Reasons | None = None,
     ) -> None:
+        """Without a `database` the desk answers that it is away."""
         self.auth = Authenticator.of(settings, clock)
         self.engine = Engine(sites, rules)
         self.rules = LiveRules(rules, clock, registry, self._use_rules)
@@ -94,6 +103,7 @@ class Monitor:
             live=lambda: self.pump.status.ready,
             input_age_s=lambda: self.pump.status.input_age_s(clock.now()),
         )
+        self.desk = Desk(self.engine, clock, registry, database, reasons=reasons)
 
     def _use_rules(self, rules: RuleBook) -> None:
         self.pump.between(lambda: self.engine.use_rules(rules))
@@ -116,7 +126,12 @@ class Monitor:
         describe(app, *STRUCTS, *anomalyapi.STRUCTS, *figureapi.STRUCTS)
         app.include_router(router_for(self.engine, self.hub, self.rules))
         app.include_router(anomalyapi.router_for(self.engine))
+        app.include_router(asyncdoc.router())
         app.include_router(figureapi.router_for(self.engine))
+        describe(app, *transferapi.STRUCTS)
+        install_desk(app)
+        app.include_router(transferapi.router_for(self.desk))
+        app.include_router(preferenceapi.router_for(self.desk))
         mount_web(app, WEB)
         return app
 
@@ -136,13 +151,16 @@ async def start(settings: MonitorSettings) -> None:
     log.info("rules loaded", file=settings.rules_file.name, rules=[rule.name for rule in rules.rules])
     clock, registry = SystemClock(), CollectorRegistry()
     bus = KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent)
-    monitor = Monitor(settings, bus, clock, sites, rules, registry)
+    reasons = load_reasons(settings.cases_file, setting=variable(MonitorSettings, "cases_file"))
+    database = Database(settings.db_url.get_secret_value())
+    monitor = Monitor(settings, bus, clock, sites, rules, registry, database=database, reasons=reasons)
     try:
         async with Background() as background:
             pumping = background.start("pump", monitor.pump.run())
             background.start("clock", monitor.hub.run_clock())
             following = monitor.rules.watch(settings.rules_file, setting=variable(MonitorSettings, "rules_file"))
             background.start("rules", following)
+            monitor.desk.start(background)
             await serve(
                 monitor.app(background),
                 settings.host,
@@ -155,6 +173,7 @@ async def start(settings: MonitorSettings) -> None:
             await asyncio.wait([pumping], timeout=settings.shutdown_s)
     finally:
         await part(bus)
+        await database.close()
 
 
 def main() -> None:
