@@ -146,7 +146,7 @@ class Desk:
         async with self._database.reading() as session:
             incident = await Incidents(session).get(number)
         if incident is not None:
-            self._hub.publish("incident", IncidentView.of(incident).model_dump_json())
+            self._hub.changed(IncidentView.of(incident))
 
     async def count(self) -> None:
         """Bring the gauge of unresolved incidents up to date."""
@@ -188,7 +188,7 @@ class Desk:
         self.to_send.set()
         self.quiet_changed.set()
         for one in incidents:
-            self._hub.publish("incident", IncidentView.of(one).model_dump_json())
+            self._hub.changed(IncidentView.of(one))
         await self.count()
 
 

@@ -30,7 +30,9 @@ from services.alerts.views import (
     StatusView,
     entry_view,
 )
+from services.alerts.visibility import sees
 from shared.apidoc import problem
+from shared.auth import LOCAL, Authenticator, Principal, Scope, authed
 from shared.clock import Clock
 from shared.db import Database
 from shared.errors import StoreError
@@ -54,7 +56,7 @@ class Body(BaseModel):
 
 
 class AcknowledgeBody(Body):
-    by: Name = Field(description="Who takes it", examples=["Li Wei"])
+    by: Name = Field(description="Who takes it; whoever signed in does it in their own name", examples=["Li Wei"])
     note: Note = ""
 
 
@@ -92,12 +94,12 @@ class Service:
     def status(self) -> StatusView:
         return StatusView.of(self.link.status, self.channels, self.clock.now())
 
-    async def detail(self, number: int) -> DetailView:
-        """Raises Problem 404."""
+    async def detail(self, number: int, who: Principal) -> DetailView:
+        """Raises Problem 404, also for an incident that is not theirs to see."""
         async with self.database.reading() as session:
             incidents = Incidents(session)
             incident = await incidents.get(number)
-            if incident is None:
+            if incident is None or not sees(who.scope, incident):
                 raise _missing(number)
             return DetailView(
                 incident=IncidentView.of(incident),
@@ -107,10 +109,16 @@ class Service:
                 notifications=[NotificationView.of(*found) for found in await Outbox(session).of(number)],
             )
 
-    async def act(self, number: int, step: Callable[[Incident, datetime], Change]) -> IncidentView:
+    async def act(self, number: int, who: Principal, step: Callable[[Incident, datetime], Change]) -> IncidentView:
         """Raises Problem 404 and 409."""
+
+        def within_scope(incident: Incident, now: datetime) -> Change:
+            if not sees(who.scope, incident):
+                raise _missing(number)
+            return step(incident, now)
+
         try:
-            return IncidentView.of(await self.desk.act(number, step))
+            return IncidentView.of(await self.desk.act(number, within_scope))
         except NoSuchIncident as exc:
             raise _missing(number) from exc
         except AnotherIsOpen as exc:
@@ -126,6 +134,11 @@ class Service:
             ) from exc
 
 
+def _by(who: Principal, body: AcknowledgeBody | ResolveBody | ReopenBody | NoteBody) -> str:
+    """In whose name: as they say where nobody signs in, else as they are known."""
+    return body.by if who is LOCAL else who.name
+
+
 def _missing(number: int) -> Problem:
     return Problem(404, f"there is no incident {number}")
 
@@ -136,11 +149,14 @@ def _service(request: Request) -> Service:
 
 
 Alerts = Annotated[Service, Depends(_service)]
+Reader = Annotated[Principal, Depends(authed("floor.read"))]
+Actor = Annotated[Principal, Depends(authed("floor.act"))]
 router = APIRouter(prefix="/api/v1", tags=["incidents"])
 
 
 @router.get("/incidents", responses=AWAY | problem(400, "`cursor` is not one that this service gave"))
 async def list_incidents(
+    who: Reader,
     alerts: Alerts,
     state: Annotated[list[State] | None, Query(description="May be given several times")] = None,
     severity: Annotated[list[Severity] | None, Query(description="May be given several times")] = None,
@@ -158,6 +174,7 @@ async def list_incidents(
         severities=tuple(severity or ()),
         rule=rule,
         site=site,
+        scope=who.scope,
         text=q,
         before=int(cursor.removeprefix("before-")) if cursor else None,
         limit=limit + 1,
@@ -174,36 +191,39 @@ async def list_incidents(
 
 
 @router.get("/incidents/{number}", responses=NOT_FOUND)
-async def one_incident(alerts: Alerts, number: Number) -> DetailView:
+async def one_incident(who: Reader, alerts: Alerts, number: Number) -> DetailView:
     """One incident with its timeline, its evidence and its notifications."""
-    return await alerts.detail(number)
+    return await alerts.detail(number, who)
 
 
 @router.post("/incidents/{number}/acknowledge", responses=NOT_FOUND | CONFLICT)
-async def acknowledge(alerts: Alerts, number: Number, body: AcknowledgeBody) -> IncidentView:
+async def acknowledge(who: Actor, alerts: Alerts, number: Number, body: AcknowledgeBody) -> IncidentView:
     """Take the incident: everybody sees that it is being dealt with, and by whom."""
-    return await alerts.act(number, lambda one, now: steps.acknowledged(one, body.by, body.note, now))
+    return await alerts.act(number, who, lambda one, now: steps.acknowledged(one, _by(who, body), body.note, now))
 
 
 @router.post("/incidents/{number}/resolve", responses=NOT_FOUND | CONFLICT)
-async def resolve(alerts: Alerts, number: Number, body: ResolveBody) -> IncidentView:
+async def resolve(who: Actor, alerts: Alerts, number: Number, body: ResolveBody) -> IncidentView:
     """Say that it is dealt with. A new flag of the same kind within 15 minutes opens it again."""
     return await alerts.act(
         number,
-        lambda one, now: steps.resolved(one, body.by, body.note, now, cause=body.cause, recheck_on=body.recheck_on),
+        who,
+        lambda one, now: steps.resolved(
+            one, _by(who, body), body.note, now, cause=body.cause, recheck_on=body.recheck_on
+        ),
     )
 
 
 @router.post("/incidents/{number}/reopen", responses=NOT_FOUND | CONFLICT)
-async def reopen(alerts: Alerts, number: Number, body: ReopenBody) -> IncidentView:
+async def reopen(who: Actor, alerts: Alerts, number: Number, body: ReopenBody) -> IncidentView:
     """Take a resolution back."""
-    return await alerts.act(number, lambda one, now: steps.reopened(one, body.by, body.note, now))
+    return await alerts.act(number, who, lambda one, now: steps.reopened(one, _by(who, body), body.note, now))
 
 
 @router.post("/incidents/{number}/notes", status_code=201, responses=NOT_FOUND)
-async def add_note(alerts: Alerts, number: Number, body: NoteBody) -> IncidentView:
+async def add_note(who: Actor, alerts: Alerts, number: Number, body: NoteBody) -> IncidentView:
     """Add to the history; possible in every state."""
-    return await alerts.act(number, lambda one, now: steps.noted(one, body.by, body.note, now))
+    return await alerts.act(number, who, lambda one, now: steps.noted(one, _by(who, body), body.note, now))
 
 
 @router.get(
@@ -221,10 +241,14 @@ async def add_note(alerts: Alerts, number: Number, body: NoteBody) -> IncidentVi
     response_class=HTMLResponse,
 )
 async def report(
-    alerts: Alerts, number: Number, lang: Literal["en", "zh"] = "en", format: Literal["html", "md", "json"] = "html"
+    who: Reader,
+    alerts: Alerts,
+    number: Number,
+    lang: Literal["en", "zh"] = "en",
+    format: Literal["html", "md", "json"] = "html",
 ) -> Response:
     """The incident report, written from the facts: a page to print, Markdown or JSON."""
-    detail = await alerts.detail(number)
+    detail = await alerts.detail(number, who)
     name = f"incident-{number}.{format}"
     headers = {
         "content-disposition": f'inline; filename="{name}"',
@@ -239,7 +263,7 @@ async def report(
 
 
 @router.get("/status", tags=["status"])
-async def status(alerts: Alerts) -> StatusView:
+async def status(_who: Reader, alerts: Alerts) -> StatusView:
     """Whether flags arrive, since when, and where notifications go."""
     return alerts.status()
 
@@ -250,12 +274,18 @@ async def status(alerts: Alerts) -> StatusView:
     responses={200: {"content": {"text/event-stream": {}}, "description": "events status, incident, resync"}},
     response_class=StreamingResponse,
 )
-async def stream(alerts: Alerts) -> StreamingResponse:
+async def stream(who: Reader, request: Request, alerts: Alerts) -> StreamingResponse:
     """Server-sent events: `status` (a Status, first and on each change), `incident` (an Incident, on each change),
-    `resync` (the reader was too slow: ask for the list anew)."""
+    `resync` (the reader was too slow: ask for the list anew). It ends when the reader's token does."""
+    auth: Authenticator = request.app.state.auth
+
+    def scope_now() -> Scope | None:
+        found = auth.current(who)
+        return found.scope if found is not None and found.may("floor.read") else None
+
     first = encode("status", alerts.status().model_dump_json())
     return StreamingResponse(
-        alerts.hub.stream(first),
+        alerts.hub.stream(first, scope_now),
         media_type="text/event-stream",
         headers={"cache-control": "no-store", "x-accel-buffering": "no"},
     )

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+
+from services.alerts.views import IncidentView
+from services.alerts.visibility import sees
+from shared.auth import Scope
 
 MAX_WAITING = 200  # messages for one page; a page that far behind is better off with a fresh list
 BEAT_S = 1.0  # a page must own up to a dead line within 3 s, so it must hear something more often
@@ -21,17 +25,24 @@ class Hub:
     """Messages are encoded once and shared. `publish` never waits."""
 
     def __init__(self) -> None:
-        self._readers: set[asyncio.Queue[bytes | None]] = set()
+        self._readers: dict[asyncio.Queue[bytes | None], Callable[[], Scope | None]] = {}
         self._closed = False
 
     @property
     def readers(self) -> int:
         return len(self._readers)
 
-    def publish(self, event: str, data: str) -> None:
-        """Send `data` (JSON, one line) as `event` to everybody."""
+    def changed(self, incident: IncidentView) -> None:
+        """Send an incident to everybody who may see it."""
+        self.publish("incident", incident.model_dump_json(), about=incident)
+
+    def publish(self, event: str, data: str, *, about: IncidentView | None = None) -> None:
+        """Send `data` (JSON, one line) as `event` to everybody who may see what it is about."""
         message = encode(event, data)
-        for queue in self._readers:
+        for queue, scope_now in self._readers.items():
+            scope = scope_now()
+            if scope is None or (about is not None and not sees(scope, about)):
+                continue
             if queue.qsize() >= MAX_WAITING:
                 while not queue.empty():
                     queue.get_nowait()
@@ -45,11 +56,14 @@ class Hub:
         for queue in self._readers:
             queue.put_nowait(None)
 
-    async def stream(self, first: bytes) -> AsyncIterator[bytes]:
-        """`first`, then every message from now on; `beat` when there is nothing to say."""
-        with self._reader() as queue:
+    async def stream(self, first: bytes, scope_now: Callable[[], Scope | None]) -> AsyncIterator[bytes]:
+        """`first`, then every message from now on; `beat` when there is nothing to say.
+
+        `scope_now` tells what the reader may see; the stream ends when that is None.
+        """
+        with self._reader(scope_now) as queue:
             yield first
-            while not self._closed:
+            while not self._closed and scope_now() is not None:
                 try:
                     message = await asyncio.wait_for(queue.get(), BEAT_S)
                 except TimeoutError:
@@ -59,10 +73,10 @@ class Hub:
                 yield message
 
     @contextmanager
-    def _reader(self) -> Iterator[asyncio.Queue[bytes | None]]:
+    def _reader(self, scope_now: Callable[[], Scope | None]) -> Iterator[asyncio.Queue[bytes | None]]:
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()
-        self._readers.add(queue)
+        self._readers[queue] = scope_now
         try:
             yield queue
         finally:
-            self._readers.discard(queue)
+            self._readers.pop(queue, None)

@@ -24,6 +24,8 @@ from services.alerts.core.incident import (
     State,
 )
 from services.alerts.tables import EventRow, FlagRow, IncidentRow, PositionRow
+from services.alerts.visibility import conditions
+from shared.auth import WHOLE, Scope
 from shared.bus import Partition
 
 _SAME_NAME = tuple(name for name in Incident.__struct_fields__ if name not in ("group", "active", "id"))
@@ -43,6 +45,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     severities: tuple[str, ...] = ()
     rule: str = ""
     site: str = ""
+    scope: Scope = WHOLE
     text: str = ""
     before: int | None = None
     limit: int = 100
@@ -244,7 +247,7 @@ def _in(numbers: set[int]) -> ColumnElement[bool]:
 
 
 def _conditions(query: Query, *, with_state: bool = True) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
+    found = conditions(query.scope)
     if query.states and with_state:
         found.append(col(IncidentRow.state).in_(query.states))
     if query.severities:

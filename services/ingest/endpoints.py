@@ -6,16 +6,17 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, Field
 
 from services.ingest.adapters.cloudevents import ACCEPTED, Reader
 from services.ingest.adapters.registry import ADAPTERS
-from services.ingest.deadletters import RecentDeadLetters
+from services.ingest.deadletters import KEPT, RecentDeadLetters
 from services.ingest.pipeline import IngestMachine
 from services.ingest.views import Sources, sources_at
 from shared import schemas, topics
 from shared.apidoc import problem
+from shared.auth import Principal, authed
 from shared.bus import MAX_RECORD_BYTES, Bus
 from shared.clock import Clock
 from shared.errors import BusError, InvalidInput
@@ -23,6 +24,11 @@ from shared.problems import Problem
 from shared.raw import Raw
 
 Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+Viewer = Annotated[Principal, Depends(authed("floor.read"))]
+Operator = Annotated[Principal, Depends(authed("operations.read"))]
+Sender = Annotated[Principal, Depends(authed("events.write"))]
+_READING = [Depends(authed("floor.read"))]
 
 _HEADERS_BYTES = 2000  # what the record's headers may take of the broker's limit
 _BODY_LIMIT = MAX_RECORD_BYTES - _HEADERS_BYTES
@@ -102,19 +108,20 @@ def router_for(machine: IngestMachine, dead_letters: RecentDeadLetters, bus: Bus
     router = APIRouter(prefix="/api/v1")
 
     @router.get("/sources", tags=["what arrives"])
-    async def sources() -> Sources:
+    async def sources(who: Viewer) -> Sources:
         """Every connector heard of: its link, clock and counts."""
-        return sources_at(machine, clock.now())
+        found = sources_at(machine, clock.now())
+        return Sources(now=found.now, sources=[one for one in found.sources if who.scope.site(one.site)])
 
     @router.get("/dead-letters", tags=["what arrives"])
-    async def last_dead_letters(limit: Annotated[int, Query(ge=1, le=200)] = 50) -> DeadLetterList:
+    async def last_dead_letters(who: Operator, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> DeadLetterList:
         """The last records that could not be used, and why."""
-        return DeadLetterList(
-            dead_letters=[DeadLetter(**msgspec.structs.asdict(one)) for one in dead_letters.last(limit)]
-        )
+        found = [one for one in dead_letters.last(KEPT) if who.scope.whole(one.site)][:limit]
+        return DeadLetterList(dead_letters=[DeadLetter(**msgspec.structs.asdict(one)) for one in found])
 
     @router.post("/raw/{site}", status_code=202, tags=["feed"], openapi_extra=_BODY, responses=_PROBLEMS)
     async def write_raw(
+        who: Sender,
         site: Name,
         request: Request,
         vendor: Annotated[str, Query(description=f"one of {', '.join(ADAPTERS)}")] = "generic",
@@ -128,6 +135,8 @@ def router_for(machine: IngestMachine, dead_letters: RecentDeadLetters, bus: Bus
         """
         if vendor not in ADAPTERS:
             raise Problem(422, f"vendor {vendor!r} has no adapter; there are {', '.join(ADAPTERS)}")
+        if not who.scope.site(site):
+            raise Problem(403, f"{who.user} may not send events of site {site}", title="Not allowed")
         body = await _body(request)
         count, problem = _judge(body, site) if vendor == "generic" else (1, None)
         raw = Raw(value=body, vendor=vendor, site=site, connector=connector, received=clock.now())
@@ -138,13 +147,18 @@ def router_for(machine: IngestMachine, dead_letters: RecentDeadLetters, bus: Bus
             raise Problem(503, f"the broker did not take it, send it again: {exc}") from exc
         return Written(events=count, topic=topics.SWITCH_RAW.name, site=site, problem=problem)
 
-    @router.get("/schemas", tags=["feed"])
+    @router.get("/schemas", tags=["feed"], dependencies=_READING)
     async def schema_list() -> SchemaList:
         """The types of message on each topic; `switch.raw` is the form to send."""
         found = {topic.name: sorted(messages) for topic, messages in schemas.MESSAGES.items()}
         return SchemaList(topics={topics.SWITCH_RAW.name: sorted(_reader.forms), **found})
 
-    @router.get("/schemas/{type}", tags=["feed"], responses=problem(404, "no such topic, or no such type on it"))
+    @router.get(
+        "/schemas/{type}",
+        tags=["feed"],
+        dependencies=_READING,
+        responses=problem(404, "no such topic, or no such type on it"),
+    )
     async def schema(type: str, topic: str = topics.FLOOR_EVENTS.name) -> dict[str, Any]:
         """The JSON Schema (2020-12) of one type on one topic."""
         forms: dict[str, dict[str, Any]] = {one.name: dict(messages) for one, messages in schemas.MESSAGES.items()}

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from msgspec import Struct
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import CounterMetricFamily
@@ -17,9 +17,12 @@ from services.monitor.core.engine import Engine
 from services.monitor.core.state import Anomaly
 from services.monitor.core.trust.anomalies import DUPLICATE, KINDS
 from shared.apidoc import answers, problem
+from shared.auth import Principal, authed
 from shared.problems import Problem
 
 _MOST = 1000
+
+Operator = Annotated[Principal, Depends(authed("operations.read"))]
 
 
 class AnomalyCount(Struct, frozen=True, kw_only=True):
@@ -70,9 +73,10 @@ def router_for(engine: Engine) -> APIRouter:
         tags=["floor"],
         response_class=Response,
         responses=answers(AnomaliesView, "counts by kind, and the newest with their evidence")
-        | problem(404, "a site never heard of"),
+        | problem(404, "a site never heard of, or not all of it yours to see"),
     )
     async def anomalies(
+        who: Operator,
         site: str,
         kind: Annotated[str | None, Query(description="only of this kind")] = None,
         limit: Annotated[int, Query(ge=1, le=_MOST, description="so many at most")] = 100,
@@ -83,7 +87,7 @@ def router_for(engine: Engine) -> APIRouter:
         The switch is the authority, so mostly the event was adopted all the same; `meaning` says what was done. Evidence is
         kept of the last 1000 of a site, of fewer when they are long. Of duplicates there is only a count.
         """
-        if engine.view("site", site, site) is None:
+        if not who.scope.whole(site) or engine.view("site", site, site) is None:
             raise Problem(404, f"no site {site} was heard of")
         if kind is not None and kind not in KINDS:
             raise Problem(422, f"no anomaly is called {kind}; there are {', '.join(sorted(KINDS))}")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 
 from services.monitor.core.counting.queueviews import QueueDayView, SiteFiguresView
 from services.monitor.core.engine import Engine
 from shared.apidoc import answers, problem
+from shared.auth import Principal, authed
 from shared.problems import Problem
+
+Reader = Annotated[Principal, Depends(authed("floor.read"))]
 
 STRUCTS = (QueueDayView, SiteFiguresView)  # for `shared.apidoc.describe`
 
@@ -24,7 +29,7 @@ def router_for(engine: Engine) -> APIRouter:
         responses=answers(QueueDayView, "the day so far, its running interval and the finished ones")
         | problem(404, "a queue of which nothing was counted yet"),
     )
-    async def intervals(site: str, queue: str) -> Response:
+    async def intervals(who: Reader, site: str, queue: str) -> Response:
         """A queue's day at the site by intervals of 15 minutes of the site's wall clock.
 
         The sums of the finished intervals and the running one are those of the day. Days before are on the topic
@@ -39,11 +44,12 @@ def router_for(engine: Engine) -> APIRouter:
         "/sites/{site}/figures",
         tags=["figures"],
         response_class=Response,
-        responses=answers(SiteFiguresView, "the totals now") | problem(404, "a site never heard of"),
+        responses=answers(SiteFiguresView, "the totals now")
+        | problem(404, "a site never heard of, or not all of it yours to see"),
     )
-    async def totals(site: str) -> Response:
+    async def totals(who: Reader, site: str) -> Response:
         """A site's totals over its queues; who serves several counts once."""
-        found = engine.site_figures(site)
+        found = engine.site_figures(site) if who.scope.whole(site) else None
         if found is None:
             raise Problem(404, f"no site {site} was heard of")
         return Response(msgspec.json.encode(found), media_type="application/json")

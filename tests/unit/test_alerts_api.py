@@ -11,6 +11,7 @@ import pytest
 
 from services.alerts import hub as hubs
 from services.alerts.hub import Hub
+from shared.auth import WHOLE
 from shared.db import Database
 from shared.memorybus import MemoryBus
 from tests.alertskit import TOPICS, Alerts, clearing, flag, migrated, publish, running, serving, until
@@ -260,7 +261,7 @@ async def changed(heard: AsyncIterator[tuple[str, Any]]) -> Any:
 async def test_a_page_that_does_not_read_is_told_to_ask_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hubs, "MAX_WAITING", 5)
     hub = Hub()
-    stream = hub.stream(b"first")
+    stream = hub.stream(b"first", lambda: WHOLE)
     assert await anext(stream) == b"first"
     for number in range(7):
         hub.publish("incident", str(number))
