@@ -105,6 +105,12 @@ class MonitorSettings(ServiceSettings):
     # per wallboard; about what is kept for resume, since who missed more than that is better off with a snapshot
     max_unsent_bytes: int = Field(8 << 20, ge=4096)
     delta_log: int = Field(2000, ge=1)  # deltas kept for resume: 100 s of 50 ms flushes
+    # how often each site's state is kept for rewinding, and after how many records of its partition of floor.events sooner (a
+    # fifth of the time at least): a rewind replays so much at most
+    history_s: Seconds = 300.0
+    history_records: int = Field(50_000, ge=1)
+    rewind_limit_s: Seconds = 20.0  # what takes longer is given up, with its process
+    rewind_idle_s: Seconds = 180.0  # after which the process that rewinds ends
     # the desk's: cases, finished transfers and calls, preferences. The board does without
     db_url: SecretStr = SecretStr(f"sqlite+aiosqlite:///{RUN_DIR / 'monitor.db'}")
     keep_days: Annotated[float, Field(gt=0)] = 7.0  # finished transfers and calls, as long as floor.events is kept

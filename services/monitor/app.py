@@ -13,13 +13,14 @@ from prometheus_client import CollectorRegistry
 from services.monitor import anomalyapi, asyncdoc, figureapi
 from services.monitor.core.engine import Engine
 from services.monitor.core.rules.rulebook import RuleBook
-from services.monitor.desk import preferenceapi, transferapi
 from services.monitor.desk.desk import Desk
-from services.monitor.desk.desk import install as install_desk
 from services.monitor.desk.reasons import Reasons, load_reasons
+from services.monitor.desk.routes import install_desk_routes
 from services.monitor.endpoints import STRUCTS, router_for
 from services.monitor.feed.hub import Hub
 from services.monitor.metrics import EngineMetrics, FeedMetrics
+from services.monitor.rewind.part import STRUCTS as REWIND_STRUCTS
+from services.monitor.rewind.part import Rewind
 from services.monitor.rulefile import load_rulebook
 from services.monitor.ruleslive import LiveRules
 from shared import topics
@@ -69,14 +70,16 @@ class Monitor:
         *,
         database: Database | None = None,
         reasons: Reasons | None = None,
+        history: Bus | None = None,
     ) -> None:
-        """Without a `database` the desk answers that it is away."""
+        """Without a `database` the desk answers that it is away; without `history`, a bus of its own, no past is kept."""
         self.auth = Authenticator.of(settings, clock)
         self.engine = Engine(sites, rules)
         self.rules = LiveRules(rules, clock, registry, self._use_rules)
         self._registry = registry
         self._facts = EngineMetrics.on(registry).facts
         anomalyapi.AnomalyCounter.on(registry, self.engine)
+        self.rewind = Rewind(settings, self.engine, sites, lambda: self.rules.book, clock, registry, bus=history)
         self.pump: Pump[Event, Fact] = Pump(
             "monitor",
             bus,
@@ -86,6 +89,7 @@ class Monitor:
             route=route,
             on_batch=self._on_batch,
             on_restored=self._on_restored,
+            on_part=self.rewind.on_part,
             partitions=settings.partitions or None,
             writer=settings.name,
             clock=clock,
@@ -128,10 +132,9 @@ class Monitor:
         app.include_router(anomalyapi.router_for(self.engine))
         app.include_router(asyncdoc.router())
         app.include_router(figureapi.router_for(self.engine))
-        describe(app, *transferapi.STRUCTS)
-        install_desk(app)
-        app.include_router(transferapi.router_for(self.desk))
-        app.include_router(preferenceapi.router_for(self.desk))
+        install_desk_routes(app, self.desk)
+        describe(app, *REWIND_STRUCTS)
+        app.include_router(self.rewind.router())
         mount_web(app, WEB)
         return app
 
@@ -153,7 +156,8 @@ async def start(settings: MonitorSettings) -> None:
     bus = KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent)
     reasons = load_reasons(settings.cases_file, setting=variable(MonitorSettings, "cases_file"))
     database = Database(settings.db_url.get_secret_value())
-    monitor = Monitor(settings, bus, clock, sites, rules, registry, database=database, reasons=reasons)
+    history = KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent)
+    monitor = Monitor(settings, bus, clock, sites, rules, registry, database=database, reasons=reasons, history=history)
     try:
         async with Background() as background:
             pumping = background.start("pump", monitor.pump.run())
@@ -161,6 +165,7 @@ async def start(settings: MonitorSettings) -> None:
             following = monitor.rules.watch(settings.rules_file, setting=variable(MonitorSettings, "rules_file"))
             background.start("rules", following)
             monitor.desk.start(background)
+            monitor.rewind.start(background)
             await serve(
                 monitor.app(background),
                 settings.host,
@@ -172,7 +177,8 @@ async def start(settings: MonitorSettings) -> None:
             monitor.pump.stop()
             await asyncio.wait([pumping], timeout=settings.shutdown_s)
     finally:
-        await part(bus)
+        await monitor.rewind.close()
+        await part(bus, history)
         await database.close()
 
 
