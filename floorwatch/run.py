@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from floorwatch import signin
 from floorwatch.processes import Program, http_ready
 from floorwatch.runlock import locked
 from floorwatch.supervisor import Stage, Supervisor
@@ -58,6 +59,7 @@ def plan(
     given = {key: value for key, value in (("speed", speed), ("seed", seed)) if value is not None}
     broker_settings = load(BrokerSettings, **({} if monitors is None else {"monitors": monitors}))
     ingest, monitor, alerts = load(IngestSettings), load(MonitorSettings), load(AlertsSettings)
+    signin.users_of(monitor)  # a wrong file is told of before anything starts
     return Floor(
         broker=broker,
         broker_port=broker_settings.port,
@@ -163,6 +165,8 @@ def _environment(floor: Floor) -> dict[str, str]:
             env[name] = os.environ.get(name, value)
     if "ALERTS_DB_URL" not in os.environ:
         env["ALERTS_DB_URL"] = f"sqlite+aiosqlite:///{floor.run_dir / 'alerts.db'}"
+    if "MONITOR_DB_URL" not in os.environ:  # one for all replicas
+        env["MONITOR_DB_URL"] = f"sqlite+aiosqlite:///{floor.run_dir / 'monitor.db'}"
     if "ALERTS_PUBLIC_URL" not in os.environ:
         env["ALERTS_PUBLIC_URL"] = url_of(floor.alerts).rstrip("/")
     return env
@@ -221,8 +225,20 @@ def welcome(floor: Floor, seconds: float) -> str:
         ]
     if floor.broker == "embedded":
         lines.append("  The embedded Kafka broker keeps its records in memory: they are gone when this ends.")
+    lines += _sign_in(floor.monitors[0])
     lines += ["", f"  Logs: {_short(floor.run_dir / 'logs')}   Stop: Ctrl-C", ""]
     return "\n".join(lines)
+
+
+def _sign_in(monitor: MonitorSettings) -> list[str]:
+    """A login link for every person of the users file; nothing without one."""
+    found = list(signin.links(monitor, url_of(monitor)))
+    if not found:
+        return []
+    lines = ["", "  Sign in by opening your link, once in each browser. A link is as good as a password:"]
+    for name, user, link in found:
+        lines.append(f"    {name} ({', '.join(user.roles)}; {user.hours:g} h)  {link}")
+    return [*lines, "  More of them: floorwatch login-link USER, and for programs floorwatch token USER."]
 
 
 def _short(path: Path) -> str:

@@ -69,7 +69,11 @@ class Service:
             "KAFKA_IDEMPOTENT": str(broker.idempotent),
             "FLOORWATCH_SITES_FILE": str(sites),
             "FLOORWATCH_LOG_FORMAT": "json",
-            **({"MONITOR_NAME": name} if kind == "monitor" else {}),
+            **(
+                {"MONITOR_NAME": name, "MONITOR_DB_URL": f"sqlite:///{folder / 'monitor.db'}"}
+                if kind == "monitor"
+                else {}
+            ),
             **{f"{prefix}_{key.upper()}": str(value) for key, value in settings.items()},
         }
         self.process: asyncio.subprocess.Process | None = None

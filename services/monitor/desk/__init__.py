@@ -1,0 +1,1 @@
+"""The desk: what people do about the floor, and what is kept of it in the monitor's database."""

@@ -1,0 +1,26 @@
+"""All routes of the desk on one app, and its answer while the database is away."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request, Response
+
+from services.monitor.desk import preferenceapi, transferapi
+from services.monitor.desk.desk import Desk
+from shared.apidoc import describe
+from shared.errors import StoreError
+from shared.problems import problem_response
+
+
+def install_desk_routes(app: FastAPI, desk: Desk) -> None:
+    """Have `app` answer for `desk`."""
+    describe(app, *transferapi.STRUCTS)
+    app.add_exception_handler(StoreError, _unavailable)
+    for api in (transferapi, preferenceapi):
+        app.include_router(api.router_for(desk))
+
+
+def _unavailable(_request: Request, exc: Exception) -> Response:
+    """503, with what to do."""
+    assert isinstance(exc, StoreError)
+    detail = f"{exc}; nothing was changed, try again"
+    return problem_response(503, detail, title="The database is away", headers={"retry-after": "5"})

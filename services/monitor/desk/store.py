@@ -1,0 +1,113 @@
+"""The desk's hold of the database: brings it up to date, says whether it answers, and never lets the board wait for it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.monitor.desk.metrics import DeskMetrics
+from shared.clock import Clock
+from shared.db import Database
+from shared.errors import StoreError
+from shared.migrate import upgrade
+
+MIGRATIONS: Final = Path(__file__).parents[1] / "migrations"
+FIRST_WAIT_S: Final = 0.25
+LONGEST_WAIT_S: Final = 10.0
+LOOK_S: Final = 10.0  # how soon a database that went away is noticed when nobody asks it anything
+
+log = structlog.get_logger()
+
+
+class Store:
+    """Transactions on a database that may be away, at the start too. `trouble` says why it cannot be used, "" when it can."""
+
+    def __init__(self, database: Database | None, clock: Clock, metrics: DeskMetrics) -> None:
+        """Without a database everything raises StoreError."""
+        self._database = database
+        self._clock = clock
+        self._metrics = metrics
+        self._migrated = False
+        self.trouble = "the database was not reached yet" if database else "this monitor has no database"
+
+    async def run(self) -> None:
+        """Until cancelled: migrate as soon as the database answers, then look every 10 s whether it still does."""
+        if self._database is None:
+            return
+        wait = FIRST_WAIT_S
+        while not self._migrated:
+            try:
+                await upgrade(self._database, MIGRATIONS)
+            except StoreError as exc:
+                self._lost(str(exc))
+                await self._clock.sleep(wait)
+                wait = min(LONGEST_WAIT_S, wait * 2)
+            else:
+                self._migrated = True
+        while True:
+            try:
+                await self._database.ping()
+            except StoreError as exc:
+                self._lost(str(exc))
+            else:
+                self._found()
+            await self._clock.sleep(LOOK_S)
+
+    @asynccontextmanager
+    async def unit_of_work(self) -> AsyncIterator[AsyncSession]:
+        """One transaction that writes, as `Database.unit_of_work`. Raises StoreError."""
+        database = self._usable()
+        with self._watched():
+            async with database.unit_of_work() as session:
+                yield session
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """A consistent view that writes nothing. Raises StoreError."""
+        database = self._usable()
+        with self._watched():
+            async with database.reading() as session:
+                yield session
+
+    def _usable(self) -> Database:
+        if self._database is None or not self._migrated:
+            raise StoreError(self.trouble)
+        return self._database
+
+    def _watched(self) -> _Watched:
+        return _Watched(self)
+
+    def _found(self) -> None:
+        if self.trouble:
+            log.info("the database answers; cases, transfers and preferences are kept")
+        self.trouble = ""
+        self._metrics.database_up.set(1)
+
+    def _lost(self, why: str) -> None:
+        if self.trouble != why:
+            log.warning(
+                "the database is away; the board goes on without cases, finished transfers, preferences", why=why
+            )
+        self.trouble = why
+        self._metrics.database_up.set(0)
+
+
+class _Watched:
+    """Tells the store how each use of the database went."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, exc: BaseException | None, trace: object) -> None:
+        if exc is None:
+            self._store._found()
+        elif isinstance(exc, StoreError):
+            self._store._lost(str(exc))

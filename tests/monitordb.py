@@ -1,0 +1,26 @@
+"""The monitor's database for tests, on each database there is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from services.monitor.desk.store import MIGRATIONS
+from shared.db import Database
+from shared.migrate import upgrade
+from tests.databases import BOTH, empty_database
+
+
+@pytest.fixture(params=BOTH)
+async def empty_monitor_db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """A database without a table."""
+    async with empty_database(request.param, tmp_path) as database:
+        yield database
+
+
+@pytest.fixture
+async def monitor_db(empty_monitor_db: Database) -> Database:
+    await upgrade(empty_monitor_db, MIGRATIONS)
+    return empty_monitor_db
