@@ -1,0 +1,119 @@
+// What was done, and what came of it five minutes later.
+
+import { api } from "/static/shared/api.js";
+import { fill, h, keyed, setAttr, setData, setHidden, setText } from "/static/shared/dom.js";
+import { age, clock, NO_DATA, number } from "/static/shared/format.js";
+import { language, t } from "/static/shared/i18n.js";
+import { spoken } from "./phrases.js";
+
+const ASK_MS = 15_000;
+const KEPT = 30;
+const SHOWN = 3;
+const EFFECT_MS = 5 * 60_000;
+
+// The figures of an action: the server's name, and whether they are seconds.
+const FIGURES = [
+  ["waiting", "waiting", false],
+  ["longest", "longest_wait_s", true],
+  ["ready", "ready", false],
+  ["wrap", "wrap", false],
+];
+
+export class ActionLog {
+  /** `heard(actions)` is told every list that comes. */
+  constructor(root, board, heard) {
+    Object.assign(this, { root, board, heard, actions: [], works: false, all: false });
+    this.title = h("h3");
+    this.list = h("ul", { class: "actions-done" });
+    this.more = h("button", { class: "button quiet", type: "button" });
+    this.more.addEventListener("click", () => {
+      this.all = !this.all;
+      this.update();
+    });
+    fill(root, this.title, this.list, this.more);
+    this.ask();
+    setInterval(() => document.hidden || this.ask(), ASK_MS);
+  }
+
+  /** Ask the server for the list. A server without one, or without its database, hides what needs it. */
+  async ask() {
+    try {
+      const { actions } = await api.get("/api/v1/actions", { limit: KEPT });
+      Object.assign(this, { works: true, actions });
+      this.heard(actions);
+    } catch (error) {
+      if (error.status !== 0) this.works = false; // away for a moment is not gone
+      this.update();
+    }
+  }
+
+  update() {
+    const site = this.board.site();
+    const actions = this.actions.filter((action) => !site || action.site === site);
+    setHidden(this.root, actions.length === 0);
+    setText(this.title, t("act.log"));
+    setHidden(this.more, actions.length <= SHOWN);
+    setText(this.more, this.all ? t("act.log.fewer") : t("act.log.more", { n: actions.length - SHOWN }));
+    setAttr(this.more, "aria-expanded", String(this.all));
+    this.nodes = keyed(
+      this.list,
+      actions.slice(0, this.all ? KEPT : SHOWN),
+      ({ id }) => String(id),
+      create,
+      (node, action) => draw(node, action, this.board),
+    );
+  }
+
+  tick() {
+    for (const node of this.nodes?.values() ?? []) drawEffect(node);
+  }
+}
+
+function create() {
+  const parts = { text: h("p", { class: "done-text" }), effect: h("p", { class: "done-effect" }), by: h("span", { class: "done-by muted" }) };
+  const node = h("li", { class: "done" }, parts.text, h("div", { class: "done-foot" }, parts.effect, parts.by));
+  node.parts = parts;
+  return node;
+}
+
+function draw(node, action, board) {
+  node.action = action;
+  const text = language() === "zh-CN" ? action.text_zh : action.text_en;
+  setText(node.parts.text, text);
+  setAttr(node.parts.text, "title", text);
+  setText(node.parts.by, t("act.log.by", { time: clock(action.done_at, board.zone(action.site)), by: action.by_name || action.by }));
+  drawEffect(node);
+}
+
+function drawEffect({ action, parts }) {
+  const { before, after, effect } = action;
+  const measured = effect === "measured" && before && after;
+  setData(parts.effect, "effect", effect ?? "pending");
+  if (measured) setText(parts.effect, changes(before, after));
+  else if (effect) setText(parts.effect, t("act.effect.none"));
+  else setText(parts.effect, pending(action));
+}
+
+const inWords = (value, isTime) => {
+  if (value === null || value === undefined) return NO_DATA;
+  return isTime ? spoken(value)[language() === "zh-CN" ? "zh" : "en"] : number(value);
+};
+
+/** "waiting 3 → 0, longest 48 s → 0 s": the figures that differ, or else the first that exist. */
+function changes(before, after) {
+  const told = FIGURES.filter(([, name]) => before[name] !== undefined && (before[name] !== null || after[name] !== null));
+  const differ = told.filter(([, name]) => before[name] !== after[name]);
+  const words = (differ.length ? differ : told.slice(0, 2)).map(([word, name, isTime]) =>
+    t(`act.effect.${word}`, { before: inWords(before[name], isTime), after: inWords(after[name], isTime) }),
+  );
+  return words.length ? words.join(", ") : t("act.effect.none");
+}
+
+function pending({ done_at: doneAt, before }) {
+  const left = Date.parse(doneAt) + EFFECT_MS - Date.now();
+  if (left <= 0) return t("act.effect.due");
+  const figures = FIGURES.filter(([, name]) => before && before[name] !== null && before[name] !== undefined).map(([word, name, isTime]) =>
+    t(`act.before.${word}`, isTime ? { time: inWords(before[name], true) } : { n: number(before[name]) }),
+  );
+  return t(figures.length ? "act.effect.pending" : "act.effect.pending.no_figures", { time: age(left / 1000), figures: figures.join(", ") });
+}

@@ -1,0 +1,62 @@
+// What the advice says, in both languages at once: who marks an item as done leaves its words for readers of either.
+
+import strings from "./strings.js";
+
+export const LANGUAGES = { en: "en", zh: "zh-CN" };
+const NAMED = 3; // names in one text; the rest is counted
+
+/** The text of `key` in `language` ("en" or "zh"); `{n}` is a value, `{n|one|many}` picks by number. */
+export function phrase(language, key, values = {}) {
+  const text = strings[LANGUAGES[language]][key] ?? key;
+  return text.replace(/\{(\w+)(?:\|([^|}]*)\|([^}]*))?\}/g, (_, name, one, many) => {
+    if (one !== undefined) return Number(values[name]) === 1 ? one : many;
+    return values[name] ?? "";
+  });
+}
+
+/** {en, zh} of `key`; a value that is {en, zh} itself is said in its language. */
+export function both(key, values = {}) {
+  const said = (language) => phrase(language, key, inLanguage(values, language));
+  return { en: said("en"), zh: said("zh") };
+}
+
+function inLanguage(values, language) {
+  const picked = {};
+  for (const [name, value] of Object.entries(values)) {
+    picked[name] = value !== null && typeof value === "object" ? value[language] : value;
+  }
+  return picked;
+}
+
+/** Seconds as people say them: "62 s" below 100, then "3:20". Never negative: clocks may differ by a moment. */
+export function spoken(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  if (whole < 100) return both("act.seconds", { n: whole });
+  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const two = (n) => String(n).padStart(2, "0");
+  const text = hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+  return { en: text, zh: text };
+}
+
+/** Tenths of a second, for what is judged in them. */
+export function tenths(seconds) {
+  return both("act.seconds", { n: Math.max(0, seconds).toFixed(1) });
+}
+
+/** A share of 0 to 1: "87%". Never rounds up to 100%. */
+export function share(value) {
+  return `${value < 1 ? Math.min(99, Math.round(value * 100)) : 100}%`;
+}
+
+/** Parts {en, zh} in a row, as a list is written in each language. */
+export function joined(parts, by = "act.join") {
+  const row = (language) => parts.map((part) => part[language]).join(phrase(language, by));
+  return { en: row("en"), zh: row("zh") };
+}
+
+/** The first few of `parts` {en, zh}, the rest as a number; `key` says how. */
+export function bounded(parts, key = "act.more") {
+  const names = joined(parts.slice(0, NAMED));
+  if (parts.length <= NAMED) return names;
+  return both(key, { names, n: parts.length - NAMED });
+}
