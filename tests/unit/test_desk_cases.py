@@ -149,7 +149,7 @@ async def test_the_reasons_are_those_of_the_file_that_ships(monitor_db: Database
 def test_a_wrong_file_of_reasons_names_the_line(tmp_path: Path, text: str, says: str) -> None:
     path = tmp_path / "cases.yaml"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(SettingsError, match="cases.yaml") as failure:
+    with pytest.raises(SettingsError, match=r"cases\.yaml") as failure:
         load_reasons(path, setting="MONITOR_CASES_FILE")
     assert says in str(failure.value)
     assert load_reasons(tmp_path / "none.yaml", setting="MONITOR_CASES_FILE").codes == set(BUILT_IN)

@@ -1,6 +1,6 @@
 """What somebody may see of the desk: the same as of the board (feed/lens.py).
 
-Of what is over the board may know nothing any more; of an agent whom it does not show, the team at the time of the record decides.
+Of what is over the board may know nothing any more; of an agent whom it does not show, the team as it was recorded decides.
 """
 
 from __future__ import annotations
