@@ -21,7 +21,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Response
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from prometheus_client import CollectorRegistry, disable_created_metrics, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
@@ -167,9 +167,18 @@ def mount_web(app: FastAPI, directory: Path) -> None:
     """Serve `directory` at `/` (`index.html` for the bare path) and at `/static/<service>/`, and what all pages share
     at `/static/shared/`. Call it last."""
     _tell_ports(app)
+    _sign_in_page(app)
     app.mount("/static/shared", WebFiles(directory=_SHARED_WEB), name="shared")
     app.mount(f"/static/{app.state.service}", WebFiles(directory=directory), name="static")
     app.mount("/", WebFiles(directory=directory, html=True), name="web")
+
+
+def _sign_in_page(app: FastAPI) -> None:
+    """`/login.html`, at every service: a page leads to it when nobody is signed in, and it leads back."""
+
+    @app.get("/login.html", include_in_schema=False)
+    async def login_page() -> Response:
+        return FileResponse(_SHARED_WEB / "login.html", headers={"cache-control": "no-cache"})
 
 
 def _tell_ports(app: FastAPI) -> None:

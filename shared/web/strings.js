@@ -6,6 +6,7 @@ export default {
     "page.alerts": "Incidents",
     "nav.pages": "Pages",
     "nav.skip": "Skip to the content",
+    "who.is": "{name}: account and signing out",
 
     "state.offline": "Offline",
     "state.ready": "Ready",
@@ -72,6 +73,7 @@ export default {
     "page.alerts": "突发事件",
     "nav.pages": "页面",
     "nav.skip": "跳到正文",
+    "who.is": "{name}:账户与退出登录",
 
     "state.offline": "离线",
     "state.ready": "就绪",

@@ -11,6 +11,7 @@ import { LANGUAGES, language, onLanguage, setLanguage, t } from "./i18n.js";
 import { icon, setIcon } from "./icons.js";
 import { pageAddress, PAGES } from "./pages.js";
 import { setTheme, theme, THEMES } from "./theme.js";
+import { whoIsIt } from "./who.js";
 
 const CONNECTION_TONES = { connecting: "warning", live: "ok", lost: "critical", refused: "critical" };
 const CONNECTION_ICONS = { connecting: "offline", live: "ready", lost: "critical", refused: "critical" };
@@ -25,6 +26,7 @@ export function topbar(root, { page }) {
   const connection = connectionIndicator();
   const languages = languageSwitch();
   const themes = themeSwitch();
+  const who = whoIsIt();
   root.classList.add("topbar");
   fill(
     root,
@@ -33,7 +35,7 @@ export function topbar(root, { page }) {
     h("nav", { class: "topbar-pages", "data-t-aria-label": "nav.pages" }, links),
     marks,
     slot,
-    h("div", { class: "topbar-end" }, connection.node, tools, languages.node, themes.node),
+    h("div", { class: "topbar-end" }, connection.node, tools, languages.node, themes.node, who.node),
   );
 
   let shown = [];
@@ -45,6 +47,7 @@ export function topbar(root, { page }) {
     connection.render();
     languages.render();
     themes.render();
+    who.render();
   }
   onLanguage(render);
   render();

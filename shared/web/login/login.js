@@ -1,0 +1,150 @@
+// Signing in with a link (`/login.html#TOKEN`), who is signed in, signing out. The token leaves the address at once, before
+// anything is sent, so that it stays neither in view nor in the history.
+
+import { fill, h, setAttr } from "../dom.js";
+import { dateTime } from "../format.js";
+import { LANGUAGES, language, onLanguage, setLanguage, t, translateTree, useStrings } from "../i18n.js";
+import { icon } from "../icons.js";
+import strings from "./strings.js";
+
+const PATIENCE_MS = 10_000;
+const REASONS = ["expired", "revoked", "unknown_user", "invalid"];
+
+useStrings(strings);
+translateTree(document);
+const card = document.getElementById("card");
+let show = busy; // what the card shows now, drawn anew when the language changes
+
+function draw(next) {
+  show = next;
+  show();
+}
+
+/** JSON from the service; {problem: one of the texts, detail} when it refuses or is away. */
+async function ask(method, path, body) {
+  const request = { method, cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) };
+  if (body) Object.assign(request, { body: JSON.stringify(body), headers: { "content-type": "application/json" } });
+  try {
+    const response = await fetch(path, request);
+    const answer = response.status === 204 ? {} : await response.json();
+    if (response.ok) return answer;
+    if (response.status === 422) return { problem: "invalid" };
+    return { problem: answer.reason ?? "other", detail: answer.detail ?? answer.title };
+  } catch {
+    return { problem: "unreachable" };
+  }
+}
+
+/** Where they wanted to go: a place on this service, never elsewhere. */
+function destination() {
+  const wanted = new URL(new URLSearchParams(location.search).get("next") ?? "/", location.origin);
+  const here = wanted.origin === location.origin && wanted.pathname !== location.pathname;
+  return here ? wanted.pathname + wanted.search + wanted.hash : "/";
+}
+
+function takeToken() {
+  const token = decodeURIComponent(location.hash.slice(1));
+  history.replaceState(null, "", location.pathname + location.search);
+  return token;
+}
+
+async function begin() {
+  if (location.hash.length > 1) await signIn(takeToken());
+  else await look();
+}
+
+async function signIn(token) {
+  draw(busy);
+  const answer = await ask("POST", "/api/v1/session", { token });
+  if (!answer.problem) location.replace(destination());
+  else draw(() => refused(answer, answer.problem === "unreachable" ? () => signIn(token) : null));
+}
+
+async function look() {
+  const answer = await ask("GET", "/api/v1/me");
+  if (answer.problem === "missing") draw(needed);
+  else if (answer.problem) draw(() => refused(answer, answer.problem === "unreachable" ? look : null));
+  else draw(() => (answer.mode === "local" ? local() : signedIn(answer)));
+}
+
+async function signOut() {
+  const answer = await ask("DELETE", "/api/v1/session");
+  if (answer.problem) draw(() => refused(answer, signOut));
+  else draw(needed);
+}
+
+function busy() {
+  fill(card, h("p", { role: "status" }, t("login.busy")));
+}
+
+function needed() {
+  fill(card, h("h1", {}, t("login.needed")), h("p", {}, t("login.needed.what")), steps());
+}
+
+function steps() {
+  return h(
+    "ol",
+    {},
+    h("li", {}, t("login.step.ask"), " ", h("code", {}, "floorwatch login-link USER")),
+    h("li", {}, t("login.step.open")),
+    h("li", {}, t("login.step.safe")),
+  );
+}
+
+function local() {
+  fill(card, h("h1", {}, t("login.local")), h("p", {}, t("login.local.what")), h("div", { class: "row" }, go()));
+}
+
+function refused({ problem, detail }, again) {
+  const known = REASONS.includes(problem) || problem === "unreachable";
+  const text = known ? t(`login.problem.${problem}`) : t("login.problem.other", { detail: detail ?? "" });
+  const notice = h("p", { class: "notice", role: "alert", data: { tone: "critical" } }, icon("critical"), h("span", {}, text));
+  const retry = again && h("div", { class: "row" }, h("button", { class: "button", type: "button", on: { click: again } }, t("login.again")));
+  fill(card, h("h1", {}, t("login.needed")), notice, retry, again ? null : steps());
+}
+
+function signedIn(me) {
+  fill(
+    card,
+    h("h1", {}, t("login.as")),
+    h(
+      "div",
+      { class: "login-who" },
+      h("div", { class: "login-name" }, me.name),
+      h("p", {}, me.roles.map((role) => t(`role.${role}`)).join(" · ")),
+      h("p", {}, t("login.sees", { what: sees(me.scope) })),
+      me.expires && h("p", {}, t("login.until", { time: dateTime(me.expires) })),
+    ),
+    h(
+      "div",
+      { class: "row" },
+      go(),
+      h("button", { class: "button", type: "button", on: { click: signOut } }, t("login.out")),
+    ),
+  );
+}
+
+function sees(scope) {
+  const parts = Object.entries(scope).filter(([, names]) => names !== null);
+  if (parts.length === 0) return t("login.sees.all");
+  return parts.map(([what, names]) => t(`login.sees.${what}`, { names: names.join(", ") })).join("; ");
+}
+
+function go() {
+  return h("a", { class: "button primary", href: destination() }, t("login.go"));
+}
+
+function languages() {
+  const buttons = Object.entries(LANGUAGES).map(([code, name]) =>
+    h("button", { type: "button", lang: code, on: { click: () => setLanguage(code) } }, name),
+  );
+  const press = () => buttons.forEach((one) => setAttr(one, "aria-pressed", String(one.lang === language())));
+  fill(document.getElementById("languages"), buttons);
+  press();
+  onLanguage(press);
+}
+
+languages();
+onLanguage(() => show());
+window.addEventListener("hashchange", begin);
+begin();
