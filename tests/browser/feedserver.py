@@ -108,8 +108,24 @@ class FeedServer:
     def app(self) -> Any:
         app = create_app("monitor")
         app.add_api_websocket_route("/api/v1/feed", self._feed)
+        self._answer_pages(app)
         mount_web(app, PAGE)
         return app
+
+    def _answer_pages(self, app: Any) -> None:
+        """What pages ask besides the feed: they are `local`, chose nothing yet, and nobody did anything."""
+        permissions = ["floor.read", "floor.act", "numbers.reveal", "history.read", "operations.read"]
+        everything = {"sites": None, "teams": None, "queues": None}
+        local = {"user": "local", "name": "", "roles": ["supervisor", "inspector", "operations"], "mode": "local"}
+        answers: dict[tuple[str, str], Any] = {
+            ("GET", "me"): local | {"permissions": permissions, "scope": everything},
+            ("POST", "tickets"): {"ticket": "one", "expires_in_s": 30},
+            ("GET", "preferences"): {},
+            ("PUT", "preferences/{key}"): {},
+            ("GET", "actions"): {"actions": []},
+        }
+        for (method, path), answer in answers.items():
+            app.add_api_route(f"/api/v1/{path}", lambda answer=answer: answer, methods=[method])
 
 
 @contextlib.asynccontextmanager

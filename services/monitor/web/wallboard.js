@@ -4,6 +4,7 @@ import { onLanguage, t, translateTree, useStrings } from "/static/shared/i18n.js
 import { FeedClient } from "/static/shared/live.js";
 import { onTick } from "/static/shared/ticker.js";
 import { topbar } from "/static/shared/topbar.js";
+import { ActionsPanel } from "./actions/panel.js";
 import { AgentsPanel } from "./agents.js";
 import { Announcer } from "./announcer.js";
 import { Board } from "./board.js";
@@ -25,6 +26,7 @@ const notices = new Notices(board, element);
 const announcer = new Announcer(element("announcer"), board);
 const queues = new QueuesPanel(element("queues"), board);
 const agents = new AgentsPanel(element("agents"), board);
+const actions = new ActionsPanel(element("actions"), board);
 const flags = new FlagsPanel(element("flags"), board);
 const transfers = new TransfersPanel(element("transfers"), board);
 
@@ -65,6 +67,7 @@ function draw() {
   if (all) {
     status.update();
     notices.update();
+    actions.update();
   }
   const { loaded } = board.store;
   const empty = board.isEmpty();
@@ -107,6 +110,7 @@ onTick((now) => {
   notices.tick(now);
   queues.tick(now);
   agents.tick(now);
+  actions.tick(now);
   flags.tick(now);
   transfers.tick(now);
 });

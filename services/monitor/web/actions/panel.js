@@ -104,9 +104,15 @@ export class ActionsPanel {
     const node = h(
       "li",
       { class: "action" },
-      h("div", { class: "action-mark" }, number, shape),
-      h("div", { class: "action-words" }, severity, text, note, advice),
-      h("div", { class: "action-foot" }, old, show, done),
+      h("div", { class: "action-mark" }, number, shape, old),
+      h(
+        "div",
+        { class: "action-words" },
+        severity,
+        text,
+        note,
+        h("div", { class: "action-foot" }, advice, h("span", { class: "action-buttons" }, show, done)),
+      ),
     );
     show.addEventListener("click", () => this.#show(node.item));
     done.addEventListener("click", () => this.#done(node.item));
@@ -127,7 +133,8 @@ export class ActionsPanel {
     setText(parts.text, said(item.text));
     setText(parts.note, item.note ? said(item.note) : "");
     setText(parts.advice, said(item.advice));
-    setText(parts.age, item.over ? t("act.over") : t("act.age", { age: age(item.ageMs / 1000) }));
+    setText(parts.age, item.over ? t("act.over") : age(item.ageMs / 1000));
+    setAttr(parts.age, "title", t("act.age", { age: age(item.ageMs / 1000) }));
     setHidden(parts.show, !opens(item));
     setText(parts.show, t("act.show"));
     setAttr(parts.show, "title", t("act.show.hint", { n }));

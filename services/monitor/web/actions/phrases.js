@@ -17,7 +17,12 @@ export function phrase(language, key, values = {}) {
 /** {en, zh} of `key`; a value that is {en, zh} itself is said in its language. */
 export function both(key, values = {}) {
   const said = (language) => phrase(language, key, inLanguage(values, language));
-  return { en: said("en"), zh: said("zh") };
+  return { en: said("en"), zh: spaced(said("zh")) };
+}
+
+/** Chinese set beside Latin letters or figures has a space between them. */
+function spaced(text) {
+  return text.replace(/([A-Za-z0-9%])(\p{Script=Han})/gu, "$1 $2").replace(/(\p{Script=Han})([A-Za-z0-9])/gu, "$1 $2");
 }
 
 function inLanguage(values, language) {

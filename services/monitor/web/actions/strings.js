@@ -87,7 +87,7 @@ export default {
 
     "act.heading": "Next actions",
     "act.count": "Next actions: {n}",
-    "act.age": "for {age}",
+    "act.age": "It has been so for {age}",
     "act.over": "over",
     "act.calm": "Nothing needs you. {ready} ready, longest wait {longest}.",
     "act.calm.nobody": "Nothing needs you. {ready} ready, nobody waits.",
@@ -203,7 +203,7 @@ export default {
 
     "act.heading": "下一步行动",
     "act.count": "下一步行动：{n} 项",
-    "act.age": "已 {age}",
+    "act.age": "已持续 {age}",
     "act.over": "已消除",
     "act.calm": "暂无需要处理的事项。{ready} 人就绪，最长等待 {longest}。",
     "act.calm.nobody": "暂无需要处理的事项。{ready} 人就绪，无人排队。",
