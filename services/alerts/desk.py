@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.alerts.core.grouping import Outcome
@@ -29,12 +28,12 @@ from services.alerts.core.incident import (
 from services.alerts.hub import Hub
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.outbox import ChannelName, Outbox
-from services.alerts.repositories import Incidents, Position, Positions
+from services.alerts.repositories import Incidents, Positions
 from services.alerts.views import IncidentView
-from shared.bus import Partition
 from shared.clock import Clock
 from shared.db import Database
 from shared.errors import FloorwatchError
+from shared.intake import Item, after, fresh
 
 
 class NoSuchIncident(FloorwatchError):
@@ -47,16 +46,6 @@ class AnotherIsOpen(FloorwatchError):
     def __init__(self, number: int) -> None:
         super().__init__(f"cannot reopen: incident {number} is about the same thing and not resolved; add to that one")
         self.number = number
-
-
-class Item(Struct, frozen=True):
-    """One usable record of a batch, or none (`fact` None) where only the position moves on."""
-
-    partition: Partition
-    offset: int
-    fingerprint: str
-    written: datetime
-    fact: Flag | Clearing | None
 
 
 class Desk:
@@ -79,7 +68,7 @@ class Desk:
         self.to_send = asyncio.Event()  # set when the outbox has something new
         self.quiet_changed = asyncio.Event()  # set when the next quiet deadline may be another one
 
-    async def take(self, topic: str, items: Sequence[Item]) -> None:
+    async def take(self, topic: str, items: Sequence[Item[Flag | Clearing]]) -> None:
         """Apply a batch: incidents, history, flags, outbox and positions, all in one transaction.
 
         Items that an earlier transaction holds (redelivery, a second replica) change nothing. Raises StoreError.
@@ -88,18 +77,18 @@ class Desk:
         async with self._database.unit_of_work() as session:
             positions = Positions(session)
             stored = await positions.all(topic, for_change=True)
-            fresh = [item for item in items if item.offset >= _next_offset(stored, item.partition)]
-            outcomes, changes = await self._apply(session, fresh, now)
+            new = fresh(items, stored)
+            outcomes, changes = await self._apply(session, new, now)
             saved = await Incidents(session).save(changes, now)
-            await self._notify(session, saved, _lateness(fresh, changes, now), now)
-            await positions.save({i.partition: Position(i.offset + 1, i.fingerprint) for i in fresh}, now)
+            await self._notify(session, saved, _lateness(new, changes, now), now)
+            await positions.save(after(new), now)
         for outcome in outcomes:
             self._metrics.flags.labels(outcome).inc()
         for change in changes:
             if change.entry.kind == "opened":
                 self._metrics.incidents.labels(change.incident.severity).inc()
         done = self._clock.now()
-        for item in fresh:
+        for item in new:
             if item.fact is not None:
                 self._metrics.delay.observe(max(0.0, (done - item.written).total_seconds()))
         await self._tell(saved)
@@ -156,7 +145,7 @@ class Desk:
             self._metrics.unresolved.labels(severity).set(found.get(severity, 0))
 
     async def _apply(
-        self, session: AsyncSession, items: Sequence[Item], now: datetime
+        self, session: AsyncSession, items: Sequence[Item[Flag | Clearing]], now: datetime
     ) -> tuple[list[Outcome], list[Change]]:
         facts = [item.fact for item in items if item.fact is not None]
         groups = {fact.group for fact in facts if isinstance(fact, Flag)}
@@ -192,12 +181,7 @@ class Desk:
         await self.count()
 
 
-def _next_offset(stored: Mapping[Partition, Position], partition: Partition) -> int:
-    found = stored.get(partition)
-    return found.next_offset if found else 0
-
-
-def _lateness(items: Sequence[Item], changes: Sequence[Change], now: datetime) -> dict[str, timedelta]:
+def _lateness(items: Sequence[Item[Flag | Clearing]], changes: Sequence[Change], now: datetime) -> dict[str, timedelta]:
     """By incident, how long its newest flag was on its way to us."""
     written = {item.fact.flag_id: item.written for item in items if isinstance(item.fact, Flag)}
     return {c.incident.opened_by: now - written[c.flag.flag_id] for c in changes if c.flag is not None}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -29,11 +28,6 @@ def read(record: Record) -> Flag | Clearing:
     if isinstance(data, facts.FlagCleared):
         return _clearing(data)
     raise InvalidInput("not_a_flag", f"{type(data).__name__} does not belong on {record.topic}")
-
-
-def fingerprint(record: Record) -> str:
-    """What tells this record from another one at the same place of another log."""
-    return hashlib.blake2b(record.value + record.written.isoformat().encode(), digest_size=12).hexdigest()
 
 
 def _flag(data: facts.FlagRaised, site: str) -> Flag:

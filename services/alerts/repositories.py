@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -25,17 +25,10 @@ from services.alerts.core.incident import (
 )
 from services.alerts.tables import EventRow, FlagRow, IncidentRow, PositionRow
 from services.alerts.visibility import conditions
+from shared import positions
 from shared.auth import WHOLE, Scope
-from shared.bus import Partition
 
 _SAME_NAME = tuple(name for name in Incident.__struct_fields__ if name not in ("group", "active", "id"))
-
-
-class Position(msgspec.Struct, frozen=True):
-    """How far a partition was consumed, and a fingerprint of the last record that was."""
-
-    next_offset: int
-    last_record: str
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
@@ -213,33 +206,11 @@ class Incidents:
         return [_incident(row, active.get(row.id or 0, set())) for row in rows]
 
 
-class Positions:
+class Positions(positions.Positions):
     """What was consumed. Written in the transaction that holds the result."""
 
     def __init__(self, session: AsyncSession) -> None:
-        self._session = session
-
-    async def all(self, topic: str, *, for_change: bool = False) -> dict[Partition, Position]:
-        """By partition; with `for_change` a second replica waits here until this one is done."""
-        query = select(PositionRow).where(col(PositionRow.topic) == topic).order_by(col(PositionRow.partition))
-        rows = await self._session.scalars(query.with_for_update() if for_change else query)
-        return {(row.topic, row.partition): Position(row.next_offset, row.last_record) for row in rows}
-
-    async def save(self, positions: Mapping[Partition, Position], now: datetime) -> None:
-        for (topic, partition), position in positions.items():
-            await self._session.merge(
-                PositionRow(
-                    topic=topic,
-                    partition=partition,
-                    next_offset=position.next_offset,
-                    last_record=position.last_record,
-                    updated_at=now,
-                )
-            )
-
-    async def forget(self, topic: str) -> None:
-        """The log they were of is gone."""
-        await self._session.execute(delete(PositionRow).where(col(PositionRow.topic) == topic))
+        super().__init__(session, PositionRow)
 
 
 def _in(numbers: set[int]) -> ColumnElement[bool]:

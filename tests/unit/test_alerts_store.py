@@ -16,11 +16,12 @@ from services.alerts.app import MIGRATIONS
 from services.alerts.core import incident as steps
 from services.alerts.core.grouping import Book
 from services.alerts.core.incident import Change, Incident, Policy
-from services.alerts.repositories import Incidents, Position, Positions, Query
+from services.alerts.repositories import Incidents, Positions, Query
 from services.alerts.tables import METADATA
 from shared.db import Database, migrating
 from shared.errors import StoreError
 from shared.migrate import downgrade, upgrade
+from shared.positions import Position
 from tests.alertskit import T0, clearing, flag
 
 NOW = T0 + timedelta(hours=1)

@@ -1,0 +1,281 @@
+"""Reads a topic into a database. Survives a broker or a database that is away; never loses or doubles a record.
+
+Offsets live in the database, written in the transaction that holds their result (`Sink.take`), so there is no moment at
+which one is stored without the other. (What keeps its state in a checkpoint is driven by `shared.pump`.)
+
+A log can be replaced: the embedded broker forgets everything when it stops, while the database stays. An offset of the
+old log would then silently skip records of the new one. So the last record that was read is read again first and compared;
+when it is another one, or gone, reading starts anew, and the sink sees to it that what it knows changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+import structlog
+from msgspec import Struct
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared.bus import Bus, Partition, Reader, Record
+from shared.clock import Clock
+from shared.deadletter import dead_letter
+from shared.errors import BusError, InvalidInput, StoreError
+from shared.positions import Position
+from shared.topics import Topic
+
+log = structlog.get_logger(__name__)
+
+BATCH = 500
+POLL_S = 0.5
+FIRST_WAIT_S = 0.25
+LONGEST_WAIT_S = 10.0
+
+T = TypeVar("T")
+
+
+class Item(Struct, Generic[T], frozen=True):
+    """One record of a batch with what was read in it; None where only the position moves on."""
+
+    record: Record
+    fact: T | None
+
+    @property
+    def partition(self) -> Partition:
+        return (self.record.topic, self.record.partition)
+
+    @property
+    def offset(self) -> int:
+        return self.record.offset
+
+    @property
+    def written(self) -> datetime:
+        """The broker's stamp."""
+        return self.record.written
+
+
+class Sink(Protocol[T]):
+    """Where records go. All three raise StoreError while the database is away; `take` passes on what SQL refuses."""
+
+    async def positions(self) -> Mapping[Partition, Position]:
+        """How far each partition was read."""
+        ...
+
+    async def take(self, items: Sequence[Item[T]]) -> None:
+        """Apply a batch and store `after(items)`, all in one transaction; items that were stored before change nothing."""
+        ...
+
+    async def start_anew(self) -> None:
+        """The broker's log was replaced: no position means anything."""
+        ...
+
+
+class Watch(Protocol):
+    """Who hears how it goes."""
+
+    def live(self) -> None: ...
+
+    def lost(self, reason: str) -> None: ...
+
+    def refused(self, reason: str) -> None:
+        """A record was put aside."""
+        ...
+
+    def lag(self, records: int) -> None: ...
+
+
+class LogReplaced(Exception):
+    """The partition's log is not the one whose offsets were stored."""
+
+    def __init__(self, partition: Partition) -> None:
+        self.partition = partition
+
+
+def fingerprint(record: Record) -> str:
+    """What tells this record from another one at the same place of another log."""
+    return hashlib.blake2b(record.value + record.written.isoformat().encode(), digest_size=12).hexdigest()
+
+
+def fresh(items: Sequence[Item[T]], stored: Mapping[Partition, Position]) -> list[Item[T]]:
+    """Those that no earlier transaction holds: redelivered ones, and those of another replica, are left out."""
+    nowhere = Position(0, "")
+    return [item for item in items if item.offset >= stored.get(item.partition, nowhere).next_offset]
+
+
+def after(items: Iterable[Item[T]]) -> dict[Partition, Position]:
+    """Where to go on when these are stored."""
+    last = {item.partition: item.record for item in items}
+    return {place: Position(record.offset + 1, fingerprint(record)) for place, record in last.items()}
+
+
+class Intake(Generic[T]):
+    """One topic's way into one database."""
+
+    def __init__(
+        self,
+        service: str,
+        topic: Topic,
+        *,
+        bus: Bus,
+        clock: Clock,
+        read: Callable[[Record], T | None],
+        sink: Sink[T],
+        watch: Watch,
+        batch: int = BATCH,
+        rest_s: float = 0.0,
+    ) -> None:
+        """`read` raises InvalidInput for what cannot be used; `rest_s` parts batches of who is not behind, so that many small
+        transactions become few. `bus` must be nobody else's, for dead letters are written to it."""
+        self._service = service
+        self._topic = topic
+        self._bus = bus
+        self._clock = clock
+        self._read = read
+        self._sink = sink
+        self._watch = watch
+        self._batch = batch
+        self._rest_s = rest_s
+        self._anchors: dict[Partition, Position] = {}
+
+    async def run(self) -> None:
+        """Until cancelled. Whatever is away is tried again, after 0.25 s at first and 10 s at most."""
+        wait = FIRST_WAIT_S
+        while True:
+            reached_live = False
+            try:
+                reader = await self._open()
+                try:
+                    self._watch.live()
+                    reached_live = True
+                    while True:
+                        await self._step(reader)
+                finally:
+                    await reader.close()
+            except LogReplaced as exc:
+                await self._start_anew(exc.partition)
+                continue
+            except (BusError, StoreError) as exc:
+                self._watch.lost(str(exc))
+            wait = FIRST_WAIT_S if reached_live else min(LONGEST_WAIT_S, wait * 2)
+            await self._clock.sleep(wait)
+
+    async def _open(self) -> Reader:
+        """A reader that stands where the database says. Raises BusError, StoreError, LogReplaced."""
+        stored = await self._sink.positions()
+        reader = await self._bus.read([self._topic])
+        try:
+            bounds = await reader.bounds()
+            self._anchors = {}
+            for partition, position in stored.items():
+                if partition not in bounds:
+                    continue
+                first, end = bounds[partition]
+                if position.next_offset > end:
+                    raise LogReplaced(partition)
+                if position.next_offset > first:  # else retention removed what we read; what we did not is `first` on
+                    self._anchors[partition] = position
+            await reader.seek({partition: position.next_offset - 1 for partition, position in self._anchors.items()})
+        except BaseException:
+            await reader.close()
+            raise
+        return reader
+
+    async def _step(self, reader: Reader) -> None:
+        records = await reader.getmany(timeout_s=POLL_S, max_records=self._batch)
+        records = [record for record in records if not self._is_anchor(record)]
+        if records:
+            await self._take(records)
+        behind = len(records) >= self._batch - 1
+        self._watch.lag(sum((await reader.lag()).values()) if behind else 0)
+        if records and self._rest_s and not behind:
+            await self._clock.sleep(self._rest_s)
+
+    def _is_anchor(self, record: Record) -> bool:
+        """Whether `record` is the last one of before. Raises LogReplaced when it should be and is another."""
+        anchor = self._anchors.pop((record.topic, record.partition), None)
+        if anchor is None:
+            return False
+        if record.offset != anchor.next_offset - 1 or fingerprint(record) != anchor.last_record:
+            raise LogReplaced((record.topic, record.partition))
+        return True
+
+    async def _start_anew(self, partition: Partition) -> None:
+        log.warning(
+            "the log was replaced, reading it from its start; what is known changes nothing",
+            topic=partition[0],
+            partition=partition[1],
+        )
+        try:
+            await self._sink.start_anew()
+        except StoreError as exc:
+            self._watch.lost(str(exc))
+            await self._clock.sleep(FIRST_WAIT_S)
+
+    async def _take(self, records: Sequence[Record]) -> None:
+        """Decode, put aside what cannot be used, apply the rest. A database that is away is waited for. Raises BusError."""
+        items, refused = self._read_all(records)
+        await self._put_aside(refused)
+        wait = FIRST_WAIT_S
+        while True:
+            try:
+                await self._apply(items)
+                self._watch.live()
+                return
+            except StoreError as exc:
+                self._watch.lost(str(exc))
+                await self._clock.sleep(wait)
+                wait = min(LONGEST_WAIT_S, wait * 2)
+
+    async def _apply(self, items: Sequence[Item[T]]) -> None:
+        """One transaction for all; when the database refuses it, one for each, to find the record that it refuses."""
+        try:
+            await self._sink.take(items)
+            return
+        except SQLAlchemyError as exc:
+            log.warning("a batch was refused by the database, applying it record by record", error=_first_line(exc))
+        for item in items:
+            try:
+                await self._sink.take([item])
+            except SQLAlchemyError as exc:
+                await self._put_aside([(item.record, InvalidInput("not_storable", _first_line(exc)))])
+                await self._sink.take([Item(item.record, None)])
+
+    def _read_all(self, records: Sequence[Record]) -> tuple[list[Item[T]], list[tuple[Record, InvalidInput]]]:
+        items: list[Item[T]] = []
+        refused: list[tuple[Record, InvalidInput]] = []
+        for record in records:
+            try:
+                fact = self._read(record)
+            except InvalidInput as exc:
+                fact = None
+                refused.append((record, exc))
+            items.append(Item(record, fact))
+        return items, refused
+
+    async def _put_aside(self, refused: Sequence[tuple[Record, InvalidInput]]) -> None:
+        """To the dead-letter topic, before the position moves on. Raises BusError."""
+        for record, why in refused:
+            self._watch.refused(why.reason)
+            log.warning(
+                "a record cannot be used and was put aside",
+                topic=record.topic,
+                partition=record.partition,
+                offset=record.offset,
+                reason=why.reason,
+                error=str(why),
+            )
+            letter = dead_letter(record, why, self._service)
+            try:
+                await self._bus.publish(letter.topic, letter.value, key=letter.key, headers=letter.headers)
+            except (
+                InvalidInput
+            ) as exc:  # with its headers it no longer fits; its place in the topic is in the log above
+                log.error("a dead letter could not be written", offset=record.offset, error=str(exc))
+        if refused:
+            await self._bus.flush()
+
+
+def _first_line(exc: SQLAlchemyError) -> str:
+    return str(getattr(exc, "orig", None) or exc).splitlines()[0]
