@@ -8,7 +8,7 @@ import { ActionsPanel } from "./actions/panel.js";
 import { AgentsPanel } from "./agents.js";
 import { Announcer } from "./announcer.js";
 import { Board } from "./board.js";
-import { openDetails } from "./details.js";
+import { followAddress, openAgent, openQueue } from "./drawers/drawers.js";
 import { Notices } from "./notices.js";
 import { QueuesPanel } from "./queues.js";
 import { FlagsPanel, TransfersPanel } from "./rail.js";
@@ -34,8 +34,9 @@ board.connect({
   agents,
   queues,
   redrawAll,
-  opens: { agent: (key) => openDetails(board, key), queue: (key) => board.filterQueue(key) },
+  opens: { agent: (key) => openAgent(board, key), queue: (key) => openQueue(board, key) },
 });
+followAddress(board);
 
 let drawing = false;
 let everything = false;
