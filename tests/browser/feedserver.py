@@ -123,6 +123,8 @@ class FeedServer:
             ("GET", "preferences"): {},
             ("PUT", "preferences/{key}"): {},
             ("GET", "actions"): {"actions": []},
+            ("GET", "agents/{site}/{agent_id}/calls"): {"calls": []},
+            ("GET", "transfers"): {"transfers": [], "next": None},
         }
         for (method, path), answer in answers.items():
             app.add_api_route(f"/api/v1/{path}", lambda answer=answer: answer, methods=[method])
