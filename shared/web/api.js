@@ -16,7 +16,8 @@ export class ApiError extends Error {
 export const api = {
   /** `query`: {name: value, or an array of values}; null, undefined and "" are left out. */
   get: (path, query = {}) => ask("GET", address(path, query)),
-  post: (path, body) => ask("POST", path, body),
+  /** `patienceMs`: how long an answer may take. */
+  post: (path, body, patienceMs) => ask("POST", path, body, patienceMs),
   put: (path, body) => ask("PUT", path, body),
   del: (path) => ask("DELETE", path),
 };
@@ -30,8 +31,8 @@ function address(path, query) {
   return asked ? `${path}?${asked}` : path;
 }
 
-async function ask(method, path, body) {
-  const request = { method, cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) };
+async function ask(method, path, body, patienceMs = PATIENCE_MS) {
+  const request = { method, cache: "no-store", signal: AbortSignal.timeout(patienceMs) };
   if (body !== undefined) {
     request.body = JSON.stringify(body);
     request.headers = { "content-type": "application/json" };

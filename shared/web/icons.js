@@ -45,6 +45,10 @@ const PATHS = {
   cards: "M1 2h6v5H1V2Zm8 0h6v5H9V2ZM1 9h6v5H1V9Zm8 0h6v5H9V9Z",
   rows: "M1 2.5h14v2H1v-2Zm0 4.5h14v2H1V7Zm0 4.5h14v2H1v-2Z",
   down: "M2 5.5 8 11.5l6-6-1.4-1.4L8 8.7 3.4 4.1 2 5.5Z",
+  up: "M2 10.5 8 4.5l6 6-1.4 1.4L8 7.3l-4.6 4.6L2 10.5Z",
+  filter: "M1 2.5h14L9.6 9v5.5l-3.2-2V9L1 2.5Z",
+  columns: "M1 2h14v12H1V2Zm1.6 1.6v8.8h2.8V3.6H2.6Zm4.2 0v8.8h2.4V3.6H6.8Zm3.8 0v8.8h2.8V3.6h-2.8Z",
+  open: "M2 2h5v1.7H3.7v8.6h8.6V9H14v5H2V2Zm7 0h5v5h-1.7V4.9L7.6 9.6 6.4 8.4l4.7-4.7H9V2Z",
 };
 
 const SVG = "http://www.w3.org/2000/svg";

@@ -5,9 +5,61 @@
 //   connecting  never connected yet        live      messages arrive
 //   lost        was live, trying again     refused   the server said not to come back
 
+import { api } from "./api.js";
+
 const SILENCE_MS = 2500; // the server speaks at least once a second; a page must own up within three
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5000;
+const TICKET_PATIENCE_MS = 4000;
+const REFUSALS = { 401: 4401, 403: 4403 }; // what HTTP says, as the feed's close codes say it
+
+/** A single-use ticket for the feed behind `url`; "" where the server has none to give. */
+async function ticketFor(url) {
+  try {
+    const path = new URL("tickets", new URL(url, location.href)).pathname;
+    return (await api.post(path, undefined, TICKET_PATIENCE_MS)).ticket;
+  } catch (error) {
+    if (error.status === 404 || error.status === 405) return "";
+    throw error;
+  }
+}
+
+/** A snapshot comes in parts of a size that blocks nobody; the page wants the whole. */
+export class SnapshotParts {
+  constructor() {
+    this.forget();
+  }
+
+  forget() {
+    this.whole = null;
+    this.held = [];
+  }
+
+  /** What can be told after `message`: nothing while a snapshot is under way, then that and what came meanwhile. */
+  take(message) {
+    if (message.type === "snapshot") return this.#add(message);
+    if (this.whole === null) return [message];
+    if (message.type === "delta") {
+      this.held.push(message);
+      return [];
+    }
+    return [{ ...message, position: undefined }]; // of the time before the snapshot
+  }
+
+  #add(message) {
+    const { part = 1, parts = 1, floor } = message;
+    if (part === 1) {
+      this.whole = { ...message, floor };
+      this.held = [];
+    } else {
+      for (const [name, views] of Object.entries(floor)) for (const view of views) this.whole.floor[name].push(view);
+    }
+    if (part < parts) return [];
+    const { whole, held } = this;
+    this.forget();
+    return [whole, ...held.filter((delta) => delta.position > whole.position)];
+  }
+}
 
 /** Delays between attempts: doubling up to five seconds, each shortened at random so that boards do not knock at once. */
 export class BackOff {
@@ -41,61 +93,101 @@ class Connection {
 
 /**
  * The monitor's feed. Remembers epoch and position, resumes after a break, and falls back to a fresh snapshot when the
- * server says so. `onMessage` gets snapshot, delta, resumed and clock messages, in order.
+ * server says so. `channels` ["queues", "agents", "calls", "flags", "site"] and `filter` {sites, teams, queues, agents: […]}
+ * narrow it; left out: everything. `onMessage` gets snapshot (whole, however many parts it came in), delta, resumed and
+ * clock messages, in order.
  */
 export class FeedClient extends Connection {
-  constructor({ url = "/api/v1/feed", onMessage, onState }) {
+  constructor({ url = "/api/v1/feed", channels, filter, onMessage, onState = () => {} }) {
     super(onState);
-    this.url = url;
-    this.onMessage = onMessage;
+    Object.assign(this, { url, channels, filter, onMessage });
     this.backOff = new BackOff();
     this.epoch = null;
     this.position = null;
     this.heard = 0;
     this.socket = null;
     this.retry = null;
+    this.tries = 0; // attempts to connect; an answer that belongs to an older one is nobody's
+    this.parts = new SnapshotParts();
     this.stopped = false;
+    this.hurry = () => document.hidden || this.#hurry();
   }
 
   start() {
+    this.stopped = false;
     this.watch = setInterval(() => this.#listen(), 250);
-    window.addEventListener("online", () => this.#hurry());
-    document.addEventListener("visibilitychange", () => {
-      if (!document.hidden) this.#hurry();
-    });
+    window.addEventListener("online", this.hurry);
+    document.addEventListener("visibilitychange", this.hurry);
     this.#open();
     return this;
   }
 
   stop() {
     this.stopped = true;
+    this.tries += 1;
     clearInterval(this.watch);
     clearTimeout(this.retry);
+    window.removeEventListener("online", this.hurry);
+    document.removeEventListener("visibilitychange", this.hurry);
     this.socket?.close(1000);
+    this.socket = null;
   }
 
-  #open() {
+  /** Ask for something else; a snapshot of that follows. */
+  subscribe({ channels, filter }) {
+    Object.assign(this, { channels, filter, epoch: null, position: null });
+    this.parts.forget();
+    if (this.greeted) this.#ask();
+  }
+
+  async #open() {
     clearTimeout(this.retry);
     this.retry = null;
+    const mine = (this.tries += 1);
+    this.heard = performance.now();
+    let ticket;
+    try {
+      ticket = await ticketFor(this.url);
+    } catch (error) {
+      if (mine === this.tries) this.#closed(REFUSALS[error.status] ?? 0, error.status ? error.title : "");
+      return;
+    }
+    if (mine === this.tries) this.#connect(ticket);
+  }
+
+  #connect(ticket) {
     const address = new URL(this.url, location.href);
     address.protocol = address.protocol.replace("http", "ws");
+    if (ticket) address.searchParams.set("ticket", ticket);
     const socket = new WebSocket(address);
     this.socket = socket;
+    this.greeted = false;
+    this.parts.forget();
     this.heard = performance.now();
     socket.onmessage = ({ data }) => socket === this.socket && this.#hear(JSON.parse(data));
     socket.onclose = ({ code, reason }) => socket === this.socket && this.#closed(code, reason);
   }
 
+  #ask() {
+    const { epoch, position, channels, filter } = this;
+    const message = epoch === null ? { type: "subscribe" } : { type: "resume", epoch, position };
+    this.socket.send(JSON.stringify({ ...message, channels, filter })); // what is undefined is not sent
+  }
+
   #hear(message) {
     this.heard = performance.now();
     if (message.type === "hello") {
-      const known = this.epoch !== null;
-      const { epoch, position } = this;
-      this.socket.send(JSON.stringify(known ? { type: "resume", epoch, position } : { type: "subscribe" }));
-      return;
+      this.greeted = true;
+      this.hello = message;
+      this.#ask();
+    } else {
+      for (const one of this.parts.take(message)) this.#tell(one);
     }
+  }
+
+  #tell(message) {
     if (message.epoch !== undefined) this.epoch = message.epoch;
-    if (message.position !== undefined) this.position = message.position;
+    if (message.position !== undefined && this.epoch !== null) this.position = message.position;
     if (message.type === "snapshot" || message.type === "resumed") {
       this.backOff.reset();
       this.tell("live");
@@ -130,7 +222,7 @@ export class FeedClient extends Connection {
 
   /** The network came back or somebody looks at the page again: do not sit out the wait. */
   #hurry() {
-    if (this.retry !== null) this.#open();
+    if (!this.stopped && this.retry !== null) this.#open();
   }
 }
 

@@ -1,84 +1,59 @@
-// Above the agents: how many, find, filter by state and queue, order, cards or rows. Holds what is chosen.
+// Above the agents: how many, find, filter, order, cards or grid, columns, help. What is chosen is in viewstate.js.
 
 import { fill, h, keyed, setAttr, setData, setHidden, setText } from "/static/shared/dom.js";
-import { t } from "/static/shared/i18n.js";
+import { onLanguage, t } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
-import { recall, remember } from "/static/shared/storage.js";
-import { SORTS, STATES } from "./agentlist.js";
+import { STATES } from "./agentlist.js";
+import { columnChooser } from "./floor/columnchooser.js";
+import { COLUMN } from "./floor/columns.js";
+import { drawPills, filterBox } from "./floor/filters.js";
+import { popup } from "./floor/popup.js";
+import { SORTS, VIEWS } from "./floor/viewstate.js";
 import { legend } from "./legend.js";
 
-const VIEWS = ["cards", "rows"];
-
 export class AgentTools {
-  /** `onChoice()` is called whenever something else was chosen. */
-  constructor(root, onChoice) {
-    this.onChoice = onChoice;
-    this.filter = { text: "", states: new Set(), queue: "", site: "" };
-    this.sort = SORTS.includes(recall("agents.sort")) ? recall("agents.sort") : "team";
-    this.view = recall("agents.view") === "rows" ? "rows" : "cards";
+  constructor(root, view, board) {
+    Object.assign(this, { view, board });
     this.title = h("h2");
     this.chips = h("div", { class: "chips", role: "group" });
-    this.#buildPill();
+    this.flagged = h("button", { class: "chip", type: "button", data: { tone: "warning" } }, icon("warning"), h("span"), h("span", { class: "chip-count" }));
+    this.flagged.addEventListener("click", () => view.flagged(!view.filter.flagged));
+    this.pills = h("div", { class: "pills" });
     this.#buildSearch();
-    this.#buildSort();
+    this.sortBox = h("select", { class: "select" });
+    this.sortBox.addEventListener("change", () => view.like({ sort: this.sortBox.value }));
     this.#buildViews();
+    this.filters = popup({ id: "filters", shape: "filter", draw: () => filterBox(view, board) });
+    this.columns = popup({ id: "columns", shape: "columns", draw: () => columnChooser(view) });
     this.legend = legend();
-    const tools = h("div", { class: "tools" }, this.search, this.sortBox, this.viewGroup, this.legend.node);
-    fill(root, h("div", { class: "panel-head" }, this.title, this.chips, this.pill, tools));
-  }
-
-  #buildPill() {
-    this.pillText = h("span");
-    this.pill = h("button", { class: "button pill", type: "button", hidden: true }, this.pillText, icon("close"));
-    this.pill.addEventListener("click", () => this.filterQueue(this.filter.queue));
+    onLanguage(() => [this.filters, this.columns].forEach((one) => one.redraw()));
+    const tools = h("div", { class: "tools" }, this.search, this.filters.button, this.sortBox, this.viewGroup, this.columns.button, this.legend.node);
+    const first = h("div", { class: "panel-head" }, this.title, this.pills, tools);
+    const second = h("div", { class: "chips-line" }, this.flagged, this.chips);
+    fill(root, first, second, this.filters.box, this.columns.box);
   }
 
   #buildSearch() {
     this.search = h("input", { class: "input search", type: "search", autocomplete: "off", spellcheck: "false" });
-    this.search.addEventListener("input", () => {
-      this.filter.text = this.search.value.trim();
-      this.onChoice();
-    });
+    this.search.addEventListener("input", () => this.view.search(this.search.value.trim()));
     this.search.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.clear();
+      if (event.key === "ArrowDown" || event.key === "Enter") {
+        event.preventDefault();
+        this.board.agents.enter();
+      }
     });
-  }
-
-  #buildSort() {
-    const options = SORTS.map((sort) => h("option", { value: sort, selected: sort === this.sort }));
-    this.sortBox = h("select", { class: "select" }, options);
-    this.sortBox.addEventListener("change", () => this.#choose("sort", this.sortBox.value));
   }
 
   #buildViews() {
     this.views = VIEWS.map((view) =>
-      h("button", { type: "button", data: { view }, on: { click: () => this.#choose("view", view) } }, icon(view)),
+      h("button", { type: "button", data: { view }, on: { click: () => this.view.like({ view }) } }, icon(view)),
     );
     this.viewGroup = h("div", { class: "segments", role: "group" }, this.views);
   }
 
-  #choose(what, value) {
-    this[what] = value;
-    remember(`agents.${what}`, value);
-    this.onChoice();
-  }
-
-  /** Undo every filter; order and view stay. */
-  clear() {
-    this.search.value = "";
-    Object.assign(this.filter, { text: "", queue: "" });
-    this.filter.states.clear();
-    this.onChoice();
-  }
-
-  /** Only this queue's agents; all again when it is chosen a second time. */
-  filterQueue(queue) {
-    this.filter.queue = this.filter.queue === queue ? "" : queue;
-    this.onChoice();
-  }
-
-  /** `counts` by state of the `all` agents that could be shown, of which `shown` are. */
-  draw({ counts, all, shown, queueLabel }) {
+  /** `counts` by state of the `all` agents that could be shown, of which `shown` are and `flagged` have a flag. */
+  draw({ counts, all, shown, flagged }) {
+    const { view, board } = this;
     setText(this.title, shown === all ? t("agents.all", { n: all }) : t("agents.some", { shown, n: all }));
     for (const [node, key] of [
       [this.search, "agents.search"],
@@ -89,19 +64,48 @@ export class AgentTools {
       setAttr(node, "aria-label", t(key));
     }
     setAttr(this.search, "placeholder", t("agents.search"));
-    for (const option of this.sortBox.options) setText(option, t(`agents.sort.${option.value}`));
+    if (document.activeElement !== this.search) this.search.value = view.filter.text;
+    this.#drawSort();
     for (const button of this.views) {
-      setAttr(button, "aria-pressed", String(button.dataset.view === this.view));
+      setAttr(button, "aria-pressed", String(button.dataset.view === view.view));
       setAttr(button, "aria-label", t(`agents.view.${button.dataset.view}`));
       setAttr(button, "title", t(`agents.view.${button.dataset.view}`));
     }
-    setHidden(this.pill, !this.filter.queue);
-    setText(this.pillText, this.filter.queue ? t("agents.of_queue", { queue: queueLabel }) : "");
-    this.#drawChips(counts);
+    this.filters.label(t("filter.title"));
+    this.columns.label(t("columns.title"));
+    setHidden(this.columns.button, view.view !== "rows");
+    setData(this.filters.button, "some", view.filter.queue || view.filter.team || view.filter.tag ? "yes" : "");
+    drawPills(this.pills, view, board);
+    this.filters.redraw();
+    this.columns.redraw();
+    this.#drawChips(counts, flagged);
     this.legend.render();
   }
 
-  #drawChips(counts) {
+  /** A column that is sorted by is one more choice of the order. */
+  #drawSort() {
+    const { sort } = this.view;
+    const options = SORTS.includes(sort) ? SORTS : [...SORTS, sort];
+    const word = (one) => {
+      if (SORTS.includes(one)) return t(`agents.sort.${one}`);
+      const column = t(`column.${COLUMN.get(one.replace(/^-/, "")).id}`);
+      return t(one.startsWith("-") ? "agents.sort.down" : "agents.sort.up", { column });
+    };
+    keyed(
+      this.sortBox,
+      options,
+      (one) => one,
+      (one) => h("option", { value: one }),
+      (node, one) => setText(node, word(one)),
+    );
+    if (this.sortBox.value !== sort) this.sortBox.value = sort;
+  }
+
+  #drawChips(counts, flagged) {
+    setText(this.flagged.children[1], t("agents.flagged"));
+    setText(this.flagged.lastChild, flagged);
+    setAttr(this.flagged, "aria-pressed", String(this.view.filter.flagged));
+    setData(this.flagged, "none", flagged ? "" : "yes");
     keyed(
       this.chips,
       STATES,
@@ -110,7 +114,7 @@ export class AgentTools {
       (node, state) => {
         setText(node.parts.word, t(`state.${state}`));
         setText(node.parts.number, counts[state] ?? 0);
-        setAttr(node, "aria-pressed", String(this.filter.states.has(state)));
+        setAttr(node, "aria-pressed", String(this.view.filter.states.has(state)));
         setData(node, "none", counts[state] ? "" : "yes");
       },
     );
@@ -119,10 +123,7 @@ export class AgentTools {
   #createChip(state) {
     const parts = { word: h("span"), number: h("span", { class: "chip-count" }) };
     const node = h("button", { class: "chip", type: "button", data: { state } }, icon(state), parts.word, parts.number);
-    node.addEventListener("click", () => {
-      if (!this.filter.states.delete(state)) this.filter.states.add(state);
-      this.onChoice();
-    });
+    node.addEventListener("click", () => this.view.toggleState(state));
     node.parts = parts;
     return node;
   }

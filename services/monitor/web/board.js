@@ -1,10 +1,12 @@
 // What the panels ask: names, labels, staleness, which flag belongs to whom, and what is chosen.
 
+import { age, clock } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { recall, remember } from "/static/shared/storage.js";
 import { SEVERITIES } from "./agentlist.js";
 import { point } from "./agents.js";
 import { summary } from "./card.js";
+import { place } from "./place.js";
 import { SiteClocks } from "./siteclock.js";
 import { Store } from "./store.js";
 
@@ -16,11 +18,13 @@ export class Board {
     this.store = new Store();
     this.clocks = new SiteClocks();
     this.connection = { state: "connecting", since: Date.now(), reason: "" };
-    this.chosenSite = new URLSearchParams(location.search).get("site") ?? recall("site");
+    this.chosenSite = place.get("site") || (place.get("view") ? "" : recall("site")); // a link says all of the view
+    place.on((changed) => changed.has("site") && this.#showSite(place.get("site")));
     this.flagsByAgent = new Map();
     this.flagsByQueue = new Map();
     this.silent = new Set(); // sites whose clock has stopped although their link is said to be up
     this.epoch = null;
+    this.written = { queues: "", sites: "" }; // what was last drawn of what everything shows
   }
 
   connect(parts) {
@@ -72,8 +76,13 @@ export class Board {
   }
 
   chooseSite(site) {
-    this.chosenSite = site;
     remember("site", site || null);
+    if (place.get("site") === site) this.#showSite(site);
+    else place.set("site", site);
+  }
+
+  #showSite(site) {
+    this.chosenSite = site;
     this.redrawAll();
   }
 
@@ -117,10 +126,47 @@ export class Board {
     return this.store.agents.size === 0 && this.store.queues.size === 0;
   }
 
+  // ages and times
+
+  /** Seconds since `entity` = {site, seen} was last heard of, on the site's clock and while that stands on ours; null: never. */
+  ageOf({ site, seen }, local = performance.now()) {
+    const heard = this.clocks.since(site, seen, local);
+    return heard === null ? null : heard + this.clocks.stands(site, local);
+  }
+
+  ageText(entity, local) {
+    const known = this.ageOf(entity, local);
+    return known === null ? "" : age(known);
+  }
+
+  /** A moment as the site's wall clock shows it. */
+  time(site, iso) {
+    return clock(iso, this.zone(site));
+  }
+
   // names
 
   queueLabel(site, queue) {
     return this.store.queues.get(`${site}/${queue}`)?.label || queue;
+  }
+
+  /** Whether queues are called otherwise, or are others, than when this was last asked: all that names them is then drawn anew. */
+  namesChanged(changed) {
+    if (!changed.has("queue")) return false;
+    return this.#differs("queues", [...this.store.queues].map(([key, { label }]) => [key, label]));
+  }
+
+  /** The same for what sites are called, whether they are to be believed, and what marks they carry; their time does not count. */
+  sitesChanged(changed) {
+    if (!changed.has("site")) return false;
+    return this.#differs("sites", [...this.store.sites.values()].map(({ now, heard, skew_s, anomalies, ...rest }) => rest));
+  }
+
+  #differs(what, now) {
+    const text = JSON.stringify(now);
+    const other = text !== this.written[what];
+    this.written[what] = text;
+    return other;
   }
 
   agentName(site, agent) {
@@ -141,20 +187,19 @@ export class Board {
     return this.flagsByQueue.get(queueKey) ?? null;
   }
 
-  /** Give each flag to the agent and the queue that it is about; each keeps its worst. */
+  /** Give each flag to the agent and the queue that it is about; each keeps its worst. Returns the agents for whom that changed. */
   indexFlags() {
-    this.flagsByAgent.clear();
+    const before = this.flagsByAgent;
+    this.flagsByAgent = new Map();
     this.flagsByQueue.clear();
-    this.agentOfCall = new Map();
-    for (const agent of this.store.agents.values()) {
-      if (agent.call) this.agentOfCall.set(`${agent.site}/${agent.call.call_id}`, `${agent.site}/${agent.agent_id}`);
-    }
     for (const flag of this.store.flags.values()) {
       const agent = this.agentOfFlag(flag);
       const queue = ["queue", "call"].includes(flag.subject) || !agent ? this.queueOfFlag(flag) : null;
       if (agent) keepWorst(this.flagsByAgent, agent, flag);
       if (queue) keepWorst(this.flagsByQueue, queue, flag);
     }
+    const keys = [...before.keys(), ...this.flagsByAgent.keys()];
+    return new Set(keys.filter((key) => before.get(key) !== this.flagsByAgent.get(key)));
   }
 
   agentOfFlag({ site, subject, subject_id: id, labels }) {
@@ -165,7 +210,16 @@ export class Board {
       subject === "transfer" ? transfers.get(`${site}/${id}`)?.from_agent : null,
     ];
     for (const candidate of candidates) if (candidate && agents.has(`${site}/${candidate}`)) return `${site}/${candidate}`;
-    return this.agentOfCall?.get(`${site}/${subject === "call" ? id : labels.call}`) ?? null;
+    return this.agentOfCall(`${site}/${subject === "call" ? id : labels.call}`);
+  }
+
+  /** The agent whose card shows a call, or one who has a leg in it; null when nobody has. */
+  agentOfCall(key) {
+    const shown = this.store.agentOfCall.get(key);
+    if (shown) return shown;
+    const call = this.store.calls.get(key);
+    const leg = call?.legs.find((one) => this.store.agents.has(`${call.site}/${one.agent_id}`));
+    return leg ? `${call.site}/${leg.agent_id}` : null;
   }
 
   queueOfFlag({ site, subject, subject_id: id, labels }) {
@@ -206,11 +260,11 @@ export class Board {
   // choices
 
   filterQueue(key) {
-    this.agents.tools.filterQueue(key);
+    this.agents.view.toggle("queue", key);
   }
 
   queueFilter() {
-    return this.agents?.tools.filter.queue ?? "";
+    return this.agents?.view.filter.queue ?? "";
   }
 
   /** Something else was chosen above the agents: the queues show which of them is. */

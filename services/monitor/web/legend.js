@@ -1,9 +1,10 @@
-// What the marks mean, one click away.
+// What the marks mean and which keys do something: one click, or "?", away.
 
 import { fill, h, setAttr } from "/static/shared/dom.js";
 import { t } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
 import { STATES } from "./agentlist.js";
+import { KEYS } from "./floor/keys.js";
 
 const PROVENANCES = ["observed", "inferred", "timer", "stale"];
 
@@ -35,9 +36,14 @@ export function legend() {
         line("listened", t("legend.listened"), t("card.listened")),
         line("flapping", t("legend.flapping"), t("legend.flapping.meaning")),
       ),
-      h("p", { class: "muted" }, t("legend.keys")),
+      h("h3", {}, t("legend.keys")),
+      h(
+        "dl",
+        {},
+        KEYS.map(([keys, name]) => [h("dt", {}, keys.map((key) => h("kbd", {}, key))), h("dd", {}, t(`keys.${name}`))]),
+      ),
     );
   }
   render();
-  return { node, render };
+  return { node, render, open: () => box.showPopover() };
 }

@@ -7,9 +7,9 @@ import { icon, setIcon } from "/static/shared/icons.js";
 import { SEVERITIES } from "./agentlist.js";
 import { summary } from "./card.js";
 import { drawEvidence, evidenceMark } from "./evidence.js";
+import { elapsedOf, isSlow, offBy, phaseOf, SLOW_S, targetOf } from "./floor/transfers.js";
 import { keyOf } from "./store.js";
 
-const SLOW_S = 7; // a transfer may take this long, by any switch and floor
 const SHOWN_ENDED = 6;
 
 function panel(root) {
@@ -127,12 +127,7 @@ function createTransfer(focus) {
 
 function updateTransfer(node, transfer, board) {
   node.transfer = transfer;
-  const target =
-    (transfer.to_agent && board.agentName(transfer.site, transfer.to_agent)) ||
-    (transfer.to_queue && board.queueLabel(transfer.site, transfer.to_queue)) ||
-    transfer.to_number ||
-    t("transfers.unknown_target");
-  setText(node.parts.route, `${board.agentName(transfer.site, transfer.from_agent)} → ${target}`);
+  setText(node.parts.route, `${board.agentName(transfer.site, transfer.from_agent)} → ${targetOf(transfer, board)}`);
   setData(node, "outcome", transfer.outcome);
   setData(node, "stale", board.isStale(transfer.site) ? "yes" : "");
   const kind = ["blind", "attended", "queue"].includes(transfer.kind) ? t(`transfers.kind.${transfer.kind}`) : transfer.kind;
@@ -144,25 +139,11 @@ function updateTransfer(node, transfer, board) {
   drawEvidence(node.parts.evidence, transfer, board);
 }
 
-/** Where a transfer is, or how it ended. */
-function phaseOf(transfer) {
-  if (transfer.outcome !== "running") return transfer.outcome;
-  if (transfer.answered) return "briefing";
-  return transfer.ringing ? "ringing" : "seeking";
-}
-
 function tickTransfer(node, clocks, local) {
   const { transfer, parts } = node;
-  const running = transfer.outcome === "running";
-  const elapsed = running
-    ? clocks.since(transfer.site, transfer.requested, local)
-    : (transfer.total_s ?? betweenS(transfer.requested, transfer.ended));
-  const off = (transfer.precision_ms ?? 0) / 1000; // the switch's clock tells no better
+  const elapsed = elapsedOf(transfer, clocks, local);
+  const off = offBy(transfer);
   setText(parts.time, off ? `${seconds(elapsed)} ± ${number(off, off < 1 ? 1 : 0)}` : seconds(elapsed));
-  setData(node, "slow", transfer.slow === "yes" || (running && (elapsed ?? 0) > SLOW_S + off) ? "yes" : "");
+  setData(node, "slow", isSlow(transfer, elapsed) ? "yes" : "");
   parts.fill.style.transform = `scaleX(${Math.min(1, Math.max(0, (elapsed ?? 0) / SLOW_S))})`;
-}
-
-function betweenS(from, to) {
-  return from && to ? (new Date(to) - new Date(from)) / 1000 : null;
 }

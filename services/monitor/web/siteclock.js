@@ -39,6 +39,12 @@ export class SiteClocks {
     return known ? Math.max(0, local - known.moved) / 1000 : null;
   }
 
+  /** Seconds of ours for which the site's time, as `now` tells it, has stood still. */
+  stands(site, local = performance.now()) {
+    const known = this.sites.get(site);
+    return known ? Math.max(0, local - known.moved - RUN_ON_MS) / 1000 : 0;
+  }
+
   /** Seconds on the site's clock since `iso`; null when either is not known. */
   since(site, iso, local = performance.now()) {
     if (!iso) return null;

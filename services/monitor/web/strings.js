@@ -69,7 +69,6 @@ export default {
     "agents.view": "View",
     "agents.view.cards": "Cards",
     "agents.view.rows": "Rows",
-    "agents.of_queue": "Queue: {queue}",
     "agents.none": "No agent has been reported yet.",
     "agents.none_fit": "No agent fits what you look for.",
     "agents.clear": "Show all agents",
@@ -89,7 +88,7 @@ export default {
     "provenance.stale": "no fresh evidence; this is the last that was known",
     "evidence.seen": "last heard of {age} ago, at {time}",
 
-    "legend.title": "Legend",
+    "legend.title": "Legend and keys",
     "legend.states": "States",
     "legend.state.ready": "waits for a call",
     "legend.state.ringing": "a call rings or is being dialled",
@@ -109,7 +108,7 @@ export default {
     "legend.listened": "Listened to",
     "legend.flapping": "Flapping",
     "legend.flapping.meaning": "The state changes every few seconds; shown is the one it is mostly in",
-    "legend.keys": "Keys: / finds, arrows move from card to card, Enter opens one, Esc clears.",
+    "legend.keys": "Keys",
 
     "actions.title": "Next actions",
 
@@ -227,7 +226,6 @@ export default {
     "agents.view": "视图",
     "agents.view.cards": "卡片",
     "agents.view.rows": "列表",
-    "agents.of_queue": "队列：{queue}",
     "agents.none": "尚未上报任何坐席。",
     "agents.none_fit": "没有符合条件的坐席。",
     "agents.clear": "显示全部坐席",
@@ -247,7 +245,7 @@ export default {
     "provenance.stale": "没有新的依据，显示的是最后已知状态",
     "evidence.seen": "最近依据：{age}前（{time}）",
 
-    "legend.title": "图例",
+    "legend.title": "图例与按键",
     "legend.states": "状态",
     "legend.state.ready": "等待来电",
     "legend.state.ringing": "正在振铃或拨号",
@@ -267,7 +265,7 @@ export default {
     "legend.listened": "被监听",
     "legend.flapping": "抖动",
     "legend.flapping.meaning": "状态每隔几秒就变化；显示的是其中占时最多的状态",
-    "legend.keys": "按键：/ 查找，方向键在卡片间移动，Enter 打开，Esc 清除。",
+    "legend.keys": "按键",
 
     "actions.title": "下一步行动",
 

@@ -2,13 +2,15 @@
 
 import { onLanguage, t, translateTree, useStrings } from "/static/shared/i18n.js";
 import { FeedClient } from "/static/shared/live.js";
-import { onTick } from "/static/shared/ticker.js";
+import { onFastTick, onTick } from "/static/shared/ticker.js";
 import { topbar } from "/static/shared/topbar.js";
 import { ActionsPanel } from "./actions/panel.js";
 import { AgentsPanel } from "./agents.js";
 import { Announcer } from "./announcer.js";
 import { Board } from "./board.js";
 import { followAddress, openAgent, openQueue } from "./drawers/drawers.js";
+import { listenToKeys } from "./floor/keys.js";
+import floorStrings from "./floor/strings.js";
 import { Notices } from "./notices.js";
 import { QueuesPanel } from "./queues.js";
 import { FlagsPanel, TransfersPanel } from "./rail.js";
@@ -16,6 +18,7 @@ import { StatusBar } from "./statusbar.js";
 import strings from "./strings.js";
 
 useStrings(strings);
+useStrings(floorStrings);
 translateTree(document);
 
 const element = (id) => document.getElementById(id);
@@ -45,38 +48,58 @@ let everything = false;
 function schedule() {
   if (drawing) return;
   drawing = true;
-  requestAnimationFrame(() => {
+  const now = () => {
     drawing = false;
     draw();
-  });
+  };
+  if (document.hidden) setTimeout(now, HIDDEN_MS); // a page that nobody sees gets no frames, and must not hoard changes
+  else requestAnimationFrame(now);
 }
+
+/** What may follow a little later, at most so often. */
+const rail = {
+  waits: false,
+  soon() {
+    if (this.waits) return;
+    this.waits = true;
+    setTimeout(() => {
+      this.waits = false;
+      flags.update();
+      transfers.update();
+    }, RAIL_MS);
+  },
+};
 
 function redrawAll() {
   everything = true;
   schedule();
 }
 
-const NONE = new Set();
 const PATIENCE_MS = 1000;
+const HIDDEN_MS = 1000;
+const RAIL_MS = 300;
 
 function draw() {
   const changed = board.store.takeChanged();
-  const all = everything || changed.has("site");
+  const all = board.sitesChanged(changed) || everything;
   everything = false;
   const any = (...kinds) => all || kinds.some((kind) => changed.has(kind));
-  if (any("flag", "agent", "call", "transfer")) board.indexFlags();
-  if (all) {
+  const flagged = any("flag", "agent", "call", "transfer") ? board.indexFlags() : new Set();
+  const touched = new Set([...(changed.get("agent") ?? []), ...flagged]);
+  if (any("site")) {
     status.update();
     notices.update();
-    actions.update();
   }
+  if (all) actions.update();
   const { loaded } = board.store;
   const empty = board.isEmpty();
   element("floor").hidden = !loaded || empty;
   if (any("queue", "flag")) queues.update();
-  if (any("agent", "flag", "queue")) agents.update(changed.get("agent") ?? NONE, any("flag", "queue"));
-  if (any("flag", "agent", "call", "queue")) flags.update();
-  if (any("transfer", "agent", "queue")) transfers.update();
+  const named = board.namesChanged(changed);
+  if (all || named || touched.size) agents.update(touched, { all: all || named, flags: flagged.size > 0 });
+  if (any("flag")) flags.update();
+  if (any("transfer")) transfers.update();
+  if (any("agent", "call", "queue")) rail.soon(); // names and places only
   if (loaded) announcer.announce(changed.has("flag"));
   if (notices.welcomed !== (loaded && empty)) notices.update();
 }
@@ -86,17 +109,17 @@ const feed = new FeedClient({
     board.hear(message);
     schedule();
   },
-  onState: follow,
+  onState: hearConnection,
 });
 
 let patience = null;
 
 /** Take the connection's state. A line that is back within a second was never gone: no banner flashes, no tile greys. */
-function follow(state) {
+function hearConnection(state) {
   clearTimeout(patience);
   const left = state.state === "lost" ? state.since + PATIENCE_MS - Date.now() : 0;
   if (left > 0) {
-    patience = setTimeout(follow, left, state);
+    patience = setTimeout(hearConnection, left, state);
     return;
   }
   bar.setConnection(state);
@@ -116,19 +139,17 @@ onTick((now) => {
   transfers.tick(now);
 });
 
+onFastTick((now) => {
+  if (!board.store.running.size) return;
+  agents.tickTransfers(now);
+  transfers.tick(now);
+});
+
 onLanguage(() => {
   document.title = t("board.title");
   redrawAll();
 });
 
-document.addEventListener("keydown", (event) => {
-  const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
-  if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey) {
-    event.preventDefault();
-    agents.tools.search.focus();
-    agents.tools.search.select();
-  }
-});
-
+listenToKeys(board);
 redrawAll();
 feed.start();
