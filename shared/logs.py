@@ -1,4 +1,4 @@
-"""Structured logs: lines for people on a terminal, JSON lines otherwise. Secrets never reach either.
+"""Structured logs: lines for people on a terminal, JSON lines otherwise. Secrets and callers' numbers never reach either.
 
 Standard fields: `service`, `site`, `topic`, `partition`, `offset`. `structlog.get_logger()` in any module; what other
 libraries log through `logging` comes out the same way.
@@ -14,11 +14,13 @@ from typing import Any
 
 import structlog
 
+from shared.masking import masked_field
 from shared.settings import LogFormat, LogLevel
 
 REDACTED = "[redacted]"
 
 _SECRET_KEY = re.compile(r"passw|secret|token|authorization|cookie|credential|api_?key|notify_url", re.IGNORECASE)
+_STAMPS = frozenset({"timestamp", "error_id"})
 _URL_PASSWORD = re.compile(r"(\w://[^\s:/@]*:)[^\s/@]+(?=@)")
 _QUERY_SECRET = re.compile(r"([?&][^=&\s]*(?:passw|secret|token|ticket|key)[^=&\s]*=)[^&\s\"']+", re.IGNORECASE)
 SELDOM_S = 10.0  # a library that cannot reach something says so ten times a second; once in this time is enough
@@ -102,7 +104,8 @@ def _adding(service: str) -> Any:
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A structlog processor: values of secret-sounding keys, passwords in URLs and secrets in queries become a mark."""
+    """A structlog processor: values of secret-sounding keys, passwords in URLs and secrets in queries become a mark; of
+    what could be a caller's number the last four digits stay. Numbers that are numbers, such as offsets, stay."""
     return {key: _clean(key, value) for key, value in event.items()}
 
 
@@ -110,11 +113,11 @@ def _clean(key: str, value: Any) -> Any:
     if _SECRET_KEY.search(key):
         return REDACTED
     if isinstance(value, str):
-        return redact_text(value)
+        return redact_text(value) if key in _STAMPS else masked_field(key, redact_text(value))
     if isinstance(value, Mapping):
         return {str(k): _clean(str(k), v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_clean("", item) for item in value]
+        return [_clean(key, item) for item in value]
     return value
 
 

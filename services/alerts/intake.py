@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from services.alerts.core.evidence import mask_number, masked, numbers_in
+from services.alerts.core.evidence import numbers_in
 from services.alerts.core.incident import Clearing, Flag
 from shared import facts
 from shared.bus import Record
 from shared.codec import decode_fact
 from shared.errors import InvalidInput
+from shared.masking import masked, masked_deep, masked_text
 
 _NUL, _REPLACEMENT = rb"\u0000", rb"\ufffd"  # PostgreSQL stores any character but NUL
 
@@ -32,7 +33,7 @@ def read(record: Record) -> Flag | Clearing:
 
 def _flag(data: facts.FlagRaised, site: str) -> Flag:
     seen: Mapping[str, Any] = {"labels": data.labels, "evidence": data.evidence}
-    secret = {number: mask_number(number) for number in numbers_in(seen)}
+    secret = {number: masked(number) for number in numbers_in(seen)}
     return Flag(
         flag_id=data.flag_id,
         site=site,
@@ -44,8 +45,8 @@ def _flag(data: facts.FlagRaised, site: str) -> Flag:
         raised=_aware(data.raised_at, "raised_at"),
         summary_en=_without(data.summary_en, secret),
         summary_zh=_without(data.summary_zh, secret),
-        labels=masked(data.labels),
-        evidence=masked(data.evidence),
+        labels=masked_deep(data.labels),
+        evidence=masked_deep(data.evidence),
         simulated=data.simulated,
         replay=data.replay,
     )
@@ -56,7 +57,7 @@ def _clearing(data: facts.FlagCleared) -> Clearing:
         flag_id=data.flag_id,
         cleared=_aware(data.cleared_at, "cleared_at"),
         duration_s=data.duration_s,
-        evidence=masked(data.evidence),
+        evidence=masked_deep(data.evidence),
     )
 
 
@@ -69,4 +70,4 @@ def _aware(value: datetime, name: str) -> datetime:
 def _without(sentence: str, secret: Mapping[str, str]) -> str:
     for number, shown in sorted(secret.items(), key=lambda pair: -len(pair[0])):
         sentence = sentence.replace(number, shown)
-    return sentence
+    return masked_text(sentence)

@@ -13,16 +13,18 @@ from shared import topics
 from shared.bus import Bus, Reader, Record
 from shared.clock import Clock
 from shared.errors import BusError
+from shared.masking import masked_text
 
 log = structlog.get_logger()
 
 KEPT = 200
 SHOWN_BYTES = 4096
 RETRY_S = 1.0
+_LONGEST_NUMBER = 64  # bytes
 
 
 class DeadLetterView(Struct, frozen=True, kw_only=True):
-    """A record that could not be used. `value` shows at most the first 4096 of its `size` bytes."""
+    """A record that could not be used. `value` shows at most the first 4096 of its `size` bytes, callers' numbers masked."""
 
     at: datetime
     site: str
@@ -110,17 +112,23 @@ def view_of(record: Record) -> DeadLetterView:
         vendor=headers.get("original-vendor", ""),
         connector=headers.get("original-connector", ""),
         reason=headers.get("reason", ""),
-        message=headers.get("message", ""),
+        message=masked_text(headers.get("message", "")),
         pump=headers.get("pump", ""),
         topic=headers.get("topic", ""),
         partition=_number(headers.get("partition", "")),
         offset=_number(headers.get("offset", "")),
         size=len(record.value),
-        value=_shown(record.value[:SHOWN_BYTES]),
+        value=_shown(record.value),
     )
 
 
 def _shown(value: bytes) -> str:
+    """The first bytes as text; callers' numbers masked, also one that the end cuts in two."""
+    length = len(_text(value[:SHOWN_BYTES]))
+    return masked_text(_text(value[: SHOWN_BYTES + _LONGEST_NUMBER]))[:length]
+
+
+def _text(value: bytes) -> str:
     """Text as it is, with every byte that is none and every control character written as an escape."""
     text = value.decode("utf-8", errors="backslashreplace")
     return "".join(char if char.isprintable() or char in "\n\t" else f"\\x{ord(char):02x}" for char in text)

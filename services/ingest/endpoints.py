@@ -88,7 +88,7 @@ class DeadLetter(BaseModel):
     partition: int
     offset: int
     size: int = Field(description="bytes of the record")
-    value: str = Field(description="its first 4096 bytes; what is not text is escaped")
+    value: str = Field(description="its first 4096 bytes, callers' numbers masked; what is not text is escaped")
 
 
 class DeadLetterList(BaseModel):

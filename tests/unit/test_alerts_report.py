@@ -79,7 +79,7 @@ FACTS = [
     "2026-11-22 09:00:00",  # since when, where the site is
     "Asia/Shanghai (UTC+08:00)",
     "Chen Jing (1001)",
-    "•••••••••5678",
+    "+•••••••••5678",
     "09:00:04.900",  # answered
     "9.3 s (",
     "Li Wei",

@@ -30,6 +30,7 @@ CORE_MAY_IMPORT = {
     "shared.facts",
     "shared.errors",
     "shared.envelope",
+    "shared.masking",
     "shared.siteconfig",
     "shared.timeshift",
 }

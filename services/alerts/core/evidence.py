@@ -1,24 +1,20 @@
-"""Evidence as people read it: caller numbers masked, a transfer's stamps and legs in one shape. Pure.
+"""Evidence as people read it: a transfer's stamps and legs in one shape. Pure.
 
 The definitions of a transfer's legs are those of `shared.facts.TransferEnded`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
 
-SHOWN_DIGITS = 4
+from shared.masking import masked_field
+
 STAMPS = ("requested", "ringing", "answered", "bridged", "released", "ended")
 LEGS = (("seek", "requested", "ringing"), ("ring", "ringing", "answered"), ("brief", "answered", "bridged"))
-
-_NUMBER_KEY = re.compile(r"(^|_)(number|ani|dnis|caller|caller_id|callerid|peer|customer|msisdn)$")
-_DIALABLE = re.compile(r"\+?[\d\s().-]*\d[\d\s().-]*")
-_DIGIT = re.compile(r"\d")
 
 
 class Leg(Struct, frozen=True):
@@ -46,34 +42,15 @@ class Transfer(Struct, frozen=True, kw_only=True):
     limit_s: float
 
 
-def mask_number(text: str) -> str:
-    """`+4930123456` -> `••••••3456`: the last four digits stay. Names and internal extensions stay as they are."""
-    digits = _DIGIT.findall(text)
-    if len(digits) <= SHOWN_DIGITS or not _DIALABLE.fullmatch(text.strip()):
-        return text
-    return "•" * (len(digits) - SHOWN_DIGITS) + "".join(digits[-SHOWN_DIGITS:])
-
-
-def masked(value: Any, key: str = "") -> Any:
-    """`value` (JSON) with the numbers of callers masked wherever a key says that it is one."""
-    if isinstance(value, Mapping):
-        return {name: masked(inner, str(name)) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [masked(inner, key) for inner in value]
-    if isinstance(value, str) and _NUMBER_KEY.search(key):
-        return mask_number(value)
-    return value
-
-
 def numbers_in(value: Any, key: str = "") -> Iterator[str]:
-    """Every number that `masked` would mask, so that it can be masked in a sentence too."""
+    """Every text that masking changes, so that it can be masked in a sentence too."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
             yield from numbers_in(inner, str(name))
     elif isinstance(value, list | tuple):
         for inner in value:
             yield from numbers_in(inner, key)
-    elif isinstance(value, str) and _NUMBER_KEY.search(key) and mask_number(value) != value:
+    elif isinstance(value, str) and masked_field(key, value) != value:
         yield value
 
 

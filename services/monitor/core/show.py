@@ -13,7 +13,6 @@ from services.monitor.core.floor import Floor, Kind
 from services.monitor.core.state import Agent, Call, Flag, Queue, Shown, Transfer
 from services.monitor.core.transitions import line_of
 from services.monitor.core.trust import leases
-from services.monitor.core.trust.masking import masked
 from services.monitor.core.views import (
     AgentCallView,
     AgentView,
@@ -25,6 +24,7 @@ from services.monitor.core.views import (
     SiteView,
     TransferView,
 )
+from shared.masking import masked, masked_field
 
 
 def view(floor: Floor, kind: Kind, key: str) -> msgspec.Struct | None:
@@ -183,7 +183,7 @@ def call_view(floor: Floor, call: Call) -> CallView:
         transfer_id=call.transfers[-1] if call.transfers else "",
         provenance=known(floor, call.provenance),
         seen=call.seen,
-        attributes=call.attributes,
+        attributes={name: masked_field(name, value) for name, value in call.attributes.items()},
     )
 
 

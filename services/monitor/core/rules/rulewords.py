@@ -11,6 +11,7 @@ from services.monitor.core.floor import Floor
 from services.monitor.core.rules.rulebook import Rule
 from services.monitor.core.rules.rulefacts import Facts
 from services.monitor.core.rules.rulefields import SHARES
+from shared.masking import masked_field
 
 Language = Literal["en", "zh"]
 
@@ -62,6 +63,8 @@ class _Values(Mapping[str, str]):
         value = self._facts[name]
         if name == "queue":
             return self._floor.config.queue(value).label or value
+        if name == "target" or name.startswith("attr_"):  # what a caller dialled, or whatever the switch knows of them
+            value = masked_field(name, value) if isinstance(value, str) else value
         return say(name, value, self._language)
 
     def __iter__(self) -> Any:

@@ -19,6 +19,7 @@ from services.monitor.core.rules.rulefields import LABELS, STEADY
 from services.monitor.core.state import Agent, Call, Flag, Queue, SiteState, Timer, Transfer, Watch
 from shared import facts
 from shared.facts import Subject
+from shared.masking import masked_field
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -273,7 +274,7 @@ def raise_flag(floor: Floor, rule: Rule, found: Watch) -> None:
         raised=found.deadline,
         summary_en=rulewords.summary(floor, rule, values, "en"),
         summary_zh=rulewords.summary(floor, rule, values, "zh"),
-        labels={name: values[name] for name in LABELS[rule.subject]},
+        labels={name: masked_field(name, values[name]) for name in LABELS[rule.subject]},
         precision_ms=found.precision_ms,
     )
     floor.state.flags[flag.flag_id] = flag

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from services.monitor.core.state import Anomaly
-from services.monitor.core.trust.masking import masked
 from shared.envelope import Data, kind_of
+from shared.masking import masked_field
 
 if TYPE_CHECKING:
     from services.monitor.core.floor import Floor
@@ -24,7 +24,6 @@ DATA_CHARS: Final = 400
 BEFORE_CHARS: Final = 200
 _ID_CHARS: Final = 100
 _MANY: Final = 8  # entries of a list that are told one by one
-_NUMBERS: Final = frozenset({"from_number", "to_number", "peer"})
 
 DUPLICATE: Final = "duplicate"
 
@@ -183,19 +182,22 @@ def told(data: Data) -> str:
     found: dict[str, Any] = {}
     for name in data.__struct_fields__:
         value = getattr(data, name)
-        if name in _NUMBERS:
-            value = masked(value)
+        if isinstance(value, str):
+            value = masked_field(name, value)
         elif isinstance(value, dict | tuple) and len(value) > _MANY:
             value = f"{len(value)} of them"
         elif isinstance(value, dict):
-            value = {
-                key: f"{len(one)} of them" if isinstance(one, tuple) and len(one) > _MANY else one
-                for key, one in value.items()
-            }
+            value = {key: _within(key, one) for key, one in value.items()}
         if value not in ("", None):
             found[name] = value
     text = msgspec.json.encode(found).decode()
     return text if len(text) <= DATA_CHARS else text[: DATA_CHARS - 1] + "…"
+
+
+def _within(key: str, value: Any) -> Any:
+    if isinstance(value, tuple) and len(value) > _MANY:
+        return f"{len(value)} of them"
+    return masked_field(key, value) if isinstance(value, str) else value
 
 
 def before(floor: Floor, subject: str, subject_id: str) -> str:
