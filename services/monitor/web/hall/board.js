@@ -57,7 +57,7 @@ export class HallBoard extends Board {
   }
 
   /** Age in seconds of what is shown of `site`; null when it never told anything. */
-  ageOf(site, local) {
+  pictureAge(site, local) {
     const age = this.clocks.age(site, local);
     const { link, link_since: since } = this.store.sites.get(site) ?? {};
     return age === null || link !== "down" ? age : Math.max(age, this.clocks.since(site, since, local) ?? 0);

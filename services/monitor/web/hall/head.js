@@ -88,7 +88,7 @@ export class Head {
   #tickAge(local) {
     const ages = this.board
       .shownSites()
-      .map(({ site }) => this.board.ageOf(site, local))
+      .map(({ site }) => this.board.pictureAge(site, local))
       .filter((value) => value !== null);
     const oldest = ages.length ? Math.max(...ages) : null;
     const fresh = oldest !== null && oldest < FRESH_S && this.board.connection.state === "live";

@@ -1,0 +1,335 @@
+"""The hall's screen: read from ten metres, touched by nobody, honest about what it does not know."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from services.monitor.core.views import FloorView, QueueView, ServiceLevelView
+from tests.browser.conftest import Viewer
+from tests.browser.floors import ago, changed, empty_floor, flag, queue, site, small_floor, transfer
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+HD = {"width": 1920, "height": 1080}
+SIZES = ((1366, 768), (1920, 1080), (3840, 2160))
+
+
+def level(value: float | None, **values: Any) -> ServiceLevelView:
+    return changed(  # type: ignore[no-any-return]
+        ServiceLevelView(formula="F3s", within_s=20.0, short_abandon_s=5.0, target=0.8, value=value), **values
+    )
+
+
+def floor_of(*queues: QueueView, **values: Any) -> FloorView:
+    return changed(empty_floor(site()), queues=queues, **values)  # type: ignore[no-any-return]
+
+
+def busy_floor(count: int) -> FloorView:
+    """Every tile with the longest words and numbers that are usual."""
+    busy = {"ready": 12, "talk": 34, "wrap": 11, "break": 10, "hold": 3}
+    return floor_of(
+        *(
+            queue(
+                f"q{n}",
+                f"Business customers {n}",
+                waiting=14,
+                longest_since=ago(145 + n),
+                agents=busy,
+                service_level=level(0.57),
+            )
+            for n in range(count)
+        ),
+        flags=tuple(
+            flag(f"f{n}", severity="critical", started=ago(400 + n), raised=ago(300), labels={"queue": "q0"})
+            for n in range(5)
+        ),
+    )
+
+
+def tile(page: Page, name: str) -> Locator:
+    return page.locator(".tile", has_text=name)
+
+
+# ---------------------------------------------------------------- distances
+
+
+async def test_a_wait_says_how_far_it_is_from_the_limit_and_then_how_far_beyond(viewer: Viewer) -> None:
+    floor = floor_of(queue("sales", "Sales", waiting=2, longest_since=ago(12), service_level=level(0.75)))
+    async with viewer.show(floor, "/hall", **HD) as (feed, page):
+        wait = tile(page, "Sales").locator(".gauge-wait")
+        await expect(wait.locator(".gauge-value")).to_have_text(re.compile(r"^0:1\d$"))
+        await expect(wait.locator(".gauge-gap")).to_have_text(re.compile(r"^[1-8] s left$"))
+        await expect(wait).not_to_have_attribute("data-tone", re.compile("."))
+        share = tile(page, "Sales").locator(".gauge-level")
+        await expect(share).to_have_text(re.compile(r"F3s 80/20\s*75%\s*5 pts below"))
+        await expect(share).to_have_attribute("data-tone", "warning")
+        await feed.change(
+            "queue", "hq/sales", queue("sales", "Sales", waiting=7, longest_since=ago(90), service_level=level(0.9))
+        )
+        await expect(wait.locator(".gauge-gap")).to_have_text(re.compile(r"^\+1:1\d over$"))
+        await expect(wait).to_have_attribute("data-tone", "critical")
+        await expect(wait.locator(".gauge-gap svg")).to_be_visible()  # a shape beside the colour
+        await expect(share.locator(".gauge-gap")).to_have_text("10 pts above")
+        await expect(tile(page, "Sales").locator(".gauge-waiting .gauge-gap")).to_have_text("+2 over")
+        await expect(tile(page, "Sales").locator(".tile-state")).to_have_text("Far over")
+        await expect(page.locator(".head-over")).to_have_text("1 queue over the limit")
+
+
+async def test_the_wait_goes_over_by_itself(viewer: Viewer) -> None:
+    floor = floor_of(queue("sales", "Sales", waiting=1, longest_since=ago(17), service_level=level(0.9)))
+    async with viewer.show(floor, "/hall", **HD) as (_, page):
+        gap = tile(page, "Sales").locator(".gauge-wait .gauge-gap")
+        await expect(gap).to_have_text(re.compile(r"^[123] s left$"))
+        await expect(gap).to_have_text(re.compile(r"^\+\d s over$"))
+        await expect(page.locator(".head-over")).to_have_attribute("data-tone", "warning")
+
+
+async def test_everybody_who_is_logged_on_is_counted_once(viewer: Viewer) -> None:
+    agents = {"ready": 0, "talk": 5, "wrap": 2, "break": 1, "hold": 1, "ringing": 2, "offline": 9}
+    async with viewer.show(floor_of(queue("sales", "Sales", waiting=1, agents=agents)), "/hall", **HD) as (_, page):
+        counts = tile(page, "Sales").locator(".tile-agent")
+        await expect(counts).to_have_text(["0Ready", "5Talk", "2Wrap", "1Break", "3Other"])
+        await expect(counts.first).to_have_attribute("data-wanted", "yes")  # somebody waits and nobody is ready
+
+
+# ---------------------------------------------------------------- honesty
+
+
+async def test_no_data_is_a_dash_and_never_a_zero(viewer: Viewer) -> None:
+    never = changed(small_floor(), sites=(site(link="never", link_since=None, now=None),))
+    async with viewer.show(never, "/hall", **HD) as (_, page):
+        sales = tile(page, "Sales")
+        await expect(sales.locator(".gauge-value")).to_have_text(["–", "–", "–"])
+        await expect(sales.locator(".tile-state")).to_have_text("No data")
+        await expect(sales.locator(".tile-agent strong").first).to_have_text("–")
+        await expect(page.locator(".hall-notice")).to_contain_text("has never connected")
+        await expect(page.locator(".head-waiting")).to_be_hidden()
+
+
+async def test_nobody_waiting_is_a_zero_and_no_wait(viewer: Viewer) -> None:
+    async with viewer.show(floor_of(queue("sales", "Sales")), "/hall", **HD) as (_, page):
+        await expect(page.locator(".gauge-waiting .gauge-value")).to_have_text("0")
+        await expect(page.locator(".gauge-wait")).to_have_text(re.compile("–.*nobody waits"))
+        await expect(page.locator(".gauge-level")).to_have_text(re.compile("–.*no call counted yet"))
+        await expect(page.locator(".strip")).to_contain_text("Nothing is flagged")
+        await expect(page.locator(".strip")).to_contain_text("0 offered")
+
+
+async def test_behind_a_link_that_is_down_everything_is_grey_and_stands_still(viewer: Viewer) -> None:
+    floor = changed(
+        floor_of(queue("sales", "Sales", waiting=2, longest_since=ago(90))),
+        sites=(site(link="down", link_since=ago(60)),),
+        flags=(flag("f1"),),
+    )
+    async with viewer.show(floor, "/hall", **HD) as (_, page):
+        await expect(tile(page, "Sales")).to_have_attribute("data-stale", "yes")
+        await expect(tile(page, "Sales").locator(".tile-state")).to_have_text("as of 19:59:00")
+        await expect(tile(page, "Sales").locator(".gauge-wait .gauge-value")).to_have_text("0:30")
+        await expect(page.locator(".hall-notice")).to_contain_text("no link to the switch since 19:59:00")
+        await expect(page.locator(".head-age")).to_have_text(re.compile(r"^data 1 min old$"))
+        await expect(page.locator(".head-clock time")).to_have_text(
+            re.compile("20:00:0[3-9]")
+        )  # time went on meanwhile
+        await expect(tile(page, "Sales").locator(".gauge-wait .gauge-value")).to_have_text("0:30")
+
+
+async def test_a_dead_line_is_told_within_three_seconds_and_mends_itself(viewer: Viewer) -> None:
+    async with viewer.show(small_floor(), "/hall", **HD) as (feed, page):
+        await expect(tile(page, "Sales").locator(".gauge-waiting .gauge-value")).to_have_text("2")
+        feed.silent = True
+        await expect(page.locator(".hall-notice")).to_contain_text("Disconnected since", timeout=3500)
+        await expect(tile(page, "Sales")).to_have_attribute("data-stale", "yes")
+        feed.silent = False
+        await expect(page.locator(".hall-notice")).to_have_count(0)
+        await expect(tile(page, "Sales")).not_to_have_attribute("data-stale", "yes")
+
+
+async def test_marks_say_what_is_not_real(viewer: Viewer) -> None:
+    floor = changed(small_floor(), sites=(site(simulated=True, replay=True, speed=4.0),))
+    async with viewer.show(floor, "/hall", **HD) as (_, page):
+        await expect(page.locator(".head-mark")).to_have_text(["SIMULATED", "REPLAY"])
+        await expect(page.locator(".head-speed")).to_have_text("4× speed")
+
+
+async def test_a_queue_that_does_not_exist_is_named(viewer: Viewer) -> None:
+    async with viewer.show(small_floor(), "/hall?queues=sales2", **HD) as (feed, page):
+        await expect(page.locator("#nothing")).to_contain_text("No queue of this name is known: sales2")
+        await feed.change("queue", "hq/sales2", queue("sales2", "Sales 2"))
+        await expect(page.locator(".tile")).to_have_count(1)
+        await expect(page.locator("#nothing")).to_be_hidden()
+
+
+# ---------------------------------------------------------------- flags
+
+
+async def test_transfers_that_take_too_long_stand_before_older_and_worse(viewer: Viewer) -> None:
+    flags = (
+        flag("old", severity="critical", rule="queue_wait", subject="queue", subject_id="sales", summary_en="Old one"),
+        flag("info", severity="info", started=ago(900), summary_en="An info"),
+        flag("hold", started=ago(300), summary_en="A hold"),
+        flag(
+            "slow",
+            rule="slow_transfer",
+            severity="critical",
+            subject="transfer",
+            subject_id="t1",
+            started=ago(9),
+            raised=ago(2),
+            summary_en="Slow one",
+        ),
+    )
+    slow = (transfer("t1", slow="yes"), transfer("t2", slow="yes", requested=ago(8)))
+    floor = changed(small_floor(), agents=(), flags=flags, transfers=slow)
+    async with viewer.show(floor, "/hall", **HD) as (feed, page):
+        words = page.locator(".hall-flag .flag-text")
+        await expect(words).to_have_text(["Slow one", "Transfer 1001 → 1002 is too slow", "Old one"])
+        await expect(page.locator(".flag-time").first).to_have_text(re.compile(r"^0:(09|1\d)$"))
+        await expect(page.locator(".flag-over").first).to_have_text(re.compile(r"^\+0:0\d over$"))
+        await expect(page.locator(".strip-more")).to_have_text("+2more")
+        await feed.change("flag", "hq/slow", None)
+        await feed.change("transfer", "hq/t1", None)
+        await expect(words).to_have_text(["Transfer 1001 → 1002 is too slow", "Old one", "A hold"])
+
+
+async def test_a_hall_that_is_to_name_nobody_shows_flags_of_queues_only(viewer: Viewer) -> None:
+    flags = (flag("hold"), flag("q", subject="queue", subject_id="sales", summary_en="Sales waits", labels={}))
+    async with viewer.show(changed(small_floor(), flags=flags), "/hall?flags=queues", **HD) as (_, page):
+        await expect(page.locator(".hall-flag .flag-text")).to_have_text(["Sales waits"])
+
+
+# ---------------------------------------------------------------- fitting the screen
+
+
+@pytest.mark.parametrize("count", [1, 3, 8, 40])
+async def test_nothing_scrolls_and_nothing_is_cut(viewer: Viewer, count: int) -> None:
+    async with viewer.show(busy_floor(count), "/hall", width=SIZES[0][0], height=SIZES[0][1]) as (_, page):
+        for width, height in SIZES:
+            await page.set_viewport_size({"width": width, "height": height})
+            await expect(page.locator(".tile").first).to_be_visible()
+            assert await page.evaluate(
+                "() => document.documentElement.scrollWidth <= innerWidth && document.documentElement.scrollHeight <= innerHeight"
+            )
+            cut = await page.evaluate(CUT)
+            assert cut == [], f"{count} queues at {width}x{height}"
+
+
+# whatever ends beyond the inside of its tile or flag; the name of a queue may be shortened
+CUT = """() => [...document.querySelectorAll('.tile, .hall-flag, .head')].flatMap((box) => {
+  const within = box.getBoundingClientRect();
+  return [...box.querySelectorAll('*:not(.tile-name):not(.head-title):not(path)')].filter((node) => {
+    if (node.closest('.state-word') || node.closest('.bar')) return false;
+    const { right, bottom, width } = node.getBoundingClientRect();
+    return width > 0 && (right > within.right + 1 || bottom > within.bottom + 1);
+  }).map((node) => `${node.className.baseVal ?? node.className}: ${node.textContent}`);
+})"""
+
+
+async def test_queues_that_do_not_fit_come_on_pages_that_turn(viewer: Viewer) -> None:
+    async with viewer.show(busy_floor(24), "/hall?page=4", **HD) as (_, page):
+        first = await page.locator(".tile-name").all_text_contents()
+        assert 1 < len(first) < 24
+        pages = -(-24 // len(first))
+        await expect(page.locator(".dot")).to_have_count(pages)
+        await expect(page.locator(".dot").nth(0)).to_have_attribute("data-here", "yes")
+        await expect(page.locator(".dot").nth(1)).to_have_attribute(
+            "data-tone", "critical"
+        )  # what waits on the next page
+        await expect(page.locator(".dots")).to_have_attribute("aria-label", f"Page 1 of {pages}")
+        await expect(page.locator(".dot").nth(1)).to_have_attribute("data-here", "yes")
+        assert not set(first) & set(await page.locator(".tile-name").all_text_contents())
+
+
+async def test_more_fit_when_the_address_says_smaller(viewer: Viewer) -> None:
+    async with viewer.show(busy_floor(24), "/hall?scale=0.6", **HD) as (_, page):
+        await expect(page.locator(".tile")).to_have_count(24)
+        await expect(page.locator(".dots")).to_be_hidden()
+
+
+# ---------------------------------------------------------------- what its address says
+
+
+async def test_its_address_chooses_queues_order_title_language_and_theme(viewer: Viewer) -> None:
+    path = "/hall?queues=support,hq/sales&title=Hall+A&lang=zh&theme=light"
+    async with viewer.show(small_floor(), path, **HD) as (_, page):
+        await expect(page.locator(".tile-name")).to_have_text(["Support", "Sales"])
+        await expect(page.locator(".head-title")).to_have_text("Hall A")
+        await expect(page.locator(".gauge-wait .gauge-label").first).to_have_text("最长等待")
+        await expect(page.locator("html")).to_have_attribute("data-theme", "light")
+        own = await page.locator("#stage").inner_text()
+        assert not set(re.findall(r"[A-Za-z]{2,}", own)) - {"Hall", "Support", "Sales"}  # no word was left in English
+
+
+async def test_it_is_dark_and_shows_no_cursor_unless_told(viewer: Viewer) -> None:
+    async with viewer.show(small_floor(), "/hall", **HD) as (_, page):
+        await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+        assert await page.evaluate("() => getComputedStyle(document.querySelector('.tile')).cursor") == "none"
+        assert await page.locator("button, a, input, select").count() == 0
+
+
+async def test_several_sites_show_a_clock_for_each_zone(viewer: Viewer) -> None:
+    floor = FloorView(
+        sites=(site(), site("ber", label="Berlin", time_zone="Europe/Berlin")),
+        queues=(queue("sales", "Sales"), queue("sales", "Vertrieb", site="ber")),
+        agents=(),
+        calls=(),
+        transfers=(),
+        flags=(),
+    )
+    async with viewer.show(floor, "/hall", **HD) as (feed, page):
+        clocks = page.locator(".head-clock")
+        await expect(clocks).to_have_text([re.compile("Headquarters20:00:"), re.compile("Berlin13:00:")])
+        await page.goto(feed.url + "/hall?site=ber")
+        await expect(page.locator(".tile-name")).to_have_text(["Vertrieb"])
+        await expect(clocks).to_have_text([re.compile("^13:00:")])
+
+
+# ---------------------------------------------------------------- left alone
+
+
+async def test_a_new_version_of_the_server_is_taken_up_once(viewer: Viewer) -> None:
+    version = "1"
+    await viewer.context.route("**/healthz", lambda route: route.fulfill(json={"version": version}))
+    async with viewer.show(small_floor(), "/hall", **HD) as (feed, page):
+        await expect(page.locator(".tile")).to_have_count(2)
+        await page.evaluate("() => { window.before = true; }")
+        await feed.cut()
+        await expect(page.locator(".hall-notice")).to_have_count(0)
+        assert await page.evaluate("() => window.before") is True  # the same version: nothing happens
+        version = "2"
+        feed.silent = True
+        await expect(page.locator(".hall-notice")).to_have_count(1)
+        async with page.expect_navigation():
+            feed.silent = False
+        await expect(page.locator(".tile")).to_have_count(2)
+        assert await page.evaluate("() => window.before") is None
+
+
+async def test_a_refused_screen_asks_again_on_its_own(viewer: Viewer) -> None:
+    async with viewer.show(small_floor(), "/hall", **HD) as (feed, page):
+        await expect(page.locator(".tile")).to_have_count(2)
+        await page.clock.install()
+        feed.refuse = (4403, "not for you")
+        await page.reload()
+        await expect(page.locator(".hall-notice")).to_contain_text("refuses this screen: not for you")
+        await expect(page.locator(".hall-notice")).to_contain_text(re.compile("next try in [23]\\d s"))
+        feed.refuse = None
+        await page.clock.fast_forward(30_000)
+        await expect(page.locator(".tile")).to_have_count(2)
+        await expect(page.locator(".hall-notice")).to_have_count(0)
+
+
+async def test_it_keeps_the_screen_awake_and_moves_what_is_bright(viewer: Viewer) -> None:
+    locks = "window.locks = []; navigator.wakeLock.request = async (kind) => { window.locks.push(kind); };"
+    await viewer.context.add_init_script(locks)
+    async with viewer.show(small_floor(), "/hall", **HD) as (_, page):
+        await page.clock.install()
+        await page.reload()
+        await expect(page.locator(".tile")).to_have_count(2)
+        assert await page.evaluate("() => window.locks") == ["screen"]
+        before = await page.locator("#stage").get_attribute("style")
+        await page.clock.fast_forward(100_000)
+        await expect(page.locator("#stage")).not_to_have_attribute("style", before or "")
