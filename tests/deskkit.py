@@ -13,13 +13,17 @@ from prometheus_client import CollectorRegistry
 from services.monitor.desk.desk import Desk
 from services.monitor.desk.reasons import Reasons
 from services.monitor.desk.routes import install_desk_routes
+from shared import facts
 from shared.auth import Authenticator
+from shared.bus import Bus
 from shared.clock import Clock, SystemClock
+from shared.codec import encode
 from shared.db import Database
 from shared.http import create_app
 from shared.identity import LOCAL, Principal, Role, Scope
 from shared.service import Background
-from tests.floorkit import Bench
+from shared.topics import FLOOR_RECORDS
+from tests.floorkit import SITE, Bench, at
 
 
 class Someone(Authenticator):
@@ -102,3 +106,66 @@ async def until(condition: Callable[[], Any], *, timeout_s: float = 15.0) -> Any
             if found:
                 return found
             await asyncio.sleep(0.005)
+
+
+def transfer_ended(transfer_id: str = "t1", second: float = 0, took: float = 3.0, **more: Any) -> facts.TransferEnded:
+    """A transfer from agent 1 to agent 2, asked for at `second` and bridged after `took` seconds."""
+    bridged = None if more.get("outcome", "completed") != "completed" else at(second + took)
+    values: dict[str, Any] = {
+        "transfer_id": transfer_id,
+        "call_id": f"call-{transfer_id}",
+        "kind": "blind",
+        "from_agent": "1",
+        "to_agent": "2",
+        "to_queue": "",
+        "to_number": "",
+        "requested_at": at(second),
+        "ringing_at": at(second + 1),
+        "answered_at": bridged,
+        "bridged_at": bridged,
+        "released_at": None,
+        "ended_at": at(second + took),
+        "seek_s": 1.0,
+        "ring_s": None,
+        "brief_s": None,
+        "customer_gap_s": None,
+        "total_s": took if bridged else None,
+        "outcome": "completed",
+        "slow": ("yes" if took > 7 else "no") if bridged else None,
+    }
+    return facts.TransferEnded(**values | more)
+
+
+def call_ended(call_id: str = "c1", second: float = 0, **more: Any) -> facts.CallEnded:
+    """A call that agent 1 answered after 10 s and talked with for 60 s."""
+    values: dict[str, Any] = {
+        "call_id": call_id,
+        "direction": "inbound",
+        "queue": "sales",
+        "outcome": "answered",
+        "started_at": at(second),
+        "answered_at": at(second + 10),
+        "ended_at": at(second + 70),
+        "waited_s": 10.0,
+        "talk_s": 60.0,
+        "hold_s": 0.0,
+        "agent_id": "1",
+        "from_number": "+4530123456",
+    }
+    return facts.CallEnded(**values | more)
+
+
+def fact_bytes(data: Any, offset: int = -1, index: int = 0, site: str = SITE) -> bytes:
+    """The record's value that a monitor would publish for `data`, caused by the raw record at `offset`."""
+    call = isinstance(data, facts.CallEnded)
+    name = f"call:{data.call_id}:1" if call else f"transfer:{data.transfer_id}"
+    place = {"rawpartition": 0 if offset >= 0 else -1, "rawoffset": offset, "rawindex": index}
+    return encode(facts.make(data, id=f"{site}:{name}", source="/monitor", site=site, time=data.ended_at, **place))
+
+
+async def record(bus: Bus, *values: Any) -> None:
+    """Publish facts, or bytes, to `floor.records`."""
+    for value in values:
+        raw = value if isinstance(value, bytes) else fact_bytes(value)
+        await bus.publish(FLOOR_RECORDS, raw, key=SITE)
+    await bus.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 
 import structlog
@@ -13,8 +14,10 @@ from prometheus_client import CollectorRegistry
 from services.monitor import anomalyapi, asyncdoc, figureapi
 from services.monitor.core.engine import Engine
 from services.monitor.core.rules.rulebook import RuleBook
+from services.monitor.core.transfers import SLOW_TRANSFER
 from services.monitor.desk.desk import Desk
 from services.monitor.desk.reasons import Reasons, load_reasons
+from services.monitor.desk.retention import Keep
 from services.monitor.desk.routes import install_desk_routes
 from services.monitor.endpoints import STRUCTS, router_for
 from services.monitor.feed.hub import Hub
@@ -71,8 +74,10 @@ class Monitor:
         database: Database | None = None,
         reasons: Reasons | None = None,
         history: Bus | None = None,
+        records: Bus | None = None,
     ) -> None:
-        """Without a `database` the desk answers that it is away; without `history`, a bus of its own, no past is kept."""
+        """Without a `database` the desk answers that it is away; without `history` and `records`, each a bus of its own, no past
+        is kept and no finished transfer recorded."""
         self.auth = Authenticator.of(settings, clock)
         self.engine = Engine(sites, rules)
         self.rules = LiveRules(rules, clock, registry, self._use_rules)
@@ -107,7 +112,21 @@ class Monitor:
             live=lambda: self.pump.status.ready,
             input_age_s=lambda: self.pump.status.input_age_s(clock.now()),
         )
-        self.desk = Desk(self.engine, clock, registry, database, reasons=reasons)
+        self.desk = Desk(
+            self.engine,
+            clock,
+            registry,
+            database,
+            reasons=reasons,
+            records=records,
+            limit=self._transfer_limit_s,
+            keep=Keep(timedelta(days=settings.keep_days), timedelta(days=settings.keep_cases_days)),
+        )
+
+    def _transfer_limit_s(self, site: str) -> float | None:
+        rule = self.rules.book.by_name.get(SLOW_TRANSFER)
+        here = rule is not None and (not rule.where.sites or site in rule.where.sites)
+        return rule.hold.total_seconds() if rule is not None and here else None
 
     def _use_rules(self, rules: RuleBook) -> None:
         self.pump.between(lambda: self.engine.use_rules(rules))
@@ -157,7 +176,19 @@ async def start(settings: MonitorSettings) -> None:
     reasons = load_reasons(settings.cases_file, setting=variable(MonitorSettings, "cases_file"))
     database = Database(settings.db_url.get_secret_value())
     history = KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent)
-    monitor = Monitor(settings, bus, clock, sites, rules, registry, database=database, reasons=reasons, history=history)
+    records = KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent)
+    monitor = Monitor(
+        settings,
+        bus,
+        clock,
+        sites,
+        rules,
+        registry,
+        database=database,
+        reasons=reasons,
+        history=history,
+        records=records,
+    )
     try:
         async with Background() as background:
             pumping = background.start("pump", monitor.pump.run())
@@ -178,7 +209,7 @@ async def start(settings: MonitorSettings) -> None:
             await asyncio.wait([pumping], timeout=settings.shutdown_s)
     finally:
         await monitor.rewind.close()
-        await part(bus, history)
+        await part(bus, history, records)
         await database.close()
 
 

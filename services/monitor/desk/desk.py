@@ -9,13 +9,17 @@ from prometheus_client import CollectorRegistry
 
 from services.monitor.core.engine import Engine
 from services.monitor.core.views import AgentView, TransferView
+from services.monitor.desk import retention
 from services.monitor.desk.casebook import Casebook, CaseDraft
 from services.monitor.desk.metrics import DeskMetrics
 from services.monitor.desk.reasons import Reasons
+from services.monitor.desk.recorder import Limit, Recorder
+from services.monitor.desk.retention import Keep
 from services.monitor.desk.store import Store
 from services.monitor.desk.transfers import Found, Query, Transfers, transfer_of
 from services.monitor.desk.views import Case, FinishedTransfer, TransfersPage
 from services.monitor.desk.visibility import Sight
+from shared.bus import Bus
 from shared.clock import Clock
 from shared.db import Database
 from shared.errors import FloorwatchError
@@ -42,16 +46,40 @@ class Desk:
         database: Database | None,
         *,
         reasons: Reasons | None = None,
+        records: Bus | None = None,
+        limit: Limit = lambda _: None,
+        keep: Keep | None = None,
     ) -> None:
+        """`records`: a bus of the desk's own, to record what is finished from; without one nothing is."""
         self.engine = engine
         self.clock = clock
         self.metrics = DeskMetrics(registry)
         self.store = Store(database, clock, self.metrics)
         self.reasons = reasons or Reasons()
+        self.keep = keep or Keep()
+        self._recorder = None if records is None else self._recorder_on(records, limit)
 
     def start(self, background: Background) -> None:
         """Run what the desk does by itself."""
         background.start("database", self.store.run())
+        background.start("retention", retention.run(self.store, self.clock, self.metrics, self.keep))
+        if self._recorder is not None:
+            background.start("recorder", self._recorder.run())
+
+    def _recorder_on(self, bus: Bus, limit: Limit) -> Recorder:
+        return Recorder(
+            bus=bus,
+            store=self.store,
+            clock=self.clock,
+            metrics=self.metrics,
+            keep=self.keep.finished,
+            person=self._person,
+            limit=limit,
+        )
+
+    def _person(self, site: str, agent_id: str) -> tuple[str, str]:
+        card = self.engine.view("agent", site, agent_id) if agent_id else None
+        return (card.name, card.team) if isinstance(card, AgentView) else ("", "")
 
     def sight(self, who: Principal) -> Sight:
         """What `who` may see."""
@@ -59,8 +87,7 @@ class Desk:
 
     def name(self, site: str, agent_id: str) -> str:
         """The agent's name as the board has it; "" for one it does not know."""
-        card = self.engine.view("agent", site, agent_id) if agent_id else None
-        return card.name if isinstance(card, AgentView) else ""
+        return self._person(site, agent_id)[0]
 
     # ------------------------------------------------------------ transfers and their cases
 

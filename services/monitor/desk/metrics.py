@@ -23,9 +23,6 @@ class DeskMetrics:
         self.recorded = Counter(
             "monitor_recorded", "Finished transfers and calls written to the database", ["kind"], registry=registry
         )
-        self.outdated = Counter(
-            "monitor_recorded_again", "Records that the database already had, or newer ones of", registry=registry
-        )
         self.dead_letters = Counter(
             "monitor_recorder_dead_letters", "Records that could not be used", ["reason"], registry=registry
         )
