@@ -218,6 +218,7 @@ def watch(
         HowChoice,
         typer.Option(help="screen: stays current until Ctrl-C. once: one picture. json: every message as a line."),
     ] = HowChoice.screen,
+    patience: Annotated[float, typer.Option(min=0.1, help="With once: seconds to wait for the picture.")] = 10.0,
 ) -> None:
     """Watch a floor in the terminal.
 
@@ -231,7 +232,7 @@ def watch(
     chosen = {"sites": site, "teams": team, "queues": queue, "agents": agent}
     wanted = Wanted(url, token, channels, {name: tuple(values) for name, values in chosen.items() if values})
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(command.watch(wanted, how.value, agents=agents))
+        asyncio.run(command.watch(wanted, how.value, agents=agents, patience_s=patience))
 
 
 @rules_app.command("check")
@@ -311,6 +312,47 @@ def rules_dry_run(
         until=until,
         config=config,
     )
+
+
+User = Annotated[str, typer.Argument(help="As the users file calls them.")]
+Hours = Annotated[
+    float | None, typer.Option(help="How long it is good for; default as the users file says for the user, 12 there.")
+]
+
+
+@app.command()
+def token(user: User, hours: Hours = None) -> None:
+    """Print a token of a user, for a program.
+
+    The program sends it as `Authorization: Bearer TOKEN`. AUTH_USERS_FILE says who there is; the token is signed with
+    AUTH_SECRET, else with the secret in .run, so run this where the services run. It holds no rights: those are in the users
+    file, and who is taken out of it is out. More: docs/security.md.
+    """
+    from floorwatch import signin
+    from shared.settings import CommonSettings, load
+
+    typer.echo(signin.token_for(load(CommonSettings), user, hours))
+
+
+@app.command("login-link")
+def login_link(
+    user: User,
+    hours: Hours = None,
+    url: Annotated[
+        str | None, typer.Option(help="Where people reach the wallboard; default this machine at MONITOR_PORT (8600).")
+    ] = None,
+) -> None:
+    """Print a link that signs a person in.
+
+    Whoever opens it is that user in that browser until it ends, so hand it over as you would a password. For a screen in the
+    hall: `floorwatch login-link hall --hours 8760`.
+    """
+    from floorwatch import run as running
+    from floorwatch import signin
+    from shared.settings import MonitorSettings, load
+
+    settings = load(MonitorSettings)
+    typer.echo(signin.link_for(url or running.url_of(settings), signin.token_for(settings, user, hours)))
 
 
 def _service(name: str, module: str, about: str) -> None:

@@ -71,7 +71,7 @@ async def _once(wanted: Wanted, clock: Clock, agents: bool, patience_s: float) -
                 if message["type"] == "clock" and follower.picture.position is not None:
                     break
     except TimeoutError:
-        raise WatchRefused(f"no picture within {patience_s:.0f} s: {follower.state}") from None
+        raise WatchRefused(f"no picture within {patience_s:g} s: {follower.state}") from None
     console = Console()
     console.print(screen(follower.picture, "live", clock.monotonic(), console.width, rows=10_000, agents=agents))
 
