@@ -3,7 +3,7 @@
 //
 //     prefs.get("columns", ["name", "state"])      at once: what this browser last knew, then what the server says
 //     prefs.set("columns", [...])                  null forgets
-//     onPrefs((key) => …)                          called after each change, from here, the server or another tab
+//     onPrefs((key, by) => …)                      called after each change, by "here", "server" or "tab" (another one)
 
 import { api } from "./api.js";
 import { me } from "./me.js";
@@ -30,9 +30,14 @@ function keep() {
   remember(STORE, JSON.stringify({ ...local, unsent: [...local.unsent] }));
 }
 
-function tell(keys) {
-  for (const key of keys) for (const listener of listeners) listener(key);
+function tell(keys, by) {
+  for (const key of keys) for (const listener of listeners) listener(key, by);
 }
+
+const differing = (before, after) =>
+  [...new Set([...Object.keys(before), ...Object.keys(after)])].filter(
+    (key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]),
+  );
 
 export const prefs = {
   get(key, otherwise = null) {
@@ -45,13 +50,13 @@ export const prefs = {
     else local.values[key] = value;
     local.unsent.add(key);
     keep();
-    tell([key]);
+    tell([key], "here");
     clearTimeout(waiting.get(key));
     waiting.set(key, setTimeout(send, SETTLE_MS, key));
   },
 };
 
-/** Call `listener(key)` after each change; returns a function that stops it. */
+/** Call `listener(key, by)` after each change; returns a function that stops it. */
 export function onPrefs(listener) {
   listeners.add(listener);
   return () => listeners.delete(listener);
@@ -86,8 +91,7 @@ async function load() {
       if (key in before) local.values[key] = before[key];
       else delete local.values[key];
     }
-    const keys = new Set([...Object.keys(before), ...Object.keys(local.values)]);
-    tell([...keys].filter((key) => JSON.stringify(before[key]) !== JSON.stringify(local.values[key])));
+    tell(differing(before, local.values), "server");
     for (const key of local.unsent) if (!waiting.has(key)) send(key);
   } catch (error) {
     serverKeeps = error.status !== 404;
@@ -99,8 +103,7 @@ window.addEventListener("storage", ({ key }) => {
   if (key !== `floorwatch.${STORE}`) return;
   const before = local.values;
   local = read();
-  const keys = new Set([...Object.keys(before), ...Object.keys(local.values)]);
-  tell([...keys].filter((one) => JSON.stringify(before[one]) !== JSON.stringify(local.values[one])));
+  tell(differing(before, local.values), "tab");
 });
 
 /** Resolves when the server has said what it keeps, or cannot. */

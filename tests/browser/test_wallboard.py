@@ -29,7 +29,7 @@ expect.set_options(timeout=8000)
 
 
 def card(page: Page, name: str):  # type: ignore[no-untyped-def]
-    return page.locator(".card", has_text=name)
+    return page.locator(".card", has=page.locator(".card-name", has_text=name))
 
 
 def with_(floor: FloorView, **values: object) -> FloorView:

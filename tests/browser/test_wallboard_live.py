@@ -84,7 +84,7 @@ async def monitoring() -> AsyncIterator[Floor]:
 
 
 def card(page: Page, name: str):  # type: ignore[no-untyped-def]
-    return page.locator(".card", has_text=name)
+    return page.locator(".card", has=page.locator(".card-name", has_text=name))
 
 
 async def test_a_call_from_the_queue_to_a_slow_transfer(viewer: Viewer) -> None:

@@ -1,17 +1,16 @@
 // The queues, on top: what waits, who is there, how the day went.
 
 import { h, keyed, setAttr, setData, setHidden, setText } from "/static/shared/dom.js";
-import { NO_DATA, age, clockMinutes, dayShort, duration, number, percent } from "/static/shared/format.js";
+import { NO_DATA, clockMinutes, dayShort, duration, number, percent } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
 import { STATES } from "./agentlist.js";
 import { drawEvidence, evidenceMark } from "./evidence.js";
 import { keyOf } from "./store.js";
+import { levelOf, thresholds } from "./thresholds.js";
 
 const MANY = 8; // from here on queues are lines instead of tiles
 const TILE_REM = 17; // no tile is narrower
-const MUCH_TOO_LONG = 3; // times the service level's threshold
-const FAR_BELOW = 0.15; // of the target
 
 export class QueuesPanel {
   constructor(root, board) {
@@ -19,6 +18,7 @@ export class QueuesPanel {
     this.board = board;
     this.nodes = new Map();
     new ResizeObserver(() => this.#spread()).observe(root);
+    thresholds.on(() => this.update());
   }
 
   update() {
@@ -31,7 +31,7 @@ export class QueuesPanel {
       this.root,
       queues,
       (queue) => keyOf("queue", queue),
-      () => createTile((key) => this.board.filterQueue(key)),
+      () => createTile(this.board),
       (node, queue) => updateTile(node, queue, this.board),
     );
     this.#spread();
@@ -48,7 +48,7 @@ export class QueuesPanel {
   }
 
   tick(local) {
-    for (const node of this.nodes.values()) tickTile(node, this.board.clocks, local);
+    for (const node of this.nodes.values()) tickTile(node, this.board, local);
   }
 
   focus(key) {
@@ -65,11 +65,12 @@ function figure(name, extra = "") {
   return { node: h("div", { class: `figure figure-${name} ${extra}` }, value, label), label, value };
 }
 
-function createTile(filter) {
+function createTile(board) {
   const parts = {
     name: h("button", { class: "queue-name", type: "button" }),
     site: h("span", { class: "queue-site muted truncate" }),
     mark: h("span", { class: "site-mark" }),
+    open: h("button", { class: "button quiet icon-only queue-open", type: "button" }, icon("open")),
     flag: h("span", { class: "queue-flag", role: "img", hidden: true }, icon("warning")),
     since: h("span"),
     evidence: evidenceMark("queue-evidence"),
@@ -97,13 +98,14 @@ function createTile(filter) {
     h(
       "header",
       { class: "queue-head" },
-      h("div", { class: "queue-title" }, parts.name, parts.flag, parts.site, parts.mark),
+      h("div", { class: "queue-title" }, parts.name, parts.flag, parts.site, parts.mark, parts.open),
       parts.agents,
     ),
     h("div", { class: "queue-now" }, nodes("waiting", "longest", "level")),
     h("div", { class: "queue-day" }, nodes("offered", "answered", "abandoned", "asa", "aht"), known),
   );
-  parts.name.addEventListener("click", () => filter(node.key));
+  parts.name.addEventListener("click", () => board.filterQueue(node.key));
+  parts.open.addEventListener("click", () => board.openQueue(node.key));
   node.parts = parts;
   return node;
 }
@@ -119,6 +121,8 @@ function updateTile(node, queue, board) {
   setText(parts.name, queue.label || queue.queue);
   setAttr(parts.name, "title", t("queue.filter"));
   setAttr(parts.name, "aria-pressed", String(board.queueFilter() === node.key));
+  setAttr(parts.open, "title", t("queue.open", { queue: queue.label || queue.queue }));
+  setAttr(parts.open, "aria-label", parts.open.title);
   setText(parts.site, board.manySites() ? board.siteLabel(queue.site) : "");
   setText(parts.mark, board.markOf(queue.site));
   setHidden(parts.flag, !flag);
@@ -145,6 +149,7 @@ function drawFigures(parts, queue, never) {
   setText(parts.waiting.value, never ? NO_DATA : number(queue.waiting));
   setText(parts.waiting.label, t("queue.waiting"));
   setData(parts.waiting.node, "some", queue.waiting > 0 ? "yes" : "");
+  setData(parts.waiting.node, "tone", never ? "" : levelOf(queue.waiting, thresholds.of(queue).waiting));
   setText(parts.longest.label, t("queue.longest"));
   setText(parts.offered.value, day(queue.offered));
   setText(parts.offered.label, t("queue.offered"));
@@ -171,7 +176,8 @@ function drawFigures(parts, queue, never) {
   }));
 }
 
-function drawLevel(parts, { service_level: level, service_level_f1: f1, recent }) {
+function drawLevel(parts, queue) {
+  const { service_level: level, service_level_f1: f1, recent } = queue;
   const target = `${Math.round(level.target * 100)}/${number(level.within_s)}`;
   setText(parts.level.value, percent(level.value));
   setText(parts.level.label, `${level.formula} ${target}`);
@@ -183,15 +189,10 @@ function drawLevel(parts, { service_level: level, service_level_f1: f1, recent }
     f1: percent(f1),
     recent: percent(recent?.service_level),
   }));
-  setData(parts.level.node, "tone", toneOfLevel(level));
+  setData(parts.level.node, "tone", levelOf(level.value, thresholds.of(queue).service_level));
   setHidden(parts.meter, level.value === null);
   parts.meter.firstChild.style.width = `${(level.value ?? 0) * 100}%`;
   parts.meter.lastChild.style.left = `${level.target * 100}%`;
-}
-
-function toneOfLevel({ value, target }) {
-  if (value === null || value >= target) return "";
-  return value < target - FAR_BELOW ? "critical" : "warning";
 }
 
 /** "since 09:14", with the day when that is not the site's today. */
@@ -203,13 +204,11 @@ function sinceText(queue, board) {
   return t(day === today ? "queue.since" : "queue.since_on", { time, day });
 }
 
-function tickTile(node, clocks, local) {
+function tickTile(node, board, local) {
   const { queue, parts } = node;
+  const { clocks } = board;
   const waited = clocks.since(queue.site, queue.longest_since, local);
   setText(parts.longest.value, waited === null ? NO_DATA : duration(waited));
-  const within = queue.service_level.within_s;
-  const tone = waited === null || waited <= within ? "" : waited > within * MUCH_TOO_LONG ? "critical" : "warning";
-  setData(parts.longest.node, "tone", tone);
-  const heard = clocks.since(queue.site, queue.seen, local);
-  setText(parts.seen, heard === null ? "" : age(heard));
+  setData(parts.longest.node, "tone", levelOf(waited, thresholds.of(queue).longest_wait_s));
+  setText(parts.seen, board.ageText(queue, local));
 }

@@ -9,7 +9,8 @@ export const VIEWS = ["cards", "rows"];
 export const SORTS = ["team", "name", "attention"];
 
 const LIKINGS = ["view", "sort", "columns"]; // what is remembered; what is searched for is not
-const FILTERS = ["q", "states", "queue", "team", "tag", "flagged"];
+const FILTERS = ["q", "states", "of_queue", "team", "tag", "flagged"];
+const NAMES = { queue: "of_queue", team: "team", tag: "tag" }; // in the address `queue` is the drawer that is open
 
 const list = (text) => text.split(",").filter(Boolean);
 const isSort = (sort) => SORTS.includes(sort) || COLUMN.has(sort.replace(/^-/, ""));
@@ -19,27 +20,25 @@ export class ViewState {
   constructor(onChange) {
     this.filter = { text: "", states: new Set(), queue: "", team: "", tag: "", flagged: false, site: "" };
     this.linked = LIKINGS.some((name) => place.get(name)); // somebody's link: their view, and not ours
-    this.#write({ replace: true });
+    this.#write();
     this.#read();
     place.on((changed) => {
       if (![...LIKINGS, ...FILTERS, "site"].some((name) => changed.has(name))) return;
       this.#read();
       onChange();
     });
-    onPrefs((key) => {
-      if (this.linked || !["view", "columns"].includes(key)) return;
-      this.#write({ replace: true });
+    onPrefs((key, by) => {
+      const chosen = by === "here"; // in whatever dialog
+      if (!chosen && this.linked) return;
+      const { view, sort, columns } = written(liked());
+      if (key === "view") place.update({ view, sort }, { replace: !chosen });
+      if (key === "columns") place.update({ columns }, { replace: !chosen });
     });
   }
 
   /** Put into the address what is liked, where it says nothing; always the view, so that every address is a whole one. */
-  #write(options) {
-    const { view = "cards", sort = "team" } = prefs.get("view", {});
-    const columns = prefs.get("columns", []);
-    const wanted = this.linked
-      ? { view: place.get("view") || "cards" }
-      : { view, sort: sort === "team" ? "" : sort, columns: isDefault(columns) ? "" : columns.join() };
-    place.update(wanted, options);
+  #write() {
+    place.update(this.linked ? { view: place.get("view") || "cards" } : written(liked()), { replace: true });
   }
 
   #read() {
@@ -49,19 +48,17 @@ export class ViewState {
     this.columns = columnsOf(list(place.get("columns")));
     filter.text = place.get("q");
     filter.states = new Set(list(place.get("states")));
-    for (const name of ["queue", "team", "tag"]) filter[name] = place.get(name);
+    for (const [name, inAddress] of Object.entries(NAMES)) filter[name] = place.get(inAddress);
     filter.flagged = place.get("flagged") === "yes";
   }
 
   /** Choose how it looks; remembered. {view, sort, columns: [ids]} */
   like(likings) {
-    this.linked = true; // from now on the address says it, also when the server's answer comes later
-    const { columns, ...rest } = likings;
-    if (columns) prefs.set("columns", columns);
-    if (Object.keys(rest).length) prefs.set("view", { view: this.view, sort: this.sort, ...rest });
-    const sort = rest.sort ?? this.sort;
-    const ids = columns ?? this.columns.map((column) => column.id);
-    place.update({ view: rest.view ?? this.view, sort: sort === "team" ? "" : sort, columns: isDefault(ids) ? "" : ids.join() });
+    const ids = this.columns.map((column) => column.id);
+    const { view, sort, columns } = { view: this.view, sort: this.sort, columns: ids, ...likings };
+    place.update(written({ view, sort, columns }));
+    if (likings.columns) prefs.set("columns", columns);
+    if (likings.view || likings.sort) prefs.set("view", { view, sort });
   }
 
   /** Sort by a column; by the same once more turns it round, and a third time ends it. */
@@ -83,12 +80,12 @@ export class ViewState {
 
   /** `name`: queue, team, tag; "" for any. */
   choose(name, value) {
-    place.set(name, value);
+    place.set(NAMES[name], value);
   }
 
   /** The same value again undoes it. */
   toggle(name, value) {
-    place.set(name, this.filter[name] === value ? "" : value);
+    this.choose(name, this.filter[name] === value ? "" : value);
   }
 
   flagged(only) {
@@ -106,6 +103,14 @@ export class ViewState {
   }
 }
 
-function isDefault(ids) {
-  return ids.length === 0 || ids.join() === DEFAULT_COLUMNS.join();
+/** How this reader likes it. */
+function liked() {
+  const { view = "cards", sort = "team" } = prefs.get("view", {});
+  return { view, sort, columns: prefs.get("columns", []) };
+}
+
+/** As the address says it; what is usual is left out, except the view. */
+function written({ view, sort, columns }) {
+  const usual = columns.length === 0 || columns.join() === DEFAULT_COLUMNS.join();
+  return { view, sort: sort === "team" ? "" : sort, columns: usual ? "" : columns.join() };
 }
