@@ -1,7 +1,7 @@
 """The OpenAPI document of a service as the service really answers.
 
 FastAPI knows neither msgspec structs nor that errors here are problem documents: it promises its own form for a wrong
-parameter. `describe` puts both right.
+parameter. `describe` puts both right, and adds what a route answers to those who may not (`shared.auth.authed`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 from fastapi import FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -59,6 +60,7 @@ def describe(app: FastAPI, *structs: type[msgspec.Struct]) -> None:
         document = made()
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         schemas |= {**parts, "Problem": _PROBLEM}
+        _add_refusals(app, document["paths"])
         for path in document["paths"].values():
             for operation in path.values():
                 _put_right(operation["responses"])
@@ -67,6 +69,21 @@ def describe(app: FastAPI, *structs: type[msgspec.Struct]) -> None:
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents
+
+
+def _add_refusals(app: FastAPI, paths: dict[str, Any]) -> None:
+    """401 and 403 of each route that names a permission; both may be there already, for `describe` runs more than once."""
+    for found in iter_route_contexts(app.routes):
+        if not isinstance(found.original_route, APIRoute):
+            continue
+        needs = [one.call.permission for one in found.dependant.dependencies if hasattr(one.call, "permission")]
+        for method in found.methods or () if needs else ():
+            operation = paths.get(found.path or "", {}).get(method.lower())
+            if operation is not None:
+                unknown = "nobody is signed in; `reason`: missing, invalid, expired, revoked or unknown_user"
+                refused = f"not allowed: it needs `{needs[0]}`"
+                for status, answer in (problem(401, unknown) | problem(403, refused)).items():
+                    operation["responses"].setdefault(str(status), answer)
 
 
 def _put_right(responses: dict[str, Any]) -> None:
