@@ -2,9 +2,14 @@
 
 import ports from "/static/ports.js";
 
-export const PAGES = ["monitor", "ingest", "alerts"];
+export const PAGES = ["monitor", "transfers", "ingest", "alerts"];
+
+// Pages besides a service's first one: [service, path].
+const FURTHER = { transfers: ["monitor", "/transfers"] };
 
 /** The address of page `name`, seen from page `here`. */
 export function pageAddress(name, here) {
-  return name === here ? "/" : `${location.protocol}//${location.hostname}:${ports[name]}/`;
+  const [service, path] = FURTHER[name] ?? [name, "/"];
+  const [own] = FURTHER[here] ?? [here];
+  return service === own ? path : `${location.protocol}//${location.hostname}:${ports[service]}${path}`;
 }

@@ -2,6 +2,7 @@ export default {
   "en": {
     "product": "Floorwatch",
     "page.monitor": "Wallboard",
+    "page.transfers": "Transfers",
     "page.ingest": "Connections",
     "page.alerts": "Incidents",
     "nav.pages": "Pages",
@@ -69,6 +70,7 @@ export default {
   "zh-CN": {
     "product": "Floorwatch",
     "page.monitor": "现场看板",
+    "page.transfers": "转接台",
     "page.ingest": "接入",
     "page.alerts": "突发事件",
     "nav.pages": "页面",

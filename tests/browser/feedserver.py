@@ -131,9 +131,9 @@ class FeedServer:
 
 
 @contextlib.asynccontextmanager
-async def serving(floor: FloorView) -> AsyncIterator[FeedServer]:
-    """A FeedServer on a free port of this machine."""
-    feed = FeedServer(floor)
+async def serving(floor: FloorView, feed: FeedServer | None = None) -> AsyncIterator[FeedServer]:
+    """A FeedServer on a free port of this machine: `feed`, or one that shows `floor`."""
+    feed = feed or FeedServer(floor)
     config = uvicorn.Config(
         feed.app(), host="127.0.0.1", port=0, log_config=None, ws="websockets-sansio", lifespan="off"
     )

@@ -81,10 +81,13 @@ function updateFlag(node, flag, board) {
 export class TransfersPanel {
   constructor(root, board) {
     Object.assign(this, { board, parts: panel(root), nodes: new Map() });
+    this.desk = h("a", { class: "rail-more", href: "/transfers" });
+    this.parts.title.after(this.desk);
   }
 
   update() {
     const { board, parts } = this;
+    setText(this.desk, t("transfers.desk"));
     const site = board.site();
     const all = [...board.store.transfers.values()].filter((transfer) => !site || transfer.site === site);
     const running = all.filter((transfer) => transfer.outcome === "running");

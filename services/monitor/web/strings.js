@@ -118,6 +118,7 @@ export default {
     "flags.no_data": "No live data: nothing can be said.",
 
     "transfers.title": "Transfers",
+    "transfers.desk": "Transfer desk",
     "transfers.count": "{n} {n|transfer|transfers} running",
     "transfers.none": "No transfer is running.",
     "transfers.unknown_target": "?",
@@ -275,6 +276,7 @@ export default {
     "flags.no_data": "没有实时数据，无法判断。",
 
     "transfers.title": "转接",
+    "transfers.desk": "转接台",
     "transfers.count": "{n} 个转接进行中",
     "transfers.none": "没有进行中的转接。",
     "transfers.unknown_target": "？",

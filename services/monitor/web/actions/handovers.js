@@ -38,7 +38,6 @@ function item(floor, transfer, total, taken) {
     site: transfer.site,
     agents: [...new Set(involved)].filter((key) => !taken.has(key)),
     transfer: transfer.transfer_id,
-    call: transfer.call_id,
     severity: "critical",
     score: harm(1, WEIGHT.transferred, urgency(total, SLOW_S), CHANCE.transfer),
     text: both(`act.transfer.${leg}`, values),

@@ -2,22 +2,25 @@
 
 import { api } from "/static/shared/api.js";
 import { fill, h, keyed, setAttr, setData, setHidden, setText } from "/static/shared/dom.js";
-import { age, clock, NO_DATA, number } from "/static/shared/format.js";
+import { age, clock, NO_DATA, number, seconds } from "/static/shared/format.js";
 import { language, t } from "/static/shared/i18n.js";
 import { spoken } from "./phrases.js";
 
 const ASK_MS = 15_000;
 const KEPT = 30;
 const SHOWN = 3;
-const EFFECT_MS = 5 * 60_000;
+const MOST = 4; // figures in one line
 
-// The figures of an action: the server's name, and whether they are seconds.
+// The figures of an action: the word for it, where the server has it, and whether it is seconds.
 const FIGURES = [
-  ["waiting", "waiting", false],
-  ["longest", "longest_wait_s", true],
-  ["ready", "ready", false],
-  ["wrap", "wrap", false],
+  ["waiting", (figures) => figures.waiting, false],
+  ["longest", (figures) => figures.longest_wait_s ?? (figures.queue && figures.waiting === 0 ? 0 : null), true],
+  ["ready", (figures) => stateCount(figures, "ready"), false],
+  ["wrap", (figures) => stateCount(figures, "wrap"), false],
 ];
+
+/** How many are in `state`; a server that names only states that occur means 0 by silence. */
+const stateCount = ({ agents }, state) => (agents ? (agents[state] ?? 0) : null);
 
 export class ActionLog {
   /** `heard(actions)` is told every list that comes. */
@@ -87,8 +90,8 @@ function draw(node, action, board) {
 
 function drawEffect({ action, parts }) {
   const { before, after, effect } = action;
-  const measured = effect === "measured" && before && after;
-  setData(parts.effect, "effect", effect ?? "pending");
+  const measured = effect === "measured" && before.known && after?.known;
+  setData(parts.effect, "effect", measured ? "measured" : effect ? "no_data" : "pending");
   if (measured) setText(parts.effect, changes(before, after));
   else if (effect) setText(parts.effect, t("act.effect.none"));
   else setText(parts.effect, pending(action));
@@ -99,21 +102,39 @@ const inWords = (value, isTime) => {
   return isTime ? spoken(value)[language() === "zh-CN" ? "zh" : "en"] : number(value);
 };
 
-/** "waiting 3 → 0, longest 48 s → 0 s": the figures that differ, or else the first that exist. */
+/** "waiting 3 → 0, longest 48 s → 0 s": of the queue what differs, of agents their states, of a transfer how it ended. */
 function changes(before, after) {
-  const told = FIGURES.filter(([, name]) => before[name] !== undefined && (before[name] !== null || after[name] !== null));
-  const differ = told.filter(([, name]) => before[name] !== after[name]);
-  const words = (differ.length ? differ : told.slice(0, 2)).map(([word, name, isTime]) =>
-    t(`act.effect.${word}`, { before: inWords(before[name], isTime), after: inWords(after[name], isTime) }),
-  );
-  return words.length ? words.join(", ") : t("act.effect.none");
+  const words = [...ofAgents(before, after), ...ofTransfer(before, after), ...ofQueue(before, after)];
+  return words.length ? words.slice(0, MOST).join(", ") : t("act.effect.same");
 }
 
-function pending({ done_at: doneAt, before }) {
-  const left = Date.parse(doneAt) + EFFECT_MS - Date.now();
+function ofQueue(before, after) {
+  return FIGURES.flatMap(([word, value, isTime]) => {
+    const [was, is] = [value(before), value(after)];
+    if (was === is || was === null) return [];
+    return [t(`act.effect.${word}`, { before: inWords(was, isTime), after: inWords(is, isTime) })];
+  });
+}
+
+function ofAgents({ queue, of: agents = [] }, { of: later = [] }) {
+  if (queue) return []; // an action about a queue is judged by its callers
+  return agents.map((agent) => {
+    const is = later.find((one) => one.agent_id === agent.agent_id);
+    return t("act.effect.agent", { name: agent.name || agent.agent_id, before: t(`state.${agent.state}`), after: is ? t(`state.${is.state}`) : NO_DATA });
+  });
+}
+
+function ofTransfer({ transfer: was }, { transfer: is }) {
+  if (!was) return [];
+  return [t("act.effect.transfer", { before: seconds(was.took_s), after: is && is.took_s !== null ? seconds(is.took_s) : NO_DATA })];
+}
+
+function pending({ effect_due_at: due, before }) {
+  const left = Date.parse(due) - Date.now();
   if (left <= 0) return t("act.effect.due");
-  const figures = FIGURES.filter(([, name]) => before && before[name] !== null && before[name] !== undefined).map(([word, name, isTime]) =>
-    t(`act.before.${word}`, isTime ? { time: inWords(before[name], true) } : { n: number(before[name]) }),
-  );
+  const figures = FIGURES.flatMap(([word, value, isTime]) => {
+    const was = value(before);
+    return was === null || was === undefined ? [] : [t(`act.before.${word}`, isTime ? { time: inWords(was, true) } : { n: number(was) })];
+  });
   return t(figures.length ? "act.effect.pending" : "act.effect.pending.no_figures", { time: age(left / 1000), figures: figures.join(", ") });
 }

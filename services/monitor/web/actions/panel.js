@@ -16,6 +16,8 @@ useStrings(strings);
 
 const LARGE = 2000; // agents; from here on ranking takes milliseconds, and once a second is enough
 const SLOWER_MS = 1000;
+const LONGEST_TEXT = 1000; // the server's limits
+const MOST_AGENTS = 50;
 
 /** The text of {en, zh} in the reader's language. */
 const said = (texts) => texts[language() === "zh-CN" ? "zh" : "en"];
@@ -197,12 +199,13 @@ function calmText(calm) {
   return longest === null ? t("act.calm.nobody", { ready }) : t("act.calm", { ready, longest: duration(longest) });
 }
 
-/** What the server keeps of it: its own figures it looks up itself. */
+/** What the server keeps of it: the figures it looks up itself. It checks what is named, so only what an item is about is. */
 function bodyOf({ site, kind, queue, agents, call, transfer, text, advice }) {
   const ids = agents.filter((key) => key.startsWith(`${site}/`)).map((key) => key.slice(site.length + 1));
-  const body = { site, kind, text_en: `${text.en}. ${advice.en}`, text_zh: `${text.zh}。${advice.zh}` };
+  const cut = (words) => words.slice(0, LONGEST_TEXT);
+  const body = { site, kind, text_en: cut(`${text.en}. ${advice.en}`), text_zh: cut(`${text.zh}。${advice.zh}`) };
   if (queue) body.queue = queue;
-  if (ids.length) body.agents = ids;
+  if (ids.length) body.agents = ids.slice(0, MOST_AGENTS);
   if (call) body.call_id = call;
   if (transfer) body.transfer_id = transfer;
   return body;
