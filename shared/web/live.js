@@ -5,7 +5,7 @@
 //   connecting  never connected yet        live      messages arrive
 //   lost        was live, trying again     refused   the server said not to come back
 
-import { api } from "./api.js";
+import { api, signIn } from "./api.js";
 
 const SILENCE_MS = 2500; // the server speaks at least once a second; a page must own up within three
 const FIRST_WAIT_MS = 250;
@@ -243,6 +243,7 @@ export function poll(url, { everyMs = 2000, onData, onState = () => {} }) {
     try {
       const signal = AbortSignal.any([mine.signal, AbortSignal.timeout(10_000)]);
       const response = await fetch(typeof url === "function" ? url() : url, { signal, cache: "no-store" });
+      if (response.status === 401) signIn();
       if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
       const value = await response.json();
       if (mine.signal.aborted) return;

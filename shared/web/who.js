@@ -19,7 +19,7 @@ export function whoIsIt() {
   }
 
   node.addEventListener("click", () => {
-    node.href = `/login.html?next=${encodeURIComponent(location.pathname + location.search)}`;
+    node.href = `/login.html?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`;
   });
   me().then(
     (found) => {

@@ -7,6 +7,7 @@ import { icon } from "/static/shared/icons.js";
 import { recall, remember } from "/static/shared/storage.js";
 import { onTick } from "/static/shared/ticker.js";
 import { topbar } from "/static/shared/topbar.js";
+import { actorKnown, actorName, mayAct } from "./actor.js";
 import { act, listIncidents } from "./api.js";
 import { openDetail } from "./detail.js";
 import { stream } from "./stream.js";
@@ -121,7 +122,7 @@ function createRow(incident) {
 }
 
 function updateRow(row, incident) {
-  const shown = JSON.stringify([incident, document.documentElement.lang, MARKS.map(allAre)]);
+  const shown = JSON.stringify([incident, document.documentElement.lang, MARKS.map(allAre), mayAct(), actorName()]);
   if (row.shown === shown) return;
   row.shown = shown;
   row.dataset.severity = incident.severity;
@@ -160,12 +161,12 @@ function conditionOf(incident) {
 }
 
 function takeButton(incident) {
-  if (!incident.allowed.includes("acknowledge")) return null;
+  if (!mayAct() || !incident.allowed.includes("acknowledge")) return null;
   return h("button", {
     class: "button",
     type: "button",
     text: t("act.acknowledge"),
-    title: recall("name") ? t("act.acknowledge.as", { name: recall("name") }) : null,
+    title: actorName() ? t("act.acknowledge.as", { name: actorName() }) : null,
     on: {
       click(event) {
         event.stopPropagation();
@@ -177,7 +178,7 @@ function takeButton(incident) {
 
 /** One click for somebody whose name is known; the others say it once. */
 async function take(number) {
-  const by = recall("name");
+  const by = actorName();
   if (!by) {
     showDetail(number);
     drawer.askName();
@@ -326,5 +327,6 @@ window.addEventListener("hashchange", followAddress);
 if (recall("alerts.view") in VIEWS) filter.view = recall("alerts.view");
 nameFilters();
 show();
+actorKnown.then(show);
 refetch();
 followAddress();

@@ -1,7 +1,10 @@
 // The service's HTTP API. A refused request becomes an Error whose message is fit for people.
 
+import { signIn } from "/static/shared/api.js";
+
 async function answer(response) {
   if (response.ok) return response.json();
+  if (response.status === 401) signIn();
   let problem = {};
   try {
     problem = await response.json();

@@ -3,7 +3,7 @@
 import { fill, h, openDrawer } from "/static/shared/dom.js";
 import { dateTime, duration, seconds } from "/static/shared/format.js";
 import { language, t } from "/static/shared/i18n.js";
-import { recall, remember } from "/static/shared/storage.js";
+import { actorKnown, actorName, mayAct, rememberName, signedIn } from "./actor.js";
 import { act, getIncident } from "./api.js";
 import { transferView } from "./transfer.js";
 import { MARKS, evidenceRows, markBadge, personOf, ruleName, severityBadge, stateBadge, summaryOf } from "./words.js";
@@ -175,17 +175,23 @@ function section(title, ...content) {
 
 /** Name, note and the buttons that the incident's state allows. Kept while the rest is shown anew, so typing survives. */
 function actionForm(number, onDone) {
-  const name = h("input", { class: "input", name: "by", autocomplete: "name", maxlength: 80, value: recall("name") });
+  const name = h("input", { class: "input", name: "by", autocomplete: "name", maxlength: 80, value: actorName() });
   const note = h("input", { class: "input", name: "note", maxlength: 4000, placeholder: t("act.note.hint") });
   const cause = h("input", { class: "input", name: "cause", maxlength: 4000 });
   const recheck = h("input", { class: "input", name: "recheck_on", type: "date" });
   const resolving = h("div", { class: "act-fields", hidden: true }, field("act.cause", cause), field("act.recheck", recheck));
   const buttons = h("div", { class: "row" });
   const problem = h("div");
-  const fields = h("div", { class: "act-fields" }, field("act.name", name), field("act.note", note));
+  const named = field("act.name", name);
+  const fields = h("div", { class: "act-fields" }, named, field("act.note", note));
   const node = h("form", { class: "act stack", hidden: true }, problem, fields, resolving, buttons);
   let allowed = [];
   node.addEventListener("submit", (event) => event.preventDefault());
+  actorKnown.then(() => {
+    if (!mayAct()) node.remove();
+    if (signedIn()) name.value = actorName();
+    named.hidden = signedIn();
+  });
 
   async function run(action) {
     if (action === "resolve" && resolving.hidden) {
@@ -203,7 +209,7 @@ function actionForm(number, onDone) {
     for (const button of buttons.children) button.disabled = true;
     try {
       await act(number, action, body);
-      remember("name", by);
+      rememberName(by);
       note.value = cause.value = recheck.value = "";
       resolving.hidden = true;
     } catch (error) {

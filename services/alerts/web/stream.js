@@ -1,6 +1,7 @@
 // The service's server-sent events. The service says something every second, so silence means that the line is dead;
 // an EventSource alone would not notice, and gives up for good after an HTTP error.
 
+import { api } from "/static/shared/api.js";
 import { BackOff } from "/static/shared/live.js";
 
 const SILENCE_MS = 2500;
@@ -36,9 +37,15 @@ export function stream(url, { events, onState }) {
     retry = null;
     heard = performance.now();
     source = new EventSource(url);
-    source.onerror = fail;
+    source.onerror = refusedOrLost;
     source.addEventListener("beat", hear(() => {}));
     for (const [name, handler] of Object.entries(events)) source.addEventListener(name, hear(handler));
+  }
+
+  /** A browser that gives up by itself was answered with an error: find out whether anybody is still signed in. */
+  function refusedOrLost() {
+    if (source?.readyState === EventSource.CLOSED) api.get("/api/v1/me").catch(() => {}); // 401 leads to /login.html
+    fail();
   }
 
   function fail() {

@@ -5,6 +5,7 @@ import { age, clock, dateTime, number } from "/static/shared/format.js";
 import { onLanguage, t, translateTree, useStrings } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
 import { poll } from "/static/shared/live.js";
+import { may, me } from "/static/shared/me.js";
 import { onTick } from "/static/shared/ticker.js";
 import { topbar } from "/static/shared/topbar.js";
 import { showExample } from "./example.js";
@@ -38,13 +39,7 @@ poll("/api/v1/sources", {
     showConnection(status);
   },
 });
-poll("/api/v1/dead-letters?limit=50", {
-  everyMs: 3000,
-  onData(found) {
-    letters = found.dead_letters;
-    showLetters();
-  },
-});
+me().then(followLetters, () => {}); // who is not signed in is led away
 showExample(part("feed-example"), part("feed-site"), part("feed-copy"));
 
 onLanguage(() => {
@@ -52,6 +47,19 @@ onLanguage(() => {
   showLetters();
 });
 onTick(tick);
+
+/** Dead letters show what callers sent: not everybody who may look at connections may see them. */
+function followLetters() {
+  setHidden(part("dead-letters"), !may("operations.read"));
+  if (!may("operations.read")) return;
+  poll("/api/v1/dead-letters?limit=50", {
+    everyMs: 3000,
+    onData(found) {
+      letters = found.dead_letters;
+      showLetters();
+    },
+  });
+}
 
 // ---------------------------------------------------------------- sources
 
