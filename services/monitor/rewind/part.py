@@ -38,32 +38,32 @@ class Rewind:
         bus: Bus | None = None,
     ) -> None:
         self._engine = engine
-        self._writer = bus and HistoryWriter(
+        self.writer = bus and HistoryWriter(
             bus, clock, self._site, registry, every_s=settings.history_s, records=settings.history_records
         )
-        self._process = RewindProcess(
+        self.process = RewindProcess(
             settings.kafka_bootstrap, sites, rules, limit_s=settings.rewind_limit_s, idle_s=settings.rewind_idle_s
         )
-        self.worker: api.Worker = self._process
+        self.worker: api.Worker = self.process
 
     def on_part(
         self, site: str, state: bytes | None, offsets: Mapping[Partition, int], lives: Mapping[Partition, int]
     ) -> None:
         """Told of each part of the engine's state that was taken for a checkpoint."""
-        if self._writer:
-            self._writer.take(site, state, offsets, lives)
+        if self.writer:
+            self.writer.take(site, state, offsets, lives)
 
     def start(self, background: Background) -> None:
         """Keep the past from now on."""
-        if self._writer:
-            background.start("history", self._writer.run())
+        if self.writer:
+            background.start("history", self.writer.run())
 
     def router(self) -> APIRouter:
         return api.router_for(self._engine, self.worker)
 
     async def close(self) -> None:
         """End the worker."""
-        await self._process.close()
+        await self.process.close()
 
     def _site(self, site: str) -> SiteView | None:
         view = self._engine.view("site", site, site)

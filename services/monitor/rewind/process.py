@@ -23,7 +23,7 @@ from shared.siteconfig import Sites
 log = structlog.get_logger()
 
 MEMORY_BYTES: Final = 3 << 30  # of addresses, of which it uses a part
-_WAITING: Final = 4  # questions, the one being answered among them
+_MOST_WAITING: Final = 4
 _ENDING_S: Final = 2.0
 _READ_LIMIT: Final = 1 << 20
 
@@ -50,7 +50,7 @@ class RewindProcess:
         self._process: asyncio.subprocess.Process | None = None
         self._told: RuleBook | None = None  # what the worker goes by
         self._turn = asyncio.Lock()
-        self._waiting = 0
+        self.waiting = 0  # questions, the one being answered among them
         self._idle: asyncio.TimerHandle | None = None
         self._closed = False
         self._ending: asyncio.Task[None] | None = None
@@ -62,14 +62,14 @@ class RewindProcess:
 
     async def ask(self, question: AskRange | AskFloor) -> Answer:
         """The worker's answer. Raises Busy."""
-        if self._waiting >= _WAITING:
+        if self.waiting >= _MOST_WAITING:
             raise Busy("others are rewinding", 2)
-        self._waiting += 1
+        self.waiting += 1
         try:
             async with self._turn:
                 return await self._ask(question)
         finally:
-            self._waiting -= 1
+            self.waiting -= 1
 
     async def _ask(self, question: AskRange | AskFloor) -> Answer:
         if self._closed:
