@@ -32,6 +32,7 @@ from shared.collector import set_aside
 from shared.errors import FloorwatchError, SettingsError
 from shared.ports import listen
 from shared.settings import CommonSettings, load
+from shared.wsserver import DirectProtocol
 
 log = structlog.get_logger()
 
@@ -137,7 +138,7 @@ async def serve(
     sock = listen(host, port, setting=setting or f"{service.upper()}_PORT")
     config = uvicorn.Config(
         app,
-        ws="websockets-sansio",  # the other implementation is deprecated, and slower
+        ws=DirectProtocol,  # the one of "websockets-sansio": the other is deprecated, and slower
         ws_per_message_deflate=False,  # costs more than half of the fan-out
         ws_max_size=_WS_MESSAGE_BYTES,
         access_log=False,

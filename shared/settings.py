@@ -102,9 +102,13 @@ class MonitorSettings(ServiceSettings):
     # of this replica, where several run on the same partitions: the same after every restart, for its checkpoints have it
     name: str = Field("0", pattern=SITE_PATTERN, description=SITE_WORDS)
     flush_s: Seconds = 0.05  # deltas of this long go out together; flags do not wait
-    # per wallboard; about what is kept for resume, since who missed more than that is better off with a snapshot
-    max_unsent_bytes: int = Field(8 << 20, ge=4096)
-    delta_log: int = Field(2000, ge=1)  # deltas kept for resume: 100 s of 50 ms flushes
+    # what may wait for one wallboard, the frame that is being sent included; beyond that it gets last values only. What waits
+    # longer is older, and a thousand that do not read must not cost more than this machine has
+    max_unsent_bytes: int = Field(256 << 10, ge=64 << 10)
+    slow_s: Seconds = 10.0  # a wallboard that takes nothing for so long is let go
+    max_connections: int = Field(2000, ge=1)  # of one user; without users everybody is the same one
+    messages_per_s: Annotated[float, Field(gt=0)] = 20.0  # that a wallboard may send
+    delta_log: int = Field(2000, ge=1)  # deltas of which it is known what they changed, for resume: 100 s of 50 ms flushes
     # how often each site's state is kept for rewinding, and after how many records of its partition of floor.events sooner (a
     # fifth of the time at least): a rewind replays so much at most
     history_s: Seconds = 300.0

@@ -19,6 +19,12 @@ class FeedMetrics:
     subscribers: Gauge
     resumes: Counter
     too_slow: Counter
+    groups: Gauge
+    behind: Gauge
+    unsent: Gauge
+    conflated: Counter
+    refused: Counter
+    bytes: Counter
 
     @classmethod
     def on(cls, registry: CollectorRegistry) -> FeedMetrics:
@@ -29,6 +35,14 @@ class FeedMetrics:
             subscribers=Gauge("monitor_feed_subscribers", "Wallboards connected now", registry=registry),
             resumes=Counter("monitor_feed_resumes", "Reconnections, by what they got", ["answer"], registry=registry),
             too_slow=Counter("monitor_feed_too_slow", "Readers let go for being too slow", registry=registry),
+            groups=Gauge("monitor_feed_groups", "Filters that are kept up to date", registry=registry),
+            behind=Gauge("monitor_feed_behind", "Wallboards that take nothing at the moment", registry=registry),
+            unsent=Gauge("monitor_feed_unsent_bytes", "Bytes that wait for slow wallboards", registry=registry),
+            conflated=Counter(
+                "monitor_feed_conflated", "Frames with last values for slow wallboards", registry=registry
+            ),
+            refused=Counter("monitor_feed_refused", "Connections beyond a user's number", registry=registry),
+            bytes=Counter("monitor_feed_bytes", "Bytes sent to wallboards", registry=registry),
         )
         for answer in ("resumed", "snapshot"):
             made.resumes.labels(answer)

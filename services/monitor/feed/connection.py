@@ -1,65 +1,99 @@
-"""One wallboard's WebSocket: its frames out, its few messages in, until either side ends it."""
+"""One client's WebSocket: who it is, its few messages, until either side ends it."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+from typing import Final
 
 import msgspec
-from fastapi import WebSocket, WebSocketDisconnect
+from fastapi import WebSocket
 
 from services.monitor.feed import messages
-from services.monitor.feed.hub import Hub, Subscriber
+from services.monitor.feed.hub import Hub
+from services.monitor.feed.subscriber import Subscriber
+from services.monitor.feed.wire import FeedOutlet, outlet_of
+from shared.auth import Authenticator, SocketRefused
 
-CLOSE_WITHIN_S = 2.0  # a client that does not read never gets the code; its connection must not stay for that
+_BURST_S: Final = 2.0  # so many seconds' messages may come at once
+
+
+class TooManyMessages(Exception):
+    """A client said more than it may."""
+
+
+class Allowance:
+    """How many messages a client may send: `per_s` in the long run, twice as many at once."""
+
+    def __init__(self, per_s: float, now: float) -> None:
+        self._per_s = per_s
+        self._left = self._most = max(1.0, per_s * _BURST_S)
+        self._at = now
+
+    def take(self, now: float) -> None:
+        """One message came. Raises TooManyMessages."""
+        self._left = min(self._most, self._left + (now - self._at) * self._per_s)
+        self._at = now
+        if self._left < 1.0:
+            raise TooManyMessages
+        self._left -= 1.0
 
 
 async def serve_feed(socket: WebSocket, hub: Hub) -> None:
     """Serve one connection from `hello` to its close code."""
+    auth: Authenticator = socket.app.state.auth
     await socket.accept()
-    subscriber = hub.join()
-    tasks = (
-        asyncio.create_task(_write(socket, hub, subscriber), name="feed writer"),
-        asyncio.create_task(_read(socket, hub, subscriber), name="feed reader"),
-        asyncio.create_task(subscriber.ending(), name="feed end"),
-    )
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        if subscriber.is_ending:
-            await asyncio.wait(tasks[:1], timeout=CLOSE_WITHIN_S)
+        who = auth.of_socket(socket.headers, socket.query_params)
+    except SocketRefused as exc:
+        await socket.close(exc.code, _brief(str(exc)))
+        return
+    if not who.may("floor.read"):
+        await socket.close(messages.NOT_ALLOWED, "your roles do not include the floor")
+        return
+    outlet = outlet_of(socket, hub.limits.max_unsent_bytes)
+    subscriber = hub.join(outlet, who, valid=lambda: auth.current(who) == who)
+    if subscriber is None:
+        await socket.close(messages.TOO_MANY_CONNECTIONS, _brief(f"{who.user} has too many connections"))
+        return
+    try:
+        outlet.begin(subscriber.serve)
+        await _read(socket, hub, subscriber, outlet)
     finally:
         hub.left(subscriber)
-        for task in tasks:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
-                await task
+        await outlet.finish()
 
 
-async def _read(socket: WebSocket, hub: Hub, subscriber: Subscriber) -> None:
-    while (found := await socket.receive())["type"] == "websocket.receive":
-        text = found.get("text")
-        if text is None:
-            await socket.close(messages.BAD_MESSAGE, "cannot read binary frames: send JSON as text")
+async def _read(socket: WebSocket, hub: Hub, subscriber: Subscriber, outlet: FeedOutlet) -> None:
+    """Do what the client says. A client that does not take its answers is not listened to meanwhile."""
+    loop = asyncio.get_running_loop()
+    allowance = Allowance(hub.limits.messages_per_s, loop.time())
+    while True:
+        await outlet.caught_up()
+        found = await socket.receive()
+        if found["type"] != "websocket.receive" or subscriber.ended is not None:
             return
         try:
-            message = messages.client_messages.decode(text)
-        except (msgspec.MsgspecError, RecursionError) as exc:
-            await socket.close(messages.BAD_MESSAGE, f"cannot read this message: {exc}"[:120])
-            return
-        match message:
-            case messages.Subscribe():
-                hub.subscribe(subscriber)
-            case messages.Resume():
-                hub.resume(subscriber, message.epoch, message.position)
-            case messages.Ping():
-                subscriber.put(messages.encode(messages.Pong()))
+            allowance.take(loop.time())
+            _do(found.get("text"), hub, subscriber)
+        except TooManyMessages:
+            subscriber.end(messages.TOO_MANY_MESSAGES, f"more than {hub.limits.messages_per_s:g} messages a second")
+        except (msgspec.MsgspecError, RecursionError, UnicodeError) as exc:
+            subscriber.end(messages.BAD_MESSAGE, _brief(f"cannot read this message: {exc}"))
 
 
-async def _write(socket: WebSocket, hub: Hub, subscriber: Subscriber) -> None:
-    while (frame := await subscriber.get()) is not None:
-        await socket.send_text(frame)
-        subscriber.sent()
-    if subscriber.too_slow:
-        await socket.close(messages.TOO_SLOW, f"too slow, resume from {hub.log.epoch}")
-    else:
-        await socket.close(messages.GOING_AWAY, "this monitor ends, come back")
+def _do(text: str | None, hub: Hub, subscriber: Subscriber) -> None:
+    if text is None:
+        raise msgspec.DecodeError("binary frames are not understood: send JSON as text")
+    message = messages.client_messages.decode(text)
+    match message:
+        case messages.Subscribe():
+            hub.subscribe(subscriber, message.channels, message.filter)
+        case messages.Resume():
+            hub.resume(subscriber, message.epoch, message.position, message.channels, message.filter)
+        case messages.Ping():
+            subscriber.reply(messages.Pong(message.id))
+
+
+def _brief(reason: str) -> str:
+    """What fits into a close frame: 123 bytes."""
+    return reason.encode()[:120].decode(errors="ignore")

@@ -1,106 +1,49 @@
-"""The hub: engine changes out to every wallboard, encoded once, slow readers bounded.
+"""The hub: engine changes out to every client, put together once for each filter, slow readers bounded.
 
-Engine, log and hub share one event loop, and nothing here awaits between reading state and queueing frames, so a
-snapshot and the subscription that follows it leave no gap.
+Engine, book, groups and hub share one event loop, and nothing here awaits between reading state and settling where a client
+is, so a picture and what follows it leave no gap.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from typing import Final
 from uuid import uuid4
 
+import msgspec
 import structlog
 
 from services.monitor.core.engine import Changed, Engine
+from services.monitor.core.views import FloorView
 from services.monitor.feed import messages
-from services.monitor.feed.log import MAX_BYTES, FeedLog
-from services.monitor.feed.messages import Change, Clocks, Delta, SiteClock, Snapshot
+from services.monitor.feed.book import Book
+from services.monitor.feed.frames import FRAME_BYTES, Frame, message_frame
+from services.monitor.feed.group import Group, group_key
+from services.monitor.feed.lens import Lens, Wanted
+from services.monitor.feed.log import ChangeLog
+from services.monitor.feed.messages import CHANNELS, Allowed, Channel, Filter, Hello, Limits, SiteClock, Snapshot, User
+from services.monitor.feed.subscriber import Outlet, Subscriber
 from services.monitor.metrics import FeedMetrics
 from shared.clock import Clock
 from shared.facts import FLAG_TYPES, Fact, FlagCleared, FlagRaised
+from shared.identity import LOCAL, WHOLE, Principal, Scope
 
 log = structlog.get_logger()
 
-CLOCK_EVERY_S = 0.5
-PART_S = 1.0
+CLOCK_EVERY_S: Final = 0.5
+PART_S: Final = 1.0
+MAX_UNSENT_BYTES: Final = 4 * FRAME_BYTES
+_SLICE_S: Final = 0.004  # how long clients are served before anybody else gets a turn
+_REPLAY_S: Final = 1.0  # how old a picture of a replay may be
+_KEEP_S: Final = 60.0  # a group without clients stays for those who come back
+_MOST_IDLE: Final = 32
+_FRESH_S: Final = 0.1  # how old the time may be when it is told
 
-
-class Subscriber:
-    """One connection's frames to be sent. Unsent bytes are bounded: a reader that falls behind is let go."""
-
-    def __init__(self, max_unsent_bytes: int) -> None:
-        self._max = max_unsent_bytes
-        self._frames: deque[tuple[str, int]] = deque()  # each with the bytes that it counts for
-        self._unsent = 0
-        self._sending = 0  # of `_unsent`, those of the frame that `get` gave
-        self._wake = asyncio.Event()
-        self._ending = asyncio.Event()
-        self.too_slow = False
-
-    def put(self, frame: str) -> None:
-        """Queue a frame. Where more than the bound is unsent then, all are dropped and the reader is let go.
-
-        Not for one frame alone: on a large floor a lost link is a delta beyond the bound, and nobody is slow for that.
-        """
-        if self.too_slow:
-            return
-        waiting, self._unsent = self._unsent, self._unsent + len(frame)
-        if waiting and self._unsent > self._max:
-            self.too_slow = True
-            self._drop()
-            self._ending.set()
-        else:
-            self._frames.append((frame, len(frame)))
-        self._wake.set()
-
-    def start_over(self, *frames: str) -> None:
-        """Queue what makes everything still queued obsolete: a snapshot, or all that was missed.
-
-        These count for nothing: they are the least that a client needs, however large the floor, and asking again only
-        replaces them.
-        """
-        if self.too_slow:
-            return
-        self._drop()
-        self._frames.extend((frame, 0) for frame in frames)
-        self._wake.set()
-
-    def _drop(self) -> None:
-        self._frames.clear()
-        self._unsent = self._sending
-
-    @property
-    def is_ending(self) -> bool:
-        """The connection is to be closed: too slow, or the service ends."""
-        return self._ending.is_set()
-
-    async def ending(self) -> None:
-        """Wait until the connection is to be closed."""
-        await self._ending.wait()
-
-    def leave(self) -> None:
-        """Ask the connection to end because the service does."""
-        self._ending.set()
-        self._wake.set()
-
-    async def get(self) -> str | None:
-        """The next frame; None when the connection is to be closed."""
-        while not self._frames:
-            if self.is_ending:
-                return None
-            self._wake.clear()
-            await self._wake.wait()
-        frame, self._sending = self._frames.popleft()
-        return frame
-
-    def sent(self) -> None:
-        """The frame that `get` gave has left; its bytes count no longer."""
-        self._unsent -= self._sending
-        self._sending = 0
+_encode = msgspec.json.Encoder().encode
 
 
 class Hub:
@@ -114,21 +57,27 @@ class Hub:
         *,
         flush_s: float = 0.05,
         log_size: int = 2000,
-        max_unsent_bytes: int = MAX_BYTES,
+        max_unsent_bytes: int = MAX_UNSENT_BYTES,
+        slow_s: float = 10.0,
+        max_connections: int = 2000,
+        messages_per_s: float = 20.0,
+        max_message_bytes: int = 1 << 16,
         behind_s: Callable[[], float] = lambda: 0.0,
         live: Callable[[], bool] = lambda: True,
         input_age_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         """`behind_s` tells how far the engine is behind its input; while it catches up, its age is the board's.
         `live` is false while the engine replays: a board is not shown the past rushing by. `input_age_s` is the age of what
-        the engine heard last, for sites that have said nothing since it is live."""
+        the engine heard last, for sites that have said nothing since it is live. `max_connections` is of one user."""
         self._engine = engine
         self._clock = clock
         self._metrics = metrics
         self._flush_s = flush_s
-        self._max_unsent = max_unsent_bytes
+        self._slow_s = slow_s
+        self._max_connections = max_connections
+        self.limits = Limits(messages_per_s, max_message_bytes, max_unsent_bytes)
         self._connected: set[Subscriber] = set()
-        self._subscribers: set[Subscriber] = set()  # those of them that asked
+        self._of_user: Counter[str] = Counter()
         self._nobody = asyncio.Event()
         self._closed = False
         self._restarted = False  # and nobody has been told
@@ -139,8 +88,23 @@ class Hub:
         self._behind_s = behind_s
         self._live = live
         self._input_age_s = input_age_s
-        self._log_size = log_size
-        self.log = FeedLog(uuid4().hex, log_size)
+        self._batches = log_size
+        self._waiting: deque[Subscriber] = deque()  # to be served
+        self._serving = False  # and that is planned
+        self.sent_bytes = 0  # since they were counted last
+        self.conflated = 0
+        self.clock_number = 0
+        self._sites: dict[str, SiteClock] = {}  # as they were read last, and when
+        self._sites_read = -_FRESH_S
+        self._sites_json: dict[tuple[frozenset[str] | None, ...], bytes] = {}
+        self.book = Book(engine)
+        self._written: float | None = None  # when the book was written during a replay
+        self._numbers = 0
+        self._groups: dict[object, Group] = {}
+        self.log = ChangeLog(0, log_size)
+        self.epoch = ""
+        self._everything = self._group_of(CHANNELS, Lens())
+        self._begin()
 
     # ------------------------------------------------------------ from the engine
 
@@ -150,19 +114,25 @@ class Hub:
         It gets that when the engine is live again. Until then it keeps its picture, whose age it is told: that of the
         checkpoint is older still.
         """
-        self._engine.changes()
-        self.log = FeedLog(uuid4().hex, self._log_size)
-        self._restarted = True
+        self._restarted, self._written = True, None
         self.flush()
 
-    def _start_over(self) -> None:
-        """Everybody's fresh snapshot after a restart."""
+    def _begin(self) -> None:
+        """Write the book anew, as a new epoch."""
         self._engine.changes()
-        self._restarted = False
-        self.log = FeedLog(uuid4().hex, self._log_size)  # whoever asked meanwhile has the picture of the replay
-        frame = messages.encode(Snapshot(self.log.epoch, self.log.position, self._engine.floor_view()))
-        for subscriber in self._subscribers:
-            subscriber.start_over(frame)
+        self.book.copy_all()
+        self.epoch = uuid4().hex
+        self.log = ChangeLog(self.log.position, self._batches)
+        for group in self._groups.values():
+            group.begin(self.epoch, self.log)
+
+    def _start_over(self, *, told: bool) -> None:
+        """A new epoch. `told`: everybody gets a picture of it; else only who comes, as during a replay."""
+        self._begin()
+        for group in self._groups.values():
+            for subscriber in group.subscribers:
+                subscriber.start_over(told=told)
+            self._serve_all(group.subscribers)
 
     def on_batch(self, facts: Iterable[Fact]) -> None:
         """The engine applied a batch: flags go out at once, each with its subject, the rest within the flush window.
@@ -195,38 +165,104 @@ class Hub:
         self._look_at_clocks()
         if self._restarted:
             if self._live():
-                self._start_over()
+                self._restarted = False
+                self._start_over(told=True)  # also whoever asked meanwhile, and has a picture of the replay
             return
         self._tell(self._engine.changes())
 
     def _tell(self, changed: list[Changed]) -> None:
-        """Send one delta with these entities as they are now."""
-        if not changed:
+        """These entities may be otherwise: tell whoever sees them."""
+        told = self.book.copy(changed) if changed else changed
+        if not told:
             return
-        delta = Delta(
-            position=self.log.position + 1,
-            changes=[
-                Change(kind, site if kind == "site" else f"{site}/{key}", self._engine.view(kind, site, key))
-                for kind, site, key in changed
-            ],
-        )
-        frame = messages.encode(delta)
-        self.log.append(frame)
-        self._broadcast(frame)
+        self.log.note(told)
+        for group in self._groups.values():
+            if group.take(told):
+                self._serve_all(group.subscribers)
         self._metrics.deltas.inc()
-        self._metrics.changes.inc(len(changed))
+        self._metrics.changes.inc(len(told))
 
-    def _broadcast(self, frame: str) -> None:
-        for subscriber in self._subscribers:
-            subscriber.put(frame)
+    # ------------------------------------------------------------ sending
+
+    def _serve_all(self, subscribers: Iterable[Subscriber]) -> None:
+        waiting = self._waiting
+        for subscriber in subscribers:
+            if not subscriber.waits:
+                subscriber.waits = True
+                waiting.append(subscriber)
+        if not self._serving and waiting:
+            self._serving = True
+            self._serve_some()
+
+    def _serve_some(self) -> None:
+        """Serve who waits, by turns with everything else that this loop has to do."""
+        waiting, time = self._waiting, asyncio.get_running_loop().time
+        until = time() + _SLICE_S
+        while waiting:
+            for _ in range(min(len(waiting), 16)):
+                subscriber = waiting.popleft()
+                subscriber.waits = False
+                subscriber.serve()
+            if waiting and time() >= until:
+                asyncio.get_running_loop().call_soon(self._serve_some)
+                return
+        self._serving = False
 
     async def run_clock(self) -> None:
         """Tell every board the switch's time, also when nothing changes: silence would mean a dead connection."""
         while True:
             if self._live():
                 self.flush()  # what a replay changed, when nothing happens after it
-            self._broadcast(self._clocks())
+            self.tell_time()
+            self._look_after()
             await self._clock.sleep(CLOCK_EVERY_S)
+
+    def tell_time(self) -> None:
+        """Send everybody the clock, after what they are still to be told."""
+        self._read_clocks()
+        self.clock_number += 1
+        for group in self._groups.values():
+            self._serve_all(group.subscribers)
+
+    def _look_after(self) -> None:
+        """Let go who is too slow, groups without clients, and what is kept for speed; count."""
+        now = asyncio.get_running_loop().time()
+        unsent = behind = 0
+        for subscriber in tuple(self._connected):
+            unsent += subscriber.outlet.unsent()
+            behind += subscriber.behind
+            if subscriber.ended is not None:
+                continue
+            if not subscriber.valid():
+                subscriber.end(messages.AUTHORISATION_ENDED, "your authorisation ended: come with a new ticket")
+            elif subscriber.stuck_s(now) >= self._slow_s:
+                subscriber.too_slow()
+                self._metrics.too_slow.inc()
+                log.warning("a reader of the feed was too slow and was let go", user=subscriber.who.user)
+        idle = []
+        for key, group in self._groups.items():
+            group.let_go(now)
+            if group.subscribers or group is self._everything:
+                group.idle_since = None
+                continue
+            if group.idle_since is None:
+                group.idle_since = now
+            idle.append((group.idle_since, id(group), key))
+        for number, (since, _, key) in enumerate(sorted(idle, reverse=True, key=lambda one: one[:2])):
+            if number >= _MOST_IDLE or now - since > _KEEP_S:
+                del self._groups[key]
+        self._count(unsent, behind)
+
+    def _count(self, unsent: int, behind: int) -> None:
+        metrics = self._metrics
+        metrics.groups.set(len(self._groups))
+        metrics.unsent.set(unsent)
+        metrics.behind.set(behind)
+        metrics.bytes.inc(self.sent_bytes)
+        metrics.conflated.inc(self.conflated)
+        self.sent_bytes = self.conflated = 0
+
+    # ------------------------------------------------------------ clocks
 
     def _look_at_clocks(self) -> None:
         """Note which sites' times the last batches moved; once a flush, because there may be hundreds of sites."""
@@ -238,7 +274,7 @@ class Hub:
             if known is None or known[0] != now:
                 self._moved[site] = (now, arrived)
 
-    def _clocks(self) -> str:
+    def _read_clocks(self) -> None:
         self._look_at_clocks()
         ours = self._clock.monotonic()
         sites = {}
@@ -250,63 +286,143 @@ class Hub:
                 if self._live():
                     self._moved[site] = (now, moved)
             sites[site] = SiteClock(now, speed, round(max(ours - moved, self._behind_s()), 3))
-        return messages.encode(Clocks(sites))
+        self._sites = sites
+        self._sites_json = {}
+        self._sites_read = ours
+
+    def clock_for(self, group: Group) -> Frame:
+        """A clock message with the sites that this group sees."""
+        if self._clock.monotonic() - self._sites_read > _FRESH_S:
+            self._read_clocks()
+        lens = group.lens
+        key = tuple(one.sites for one in lens.conditions)
+        found = self._sites_json.get(key)
+        if found is None:
+            seen = self._sites if lens.open else {site: it for site, it in self._sites.items() if lens.site(site)}
+            found = self._sites_json[key] = _encode(seen)
+        return group.clock(found)
+
+    # ------------------------------------------------------------ for REST
+
+    def snapshot(self) -> Snapshot:
+        """Everything as the engine has it now, without the book; `position` is where the feed goes on."""
+        self._catch_up()
+        return Snapshot(self._everything.epoch, self._everything.position, self._engine.floor_view())
+
+    def floor(self, scope: Scope = WHOLE) -> FloorView:
+        """What somebody with this scope sees now."""
+        return Lens(scope).floor(self._engine.floor_view())
+
+    def picture(self, scope: Scope = WHOLE) -> bytes:
+        """A whole `snapshot` message as JSON: what somebody with this scope sees, and where the feed goes on."""
+        self._catch_up()
+        return self._group_of(CHANNELS, Lens(scope)).whole()
+
+    def _catch_up(self) -> None:
+        """Bring the book up to the engine, also while that replays and boards are not told."""
+        self.flush()
+        if not self._restarted:
+            return
+        now = self._clock.monotonic()
+        if self._written is None or now - self._written > _REPLAY_S:
+            self._written = now
+            self._start_over(told=False)
 
     # ------------------------------------------------------------ from connections
 
-    def snapshot(self) -> Snapshot:
-        """Everything as it is now, pending changes sent first so that the position says what it holds."""
-        self.flush()
-        return Snapshot(self.log.epoch, self.log.position, self._engine.floor_view())
+    def join(
+        self, outlet: Outlet, who: Principal = LOCAL, *, valid: Callable[[], bool] = lambda: True
+    ) -> Subscriber | None:
+        """A new connection; after `hello` it hears nothing until `subscribe` or `resume`. None: its user has too many.
 
-    def join(self) -> Subscriber:
-        """A new connection; after `hello` it hears nothing until `subscribe` or `resume`."""
-        subscriber = Subscriber(self._max_unsent)
-        subscriber.put(messages.encode(messages.Hello()))
+        `valid` is asked now and then: whether its token still allows the same."""
+        if self._of_user[who.user] >= self._max_connections:
+            self._metrics.refused.inc()
+            return None
+        scope = who.scope
+        hello = Hello(
+            user=User(who.user, who.name, tuple(sorted(who.roles))),
+            scope=Allowed(_listed(scope.sites), _listed(scope.teams), _listed(scope.queues)),
+            limits=self.limits,
+        )
+        subscriber = Subscriber(self, outlet, who, valid, message_frame(hello))
         self._connected.add(subscriber)
+        self._of_user[who.user] += 1
         if self._closed:
-            subscriber.leave()
+            self._send_away(subscriber)
         return subscriber
 
-    def subscribe(self, subscriber: Subscriber) -> None:
-        """From now on: a snapshot, then every delta."""
-        subscriber.start_over(messages.encode(self.snapshot()))
-        subscriber.put(self._clocks())
-        self._add(subscriber)
+    def subscribe(
+        self, subscriber: Subscriber, channels: Iterable[Channel] | None = None, asked: Filter | None = None
+    ) -> None:
+        """From now on: a snapshot, then every change of what is asked for and allowed."""
+        self._catch_up()
+        self._move(subscriber, self._group_of(channels, _lens(subscriber.who, asked)))
+        assert subscriber.group is not None
+        subscriber.follow(subscriber.group)
 
-    def resume(self, subscriber: Subscriber, epoch: str, position: int) -> None:
+    def resume(
+        self,
+        subscriber: Subscriber,
+        epoch: str,
+        position: int,
+        channels: Iterable[Channel] | None = None,
+        asked: Filter | None = None,
+    ) -> None:
         """Only what was missed where that can be told, a fresh snapshot otherwise."""
         self.flush()
-        missed = self.log.since(epoch, position)
-        if missed is None:
+        group = self._group_of(channels, _lens(subscriber.who, asked))
+        if not group.covers(epoch, position):
             self._metrics.resumes.labels("snapshot").inc()
-            self.subscribe(subscriber)
+            self.subscribe(subscriber, channels, asked)
             return
         self._metrics.resumes.labels("resumed").inc()
-        subscriber.start_over(messages.encode(messages.Resumed(epoch, position)), *missed)
-        subscriber.put(self._clocks())
-        self._add(subscriber)
+        self._move(subscriber, group)
+        subscriber.follow_from(group, position)
 
-    def _add(self, subscriber: Subscriber) -> None:
-        self._subscribers.add(subscriber)
-        self._metrics.subscribers.set(len(self._subscribers))
+    def _group_of(self, channels: Iterable[Channel] | None, lens: Lens) -> Group:
+        key = group_key(channels, lens)
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = Group(self._numbers, key[0], lens, self.book, self._batches)
+            self._numbers += 1
+            group.begin(self.epoch, self.log)
+        return group
+
+    def _move(self, subscriber: Subscriber, group: Group) -> None:
+        if subscriber.group is not None:
+            subscriber.group.subscribers.discard(subscriber)
+        group.subscribers.add(subscriber)
+        subscriber.group = group
+        self._metrics.subscribers.set(self.subscribers)
+
+    @property
+    def subscribers(self) -> int:
+        """Connections that asked for something."""
+        return sum(len(group.subscribers) for group in self._groups.values())
 
     def left(self, subscriber: Subscriber) -> None:
         """The connection is gone."""
+        if subscriber not in self._connected:
+            return
         self._connected.discard(subscriber)
-        self._subscribers.discard(subscriber)
+        self._of_user[subscriber.who.user] -= 1
+        if not self._of_user[subscriber.who.user]:
+            del self._of_user[subscriber.who.user]
+        if subscriber.group is not None:
+            subscriber.group.subscribers.discard(subscriber)
         if not self._connected:
             self._nobody.set()
-        self._metrics.subscribers.set(len(self._subscribers))
-        if subscriber.too_slow:
-            self._metrics.too_slow.inc()
-            log.warning("a reader of the feed was too slow and was let go", max_unsent_bytes=self._max_unsent)
+        self._metrics.subscribers.set(self.subscribers)
 
     def close(self) -> None:
         """The service ends: ask every connection, also those to come, to come back to another."""
         self._closed = True
         for subscriber in tuple(self._connected):
-            subscriber.leave()
+            self._send_away(subscriber)
+
+    def _send_away(self, subscriber: Subscriber) -> None:
+        subscriber.end(messages.GOING_AWAY, "this monitor ends, come back")
 
     async def part(self) -> None:
         """Close, and wait until every connection was told; not for those that do not listen."""
@@ -315,6 +431,17 @@ class Hub:
         if self._connected:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._nobody.wait(), PART_S)
+
+
+def _lens(who: Principal, asked: Filter | None) -> Lens:
+    if asked is None:
+        return Lens(who.scope)
+    sets = (asked.sites, asked.teams, asked.queues, asked.agents)
+    return Lens(who.scope, Wanted(*(None if names is None else frozenset(names) for names in sets)))
+
+
+def _listed(names: frozenset[str] | None) -> tuple[str, ...] | None:
+    return None if names is None else tuple(sorted(names))
 
 
 def _shown_with(flags: Iterable[Fact]) -> Iterator[Changed]:
