@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from datetime import datetime
-
 import structlog
 
 from services.alerts.core.incident import Policy
@@ -14,6 +10,7 @@ from services.alerts.repositories import Incidents
 from shared.clock import Clock
 from shared.db import Database
 from shared.errors import StoreError
+from shared.waiting import wait
 
 log = structlog.get_logger(__name__)
 
@@ -34,19 +31,3 @@ async def keep(desk: Desk, database: Database, clock: Clock, policy: Policy) -> 
             await clock.sleep(RETRY_S)
             continue
         await wait(desk.quiet_changed, clock, deadline)
-
-
-async def wait(changed: asyncio.Event, clock: Clock, until: datetime | None) -> None:
-    """Return when `changed` is set or the wall clock reaches `until`."""
-    if until is None:
-        await changed.wait()
-        return
-    timer = asyncio.ensure_future(clock.sleep((until - clock.now()).total_seconds()))
-    event = asyncio.ensure_future(changed.wait())
-    try:
-        await asyncio.wait((timer, event), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for one in (timer, event):
-            one.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await one

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from services.alerts import keeper
 from services.alerts.channels import Answer, Channels
 from services.alerts.core.incident import Incident, reason_to_withhold
 from services.alerts.desk import Desk
@@ -22,6 +21,7 @@ from services.alerts.text import Text
 from shared.clock import Clock
 from shared.db import Database
 from shared.errors import StoreError
+from shared.waiting import wait
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +56,7 @@ class Sender:
                 log.warning("cannot reach the outbox", reason=str(exc))
                 await self._clock.sleep(RETRY_S)
                 continue
-            await keeper.wait(self._desk.to_send, self._clock, due)
+            await wait(self._desk.to_send, self._clock, due)
 
     async def step(self) -> int:
         """Send everything that is due; how many rows that was. Raises StoreError."""

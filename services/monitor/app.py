@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 import structlog
 from fastapi import FastAPI
@@ -44,6 +45,9 @@ from shared.settings import MonitorSettings, variable
 from shared.sites import Sites, load_sites
 
 WEB = Path(__file__).parent / "web"
+
+# marks come every second at least: without any for so long nobody knows how the floor is
+_PRESENT_S: Final = 10.0
 
 log = structlog.get_logger()
 
@@ -121,6 +125,7 @@ class Monitor:
             records=records,
             limit=self._transfer_limit_s,
             keep=Keep(timedelta(days=settings.keep_days), timedelta(days=settings.keep_cases_days)),
+            present=lambda: self.not_ready() is None and self.pump.status.input_age_s(clock.now()) < _PRESENT_S,
         )
 
     def _transfer_limit_s(self, site: str) -> float | None:

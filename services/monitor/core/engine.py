@@ -236,6 +236,14 @@ class Engine:
         floor = self._floors.get(site)
         return None if floor is None else show.view(floor, kind, key)
 
+    def numbers(self, site: str, call_id: str, transfer_id: str = "") -> tuple[str, str] | None:
+        """The numbers (from, to) of a call on the board in full, of a transfer its target's; None when neither is there.
+
+        Nothing else gives them: whoever asks writes down who sees them, and what for.
+        """
+        floor = self._floors.get(site)
+        return None if floor is None else show.numbers(floor, call_id, transfer_id)
+
     def floor_view(self) -> FloorView:
         """The picture of everything, in a stable order."""
         return show.everything(self._floors[site] for site in sorted(self._floors))

@@ -217,6 +217,16 @@ def transfer_view(floor: Floor, transfer: Transfer) -> TransferView:
     )
 
 
+def numbers(floor: Floor, call_id: str, transfer_id: str) -> tuple[str, str] | None:
+    """From and to in full, "" as far as the switch did not tell."""
+    transfer = floor.state.transfers.get(transfer_id)
+    call = floor.state.calls.get(transfer.call_id if transfer else call_id)
+    if transfer is None and (transfer_id or call is None):
+        return None
+    target = transfer.to_number if transfer else ""
+    return (call.from_number if call else "", target or (call.to_number if call else ""))
+
+
 def flag_view(floor: Floor, flag: Flag) -> FlagView:
     return FlagView(
         site=floor.state.site,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -11,6 +12,7 @@ from services.monitor.core.engine import Engine
 from services.monitor.core.views import AgentView, TransferView
 from services.monitor.desk import retention
 from services.monitor.desk.casebook import Casebook, CaseDraft
+from services.monitor.desk.effects import Effects
 from services.monitor.desk.metrics import DeskMetrics
 from services.monitor.desk.reasons import Reasons
 from services.monitor.desk.recorder import Limit, Recorder
@@ -49,20 +51,27 @@ class Desk:
         records: Bus | None = None,
         limit: Limit = lambda _: None,
         keep: Keep | None = None,
+        present: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`records`: a bus of the desk's own, to record what is finished from; without one nothing is."""
+        """`records`: a bus of the desk's own, to record what is finished from; without one nothing is. `limit`: seconds that a
+        transfer at a site may take. `present`: whether what the engine shows is the present."""
         self.engine = engine
         self.clock = clock
         self.metrics = DeskMetrics(registry)
         self.store = Store(database, clock, self.metrics)
         self.reasons = reasons or Reasons()
         self.keep = keep or Keep()
+        self.present = present
+        self.effects = Effects(self.store, engine, clock, self.metrics, present)
         self._recorder = None if records is None else self._recorder_on(records, limit)
 
     def start(self, background: Background) -> None:
-        """Run what the desk does by itself."""
+        """Run what the desk does by itself; nothing without a database."""
+        if not self.store.exists:
+            return
         background.start("database", self.store.run())
         background.start("retention", retention.run(self.store, self.clock, self.metrics, self.keep))
+        background.start("effects", self.effects.run())
         if self._recorder is not None:
             background.start("recorder", self._recorder.run())
 

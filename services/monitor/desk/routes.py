@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI, Request, Response
 
-from services.monitor.desk import callapi, preferenceapi, transferapi
+from services.monitor.desk import actionapi, callapi, numberapi, preferenceapi, transferapi
 from services.monitor.desk.desk import Desk
 from shared.apidoc import describe
 from shared.errors import StoreError
@@ -13,9 +13,9 @@ from shared.problems import problem_response
 
 def install_desk_routes(app: FastAPI, desk: Desk) -> None:
     """Have `app` answer for `desk`."""
-    describe(app, *transferapi.STRUCTS, *callapi.STRUCTS)
+    describe(app, *transferapi.STRUCTS, *callapi.STRUCTS, *actionapi.STRUCTS, *numberapi.STRUCTS)
     app.add_exception_handler(StoreError, _unavailable)
-    for api in (transferapi, callapi, preferenceapi):
+    for api in (transferapi, callapi, preferenceapi, actionapi, numberapi):
         app.include_router(api.router_for(desk))
 
 

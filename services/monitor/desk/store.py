@@ -28,8 +28,9 @@ class Store:
     """Transactions on a database that may be away, at the start too. `trouble` says why it cannot be used, "" when it can."""
 
     def __init__(self, database: Database | None, clock: Clock, metrics: DeskMetrics) -> None:
-        """Without a database everything raises StoreError."""
+        """Without a database everything raises StoreError, and there is nothing to run."""
         self._database = database
+        self.exists = database is not None
         self._clock = clock
         self._metrics = metrics
         self._migrated = False
@@ -37,8 +38,7 @@ class Store:
 
     async def run(self) -> None:
         """Until cancelled: migrate as soon as the database answers, then look every 10 s whether it still does."""
-        if self._database is None:
-            return
+        assert self._database is not None
         wait = FIRST_WAIT_S
         while not self._migrated:
             try:

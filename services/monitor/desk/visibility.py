@@ -18,10 +18,15 @@ class Sight:
 
     def __init__(self, engine: Engine, scope: Scope) -> None:
         self._engine = engine
+        self._scope = scope
         self._lens = Lens(scope)
 
     def site(self, site: str) -> bool:
         return self._lens.site(site)
+
+    def whole(self, site: str) -> bool:
+        """Whether they see all of the site."""
+        return self._scope.whole(site)
 
     def queue(self, site: str, queue: str) -> bool:
         return self._lens.sees("queue", QueueTraits(site, queue), self._engine.view)
@@ -43,3 +48,8 @@ class Sight:
 
         agents = tuple(agent for agent in teams if agent)
         return self._lens.sees("transfer", TransferTraits(site, agents, to_queue), look)
+
+    def shown_transfer(self, site: str, transfer_id: str) -> bool:
+        """Whether the board shows this transfer to them."""
+        transfer = self._engine.view("transfer", site, transfer_id)
+        return transfer is not None and self._lens.sees("transfer", transfer, self._engine.view)

@@ -1,0 +1,136 @@
+"""Actions over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import msgspec
+from fastapi import APIRouter, Depends, Query, Response
+from msgspec import Struct
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from services.monitor.desk import figures
+from services.monitor.desk.actions import Action, Actions, newest_of
+from services.monitor.desk.desk import Desk
+from services.monitor.desk.figures import About
+from services.monitor.desk.visibility import Sight
+from shared.apidoc import answers, problem
+from shared.auth import Principal, authed
+from shared.problems import Problem
+
+Id = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000, pattern=r"^[^\x00]*$")]
+Actor = Annotated[Principal, Depends(authed("floor.act"))]
+Reader = Annotated[Principal, Depends(authed("floor.read"))]
+_AWAY: Final = problem(503, "the database is away; nothing was changed")
+_PAGE: Final = 200
+_LOOKED_AT: Final = 2000
+
+
+class ActionBody(BaseModel):
+    """What was done, and what it is about."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    site: Id
+    kind: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{0,63}$")] = Field(
+        description="A word of the page's own"
+    )
+    queue: Id = ""
+    agents: Annotated[list[Id], Field(max_length=50)] = []
+    call_id: Id = ""
+    transfer_id: Id = ""
+    text_en: Text = Field(description="What was done, in English")
+    text_zh: Text = Field(description="The same in Chinese")
+
+
+class ActionList(Struct, frozen=True, kw_only=True):
+    """Actions, newest first."""
+
+    actions: tuple[Action, ...]
+
+
+STRUCTS: Final = (Action, ActionList)  # for `shared.apidoc.describe`
+
+
+def router_for(desk: Desk) -> APIRouter:
+    """The routes, on this desk."""
+    router = APIRouter(prefix="/api/v1", tags=["actions"])
+
+    @router.post(
+        "/actions",
+        status_code=201,
+        response_class=Response,
+        responses={201: answers(Action, "the action, with the figures before it")[200]}
+        | _AWAY
+        | problem(404, "a site, queue, agent, call or transfer that the board does not show you"),
+    )
+    async def add_action(who: Actor, body: ActionBody) -> Response:
+        """Write down that something was done about the floor. The server takes the figures now, and again in five minutes."""
+        about = About(
+            site=body.site,
+            queue=body.queue,
+            agents=tuple(dict.fromkeys(body.agents)),
+            call_id=body.call_id,
+            transfer_id=body.transfer_id,
+        )
+        _check(desk, desk.sight(who), about)
+        before = figures.take(desk.engine, about, present=desk.present())
+        now = desk.clock.now()
+        async with desk.store.unit_of_work() as session:
+            added = await Actions(session).add(
+                about, body.kind, body.text_en, body.text_zh, by=who.user, by_name=who.name, before=before, now=now
+            )
+        desk.effects.changed.set()
+        return _json(added, 201)
+
+    @router.get("/actions", response_class=Response, responses=answers(ActionList, "the last actions") | _AWAY)
+    async def last_actions(who: Reader, site: Id = "", limit: Annotated[int, Query(ge=1, le=200)] = 50) -> Response:
+        """The last actions, newest first, with the figures before and, once five minutes have passed, after."""
+        sites = who.scope.sites
+        if site:
+            sites = frozenset({site}) if sites is None else sites & {site}
+        sight, found = desk.sight(who), list[Action]()
+        before, looked_at = None, 0
+        async with desk.store.reading() as session:
+            while len(found) < limit and looked_at < _LOOKED_AT:
+                page = await Actions(session).newest(sites, _PAGE, before)
+                found += [action for action in page if _sees(sight, action.about)]
+                looked_at += len(page)
+                before = newest_of(page)
+                if len(page) < _PAGE:
+                    break
+        return _json(ActionList(actions=tuple(found[:limit])), 200)
+
+    return router
+
+
+def _check(desk: Desk, sight: Sight, about: About) -> None:
+    """Raises Problem 404 unless the board shows them all of it."""
+    site = about.site
+    if not sight.site(site) or desk.engine.view("site", site, site) is None:
+        raise Problem(404, f"no site {site} was heard of")
+    if about.queue and (not sight.queue(site, about.queue) or desk.engine.view("queue", site, about.queue) is None):
+        raise Problem(404, f"no queue {about.queue} at site {site} was heard of")
+    for agent in about.agents:
+        if not sight.agent(site, agent) or desk.engine.view("agent", site, agent) is None:
+            raise Problem(404, f"no agent {agent} at site {site} was heard of")
+    if about.call_id and not sight.call(site, about.call_id):
+        raise Problem(404, f"there is no call {about.call_id} at site {site} now")
+    if about.transfer_id and not sight.shown_transfer(site, about.transfer_id):
+        raise Problem(404, f"there is no transfer {about.transfer_id} at site {site} now")
+
+
+def _sees(sight: Sight, about: About) -> bool:
+    """Whose site, queue and agents somebody sees sees the action; of calls that are over only these tell."""
+    if not sight.site(about.site):
+        return False
+    if about.queue or about.agents:
+        return (bool(about.queue) and sight.queue(about.site, about.queue)) or any(
+            sight.agent(about.site, agent) for agent in about.agents
+        )
+    return sight.whole(about.site)
+
+
+def _json(found: object, status: int) -> Response:
+    return Response(msgspec.json.encode(found), status, media_type="application/json")
