@@ -22,6 +22,7 @@ const HEAD_REM = 2;
 const SMALL = 500; // up to here everything is arranged anew with every change; that takes under a millisecond
 const LATE_MS = 400; // on larger floors counts and order follow this much later
 const SCROLLING_MS = 200; // and not while somebody scrolls
+const PATIENCE_MS = 5000; // of what waits for scrolling to end
 const CALM_MS = 2000; // who needs attention is not decided anew more often, except when a flag is raised or cleared
 
 export class AgentsPanel {
@@ -31,6 +32,7 @@ export class AgentsPanel {
     this.byName = [];
     this.late = null;
     this.scrolled = 0;
+    this.still = 0; // when nobody scrolled last
     this.arranged = 0;
     this.view = new ViewState(() => {
       board.chosen();
@@ -65,6 +67,7 @@ export class AgentsPanel {
   #geometry() {
     const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
     const { minWidth, height, gap } = GEOMETRY[this.view.view];
+    setData(this.scroller, "wide", this.view.view === "rows" && gridShape(this.view.columns).rem * rem > this.scroller.clientWidth ? "yes" : "");
     return { minWidth: minWidth * rem, height: height * rem, gap: gap * rem, headHeight: HEAD_REM * rem };
   }
 
@@ -116,9 +119,16 @@ export class AgentsPanel {
   #arrangeSoon(after) {
     this.late ??= setTimeout(() => {
       this.late = null;
-      if (performance.now() - this.scrolled < SCROLLING_MS) this.#arrangeSoon(SCROLLING_MS);
+      if (this.scrolling()) this.#arrangeSoon(SCROLLING_MS);
       else this.arrange();
     }, after);
+  }
+
+  /** Whether somebody scrolls a large floor; what takes longer than a frame waits until they are done, but not for ever. */
+  scrolling(now = performance.now()) {
+    const scrolls = this.items.size > SMALL && now - this.scrolled < SCROLLING_MS;
+    if (!scrolls) this.still = now;
+    return scrolls && now - this.still < PATIENCE_MS;
   }
 
   /** Filter, sort and lay out anew. */

@@ -58,6 +58,8 @@ export class VirtualList {
     }
     this.lines = line;
     this.canvas.style.height = `${top}px`;
+    this.above = this.canvas.offsetTop; // a sticky head covers as much
+    this.seen = this.scroller.clientHeight;
     this.draw();
   }
 
@@ -72,12 +74,11 @@ export class VirtualList {
   /** Make exactly the visible lines exist; bring those up to date that existed already only if `refresh`. */
   draw(refresh = true) {
     if (!this.width) return;
-    const offset = this.canvas.offsetTop;
-    const from = this.scroller.scrollTop - offset - OVERSCAN_PX;
-    const to = this.scroller.scrollTop - offset + this.scroller.clientHeight + OVERSCAN_PX;
-    const wanted = this.#wanted(from, to);
+    const top = this.scroller.scrollTop - this.above;
+    const wanted = this.#wanted(top - OVERSCAN_PX, top + this.seen + OVERSCAN_PX);
+    const focused = document.activeElement;
     for (const [key, node] of this.nodes) {
-      if (!wanted.has(key) && !node.contains(document.activeElement)) this.#retire(key, node);
+      if (!wanted.has(key) && !node.contains(focused)) this.#retire(key, node);
     }
     let before = null;
     for (const place of wanted.values()) before = this.#show(place, before, refresh);
@@ -169,10 +170,10 @@ export class VirtualList {
     if (!found || !this.width) return null;
     const [group, at] = found;
     const top = group.first + Math.floor(at / this.columns) * (this.height + this.gap);
-    const above = this.canvas.offsetTop; // a sticky head covers as much
-    const { scrollTop, clientHeight } = this.scroller;
-    if (top < scrollTop || top + this.height + above > scrollTop + clientHeight) {
-      this.scroller.scrollTop = top - (clientHeight - above - this.height) / 2;
+    const { scrollTop } = this.scroller;
+    const { above, seen } = this;
+    if (top < scrollTop || top + this.height + above > scrollTop + seen) {
+      this.scroller.scrollTop = top - (seen - above - this.height) / 2;
     }
     this.draw();
     return this.nodes.get(key) ?? null;
@@ -199,6 +200,6 @@ export class VirtualList {
 
   /** How many lines a page is. */
   get page() {
-    return Math.max(1, Math.floor(this.scroller.clientHeight / (this.height + this.gap)) - 1);
+    return Math.max(1, Math.floor(this.seen / (this.height + this.gap)) - 1);
   }
 }

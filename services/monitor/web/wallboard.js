@@ -6,6 +6,8 @@ import { onFastTick, onTick } from "/static/shared/ticker.js";
 import { topbar } from "/static/shared/topbar.js";
 import { ActionsPanel } from "./actions/panel.js";
 import { AgentsPanel } from "./agents.js";
+import { Alarms } from "./alarms/alarms.js";
+import { markBlockedSound } from "./alarms/blocked.js";
 import { Announcer } from "./announcer.js";
 import { Board } from "./board.js";
 import { followAddress, openAgent, openQueue } from "./drawers/drawers.js";
@@ -14,6 +16,7 @@ import floorStrings from "./floor/strings.js";
 import { Notices } from "./notices.js";
 import { QueuesPanel } from "./queues.js";
 import { FlagsPanel, TransfersPanel } from "./rail.js";
+import { installSettings } from "./settings/settings.js";
 import { StatusBar } from "./statusbar.js";
 import strings from "./strings.js";
 
@@ -40,6 +43,9 @@ board.connect({
   opens: { agent: (key) => openAgent(board, key), queue: (key) => openQueue(board, key) },
 });
 followAddress(board);
+installSettings(bar.tools, board);
+markBlockedSound(bar.tools);
+const alarms = new Alarms(board, { away: () => Boolean(board.rewound) });
 
 let drawing = false;
 let everything = false;
@@ -90,7 +96,7 @@ function draw() {
     status.update();
     notices.update();
   }
-  if (all) actions.update();
+  if (all) setTimeout(() => actions.update()); // it looks at the whole floor: after this frame
   const { loaded } = board.store;
   const empty = board.isEmpty();
   element("floor").hidden = !loaded || empty;
@@ -101,6 +107,7 @@ function draw() {
   if (any("transfer")) transfers.update();
   if (any("agent", "call", "queue")) rail.soon(); // names and places only
   if (loaded) announcer.announce(changed.has("flag"));
+  alarms.hear(changed.has("flag"));
   if (notices.welcomed !== (loaded && empty)) notices.update();
 }
 
@@ -134,7 +141,7 @@ onTick((now) => {
   notices.tick(now);
   queues.tick(now);
   agents.tick(now);
-  actions.tick(now);
+  if (!agents.scrolling(now)) actions.tick(now); // whoever scrolls does not read it
   flags.tick(now);
   transfers.tick(now);
 });

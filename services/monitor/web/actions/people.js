@@ -100,7 +100,7 @@ function item(floor, { kind, site }, left) {
     agents: agents.map(agentKey),
     severity: ["critical", "warning"].find((one) => severities.includes(one)) ?? "info",
     score: left.reduce((sum, { score }) => sum + score, 0),
-    text: both(`act.${kind.kind}`, { n: agents.length, names: bounded(agents.map((agent) => named(floor, agent))) }),
+    text: both(`act.${kind.kind}`, { n: agents.length, names: bounded(agents, "act.more", (agent) => named(floor, agent)) }),
     advice: both(`act.${kind.kind}.advice${agents.length === 1 ? ".one" : ""}`, { name: nameOf(agents[0]) }),
     note: null,
   };

@@ -59,9 +59,9 @@ export function joined(parts, by = "act.join") {
   return { en: row("en"), zh: row("zh") };
 }
 
-/** The first few of `parts` {en, zh}, the rest as a number; `key` says how. */
-export function bounded(parts, key = "act.more") {
-  const names = joined(parts.slice(0, NAMED));
+/** The first few of `parts`, each told by `tell` as {en, zh}, the rest as a number; `key` says how. */
+export function bounded(parts, key = "act.more", tell = (part) => part) {
+  const names = joined(parts.slice(0, NAMED).map(tell));
   if (parts.length <= NAMED) return names;
   return both(key, { names, n: parts.length - NAMED });
 }

@@ -107,7 +107,8 @@ function choose(candidates, done, before) {
 
 /** Of a group's causes those of the agents that are in it. */
 function causesOf({ agents }, causes) {
-  const own = causes.filter(({ key }) => agents.some((agent) => key.endsWith(`:${agent}`)));
+  const about = new Set(agents);
+  const own = causes.filter(({ key }) => about.has(key.slice(key.indexOf(":") + 1)));
   return own.length ? own : causes;
 }
 

@@ -9,6 +9,7 @@ export const KEYS = [
   [["Esc"], "close"],
   [["V"], "view"],
   [["F"], "flagged"],
+  [[","], "settings"],
   [["?"], "help"],
 ];
 
