@@ -123,6 +123,7 @@ class FeedServer:
             ("GET", "preferences"): {},
             ("PUT", "preferences/{key}"): {},
             ("GET", "actions"): {"actions": []},
+            ("GET", "rules"): {"rules": [{"name": "slow_transfer"}, {"name": "long_hold"}]},
             ("GET", "agents/{site}/{agent_id}/calls"): {"calls": []},
             ("GET", "transfers"): {"transfers": [], "next": None},
         }

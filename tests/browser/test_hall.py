@@ -230,6 +230,7 @@ CUT = """() => [...document.querySelectorAll('.tile, .hall-flag, .head')].flatMa
 
 async def test_queues_that_do_not_fit_come_on_pages_that_turn(viewer: Viewer) -> None:
     async with viewer.show(busy_floor(24), "/hall?page=4", **HD) as (_, page):
+        await expect(page.locator(".tile").first).to_be_visible()
         first = await page.locator(".tile-name").all_text_contents()
         assert 1 < len(first) < 24
         pages = -(-24 // len(first))

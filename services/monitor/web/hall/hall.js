@@ -5,6 +5,10 @@ import { FeedClient } from "/static/shared/live.js";
 import { onTick } from "/static/shared/ticker.js";
 import boardStrings from "../strings.js";
 import { thresholds } from "../thresholds.js";
+import { Alarms } from "../alarms/alarms.js";
+import { alarmChoice } from "../alarms/choice.js";
+import { allowSound, unblockAtTouch } from "../alarms/sound.js";
+import alarmStrings from "../alarms/strings.js";
 import { HallBoard } from "./board.js";
 import { levelsOf } from "./gap.js";
 import { Head } from "./head.js";
@@ -20,6 +24,7 @@ const PATIENCE_MS = 1000; // a line that is back within a second was never gone
 const REFUSED_MS = 30_000; // then once more: who refuses today may be mended tomorrow
 
 useStrings(boardStrings);
+useStrings(alarmStrings);
 useStrings(strings);
 translateTree(document);
 
@@ -31,6 +36,7 @@ const notices = new HallNotices(element("notices"), element("nothing"), board);
 const tiles = new Tiles(element("tiles"), board, wanted);
 const strip = new Strip(element("strip"), board);
 const version = new VersionWatch();
+const alarms = new Alarms(board, { choice: () => ({ ...alarmChoice(), sound: wanted.sound, notify: false }) });
 
 document.documentElement.style.setProperty("--scale", String(wanted.scale));
 board.connect({ redrawAll: schedule });
@@ -48,10 +54,11 @@ function schedule() {
 }
 
 function draw() {
-  board.store.takeChanged();
+  const changed = board.store.takeChanged();
   head.update();
   tiles.update();
   strip.update();
+  alarms.hear(changed.has("flag"));
   tick(performance.now());
 }
 
@@ -99,6 +106,11 @@ onLanguage(() => {
   schedule();
 });
 
+if (wanted.sound) {
+  notices.sound = true;
+  allowSound();
+  unblockAtTouch(schedule);
+}
 stayAwake();
 wander(element("stage"));
 schedule();

@@ -4,6 +4,7 @@ import { fill, h, keyed, setData, setHidden, setText } from "/static/shared/dom.
 import { clock } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { icon, setIcon } from "/static/shared/icons.js";
+import { soundState } from "../alarms/sound.js";
 
 const PATIENCE_MS = 2500; // a first connection usually takes a tenth of that
 
@@ -20,7 +21,7 @@ export class HallNotices {
   }
 
   tick(local = performance.now()) {
-    const items = [...this.#ofConnection(), ...this.#ofSites(local)];
+    const items = [...this.#ofConnection(), ...this.#ofSites(local), ...this.#ofSound()];
     keyed(
       this.root,
       items,
@@ -66,6 +67,12 @@ export class HallNotices {
         const tone = kind === "never" ? "info" : "warning";
         return { key: `site ${view.site}`, tone, text: t(`hall.${kind}`, { site: board.siteLabel(view.site), time }) };
       });
+  }
+
+  /** A screen that is to sound and cannot says so; nobody would notice otherwise. `sound` is set when it is to. */
+  #ofSound() {
+    if (!this.sound || soundState() === "running") return [];
+    return [{ key: "sound", tone: "info", text: t("alarm.blocked.hall") }];
   }
 
   #drawNothing() {
