@@ -58,9 +58,15 @@ export class VirtualList {
     }
     this.lines = line;
     this.canvas.style.height = `${top}px`;
-    this.above = this.canvas.offsetTop; // a sticky head covers as much
-    this.seen = this.scroller.clientHeight;
+    this.#measure();
     this.draw();
+  }
+
+  /** What is asked for once and not with every frame: how much of the scroller is seen, and what a sticky head covers of it. */
+  #measure() {
+    const { scroller, canvas } = this;
+    this.seen = scroller.clientHeight;
+    this.above = canvas.getBoundingClientRect().top - scroller.getBoundingClientRect().top - scroller.clientTop + scroller.scrollTop;
   }
 
   /** Show newer items in place of those of the same key, as far as they are visible; order and layout stay. */
