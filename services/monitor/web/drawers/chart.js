@@ -7,7 +7,7 @@ import { levelOfStretch, scaleFor } from "./intervals.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const HOUR_MS = 60 * 60_000;
-const [WIDTH, LEFT, RIGHT] = [560, 34, 56]; // in units of the drawing, which grows with the drawer
+const [WIDTH, LEFT, RIGHT] = [560, 38, 56]; // in units of the drawing, which grows with the drawer
 const BARS = { top: 10, bottom: 150 };
 const LEVEL = { top: 176, bottom: 250 };
 const HEIGHT = 270;

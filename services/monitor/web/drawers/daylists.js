@@ -3,8 +3,9 @@
 import { h, setHidden, setText } from "/static/shared/dom.js";
 import { NO_DATA, clock, duration, seconds } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
+import { may, me } from "/static/shared/me.js";
 import { Fetched } from "./fetched.js";
-import { Table, apart, isRewind, section } from "./parts.js";
+import { Table, apart, isRewind, section, shortNumber } from "./parts.js";
 import { midnight } from "./partition.js";
 import { kindOf, routeOf } from "./transferlegs.js";
 
@@ -19,7 +20,7 @@ class DayList {
     this.table = new Table(title, columns);
     this.node = section(title, [this.note, this.table.node]);
     this.table.node.hidden = true;
-    this.fetched = new Fetched({
+    this.#begin({
       path,
       query,
       everyMs: EVERY_MS,
@@ -28,19 +29,47 @@ class DayList {
     });
   }
 
+  /** Ask, unless it is known that they may not see it. */
+  async #begin(asked) {
+    const known = await me().catch(() => null);
+    if (this.ended) return;
+    if (known && !may("history.read")) this.#take(null, t("drawer.list.not_yours"));
+    else this.fetched = new Fetched(asked);
+  }
+
   #take(answer, failure) {
     Object.assign(this, { answer, failure });
-    this.draw();
+    this.#show();
+  }
+
+  /** What changes how the list is said: names and time zones that have come, a past moment that is shown. */
+  #around() {
+    const { board, site } = this;
+    return `${board.store.loaded}|${isRewind(board)}|${board.zone(site)}|${Number.isNaN(board.clocks.now(site))}`;
   }
 
   draw() {
-    const past = isRewind(this.board);
-    if (past) this.#say(t("drawer.list.rewind"), true);
-    if (past || (!this.answer && !this.failure)) return;
-    const rows = this.answer ? this.rows(this.answer) : [];
+    if (this.#around() !== this.around) this.#show();
+  }
+
+  #show() {
+    this.around = this.#around();
+    if (isRewind(this.board)) this.#say(t("drawer.list.rewind"), true);
+    else if (!this.answer && !this.failure) this.#say(t("drawer.loading"), true);
+    else this.#list();
+  }
+
+  #list() {
+    const rows = this.answer ? this.rows(this.answer, this.#midnight()) : [];
     this.table.draw(rows);
     const words = this.failure || (rows.length ? "" : this.nothing);
     this.#say(rows.length >= SHOWN && !words ? t("drawer.list.newest", { n: SHOWN }) : words, rows.length === 0);
+  }
+
+  /** When the site's day began; while its time is not known, everything that was kept is shown. */
+  #midnight() {
+    const now = this.board.clocks.now(this.site);
+    return Number.isNaN(now) ? 0 : midnight(now, this.board.zone(this.site));
   }
 
   #say(words, instead) {
@@ -50,18 +79,13 @@ class DayList {
   }
 
   askSoon() {
-    this.fetched.askSoon();
+    this.fetched?.askSoon();
   }
 
   end() {
-    this.fetched.end();
+    this.ended = true;
+    this.fetched?.end();
   }
-}
-
-/** When the site's day began, as far as the page knows; the beginning of time otherwise. */
-function today(board, site) {
-  const now = board.clocks.now(site);
-  return Number.isNaN(now) ? 0 : midnight(now, board.zone(site));
 }
 
 export function callsToday(board, key) {
@@ -80,7 +104,7 @@ export function callsToday(board, key) {
       { name: t("state.hold"), num: true },
       { name: t("drawer.outcome") },
     ],
-    rows: ({ calls }) => calls.filter((call) => new Date(call.started_at) >= today(board, site)).map((call) => callRow(call, board, site)),
+    rows: ({ calls }, from) => calls.filter((call) => Date.parse(call.started_at) >= from).map((call) => callRow(call, board, site)),
   });
 }
 
@@ -92,7 +116,7 @@ function callRow(call, board, site) {
     cells: [
       clock(call.started_at, board.zone(site)),
       direction ? { shape: direction, text: queue || t(`direction.${direction}`) } : queue || NO_DATA,
-      call.from_number || NO_DATA,
+      shortNumber(call.from_number) || NO_DATA,
       duration(call.waited_s),
       duration(call.talk_s),
       duration(call.hold_s),
@@ -103,21 +127,19 @@ function callRow(call, board, site) {
 
 export function transfersToday(board, key) {
   const { site, id } = apart(key);
-  const from = today(board, site);
   return new DayList(board, site, {
     title: t("drawer.transfers"),
     nothing: t("drawer.transfers.none"),
     path: "/api/v1/transfers",
-    query: { site, agent: id, sort: "newest", limit: SHOWN, from: from ? new Date(from).toISOString() : null },
+    query: { site, agent: id, sort: "newest", limit: SHOWN },
     columns: [
       { name: t("drawer.began") },
       { name: t("drawer.route") },
-      { name: t("drawer.kind") },
       { name: t("drawer.leg.gap"), num: true },
       { name: t("drawer.leg.total"), num: true },
       { name: t("drawer.outcome") },
     ],
-    rows: ({ transfers }) => transfers.map((transfer) => transferRow({ site, ...transfer }, board)),
+    rows: ({ transfers }, from) => transfers.filter((one) => Date.parse(one.requested) >= from).map((one) => transferRow(one, board)),
   });
 }
 
@@ -128,12 +150,11 @@ function transferRow(transfer, board) {
     key: transfer.transfer_id,
     tone: slow ? "critical" : "",
     cells: [
-      clock(transfer.requested ?? transfer.requested_at, board.zone(transfer.site)),
+      clock(transfer.requested, board.zone(transfer.site)),
       routeOf(transfer, board),
-      kindOf(transfer),
       seconds(transfer.customer_gap_s),
       slow ? { shape: "critical", text: total, tone: "critical" } : total,
-      t(`transfers.${transfer.outcome}`),
+      `${kindOf(transfer)} · ${t(`transfers.${transfer.outcome}`)}`,
     ],
   };
 }

@@ -9,16 +9,26 @@ import { STATES } from "../agentlist.js";
 const NOT_AT_WORK = new Set(["offline", "unknown"]);
 const CLOSE_S = 2; // of ours: the feed and the site's clock come by different messages
 
+const formats = new Map();
+
 /** The last midnight of `zone` before `now` (milliseconds), however long the day is. */
 export function midnight(now, zone) {
-  const format = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
   const since = (at) => {
-    const [hours, minutes, seconds] = format.format(at).split(":").map(Number);
+    const [hours, minutes, seconds] = plainClock(at, zone).split(":").map(Number);
     return (hours * 3600 + minutes * 60 + seconds) * 1000;
   };
   const guess = now - since(now) - (now % 1000);
   const off = since(guess); // not 0 when the clocks were changed in between
   return off > 12 * 3_600_000 ? guess + (24 * 3_600_000 - off) : guess - off;
+}
+
+/** hh:mm:ss in `zone`, whatever the reader's language. */
+function plainClock(at, zone) {
+  if (!formats.has(zone)) {
+    const options = { timeZone: zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+    formats.set(zone, new Intl.DateTimeFormat("en-GB", options));
+  }
+  return formats.get(zone).format(at);
 }
 
 /**

@@ -18,6 +18,11 @@ export function apart(key) {
   return { site: key.slice(0, at), id: key.slice(at + 1) };
 }
 
+/** A masked number without its long row of dots: "+•••••••4821" -> "••4821". */
+export function shortNumber(number) {
+  return number.replace(/^[+\d]*[•*]+/, "••");
+}
+
 /** Names and values, one below the other: `draw([[name, value], …])`; a value is text or [{text, open}] to be pressed. */
 export class Facts {
   constructor() {
@@ -53,7 +58,7 @@ export class Tiles {
   }
 
   draw(entries) {
-    const create = () => h("div", { class: "drawer-tile" }, h("dt"), h("dd"), h("span", { class: "drawer-tile-note" }));
+    const create = () => h("div", { class: "drawer-tile" }, h("dt"), h("dd", { class: "drawer-tile-value" }), h("dd", { class: "drawer-tile-note" }));
     keyed(this.node, entries, ({ name }) => name, create, (node, { name, value, note = "", tone = "" }) => {
       setText(node.children[0], name);
       setText(node.children[1], value);

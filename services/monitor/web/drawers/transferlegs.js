@@ -36,14 +36,11 @@ export function legsOf(transfer, since) {
   return { legs, gap_s: transfer.customer_gap_s ?? null, total_s: total, lasted_s: lasted, running, slow, off };
 }
 
-/** "Ana Silva → Bo Lind" */
+/** "Ana Silva → Bo Lind"; a finished one brings the names that its agents had. */
 export function routeOf(transfer, board) {
-  const target =
-    (transfer.to_agent && board.agentName(transfer.site, transfer.to_agent)) ||
-    (transfer.to_queue && board.queueLabel(transfer.site, transfer.to_queue)) ||
-    transfer.to_number ||
-    t("transfers.unknown_target");
-  return `${board.agentName(transfer.site, transfer.from_agent)} → ${target}`;
+  const { site, from_agent: from, to_agent: to, to_queue: queue, to_number: number_ } = transfer;
+  const target = (to && (transfer.to_name || board.agentName(site, to))) || (queue && board.queueLabel(site, queue)) || number_;
+  return `${transfer.from_name || board.agentName(site, from)} → ${target || t("transfers.unknown_target")}`;
 }
 
 /** The kind in words where we have one. */
