@@ -62,5 +62,5 @@ async function refusal(response) {
 /** Whoever is not known goes to the page that says how to come in, and from there back to where they wanted to go. */
 export function signIn() {
   if (location.pathname === "/login.html") return;
-  location.assign(`/login.html?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`);
+  location.replace(`/login.html?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`);
 }

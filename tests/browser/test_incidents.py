@@ -134,7 +134,7 @@ async def test_a_refusal_is_told_in_words(viewer: Viewer, tmp_path: Path) -> Non
         await publish(floor.bus, flag())
         await floor.row(1).click()
         await floor.page.get_by_label("Your name").fill("Wu Na")
-        floor.alerts.service.hub.publish = lambda *_: None  # type: ignore[method-assign]
+        floor.alerts.service.hub.publish = lambda *_, **__: None  # type: ignore[method-assign]
         await floor.alerts.post("/incidents/1/acknowledge", {"by": "Li Wei"})
         drawer = floor.page.locator("dialog")
         await drawer.get_by_role("button", name="Acknowledge").click()

@@ -127,7 +127,7 @@ function signedIn(me) {
 function sees(scope) {
   const parts = Object.entries(scope).filter(([, names]) => names !== null);
   if (parts.length === 0) return t("login.sees.all");
-  return parts.map(([what, names]) => t(`login.sees.${what}`, { names: names.join(", ") })).join("; ");
+  return parts.map(([what, names]) => t(`login.sees.${what}`, { n: names.length, names: names.join(", ") })).join(" · ");
 }
 
 function go() {
