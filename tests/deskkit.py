@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -61,7 +62,8 @@ class DeskClient:
         return await self.ask("GET", path, status, params=params)
 
     async def put(self, path: str, body: Any, status: int = 200) -> Any:
-        return await self.ask("PUT", path, status, json=body)
+        text = json.dumps(body)  # also null, which httpx takes for nothing
+        return await self.ask("PUT", path, status, content=text, headers={"content-type": "application/json"})
 
     async def post(self, path: str, body: Any, status: int = 201) -> Any:
         return await self.ask("POST", path, status, json=body)
