@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from fastapi import WebSocket, WebSocketDisconnect
+from fastapi import Request, WebSocket, WebSocketDisconnect
 
 import services.monitor
 from services.monitor.core.views import FloorView
@@ -37,6 +37,7 @@ class FeedServer:
         self.refuse: tuple[int, str] | None = None  # close code and reason for whoever comes
         self.clock_runs = True  # False: the switch's time stands still
         self.sockets: set[WebSocket] = set()
+        self.preferences: dict[str, Any] = {}  # what pages asked to be kept for their reader
         self.url = ""
         self._started = CLOCK.monotonic()
         self._stopped_at: float | None = None
@@ -113,15 +114,14 @@ class FeedServer:
         return app
 
     def _answer_pages(self, app: Any) -> None:
-        """What pages ask besides the feed: they are `local`, chose nothing yet, and nobody did anything."""
+        """What pages ask besides the feed: they are `local`, and nobody did anything."""
         permissions = ["floor.read", "floor.act", "numbers.reveal", "history.read", "operations.read"]
         everything = {"sites": None, "teams": None, "queues": None}
         local = {"user": "local", "name": "", "roles": ["supervisor", "inspector", "operations"], "mode": "local"}
         answers: dict[tuple[str, str], Any] = {
             ("GET", "me"): local | {"permissions": permissions, "scope": everything},
             ("POST", "tickets"): {"ticket": "one", "expires_in_s": 30},
-            ("GET", "preferences"): {},
-            ("PUT", "preferences/{key}"): {},
+            ("GET", "preferences"): self.preferences,
             ("GET", "actions"): {"actions": []},
             ("GET", "rules"): {"rules": [{"name": "slow_transfer"}, {"name": "long_hold"}]},
             ("GET", "agents/{site}/{agent_id}/calls"): {"calls": []},
@@ -129,6 +129,13 @@ class FeedServer:
         }
         for (method, path), answer in answers.items():
             app.add_api_route(f"/api/v1/{path}", lambda answer=answer: answer, methods=[method])
+        app.add_api_route("/api/v1/preferences/{key}", self._prefer, methods=["PUT", "DELETE"])
+
+    async def _prefer(self, key: str, request: Request) -> dict[str, Any]:
+        self.preferences.pop(key, None)
+        if request.method == "PUT":
+            self.preferences[key] = await request.json()
+        return {}
 
 
 @contextlib.asynccontextmanager

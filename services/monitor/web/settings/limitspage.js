@@ -132,13 +132,16 @@ function limitRow({ name, label, unit, own, usual, keep }) {
   const back = h("button", { class: "button quiet icon-only", type: "button" }, icon("close"));
   for (const attribute of ["title", "aria-label"]) setAttr(back, attribute, t("settings.usual", { name: label }));
 
-  function show(limits) {
-    for (const [which, node] of Object.entries(inputs)) {
-      node.value = limits ? String(round(limits[which] * unit.factor)) : "";
-      setAttr(node, "aria-invalid", null);
-    }
+  function write(limits) {
+    for (const [which, node] of Object.entries(inputs)) node.value = limits ? String(round(limits[which] * unit.factor)) : "";
+    judge(limits, "");
+  }
+
+  function judge(limits, wrong) {
     setHidden(back, !limits);
-    setHidden(trouble, true);
+    setText(trouble, wrong ? t(wrong) : "");
+    setHidden(trouble, !wrong);
+    for (const node of Object.values(inputs)) setAttr(node, "aria-invalid", wrong ? "true" : null);
   }
 
   function take() {
@@ -146,23 +149,17 @@ function limitRow({ name, label, unit, own, usual, keep }) {
     const none = warn === null && crit === null;
     const limits = none ? null : { warn: warn ?? usual?.warn ?? null, crit: crit ?? usual?.crit ?? null };
     const wrong = limits && problem(limits, unit);
-    if (!wrong) {
-      keep(limits);
-      show(limits);
-      return;
-    }
-    setText(trouble, t(wrong));
-    setHidden(trouble, false);
-    for (const node of Object.values(inputs)) setAttr(node, "aria-invalid", "true");
+    if (!wrong) keep(limits);
+    judge(limits, wrong); // the other field stays as it is: somebody may be about to write into it
   }
 
   for (const node of Object.values(inputs)) node.addEventListener("change", take);
   back.addEventListener("click", () => {
     keep(null);
-    show(null);
+    write(null);
     inputs.warn.focus();
   });
-  show(own);
+  write(own);
   const cell = (node) => h("td", {}, h("span", { class: "limit" }, node, h("span", { class: "muted" }, t(unit.word))));
   return h("tr", {}, h("th", { scope: "row" }, name, trouble), cell(inputs.warn), cell(inputs.crit), h("td", { class: "limit-back" }, back));
 }

@@ -88,6 +88,7 @@ class SettingsDialog {
   }
 
   #closed() {
+    if (this.dialog.open) return; // opened again before this was told
     this.opened = null;
     this.stop?.();
     this.stop = null;
