@@ -161,6 +161,7 @@ async def test_what_was_shown_is_shown_again_also_after_a_restart_and_by_a_secon
         async with monitor_on(broker, name="1") as (second, client):
             await floor.live(monitor, steps=15)
             await floor.set_clock(-60)
+            await kept_since_the_clock_was_set(bus)
             await floor.live(monitor, steps=15)
             await floor.heard_by(second)
             await kept(bus, 4)

@@ -76,7 +76,7 @@ def seen_with(deficiency: str, colour: Rgb) -> Rgb:
 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize(
-    "name", ["text", "text-2", "text-3", "accent", "critical", "warning", "info", "ok", "simulated"]
+    "name", ["text", "text-2", "text-3", "accent", "critical", "warning", "info", "ok", "simulated", "rewind"]
 )
 def test_text_can_be_read_on_every_ground(theme: str, name: str) -> None:
     palette = colours(theme)

@@ -15,8 +15,9 @@ const STALE_S = 3; // the switch's time arrives at least once a second; three mi
 
 export class Board {
   constructor() {
-    this.store = new Store();
-    this.clocks = new SiteClocks();
+    this.live = { store: new Store(), clocks: new SiteClocks() }; // what the feed tells
+    Object.assign(this, this.live); // what is drawn: the same, except while rewound
+    this.rewound = false;
     this.connection = { state: "connecting", since: Date.now(), reason: "" };
     this.chosenSite = place.get("site") || (place.get("view") ? "" : recall("site")); // a link says all of the view
     place.on((changed) => changed.has("site") && this.#showSite(place.get("site")));
@@ -33,17 +34,29 @@ export class Board {
 
   hear(message) {
     const local = performance.now();
+    const { store, clocks } = this.live;
     if (message.type === "snapshot") {
-      if (message.epoch !== this.epoch) this.clocks.reset();
+      if (message.epoch !== this.epoch) clocks.reset();
       this.epoch = message.epoch;
-      this.store.replace(message.floor);
+      store.replace(message.floor);
     } else if (message.type === "delta") {
-      this.store.apply(message.changes);
+      store.apply(message.changes);
     } else if (message.type === "clock") {
       for (const [site, { now, speed, age_s: age }] of Object.entries(message.sites)) {
-        if (this.clocks.hear(site, now, speed, age ?? 0, local)) this.redrawAll();
+        if (clocks.hear(site, now, speed, age ?? 0, local)) this.redrawAll();
       }
     }
+    if (this.rewound) store.takeChanged(); // nobody draws it, and going back to it draws all that differs
+  }
+
+  /** Draw another picture than the feed's, {store, clocks}; null: the feed's again, which went on beside it. */
+  showPicture(picture) {
+    const before = this.store;
+    const { store, clocks } = picture ?? this.live;
+    Object.assign(this, { store, clocks, rewound: picture !== null });
+    store.markOtherThan(before);
+    this.silent.clear();
+    this.redrawAll();
   }
 
   /** Notice sites that fell silent or spoke again; true when that changed. */
@@ -110,7 +123,8 @@ export class Board {
   /** True when what we show of `site` is not of now. */
   isStale(site) {
     const view = this.store.sites.get(site);
-    return this.connection.state !== "live" || !view || view.link !== "up" || this.silent.has(site);
+    const away = this.connection.state !== "live" && !this.rewound;
+    return away || !view || view.link !== "up" || this.silent.has(site);
   }
 
   hasNeverReported(site) {

@@ -95,6 +95,14 @@ export class Store {
     }
   }
 
+  /** Count as changed what `other`, which was drawn until now, does not show as the very same object. */
+  markOtherThan(other) {
+    for (const [kind, [name]] of Object.entries(KINDS)) {
+      for (const [id, view] of this[name]) if (other[name].get(id) !== view) this.#mark(kind, id);
+      for (const id of other[name].keys()) if (!this[name].has(id)) this.#mark(kind, id);
+    }
+  }
+
   /** The changes since the last call: a map of kind to keys. */
   takeChanged() {
     const changed = this.changed;

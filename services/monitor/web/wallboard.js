@@ -16,6 +16,7 @@ import floorStrings from "./floor/strings.js";
 import { Notices } from "./notices.js";
 import { QueuesPanel } from "./queues.js";
 import { FlagsPanel, TransfersPanel } from "./rail.js";
+import { Rewind } from "./rewind/rewind.js";
 import { installSettings } from "./settings/settings.js";
 import { StatusBar } from "./statusbar.js";
 import strings from "./strings.js";
@@ -43,6 +44,7 @@ board.connect({
   opens: { agent: (key) => openAgent(board, key), queue: (key) => openQueue(board, key) },
 });
 followAddress(board);
+board.rewind = new Rewind(board, { tools: bar.tools, root: element("rewind-bar") });
 installSettings(bar.tools, board);
 markBlockedSound(bar.tools);
 const alarms = new Alarms(board, { away: () => Boolean(board.rewound) });
@@ -106,7 +108,7 @@ function draw() {
   if (any("flag")) flags.update();
   if (any("transfer")) transfers.update();
   if (any("agent", "call", "queue")) rail.soon(); // names and places only
-  if (loaded) announcer.announce(changed.has("flag"));
+  if (loaded && !board.rewound) announcer.announce(changed.has("flag"));
   alarms.hear(changed.has("flag"));
   if (notices.welcomed !== (loaded && empty)) notices.update();
 }
