@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Response, WebSocket
+from fastapi import APIRouter, Depends, Query, Response, WebSocket
 from msgspec import Struct
 
 from services.monitor.core.engine import Engine
+from services.monitor.core.floor import Kind
 from services.monitor.core.rules.rulebook import Rule, Summary, Where
 from services.monitor.core.views import AgentView, QueueView
 from services.monitor.feed.connection import serve_feed
 from services.monitor.feed.hub import Hub
+from services.monitor.feed.lens import Lens, Wanted
 from services.monitor.feed.messages import Snapshot
 from services.monitor.ruleslive import LiveRules
 from shared.apidoc import answers, problem
+from shared.auth import Principal, authed
 from shared.facts import Severity, Subject
 from shared.problems import Problem
 
@@ -42,6 +45,10 @@ class RulesView(Struct, frozen=True):
     file_error: str
 
 
+Reader = Annotated[Principal, Depends(authed("floor.read"))]
+Names = Annotated[list[str] | None, Query(description="only of these; may be given several times")]
+AgentNames = Annotated[list[str] | None, Query(description="only of these, `site/id`; may be given several times")]
+
 STRUCTS = (Snapshot, AgentView, QueueView, RulesView)  # for `shared.apidoc.describe`
 
 
@@ -50,9 +57,17 @@ def router_for(engine: Engine, hub: Hub, rules: LiveRules) -> APIRouter:
     router = APIRouter(prefix="/api/v1")
 
     @router.get("/floor", tags=["floor"], response_class=Response, responses=answers(Snapshot, "the floor now"))
-    async def floor() -> Response:
-        """Everything the board shows, as `{epoch, position, floor}`; `position` is where the feed goes on."""
-        return Response(msgspec.json.encode(hub.snapshot()), media_type="application/json")
+    async def floor(
+        who: Reader, site: Names = None, team: Names = None, queue: Names = None, agent: AgentNames = None
+    ) -> Response:
+        """What the board shows, as `{epoch, position, floor}`; `position` is where the feed goes on.
+
+        Of that what the token allows, narrowed by the parameters as the feed's filter narrows it (docs/feed.md).
+        """
+        lens = Lens(who.scope, Wanted(_set(site), _set(team), _set(queue), _set(agent)))
+        found = hub.snapshot()
+        shown = msgspec.structs.replace(found, floor=lens.floor(found.floor))
+        return Response(msgspec.json.encode(shown), media_type="application/json")
 
     @router.get(
         "/agents/{site}/{agent_id}",
@@ -60,9 +75,9 @@ def router_for(engine: Engine, hub: Hub, rules: LiveRules) -> APIRouter:
         response_class=Response,
         responses=answers(AgentView, "the agent now") | problem(404, "an agent never heard of"),
     )
-    async def agent(site: str, agent_id: str) -> Response:
-        """One agent's card. 404 for an agent never heard of."""
-        return _one(engine.view("agent", site, agent_id), f"no agent {agent_id} at site {site} was heard of")
+    async def agent(who: Reader, site: str, agent_id: str) -> Response:
+        """One agent's card. 404 for an agent never heard of, or outside what the token allows."""
+        return _one(seen(engine, who, "agent", site, agent_id), f"no agent {agent_id} at site {site} was heard of")
 
     @router.get(
         "/queues/{site}/{queue}",
@@ -70,12 +85,12 @@ def router_for(engine: Engine, hub: Hub, rules: LiveRules) -> APIRouter:
         response_class=Response,
         responses=answers(QueueView, "the queue now") | problem(404, "a queue never heard of"),
     )
-    async def queue(site: str, queue: str) -> Response:
-        """One queue now and since midnight at the site. 404 for a queue never heard of."""
-        return _one(engine.view("queue", site, queue), f"no queue {queue} at site {site} was heard of")
+    async def queue(who: Reader, site: str, queue: str) -> Response:
+        """One queue now and since midnight at the site. 404 for a queue never heard of, or outside what the token allows."""
+        return _one(seen(engine, who, "queue", site, queue), f"no queue {queue} at site {site} was heard of")
 
     @router.get("/rules", tags=["rules"], response_class=Response, responses=answers(RulesView, "the rules in force"))
-    async def rule_book() -> Response:
+    async def rule_book(_who: Reader) -> Response:
         """The rules in force, since when, and what is wrong with their file if it changed and could not be used."""
         found = tuple(_rule_view(rule) for rule in rules.book.rules)
         shown = RulesView(found, rules.loaded_at, rules.file_error)
@@ -86,6 +101,16 @@ def router_for(engine: Engine, hub: Hub, rules: LiveRules) -> APIRouter:
         await serve_feed(socket, hub)
 
     return router
+
+
+def seen(engine: Engine, who: Principal, kind: Kind, site: str, key: str) -> Any:
+    """The entity's view; None when it is unknown or not theirs to see, which nobody can tell apart."""
+    found = engine.view(kind, site, key)
+    return found if found is not None and Lens(who.scope).sees(kind, found, engine.view) else None
+
+
+def _set(names: list[str] | None) -> frozenset[str] | None:
+    return None if names is None else frozenset(names)
 
 
 def _rule_view(rule: Rule) -> RuleView:

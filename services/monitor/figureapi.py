@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Response
 
 from services.monitor.core.counting.queueviews import QueueDayView, SiteFiguresView
 from services.monitor.core.engine import Engine
+from services.monitor.feed.lens import Lens, QueueTraits
 from shared.apidoc import answers, problem
 from shared.auth import Principal, authed
 from shared.problems import Problem
@@ -35,7 +36,11 @@ def router_for(engine: Engine) -> APIRouter:
         The sums of the finished intervals and the running one are those of the day. Days before are on the topic
         `floor.records` as `queue_interval`. What each figure means: docs/metrics.md.
         """
-        found = engine.queue_day(site, queue)
+        found = (
+            engine.queue_day(site, queue)
+            if Lens(who.scope).sees("queue", QueueTraits(site, queue), engine.view)
+            else None
+        )
         if found is None:
             raise Problem(404, f"of a queue {queue} at site {site} nothing was counted yet")
         return Response(msgspec.json.encode(found), media_type="application/json")
