@@ -65,9 +65,7 @@ def router_for(engine: Engine, hub: Hub, rules: LiveRules) -> APIRouter:
         Of that what the token allows, narrowed by the parameters as the feed's filter narrows it (docs/feed.md).
         """
         lens = Lens(who.scope, Wanted(_set(site), _set(team), _set(queue), _set(agent)))
-        found = hub.snapshot()
-        shown = msgspec.structs.replace(found, floor=lens.floor(found.floor))
-        return Response(msgspec.json.encode(shown), media_type="application/json")
+        return Response(hub.picture(lens), media_type="application/json")
 
     @router.get(
         "/agents/{site}/{agent_id}",

@@ -69,6 +69,11 @@ class Book:
         view = self._engine.view
         return [name for name in names if self._put(name, view(*name))]
 
+    def refresh_sites(self) -> None:
+        """Take over the sites' times, of which boards are told by the clock and not by changes."""
+        for name in self._names["site"]:
+            self._put(name, self._engine.view(*name))
+
     def _put(self, name: Changed, view: Any) -> bool:
         kind = name[0]
         shelf = self._shelves[kind]

@@ -48,7 +48,7 @@ class Group:
         self.idle_since: float | None = None
         self.epoch = ""
         self.position = 0  # all that its clients can be told now leads there
-        self._number = number
+        self.number = number
         self._kinds: tuple[Kind, ...] = tuple(kind for name in channels for kind in KINDS[name])
         self._book = book
         self._batches = batches
@@ -63,7 +63,7 @@ class Group:
 
     def begin(self, epoch: str, log: ChangeLog) -> None:
         """The book was written anew; pictures and positions of before mean nothing any more. `log` is the hub's."""
-        self.epoch = f"{epoch}-{self._number}" if self._number else epoch
+        self.epoch = f"{epoch}-{self.number}" if self.number else epoch
         self.forget()
         if self.lens.open:
             self._log = log

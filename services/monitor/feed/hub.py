@@ -18,19 +18,18 @@ import msgspec
 import structlog
 
 from services.monitor.core.engine import Changed, Engine
-from services.monitor.core.views import FloorView
 from services.monitor.feed import messages
 from services.monitor.feed.book import Book
 from services.monitor.feed.frames import FRAME_BYTES, Frame, message_frame
-from services.monitor.feed.group import Group, group_key
+from services.monitor.feed.group import Group, GroupKey, group_key
 from services.monitor.feed.lens import Lens, Wanted
 from services.monitor.feed.log import ChangeLog
-from services.monitor.feed.messages import CHANNELS, Allowed, Channel, Filter, Hello, Limits, SiteClock, Snapshot, User
+from services.monitor.feed.messages import CHANNELS, Allowed, Channel, Filter, Hello, Limits, SiteClock, User
 from services.monitor.feed.subscriber import Outlet, Subscriber
 from services.monitor.metrics import FeedMetrics
 from shared.clock import Clock
 from shared.facts import FLAG_TYPES, Fact, FlagCleared, FlagRaised
-from shared.identity import LOCAL, WHOLE, Principal, Scope
+from shared.identity import LOCAL, Principal
 
 log = structlog.get_logger()
 
@@ -100,7 +99,7 @@ class Hub:
         self.book = Book(engine)
         self._written: float | None = None  # when the book was written during a replay
         self._numbers = 0
-        self._groups: dict[object, Group] = {}
+        self._groups: dict[GroupKey, Group] = {}
         self.log = ChangeLog(0, log_size)
         self.epoch = ""
         self._everything = self._group_of(CHANNELS, Lens())
@@ -239,19 +238,24 @@ class Hub:
                 subscriber.too_slow()
                 self._metrics.too_slow.inc()
                 log.warning("a reader of the feed was too slow and was let go", user=subscriber.who.user)
+        for group in self._groups.values():
+            group.let_go(now)
+        self._drop_idle(now)
+        self._count(unsent, behind)
+
+    def _drop_idle(self, now: float) -> None:
+        """Forget groups that nobody follows any more, the longest idle first."""
         idle = []
         for key, group in self._groups.items():
-            group.let_go(now)
             if group.subscribers or group is self._everything:
                 group.idle_since = None
                 continue
             if group.idle_since is None:
                 group.idle_since = now
-            idle.append((group.idle_since, id(group), key))
-        for number, (since, _, key) in enumerate(sorted(idle, reverse=True, key=lambda one: one[:2])):
-            if number >= _MOST_IDLE or now - since > _KEEP_S:
+            idle.append((group.idle_since, group.number, key))
+        for place, (since, _, key) in enumerate(sorted(idle, reverse=True, key=lambda one: one[:2])):
+            if place >= _MOST_IDLE or now - since > _KEEP_S:
                 del self._groups[key]
-        self._count(unsent, behind)
 
     def _count(self, unsent: int, behind: int) -> None:
         metrics = self._metrics
@@ -304,19 +308,11 @@ class Hub:
 
     # ------------------------------------------------------------ for REST
 
-    def snapshot(self) -> Snapshot:
-        """Everything as the engine has it now, without the book; `position` is where the feed goes on."""
+    def picture(self, lens: Lens) -> bytes:
+        """A whole `snapshot` message as JSON: what is seen through `lens`, and where the feed goes on."""
         self._catch_up()
-        return Snapshot(self._everything.epoch, self._everything.position, self._engine.floor_view())
-
-    def floor(self, scope: Scope = WHOLE) -> FloorView:
-        """What somebody with this scope sees now."""
-        return Lens(scope).floor(self._engine.floor_view())
-
-    def picture(self, scope: Scope = WHOLE) -> bytes:
-        """A whole `snapshot` message as JSON: what somebody with this scope sees, and where the feed goes on."""
-        self._catch_up()
-        return self._group_of(CHANNELS, Lens(scope)).whole()
+        self.book.refresh_sites()
+        return self._group_of(CHANNELS, lens).whole()
 
     def _catch_up(self) -> None:
         """Bring the book up to the engine, also while that replays and boards are not told."""
@@ -384,6 +380,8 @@ class Hub:
         key = group_key(channels, lens)
         group = self._groups.get(key)
         if group is None:
+            if len(self._groups) > len(self._connected) + 2 * _MOST_IDLE:
+                self._drop_idle(asyncio.get_running_loop().time())
             group = self._groups[key] = Group(self._numbers, key[0], lens, self.book, self._batches)
             self._numbers += 1
             group.begin(self.epoch, self.log)
