@@ -20,7 +20,7 @@ DEV := $(VENV)/.setup-dev
 LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-kafka test-postgres bench check format docs kafka kafka-stop kafka-reset lock clean
+.PHONY: help setup run test test-kafka test-postgres bench check format docs kafka kafka-stop kafka-reset lock vendor clean
 .DELETE_ON_ERROR:
 
 help:  ## list what `make` can do
@@ -85,6 +85,9 @@ docs: $(SETUP)  ## write docs/events.md and the table in docs/trust.md anew from
 lock: $(DEV)  ## choose the newest versions that fit pyproject.toml and write both lock files
 	$(UV) pip compile pyproject.toml $(LOCK_FLAGS) --upgrade --output-file requirements.lock
 	$(UV) pip compile pyproject.toml --group dev $(LOCK_FLAGS) --upgrade --constraint requirements.lock --output-file requirements-dev.lock
+
+vendor: $(SETUP)  ## fetch the newest of what the pages carry, a font, from npm; needs npm, which running does not
+	@$(BIN)/python -m tools.vendor
 
 clean:  ## remove .venv, .run and everything generated or fetched
 	@test ! -e .run/kafka/pid || $(PYTHON) -m tools.real_kafka stop

@@ -164,7 +164,7 @@ class Answers:
 @pytest_asyncio.fixture(loop_scope="package")
 async def answers(viewer: Viewer) -> AsyncIterator[Answers]:
     answers = Answers()
-    await viewer.context.route(re.compile(r"/api/v1/(queues|agents|transfers|numbers|me)\b"), answers.answer)
+    await viewer.context.route(re.compile(r"/api/v1/(queues|agents|transfers|numbers|rewind|me)\b"), answers.answer)
     yield answers
     await viewer.context.unroute_all(behavior="ignoreErrors")
 
@@ -451,6 +451,23 @@ async def test_it_lies_over_the_board_in_a_narrow_window(viewer: Viewer, answers
         await expect(page.locator("body[data-drawer=over]")).to_have_count(1)
         await page.keyboard.press("Escape")
         await expect(drawer(page)).to_have_count(0)
+
+
+async def test_in_a_rewind_the_past_is_shown_and_no_list_of_now(viewer: Viewer, answers: Answers) -> None:
+    then = changed(talking(), agents=(agent("1001", "Ana Silva", "hold", since=ago(700)), *small_floor().agents[1:]))
+    moment = ago(600)
+    answers.by_path["hq"] = (200, {"site": "hq", "from": ago(7200), "to": NOON, "step_s": 1})
+    answers.by_path["floor"] = (200, {"site": "hq", "at": moment, "now": moment, "epoch": None, "floor": then})
+    async with viewer.show(talking(), f"{ANA}&at=2026-11-22T11:50:00Z") as (_, page):
+        await expect(drawer(page).locator(".drawer-notice")).to_contain_text(
+            "This is the floor of 19:50:00, not of now."
+        )
+        await expect(drawer(page).locator(".drawer-state")).to_contain_text(re.compile("Hold\\s*1:40"))
+        await expect(part(page, "Calls of today")).to_contain_text("this list would be of now")
+        await expect(drawer(page).get_by_role("button", name="Show number")).to_have_count(0)
+        await page.get_by_role("button", name="Back to now").click()
+        await expect(drawer(page).locator(".drawer-state")).to_contain_text("Talk")
+        await expect(part(page, "Calls of today")).to_contain_text("No finished call today.")
 
 
 @pytest.mark.parametrize("path", [ANA, SALES])

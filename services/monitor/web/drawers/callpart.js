@@ -5,7 +5,7 @@ import { NO_DATA, duration } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { icon, setIcon } from "/static/shared/icons.js";
 import { NumberReveal } from "./numbers.js";
-import { Facts, link } from "./parts.js";
+import { Facts, isRewind, link } from "./parts.js";
 
 const LEG_SHAPES = { ringing: "ringing", dialing: "ringing", talking: "talk", held: "hold" };
 
@@ -29,7 +29,7 @@ export class CallPart {
     const { call } = agent;
     setHidden(this.none, Boolean(call));
     for (const node of this.nodes.slice(1)) setHidden(node, !call);
-    this.#keepReveal(call ? { site: agent.site, call_id: call.call_id } : null);
+    this.#keepReveal(call && !isRewind(board) ? { site: agent.site, call_id: call.call_id } : null);
     if (!call) return;
     const view = board.store.calls.get(`${agent.site}/${call.call_id}`);
     const direction = ["inbound", "outbound", "internal"].includes(call.direction) ? call.direction : "inbound";
