@@ -173,12 +173,21 @@ async def test_an_action_without_a_queue_has_the_site_s_figures(monitor_db: Data
 
 @pytest.mark.parametrize(
     "about",
-    [{"site": "x"}, {"queue": "x"}, {"agents": ["1", "x"]}, {"call_id": "c0"}, {"transfer_id": "x"}],
+    [{"site": "x"}, {"queue": "x"}, {"agents": ["1", "x"]}],
 )
 async def test_what_is_not_on_the_board_cannot_be_acted_on(monitor_db: Database, about: dict[str, Any]) -> None:
     async with serving_desk(monitor_db, floor()) as desk:
         await desk.post("/actions", body(**about), 404)
         assert (await desk.get("/actions"))["actions"] == []
+
+
+async def test_what_ended_a_moment_ago_is_no_reason_to_refuse(monitor_db: Database) -> None:
+    async with serving_desk(monitor_db, floor()) as desk:
+        before = (await desk.post("/actions", body(call_id="c0", transfer_id="x")))["before"]
+        assert (before["call"]["state"], before["transfer"]["outcome"]) == ("over", "over")
+        stranger = desk.as_(principal("li", teams=frozenset({"blue"})))
+        await stranger.post("/actions", body(agents=["1"]))
+        await stranger.post("/actions", body(agents=["2"]), 404)
 
 
 async def test_actions_are_shown_newest_first_to_those_who_see_what_they_are_about(monitor_db: Database) -> None:

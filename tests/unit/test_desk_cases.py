@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.monitor.desk.reasons import BUILT_IN, load_reasons
+from services.monitor.desk.reasons import BUILT_IN, Reasons, load_reasons
 from shared.db import Database
 from shared.errors import SettingsError
 from shared.events import AgentLoggedOn, CallStarted, LegAnswered, LegStarted, TransferRequested
@@ -106,6 +106,14 @@ async def test_of_many_at_once_exactly_one_opens_and_one_changes_it(monitor_db: 
 async def test_what_a_case_cannot_be_is_said(monitor_db: Database, wrong: dict[str, Any], says: str) -> None:
     async with serving_desk(monitor_db, floor()) as desk:
         assert says in (await desk.put(CASE, body(**wrong), 422))["detail"]
+
+
+async def test_a_reason_that_is_no_longer_offered_stays_with_its_case(monitor_db: Database) -> None:
+    async with serving_desk(monitor_db, floor(), reasons=Reasons({"old": ("Old", "旧")})) as desk:
+        await desk.put(CASE, body(reason="old"))
+    async with serving_desk(monitor_db, floor()) as desk:
+        assert (await desk.put(CASE, body(1, reason="old", status="closed")))["version"] == 2
+        await desk.put(f"/transfers/{SITE}/t2/case", body(reason="old"), 422)
 
 
 async def test_cases_of_others_transfers_are_unknown_and_of_ones_role_not_allowed(monitor_db: Database) -> None:

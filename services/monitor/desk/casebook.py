@@ -129,7 +129,7 @@ def case_of(row: CaseRow, history: tuple[CaseChange, ...] | None = None) -> Case
 
 
 def _change_of(row: CaseChangeRow) -> CaseChange:
-    changes: dict[str, tuple[Any, Any]] = {name: (before, after) for name, (before, after) in row.changes.items()}
+    changes = {name: tuple(pair) for name, pair in row.changes.items()}
     return CaseChange(version=row.version, at=row.at, by=row.by, by_name=row.by_name, changes=changes)
 
 

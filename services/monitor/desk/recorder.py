@@ -100,7 +100,8 @@ class Recorder:
         )
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled, from when the database has its tables on."""
+        await self._store.migrated.wait()
         await self._intake.run()
 
     def read(self, record: Record) -> Ended | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -33,14 +34,14 @@ class Store:
         self.exists = database is not None
         self._clock = clock
         self._metrics = metrics
-        self._migrated = False
+        self.migrated = asyncio.Event()
         self.trouble = "the database was not reached yet" if database else "this monitor has no database"
 
     async def run(self) -> None:
         """Until cancelled: migrate as soon as the database answers, then look every 10 s whether it still does."""
         assert self._database is not None
         wait = FIRST_WAIT_S
-        while not self._migrated:
+        while not self.migrated.is_set():
             try:
                 await upgrade(self._database, MIGRATIONS)
             except StoreError as exc:
@@ -48,7 +49,7 @@ class Store:
                 await self._clock.sleep(wait)
                 wait = min(LONGEST_WAIT_S, wait * 2)
             else:
-                self._migrated = True
+                self.migrated.set()
         while True:
             try:
                 await self._database.ping()
@@ -75,7 +76,7 @@ class Store:
                 yield session
 
     def _usable(self) -> Database:
-        if self._database is None or not self._migrated:
+        if self._database is None or not self.migrated.is_set():
             raise StoreError(self.trouble)
         return self._database
 

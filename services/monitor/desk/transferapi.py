@@ -124,7 +124,7 @@ def router_for(desk: Desk) -> APIRouter:
         Each change is kept with who made it and when. Running transfers may have a case, too.
         """
         draft = CaseDraft(**body.model_dump())
-        _check_reason(desk, draft)
+        await _check_reason(desk, site, transfer_id, draft)
         try:
             return _json(await desk.put_case(who, site, transfer_id, draft))
         except NoSuchTransfer as exc:
@@ -152,9 +152,13 @@ def _after(cursor: str, sort: Sort) -> transfers.After | None:
         raise Problem(400, str(exc)) from exc
 
 
-def _check_reason(desk: Desk, draft: CaseDraft) -> None:
+async def _check_reason(desk: Desk, site: str, transfer_id: str, draft: CaseDraft) -> None:
+    """Raises Problem 422. A reason that is no longer offered stays with the cases that have it."""
     known = sorted(desk.reasons.codes)
     if draft.reason and draft.reason not in desk.reasons.codes:
+        before = await desk.case(site, transfer_id)
+        if before is not None and before.reason == draft.reason:
+            return
         raise Problem(422, f"reason: there is no {draft.reason}; there are {', '.join(known)}", title="Invalid request")
     if draft.status == "closed" and not draft.reason:
         raise Problem(422, f"reason: a case is closed with one of {', '.join(known)}", title="Invalid request")

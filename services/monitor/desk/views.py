@@ -20,7 +20,7 @@ class CaseChange(Struct, frozen=True, kw_only=True):
     at: datetime
     by: str
     by_name: str
-    changes: dict[str, tuple[Any, Any]]
+    changes: dict[str, tuple[Any, ...]]
 
 
 class Case(Struct, frozen=True, kw_only=True):
