@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+import msgspec
 import pytest
 from playwright.async_api import Locator, Page, expect
 
 from tests.browser.conftest import Viewer
 from tests.browser.feedserver import FeedServer
-from tests.browser.floors import changed, flag, small_floor
+from tests.browser.floors import ago, changed, flag, small_floor
 from tests.browser.test_settings import open_settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -62,9 +64,15 @@ async def until_shown(page: Page, count: int) -> dict[str, Any]:
 
 
 async def until_settled(page: Page) -> dict[str, Any]:
-    """What was heard once a flag that is on the board now would have called."""
-    await page.evaluate("() => new Promise((done) => setTimeout(done, 600))")
+    """What was heard once a flag that is on the board by now would have called: a second later, by the page's own clock."""
+    await page.clock.fast_forward(1000)
     return await heard(page)
+
+
+async def prepare(viewer: Viewer, before: str = "") -> None:
+    """Every page has the stubs, after the script `before`, and a clock that the test can move on."""
+    await viewer.context.add_init_script(before + STUBS)
+    await viewer.context.clock.install()
 
 
 def switch(dialog: Locator, name: str) -> Locator:
@@ -72,8 +80,9 @@ def switch(dialog: Locator, name: str) -> Locator:
 
 
 async def test_nothing_calls_until_it_is_switched_on_and_then_once(viewer: Viewer) -> None:
-    await viewer.context.add_init_script(STUBS)
+    await prepare(viewer)
     async with viewer.show(small_floor()) as (feed, page):
+        await expect(page.locator(".card").first).to_be_visible()
         await raise_flag(feed, "f1")
         await expect(page.locator(".flag")).to_have_count(1)
         assert await until_settled(page) == {"sounds": [], "shown": [], "asked": 0}
@@ -91,7 +100,7 @@ async def test_nothing_calls_until_it_is_switched_on_and_then_once(viewer: Viewe
 
 
 async def test_what_stood_there_and_what_comes_again_does_not_call(viewer: Viewer) -> None:
-    await viewer.context.add_init_script("window.permission = 'granted';" + STUBS)
+    await prepare(viewer, "window.permission = 'granted';")
     async with viewer.show(changed(small_floor(), flags=(critical("f0"),))) as (feed, page):
         feed.preferences |= WANTED
         await page.reload()
@@ -107,7 +116,7 @@ async def test_what_stood_there_and_what_comes_again_does_not_call(viewer: Viewe
 
 
 async def test_a_storm_is_one_sound_and_one_notification(viewer: Viewer) -> None:
-    await viewer.context.add_init_script("window.permission = 'granted';" + STUBS)
+    await prepare(viewer, "window.permission = 'granted';")
     async with viewer.show(small_floor()) as (feed, page):
         feed.preferences |= WANTED
         await page.reload()
@@ -126,8 +135,29 @@ async def test_a_storm_is_one_sound_and_one_notification(viewer: Viewer) -> None
         assert [one["title"] for one in (await until_shown(page, 2))["shown"]] == ["30 new flags", "Critical flag"]
 
 
+async def test_nothing_calls_while_another_time_is_shown_and_what_came_meanwhile_does_after(viewer: Viewer) -> None:
+    await prepare(viewer, "window.permission = 'granted';")
+    then = msgspec.to_builtins(changed(small_floor(), flags=(critical("past"),)))
+    reach = {"site": "hq", "from": ago(7200).isoformat(), "to": ago(0).isoformat(), "step_s": 1}
+    past = {"site": "hq", "at": ago(60).isoformat(), "now": ago(60).isoformat(), "epoch": None, "floor": then}
+    await viewer.context.route("**/api/v1/rewind/hq", lambda route: route.fulfill(json=reach))
+    await viewer.context.route("**/api/v1/rewind/hq/floor*", lambda route: route.fulfill(json=past))
+    async with viewer.show(small_floor()) as (feed, page):
+        feed.preferences |= WANTED
+        await page.reload()
+        await expect(page.locator(".card").first).to_be_visible()
+        await page.locator(".rewind-open").click()
+        await expect(page.locator(".flag")).to_have_text([re.compile("Flag past")])
+        await raise_flag(feed, "f1")
+        assert (await until_settled(page))["sounds"] == []
+        await page.locator(".rewind-open").click()
+        found = await until_shown(page, 1)
+        assert [one["body"].split(" · ")[0] for one in found["shown"]] == ["Flag f1"]
+        assert len(found["sounds"]) == 1
+
+
 async def test_only_what_was_chosen_calls(viewer: Viewer) -> None:
-    await viewer.context.add_init_script("window.permission = 'granted';" + STUBS)
+    await prepare(viewer, "window.permission = 'granted';")
     async with viewer.show(small_floor()) as (feed, page):
         feed.preferences |= WANTED
         await page.reload()
@@ -143,7 +173,7 @@ async def test_only_what_was_chosen_calls(viewer: Viewer) -> None:
 
 
 async def test_a_refusal_is_said_plainly_and_nothing_is_switched_on(viewer: Viewer) -> None:
-    await viewer.context.add_init_script("window.answer = 'denied';" + STUBS)
+    await prepare(viewer, "window.answer = 'denied';")
     async with viewer.show(small_floor()) as (feed, page):
         dialog = await open_settings(page, "alarms")
         await switch(dialog, "Desktop notifications").click()
@@ -155,7 +185,7 @@ async def test_a_refusal_is_said_plainly_and_nothing_is_switched_on(viewer: View
 
 
 async def test_both_can_be_tried(viewer: Viewer) -> None:
-    await viewer.context.add_init_script(STUBS)
+    await prepare(viewer)
     async with viewer.show(small_floor()) as (_, page):
         dialog = await open_settings(page, "alarms")
         await dialog.get_by_label("Volume").fill("100")
@@ -171,7 +201,7 @@ async def test_both_can_be_tried(viewer: Viewer) -> None:
 
 
 async def test_sound_that_waits_for_a_click_says_so_until_there_is_one(viewer: Viewer) -> None:
-    await viewer.context.add_init_script("window.silenced = true;" + STUBS)
+    await prepare(viewer, "window.silenced = true;")
     async with viewer.show(small_floor()) as (feed, page):
         feed.preferences |= {"alarms": {"sound": True}}
         await page.reload()
@@ -186,7 +216,7 @@ async def test_sound_that_waits_for_a_click_says_so_until_there_is_one(viewer: V
 
 @pytest.mark.parametrize(("path", "sounds"), [("/hall", 0), ("/hall?sound=1", 1)])
 async def test_a_hall_sounds_only_when_its_address_says_so(viewer: Viewer, path: str, sounds: int) -> None:
-    await viewer.context.add_init_script("window.permission = 'granted';" + STUBS)
+    await prepare(viewer, "window.permission = 'granted';")
     async with viewer.show(small_floor(), path) as (feed, page):
         await expect(page.locator(".tile")).to_have_count(2)
         feed.preferences |= WANTED
@@ -197,7 +227,7 @@ async def test_a_hall_sounds_only_when_its_address_says_so(viewer: Viewer, path:
 
 
 async def test_a_hall_that_cannot_sound_says_so(viewer: Viewer) -> None:
-    await viewer.context.add_init_script("window.silenced = true;" + STUBS)
+    await prepare(viewer, "window.silenced = true;")
     async with viewer.show(small_floor(), "/hall?sound=1") as (_, page):
         await expect(page.locator(".hall-notice")).to_contain_text(
             "this browser plays none until somebody touches the page"

@@ -23,7 +23,7 @@ export class Alarms {
   /** Look at the flags on the board; called after each drawing, `changed` saying whether any of them did. */
   hear(changed = true) {
     const { loaded, flags } = this.board.store;
-    if (!loaded || this.away() || (!changed && this.known)) return;
+    if (!loaded || this.away() || (!changed && this.known && !this.waiting.size)) return;
     const first = this.known === null;
     this.known ??= new Set();
     for (const [key, flag] of flags) {
@@ -53,10 +53,11 @@ export class Alarms {
   }
 
   #call() {
+    if (this.away()) return; // what waits is told when the board is back
     const { flags } = this.board.store;
     const fresh = [...this.waiting].filter(([key]) => flags.has(key)).map(([, flag]) => flag);
     this.waiting.clear();
-    if (!fresh.length || this.away()) return;
+    if (!fresh.length) return;
     this.last = performance.now();
     const { sound, volume, notify: desktop } = this.choice();
     if (sound) playAlarm(volume);
