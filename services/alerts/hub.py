@@ -63,12 +63,12 @@ class Hub:
         """
         with self._reader(scope_now) as queue:
             yield first
-            while not self._closed and scope_now() is not None:
+            while not self._closed:
                 try:
                     message = await asyncio.wait_for(queue.get(), BEAT_S)
                 except TimeoutError:
                     message = _BEAT
-                if message is None:
+                if message is None or scope_now() is None:
                     return
                 yield message
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, func, or_
 from sqlmodel import col
 
 from services.alerts.tables import IncidentRow
@@ -56,5 +56,5 @@ def conditions(scope: Scope) -> list[ColumnElement[bool]]:
 
 
 def _label(allowed: frozenset[str], name: str) -> ColumnElement[bool]:
-    found: ColumnElement[bool] = col(IncidentRow.labels)[name].as_string().in_(allowed)
+    found: ColumnElement[bool] = func.coalesce(col(IncidentRow.labels)[name].as_string(), "").in_(allowed)
     return found

@@ -152,7 +152,9 @@ def router() -> APIRouter:
     """The route that serves it."""
     routes = APIRouter()
 
-    @routes.get("/asyncapi.json", tags=["documents"], response_class=JSONResponse)
+    form = {"description": "AsyncAPI 3.0", "content": {"application/json": {"schema": {"type": "object"}}}}
+
+    @routes.get("/asyncapi.json", tags=["documents"], response_class=JSONResponse, responses={200: form})
     async def asyncapi(request: Request) -> JSONResponse:
         """The AsyncAPI 3.0 document of the feed: every message, every field, every close code."""
         return JSONResponse(document(request.app.version, request.headers.get("host", "127.0.0.1:8600")))
