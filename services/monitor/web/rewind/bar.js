@@ -16,7 +16,7 @@ export class RewindBar {
     this.root = root;
     this.word = h("strong", { class: "rewind-word" });
     this.time = h("time", { class: "rewind-time num" });
-    this.more = h("span", { class: "rewind-more muted nowrap" });
+    this.more = h("span", { class: "rewind-more nowrap" });
     this.sites = h("select", { class: "select rewind-site", on: { change: () => on.site(this.sites.value) } });
     this.steps = STEPS_S.map((seconds) =>
       h("button", { class: "button", type: "button", data: { seconds }, on: { click: () => on.step(seconds) } }),

@@ -30,7 +30,7 @@ const wholeSecond = (at) => Math.floor(at / 1000) * 1000;
 export class Rewind {
   constructor(board, { tools, root }) {
     Object.assign(this, { board, root, opened: false, active: false, site: "", at: NaN, reach: null });
-    Object.assign(this, { playing: false, speed: SPEEDS[0], span: 0, asked: 0, reachedAt: 0, telling: null, written: "", store: null });
+    Object.assign(this, { playing: false, speed: SPEEDS[0], span: 0, asked: 0, reachedAt: 0, telling: null, written: "", store: null, siteBefore: "" });
     this.word = h("span", { class: "rewind-open-word" });
     this.button = h("button", { class: "button quiet rewind-open", type: "button", hidden: true }, icon("rewind"), this.word);
     this.button.addEventListener("click", () => (this.opened ? this.leave() : this.open()));
@@ -77,7 +77,7 @@ export class Rewind {
   /** Show the bar, and the floor of `at`; a minute ago if that is not said. Which site must be known or is asked for. */
   async open(site = "", at = NaN) {
     const sites = this.board.live.store.sites;
-    if (!this.opened) this.store = new Store();
+    if (!this.opened) Object.assign(this, { store: new Store(), siteBefore: place.get("site") });
     if (site && this.site && site !== this.site) this.store = new Store();
     this.opened = true;
     this.site = site || this.site || this.board.site() || (sites.size === 1 ? [...sites.keys()][0] : "");
@@ -110,7 +110,7 @@ export class Rewind {
       document.title = t("board.title");
       if (this.root.contains(document.activeElement) || document.activeElement === document.body) this.button.focus();
     }
-    place.update({ at: null });
+    if (place.get("at")) place.update({ at: null, site: this.siteBefore });
     this.#draw();
   }
 
