@@ -169,6 +169,7 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     step(event.key === "ArrowDown" ? 1 : -1);
   } else if (event.key === "Enter" && !event.target.closest("button, a")) {
+    event.preventDefault(); // else the control that gets the focus hears it, too
     detail.form.focus();
   }
 });

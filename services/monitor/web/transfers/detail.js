@@ -115,8 +115,11 @@ export class Detail {
 
   tick(local = performance.now()) {
     const transfer = this.transfer();
-    if (!transfer || (this.drawn === transfer && !isRunning(transfer) && this.words === document.documentElement.lang)) return;
-    Object.assign(this, { drawn: transfer, words: document.documentElement.lang });
+    if (!transfer) return;
+    const zone = this.board.zone(transfer.site);
+    const looks = `${document.documentElement.lang}|${zone}`;
+    if (this.drawn === transfer && this.looks === looks && !isRunning(transfer)) return;
+    Object.assign(this, { drawn: transfer, looks });
     const now = this.board.clocks.now(transfer.site, local);
     const verdict = verdictOf(transfer, now);
     setIcon(this.shape, VERDICT_ICONS[verdict]);
@@ -124,6 +127,6 @@ export class Detail {
     setText(this.verdict, verdictText(transfer, now));
     setAttr(this.verdictLine, "title", verdict === "cannot_tell" ? t("desk.verdict.cannot_tell.hint", { off: offBy(transfer) }) : null);
     drawTimeline(this.timeline, transfer, now);
-    drawFigures(this.figures, transfer, this.board.zone(transfer.site), now);
+    drawFigures(this.figures, transfer, zone, now);
   }
 }

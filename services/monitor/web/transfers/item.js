@@ -90,7 +90,7 @@ export function updateRow(node, item, look) {
   setData(parts.found, "tone", transfer.case?.status === "open" ? "warning" : "ok");
   setText(parts.found, transfer.case ? t(`desk.case.${transfer.case.status}`) : "");
   setHidden(parts.unsaved, !look.unsaved.has(item.key));
-  setText(parts.unsaved, t("desk.unsaved"));
+  setText(parts.unsaved, look.unsaved.has(item.key) ? t("desk.unsaved") : "");
   tickRow(node, look.board, look.local);
 }
 

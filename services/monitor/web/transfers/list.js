@@ -77,8 +77,9 @@ export class TransferList {
     const trouble = troubleText(archive, board);
     setHidden(this.trouble, !trouble);
     setText(this.trouble, trouble);
-    setHidden(this.none, finished.length > 0 || (Boolean(trouble) && archive.state === "trouble"));
-    setText(this.none, t(archive.state === "loading" ? "desk.finished.loading" : isFiltered(filter) ? "desk.finished.none_fit" : "desk.finished.none"));
+    const empty = finished.length === 0 && !(trouble && archive.state === "trouble");
+    setHidden(this.none, !empty);
+    setText(this.none, empty ? t(archive.state === "loading" ? "desk.finished.loading" : isFiltered(filter) ? "desk.finished.none_fit" : "desk.finished.none") : "");
     this.rows.setItems(finished.map(item));
   }
 

@@ -1,0 +1,371 @@
+"""The transfer desk on the real desk and its database: what runs, what finished, and the case of each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.async_api import Dialog, Locator, Page, expect
+
+from services.monitor.core.views import FloorView
+from shared import facts
+from tests.browser.conftest import Viewer
+from tests.browser.deskserver import DeskServer, serving_desk
+from tests.browser.floors import agent, ago, changed, queue, site, transfer
+from tests.deskkit import principal, transfer_ended
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+PEOPLE = ("Wang Fang", "Li Na", "Chen Jing", "Zhao Min")
+FLOOR = FloorView(
+    sites=(site(),),
+    queues=(queue("sales", "Sales"), queue("support", "Support")),
+    agents=tuple(agent(str(number), name, "talk") for number, name in enumerate(PEOPLE, 1)),
+    calls=(),
+    transfers=(),
+    flags=(),
+)
+
+
+def ended(name: str, seconds_ago: float, took: float, **more: Any) -> facts.TransferEnded:
+    """A transfer from Wang Fang to Li Na that was asked for so long before noon."""
+    asked = ago(seconds_ago)
+    bridged = asked + timedelta(seconds=took) if more.get("outcome", "completed") == "completed" else None
+    stamps = {
+        "requested_at": asked,
+        "ringing_at": asked + timedelta(seconds=1),
+        "answered_at": bridged,
+        "bridged_at": bridged,
+        "ended_at": asked + timedelta(seconds=took),
+    }
+    return transfer_ended(name, 0, took, **(stamps | more))
+
+
+@asynccontextmanager
+async def desk_page(
+    viewer: Viewer,
+    folder: Path,
+    floor: FloorView = FLOOR,
+    path: str = "/transfers",
+    *finished: facts.TransferEnded,
+    **more: Any,
+) -> AsyncIterator[tuple[DeskServer, Page]]:
+    async with serving_desk(floor, folder, **more) as desk:
+        if finished:
+            await desk.finish(*finished)
+        page = await viewer.open(desk.url + path)
+        try:
+            yield desk, page
+        finally:
+            await page.goto("about:blank")
+            await page.close()
+
+
+def rows(page: Page) -> Locator:
+    return page.locator("#finished .row-item")
+
+
+async def choose(page: Page, name: str) -> None:
+    """Open a finished transfer's detail, and wait until its case can be written."""
+    await page.locator(f"#finished [id='row-hq/{name}']").click()
+    await expect(page.locator(".case-form")).to_be_visible()
+
+
+async def test_what_runs_ticks_over_the_limit_first(viewer: Viewer, tmp_path: Path) -> None:
+    running = (
+        transfer("new", from_agent="3", to_agent="4", requested=ago(-300)),  # however slow this machine is
+        transfer("old", from_agent="1", to_agent="2", requested=ago(6.2), ringing=ago(5)),
+    )
+    async with desk_page(viewer, tmp_path, changed(FLOOR, transfers=running)) as (_, page):
+        first, second = page.locator("#running .row-item").nth(0), page.locator("#running .row-item").nth(1)
+        await expect(first).to_contain_text("Wang Fang → Li Na")
+        await expect(first).to_contain_text("Attended · ringing")
+        await expect(second).to_contain_text("Chen Jing → Zhao Min")
+        await expect(first).to_have_attribute("data-verdict", "yes")
+        await expect(first.locator(".row-mark")).to_have_text("over 7 s")
+        await expect(second).to_have_attribute("data-verdict", "no")
+        await expect(page.locator("#running h2")).to_have_text("2 running, 1 over 7 s")
+
+
+async def test_a_transfer_that_ends_is_there_once_before_and_after_it_was_filed(viewer: Viewer, tmp_path: Path) -> None:
+    running = transfer("t1", from_agent="1", to_agent="2", requested=ago(5))
+    async with desk_page(viewer, tmp_path, changed(FLOOR, transfers=(running,))) as (desk, page):
+        await expect(page.locator("#running .row-item")).to_have_count(1)
+        done = changed(running, outcome="completed", bridged=ago(2), ended=ago(2), total_s=3.0)
+        await desk.change("transfer", "hq/t1", done)
+        await expect(page.locator("#running")).to_contain_text("No transfer is running.")
+        await expect(rows(page)).to_have_count(1)
+        await expect(rows(page)).to_contain_text("not filed yet")
+        await desk.finish(ended("t1", 5, 3.0))
+        await expect(rows(page)).not_to_contain_text("not filed yet")
+        await expect(rows(page)).to_have_count(1)
+        await expect(rows(page)).to_contain_text("3.0 s")
+
+
+FINISHED = (
+    ended("quick", 500, 3.0),
+    ended("slow", 400, 9.5),
+    ended("slowest", 300, 12.0),
+    ended("failed", 200, 5.0, outcome="failed", reason="no_answer", from_agent="3", to_agent="4"),
+    ended("unsure", 100, 7.2, slow="cannot_tell", precision_ms=1000),
+)
+
+
+async def order(page: Page) -> list[str]:
+    found = await rows(page).all()
+    named = [(await row.get_attribute("aria-posinset"), (await row.get_attribute("id") or "")[7:]) for row in found]
+    return [name for _, name in sorted(named, key=lambda pair: int(pair[0] or 0))]
+
+
+async def test_the_worst_are_on_top_and_the_address_holds_order_and_filter(viewer: Viewer, tmp_path: Path) -> None:
+    async with desk_page(viewer, tmp_path, FLOOR, "/transfers", *FINISHED) as (_, page):
+        await expect(rows(page)).to_have_count(5)
+        assert await order(page) == ["slowest", "slow", "failed", "unsure", "quick"]
+        await page.get_by_role("button", name="Newest first").click()
+        await expect(page).to_have_url(re.compile("sort=newest"))
+        await expect(rows(page).first).to_be_visible()
+        assert await order(page) == ["unsure", "failed", "slowest", "slow", "quick"]
+        await page.locator(".filter-slow").select_option("yes")
+        await expect(rows(page)).to_have_count(2)
+        await expect(page).to_have_url(re.compile("slow=yes"))
+        await page.get_by_role("button", name="Clear the filter").click()
+        await expect(rows(page)).to_have_count(5)
+        await page.go_back()
+        await expect(rows(page)).to_have_count(2)
+        await page.get_by_role("button", name="Clear the filter").click()
+        await page.locator(".filter-outcome").select_option("failed")
+        await expect(rows(page)).to_have_count(1)
+        await expect(rows(page)).to_contain_text("Chen Jing → Zhao Min")
+        await page.locator(".filter-outcome").select_option("")
+        await page.locator(".filter-agent").fill("Chen Jing")
+        await page.keyboard.press("Tab")
+        await expect(page).to_have_url(re.compile("agent=3"))
+        await expect(rows(page)).to_have_count(1)
+
+
+async def test_a_link_shows_the_same_filter_and_transfer(viewer: Viewer, tmp_path: Path) -> None:
+    path = "/transfers?slow=cannot_tell&transfer=hq/unsure"
+    async with desk_page(viewer, tmp_path, FLOOR, path, *FINISHED) as (_, page):
+        await expect(rows(page)).to_have_count(1)
+        detail = page.locator("#detail")
+        await expect(detail.locator(".detail-verdict")).to_have_text("cannot tell (±1 s)")
+        await expect(detail).to_contain_text("Wang Fang → Li Na")
+        await expect(detail.locator(".desk-legs")).to_contain_text("Seek1.0 s")
+        await expect(detail.locator(".desk-legs")).to_contain_text("Total7.2 s")
+        await expect(detail.locator(".desk-stamps")).to_contain_text("Requested19:58:20.000")
+        await expect(detail.locator(".timeline")).to_have_attribute("aria-label", re.compile("Seek 1.0 s, Ring 6.2 s"))
+        await expect(detail).to_contain_text("call-unsure")
+
+
+async def test_days_are_the_site_s(viewer: Viewer, tmp_path: Path) -> None:
+    """Noon UTC is 20:00 in Shanghai: its day began 20 hours before."""
+    finished = (ended("today", 19.9 * 3600, 3.0), ended("yesterday", 20.1 * 3600, 3.0))
+    async with desk_page(viewer, tmp_path, FLOOR, "/transfers", *finished) as (_, page):
+        await expect(rows(page)).to_have_count(2)
+        await page.get_by_role("button", name="Today").click()
+        await expect(rows(page)).to_have_count(1)
+        assert await order(page) == ["today"]
+        await page.locator(".filter-day").fill("2026-11-21")
+        await expect(page).to_have_url(re.compile("day=2026-11-21"))
+        await expect(page.locator("[id='row-hq/yesterday']")).to_be_visible()
+        await expect(rows(page)).to_have_count(1)
+
+
+async def test_days_when_the_clocks_change(viewer: Viewer, tmp_path: Path) -> None:
+    async with desk_page(viewer, tmp_path) as (_, page):
+        hours = await page.evaluate(
+            """async () => {
+              const { dayRange } = await import("/static/monitor/transfers/model.js");
+              const hours = (day, zone) => { const [from, to] = dayRange(day, zone); return (to - from) / 3600000; };
+              return [["2026-03-29", "Europe/Berlin"], ["2026-10-25", "Europe/Berlin"], ["2026-11-22", "Asia/Shanghai"],
+                      ["2026-03-08", "America/New_York"]].map(([day, zone]) => hours(day, zone));
+            }"""
+        )
+        assert hours == [23, 25, 24, 23]
+
+
+async def test_a_case_is_saved_found_again_and_its_steps_kept(viewer: Viewer, tmp_path: Path) -> None:
+    async with desk_page(viewer, tmp_path, FLOOR, "/transfers", *FINISHED) as (desk, page):
+        desk.who = principal("wang", "supervisor")
+        await choose(page, "slow")
+        form = page.locator(".case-form")
+        await expect(form.locator("h3")).to_have_text("No case yet")
+        await expect(form.get_by_role("button", name="Save")).to_be_disabled()
+        await form.get_by_label("Reason").select_option("colleague_did_not_answer")
+        await form.get_by_label("Note").fill("Li Na was at lunch")
+        await form.get_by_label("Follow-up").fill("Wang talks to the team")
+        await form.get_by_label("On", exact=True).fill("2026-11-30")
+        await page.keyboard.press("Control+s")
+        await expect(form).to_contain_text("Saved.")
+        await expect(page.locator("[id='row-hq/slow'] .row-case")).to_have_text("Open")
+        await form.get_by_label("Status").select_option("closed")
+        await form.get_by_role("button", name="Save").click()
+        await expect(page.locator("[id='row-hq/slow'] .row-case")).to_have_text("Closed")
+        history = page.locator(".case-history")
+        await expect(history.locator("li").first).to_contain_text("Status: Open → Closed")
+        await expect(history.locator("li").last).to_contain_text("Reason: Colleague did not answer")
+        await expect(history.locator("li").last).to_contain_text("Wang")
+        await page.reload()
+        await expect(form.get_by_label("Note")).to_have_value("Li Na was at lunch")
+        await expect(form.get_by_label("On", exact=True)).to_have_value("2026-11-30")
+        await page.locator(".filter-case").select_option("none")
+        await expect(rows(page)).to_have_count(4)
+        await page.locator(".filter-case").select_option("closed")
+        await expect(rows(page)).to_have_count(1)
+
+
+async def test_a_case_is_not_closed_without_a_reason(viewer: Viewer, tmp_path: Path) -> None:
+    async with desk_page(viewer, tmp_path, FLOOR, "/transfers", *FINISHED) as (_, page):
+        await choose(page, "slow")
+        await page.locator(".case-form").get_by_label("Status").select_option("closed")
+        await page.keyboard.press("Control+s")
+        await expect(page.locator(".case-said")).to_have_text("A case is closed with a reason.")
+        await page.get_by_role("button", name="Discard changes").click()
+
+
+async def change_case(desk: DeskServer, name: str, version: int, note: str) -> None:
+    """Somebody else changes a case meanwhile."""
+    before, desk.who = desk.who, principal("li", "supervisor")
+    async with httpx.AsyncClient(base_url=desk.url) as client:
+        answer = await client.put(f"/api/v1/transfers/hq/{name}/case", json={"note": note, "version": version})
+    assert answer.status_code == 200, answer.text
+    desk.who = before
+
+
+async def test_two_who_write_at_once_lose_nothing(viewer: Viewer, tmp_path: Path) -> None:
+    async with desk_page(viewer, tmp_path, FLOOR, "/transfers", *FINISHED) as (desk, page):
+        desk.who = principal("wang", "supervisor")
+        await choose(page, "slow")
+        note = page.locator(".case-form").get_by_label("Note")
+        await note.fill("mine")
+        await change_case(desk, "slow", 0, "theirs")
+        await page.keyboard.press("Control+s")
+        conflict = page.locator(".conflict")
+        await expect(conflict).to_contain_text(re.compile("^Li changed it meanwhile"))
+        await expect(conflict).to_contain_text("Li: theirs")
+        await expect(note).to_have_value("mine")
+        await page.reload()  # both texts are still there
+        await expect(conflict).to_contain_text("theirs")
+        await expect(note).to_have_value("mine")
+        await conflict.get_by_role("button", name="Keep both").click()
+        await expect(note).to_have_value("theirs\nmine")
+        await conflict.get_by_role("button", name="Save mine over it").click()
+        await expect(page.locator(".case-said")).to_have_text("Saved.")
+        await expect(conflict).to_be_hidden()
+        await expect(page.locator(".case-history li").first).to_contain_text("Note: theirs → theirs")
+        await note.fill("mine again")
+        await change_case(desk, "slow", 2, "theirs again")
+        await page.keyboard.press("Control+s")
+        await conflict.get_by_role("button", name="Take all of theirs").click()
+        await expect(note).to_have_value("theirs again")
+    viewer.complaints.clear()  # the browser's own lines about the 409
+
+
+async def test_unsaved_text_outlives_a_reload_and_leaving_is_warned_about(viewer: Viewer, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    async def accept(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        await dialog.accept()
+
+    async with desk_page(viewer, tmp_path, FLOOR, "/transfers", *FINISHED) as (_, page):
+        page.on("dialog", accept)
+        await choose(page, "slow")
+        note = page.locator(".case-form").get_by_label("Note")
+        await note.click()
+        await page.keyboard.type("half a sentence")
+        await expect(page.locator(".case-said")).to_contain_text("Not saved yet")
+        await expect(page.locator("[id='row-hq/slow']")).to_contain_text("unsaved")
+        await page.reload()
+        assert asked == ["beforeunload"]
+        await expect(note).to_have_value("half a sentence")
+        await choose(page, "quick")
+        await expect(note).to_have_value("")
+        await choose(page, "slow")
+        await expect(note).to_have_value("half a sentence")
+        await page.get_by_role("button", name="Discard changes").click()
+        await expect(page.locator("[id='row-hq/slow']")).not_to_contain_text("unsaved")
+        await page.reload()
+        assert asked == ["beforeunload"]
+
+
+async def test_the_keyboard_goes_through_the_list_into_the_case_and_back(viewer: Viewer, tmp_path: Path) -> None:
+    async with desk_page(viewer, tmp_path, FLOOR, "/transfers", *FINISHED) as (_, page):
+        await expect(rows(page)).to_have_count(5)
+        await page.keyboard.press("ArrowDown")
+        await page.keyboard.press("ArrowDown")
+        await expect(page).to_have_url(re.compile("transfer=hq/slow$"))
+        await expect(page.locator("[id='row-hq/slow']")).to_have_attribute("aria-selected", "true")
+        await expect(page.locator(".case-form")).to_be_visible()
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".case-form").get_by_label("Reason")).to_be_focused()
+        await page.keyboard.press("Escape")
+        await page.keyboard.press("ArrowUp")
+        await expect(page).to_have_url(re.compile("transfer=hq/slowest$"))
+        await page.keyboard.press("/")
+        await page.keyboard.type("chen")
+        await expect(rows(page)).to_have_count(1)
+
+
+async def test_a_long_list_comes_page_by_page_and_only_what_is_seen_exists(viewer: Viewer, tmp_path: Path) -> None:
+    many = [ended(f"t{number:03}", 10_000 - number * 20, 3.0) for number in range(230)]
+    async with desk_page(viewer, tmp_path, FLOOR, "/transfers?sort=newest", *many[:200]) as (desk, page):
+        await desk.finish(*many[200:])
+        await page.reload()
+        await expect(page.locator("#finished .panel-head")).to_contain_text("100 shown, more below")
+        assert await rows(page).count() < 60
+        scroller = page.locator(".rows-scroll")
+        for shown in ("200 shown, more below", "230 shown"):
+            await scroller.evaluate("node => { node.scrollTop = node.scrollHeight; }")
+            await expect(page.locator("#finished .panel-head")).to_contain_text(shown)
+        await scroller.evaluate("node => { node.scrollTop = node.scrollHeight; }")
+        await expect(page.locator("[id='row-hq/t000']")).to_be_visible()
+        assert await rows(page).count() < 60
+
+
+async def test_without_its_database_the_list_says_so_and_the_running_ones_tick(viewer: Viewer, tmp_path: Path) -> None:
+    floor = changed(FLOOR, transfers=(transfer("t1", from_agent="1", to_agent="2", requested=ago(6.5)),))
+    async with desk_page(viewer, tmp_path, floor, away=True) as (_, page):
+        await expect(page.locator(".desk-trouble")).to_contain_text("The database is away")
+        await expect(page.locator("#running .row-item")).to_have_attribute("data-verdict", "yes")
+        await expect(page.locator("#finished")).not_to_contain_text("No transfer has finished yet")
+    viewer.complaints.clear()  # the browser's own lines about the 503
+
+
+async def test_nothing_finished_is_not_no_data(viewer: Viewer, tmp_path: Path) -> None:
+    async with desk_page(viewer, tmp_path) as (desk, page):
+        await expect(page.locator("#finished")).to_contain_text("No transfer has finished yet.")
+        await expect(page.locator("#running")).to_contain_text("No transfer is running.")
+        await desk.change("site", "hq", site(link="down", link_since=ago(1)))
+        await expect(page.locator("#running")).to_contain_text("No live data")
+
+
+async def test_who_may_only_look_cannot_write(viewer: Viewer, tmp_path: Path) -> None:
+    async with serving_desk(FLOOR, tmp_path) as desk:
+        await desk.finish(*FINISHED)
+        desk.who = principal("an", "auditor")
+        page = await viewer.open(desk.url + "/transfers?transfer=hq/slow")
+        await expect(page.locator(".case-said")).to_have_text("You may read cases but not change them.")
+        await expect(page.locator(".case-form").get_by_label("Note")).to_be_disabled()
+        await expect(page.get_by_role("button", name="Save")).to_be_hidden()
+        await page.close()
+
+
+@pytest.mark.parametrize("size", [(1366, 768), (1920, 1080)])
+async def test_nothing_scrolls_sideways_in_either_language(
+    viewer: Viewer, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with desk_page(viewer, tmp_path, FLOOR, "/transfers?transfer=hq/failed", *FINISHED) as (_, page):
+        await page.set_viewport_size({"width": size[0], "height": size[1]})
+        await expect(page.locator(".case-form")).to_be_visible()
+        for language, says in (("简体中文", "失败"), ("English", "failed")):
+            await page.get_by_role("button", name=language).click()
+            await expect(page.locator("#detail")).to_contain_text(says)
+            wide = "[document.documentElement, ...document.querySelectorAll('.panel')].some(n => n.scrollWidth > n.clientWidth)"
+            assert not await page.evaluate(wide)
