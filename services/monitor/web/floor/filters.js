@@ -37,7 +37,7 @@ export function filterBox(view, board) {
   const fields = NAMES.map((name) => {
     const select = h(
       "select",
-      { class: "select", data: { focus: name } },
+      { class: "select", "aria-label": t(`filter.${name}`), data: { focus: name } },
       h("option", { value: "" }, t("filter.any")),
       choices(name, board).map(([value, text]) => h("option", { value, selected: value === view.filter[name] }, text)),
     );
