@@ -136,26 +136,7 @@ export default {
     "transfers.cannot_tell.hint": "Whether it took more than 7 s cannot be told: the switch's clock is only exact to {off} s",
 
     "announce.flag": "New critical flag: {summary}",
-    "announce.flags": "{n} new critical flags",
-
-    "details.gone": "This agent is no longer on the floor.",
-    "details.agent": "Agent id",
-    "details.team": "Team",
-    "details.queues": "Queues",
-    "details.since": "In this state since",
-    "details.provenance": "How we know",
-    "details.seen": "Last evidence",
-    "details.ago": "{age} ago",
-    "details.reason": "Reason",
-    "details.until": "Wrap timer ends",
-    "details.call": "Call",
-    "details.call_since": "Conversation",
-    "details.queued": "Caller arrived in the queue",
-    "details.other_calls": "Further calls",
-    "details.call_id": "Call id",
-    "details.listened": "Listening",
-    "details.tags": "Tags",
-    "details.site": "Site"
+    "announce.flags": "{n} new critical flags"
   },
   "zh-CN": {
     "board.title": "现场看板 · Floorwatch",
@@ -294,25 +275,6 @@ export default {
     "transfers.cannot_tell.hint": "无法判断是否超过 7 秒：交换机时钟只精确到 {off} 秒",
 
     "announce.flag": "新的严重预警：{summary}",
-    "announce.flags": "{n} 条新的严重预警",
-
-    "details.gone": "该坐席已不在现场。",
-    "details.agent": "坐席编号",
-    "details.team": "班组",
-    "details.queues": "队列",
-    "details.since": "进入此状态",
-    "details.provenance": "依据",
-    "details.seen": "最近依据",
-    "details.ago": "{age}前",
-    "details.reason": "原因",
-    "details.until": "案面计时结束",
-    "details.call": "通话",
-    "details.call_since": "通话时长",
-    "details.queued": "客户进入队列",
-    "details.other_calls": "其他通话",
-    "details.call_id": "通话编号",
-    "details.listened": "监听",
-    "details.tags": "标签",
-    "details.site": "职场"
+    "announce.flags": "{n} 条新的严重预警"
   }
 }

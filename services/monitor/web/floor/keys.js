@@ -6,6 +6,7 @@ export const KEYS = [
   [["↑", "↓", "←", "→"], "move"],
   [["Home", "End", "PgUp", "PgDn"], "far"],
   [["Enter"], "open"],
+  [["J", "K"], "step"],
   [["Esc"], "close"],
   [["V"], "view"],
   [["F"], "flagged"],
