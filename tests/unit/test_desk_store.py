@@ -19,8 +19,10 @@ from services.monitor.desk.store import MIGRATIONS
 from services.monitor.desk.tables import METADATA, ActionRow, CallRow, CaseChangeRow, CaseRow, TransferRow
 from shared.clock import FakeClock
 from shared.db import Database, migrating
+from shared.memorybus import MemoryBus
 from shared.migrate import downgrade, upgrade
-from tests.deskkit import DeskClient, principal, serving_desk, until
+from shared.topics import FLOOR_RECORDS, SWITCH_DEAD_LETTER
+from tests.deskkit import DeskClient, principal, record, serving_desk, transfer_ended, until
 from tests.floorkit import SITE, START
 
 pytest_plugins = ("tests.monitordb",)
@@ -56,6 +58,36 @@ async def test_replicas_that_start_together_migrate_one_after_the_other(empty_mo
         await until(lambda: not third.desk.store.trouble)
         await one.put("/preferences/view", 1)
         assert await other.get("/preferences") == {"view": 1}
+
+
+async def test_a_database_of_a_newer_version_costs_the_desk_and_not_the_board(monitor_db: Database) -> None:
+    async with monitor_db.unit_of_work() as session:
+        await session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    async with serving_desk(monitor_db, migrated=False) as desk:
+        await until(lambda: "9999" in desk.desk.store.trouble)
+        assert "newer" in (await desk.get("/preferences", 503))["detail"]
+        assert (await desk.client.get("/readyz")).status_code == 200
+
+
+async def test_tables_that_are_taken_away_cost_the_desk_and_no_record(monitor_db: Database) -> None:
+    bus = MemoryBus()
+    await bus.create((FLOOR_RECORDS, SWITCH_DEAD_LETTER))
+    async with serving_desk(monitor_db, records=bus) as desk:
+        for before, after in (("transfers", "t_away"), ("positions", "p_away"), ("actions", "a_away")):
+            async with monitor_db.unit_of_work() as session:
+                await session.execute(text(f"ALTER TABLE {before} RENAME TO {after}"))
+        await record(bus, transfer_ended("t1"))
+        await until(lambda: desk.metric("monitor_recording") == 0 and desk.metric("monitor_database_up") == 0)
+        assert (await desk.get("/transfers", 503))["title"] == "The database is away"
+        for before, after in (("transfers", "t_away"), ("positions", "p_away"), ("actions", "a_away")):
+            async with monitor_db.unit_of_work() as session:
+                await session.execute(text(f"ALTER TABLE {after} RENAME TO {before}"))
+
+        async def recorded() -> bool:
+            return len((await desk.get("/transfers"))["transfers"]) == 1
+
+        await until(recorded)
+        assert bus.records(SWITCH_DEAD_LETTER) == []
 
 
 # ---------------------------------------------------------------- retention

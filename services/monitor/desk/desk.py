@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 import msgspec
+import structlog
 from prometheus_client import CollectorRegistry
 
 from services.monitor.core.engine import Engine
@@ -30,6 +31,9 @@ from shared.service import Background
 
 _LOOKED_AT: Final = 5000  # rows of a list that somebody may not see, at most, before the answer goes out all the same
 _PAGE: Final = 200
+_AGAIN_S: Final = 10.0
+
+log = structlog.get_logger()
 
 
 class NoSuchTransfer(FloorwatchError):
@@ -69,11 +73,24 @@ class Desk:
         """Run what the desk does by itself; nothing without a database."""
         if not self.store.exists:
             return
-        background.start("database", self.store.run())
-        background.start("retention", retention.run(self.store, self.clock, self.metrics, self.keep))
-        background.start("effects", self.effects.run())
+        work: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+            "database": self.store.run,
+            "retention": lambda: retention.run(self.store, self.clock, self.metrics, self.keep),
+            "effects": self.effects.run,
+        }
         if self._recorder is not None:
-            background.start("recorder", self._recorder.run())
+            work["recorder"] = self._recorder.run
+        for name, run in work.items():
+            background.start(name, self._lasting(name, run))
+
+    async def _lasting(self, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """A fault here must not end the process: the board lives in it."""
+        while True:
+            try:
+                await run()
+            except Exception:
+                log.exception("a task of the desk broke and is begun again", task=name, retry_in_s=_AGAIN_S)
+            await self.clock.sleep(_AGAIN_S)
 
     def _recorder_on(self, bus: Bus, limit: Limit) -> Recorder:
         return Recorder(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import structlog
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.desk.metrics import DeskMetrics
@@ -44,7 +45,7 @@ class Store:
         while not self.migrated.is_set():
             try:
                 await upgrade(self._database, MIGRATIONS)
-            except StoreError as exc:
+            except (StoreError, SQLAlchemyError) as exc:  # away, of a newer version, or not to be changed by this user
                 self._lost(str(exc))
                 await self._clock.sleep(wait)
                 wait = min(LONGEST_WAIT_S, wait * 2)
@@ -112,3 +113,7 @@ class _Watched:
             self._store._found()
         elif isinstance(exc, StoreError):
             self._store._lost(str(exc))
+        elif isinstance(exc, DBAPIError) and not isinstance(exc, IntegrityError | DataError):
+            why = str(exc.orig).splitlines()[0]  # tables taken away, rights taken away: not the fault of a row
+            self._store._lost(why)
+            raise StoreError(f"the database refuses to work: {why}") from exc
