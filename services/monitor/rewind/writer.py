@@ -115,6 +115,11 @@ class HistoryWriter:
         busy = entry.reached - last.reached >= self._records
         return age >= (self._every_s * _SOONEST if busy else self._every_s)
 
+    @property
+    def waits(self) -> bool:
+        """Whether anything that was taken is still to be written."""
+        return bool(self._waiting)
+
     async def run(self) -> None:
         """Write what is taken, for ever."""
         while True:
