@@ -34,7 +34,7 @@ async def close_code(client: ClientConnection) -> int:
 
 
 @asynccontextmanager
-async def a_floor(agents: int = 1, **settings: int) -> AsyncIterator[Running]:
+async def a_floor(agents: int = 1, **settings: float) -> AsyncIterator[Running]:
     async with running(MemoryBus(), **settings) as floor:
         await floor.happens(0, LinkUp(connector="test"), *(AgentLoggedOn(agent_id=str(n)) for n in range(agents)))
         yield floor
