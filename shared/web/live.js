@@ -186,8 +186,8 @@ export class FeedClient extends Connection {
   }
 
   #tell(message) {
-    if (message.epoch !== undefined) this.epoch = message.epoch;
-    if (message.position !== undefined && this.epoch !== null) this.position = message.position;
+    if (message.epoch !== undefined) Object.assign(this, { epoch: message.epoch, position: message.position });
+    else if (this.epoch !== null && message.position > this.position) this.position = message.position; // a clock's, too
     if (message.type === "snapshot" || message.type === "resumed") {
       this.backOff.reset();
       this.tell("live");

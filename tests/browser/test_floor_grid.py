@@ -61,9 +61,10 @@ def cell(page: Page, name: str, column: str) -> Locator:
 
 
 async def titles(page: Page) -> list[str]:
-    return await page.locator(".grid-titles [role=columnheader]").evaluate_all(
+    found: list[str] = await page.locator(".grid-titles [role=columnheader]").evaluate_all(
         "cells => cells.map((one) => one.dataset.column)"
     )
+    return found
 
 
 async def names(page: Page) -> list[str]:

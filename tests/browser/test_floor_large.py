@@ -51,7 +51,7 @@ async def floor() -> AsyncIterator[Any]:
 async def busy_ms(devtools: CDPSession) -> float:
     """Milliseconds that the page's main thread has worked so far."""
     metrics = await devtools.send("Performance.getMetrics")
-    return 1000 * next(one["value"] for one in metrics["metrics"] if one["name"] == "TaskDuration")
+    return 1000 * float(next(one["value"] for one in metrics["metrics"] if one["name"] == "TaskDuration"))
 
 
 async def measuring(page: Page) -> CDPSession:
@@ -156,7 +156,7 @@ async def test_what_changes_leaves_nothing_behind(viewer: Viewer, floor: Any) ->
         devtools = await page.context.new_cdp_session(page)
         await devtools.send("HeapProfiler.enable")
         all_changes = changes(CHANGES // 4)
-        sizes = []
+        sizes: list[float] = []
         for _ in range(4):
             for _ in range(CHANGES // 4 // BATCH):
                 batch = [change for _, change in zip(range(BATCH), all_changes, strict=False)]

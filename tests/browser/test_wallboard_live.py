@@ -7,22 +7,24 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import uvicorn
 from playwright.async_api import Page, expect
 from prometheus_client import CollectorRegistry
 
-from services.monitor.app import WEB, Monitor
-from services.monitor.endpoints import router_for
+from services.monitor.app import Monitor
 from shared import events, topics
 from shared.clock import SystemClock
 from shared.codec import encode
+from shared.db import Database
 from shared.envelope import Data
-from shared.http import create_app, mount_web
 from shared.memorybus import MemoryBus
+from shared.service import Background
 from shared.settings import MonitorSettings, load
 from tests.browser.conftest import Viewer
+from tests.deskkit import until
 from tests.floorkit import CONFIG, RULES
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -58,37 +60,38 @@ class Floor:
 
 
 @contextlib.asynccontextmanager
-async def monitoring() -> AsyncIterator[Floor]:
-    """The monitor service as `services.monitor.app` puts it together, on a bus in memory."""
+async def monitoring(folder: Path) -> AsyncIterator[Floor]:
+    """The monitor service as `services.monitor.app` puts it together, on a bus in memory, its database in `folder`."""
     bus, clock, registry = MemoryBus(), SystemClock(), CollectorRegistry()
     await bus.create(topics.ALL)
-    monitor = Monitor(load(MonitorSettings), bus, clock, CONFIG, RULES, registry)
-    app = create_app("monitor", registry=registry)
-    app.include_router(router_for(monitor.engine, monitor.hub, RULES))
-    mount_web(app, WEB)
+    database = Database(f"sqlite:///{folder / 'monitor.db'}")
+    monitor = Monitor(load(MonitorSettings), bus, clock, CONFIG, RULES, registry, database=database)
     sock = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="websockets-sansio", lifespan="off"))
-    pump = asyncio.create_task(monitor.pump.run())
-    tasks = [asyncio.create_task(monitor.hub.run_clock()), asyncio.create_task(server.serve(sockets=[sock]))]
+    server = uvicorn.Server(uvicorn.Config(monitor.app(), log_config=None, ws="websockets-sansio", lifespan="off"))
     floor = Floor(bus)
     floor.url = f"http://127.0.0.1:{sock.getsockname()[1]}"
-    try:
-        yield floor
-    finally:
-        monitor.hub.close()
-        server.should_exit = True
-        monitor.pump.stop()
-        tasks[0].cancel()
-        await asyncio.gather(pump, *tasks, return_exceptions=True)
-        sock.close()
+    async with Background() as background:
+        background.start("pump", monitor.pump.run())
+        background.start("clock", monitor.hub.run_clock())
+        monitor.desk.start(background)
+        await until(lambda: not monitor.desk.store.trouble)
+        serving = asyncio.create_task(server.serve(sockets=[sock]))
+        try:
+            yield floor
+        finally:
+            monitor.hub.close()
+            server.should_exit = True
+            await serving
+    await database.close()
+    sock.close()
 
 
 def card(page: Page, name: str):  # type: ignore[no-untyped-def]
     return page.locator(".card", has=page.locator(".card-name", has_text=name))
 
 
-async def test_a_call_from_the_queue_to_a_slow_transfer(viewer: Viewer) -> None:
-    async with monitoring() as floor:
+async def test_a_call_from_the_queue_to_a_slow_transfer(viewer: Viewer, tmp_path: Path) -> None:
+    async with monitoring(tmp_path) as floor:
         page = await viewer.open(floor.url)
         await expect(page.locator("#welcome")).to_contain_text("No switch has reported yet")
 
