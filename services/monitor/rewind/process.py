@@ -45,7 +45,7 @@ class RewindProcess:
         self._bootstrap = bootstrap
         self._sites = sites
         self._rules = rules
-        self._limit_s = limit_s
+        self.limit_s = limit_s
         self._idle_s = idle_s
         self._process: asyncio.subprocess.Process | None = None
         self._told: RuleBook | None = None  # what the worker goes by
@@ -77,7 +77,7 @@ class RewindProcess:
         if self._idle is not None:
             self._idle.cancel()
         try:
-            async with asyncio.timeout(self._limit_s):
+            async with asyncio.timeout(self.limit_s):
                 process = await self._running()
                 assert process.stdin is not None
                 assert process.stdout is not None
@@ -86,8 +86,8 @@ class RewindProcess:
                 frame = await receive(process.stdout)
         except TimeoutError:
             await self._end(at_once=True)
-            log.warning("rewind_took_too_long", site=question.site, limit_s=self._limit_s, consequence="given up")
-            raise Busy(f"it took longer than {self._limit_s:g} s and was given up", 5) from None
+            log.warning("rewind_took_too_long", site=question.site, limit_s=self.limit_s, consequence="given up")
+            raise Busy(f"it took longer than {self.limit_s:g} s and was given up", 5) from None
         except (OSError, ValueError):
             frame = None
         except asyncio.CancelledError:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from services.monitor.core.views import FloorView
-from shared.auth import Scope
+from shared.identity import Scope
 from shared.siteconfig import Sites
 
 MOST_BYTES: Final = 256 << 20  # of an answer; a floor of ten thousand agents has some ten million

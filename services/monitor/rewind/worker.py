@@ -38,7 +38,7 @@ from shared.settings import CommonSettings, load
 
 log = structlog.get_logger()
 
-_NICENESS: Final = 10  # the floor of now goes first
+_NICENESS: Final = 5  # the floor of now goes first
 _FRAME_LIMIT: Final = 1 << 20
 
 
