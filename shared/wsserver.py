@@ -54,15 +54,18 @@ class DirectProtocol(WebSocketsSansIOProtocol):
 
     def close_now(self, code: int, reason: str, within_s: float) -> None:
         """Say goodbye behind what was written, and cut the line of a client that has not answered `within_s` seconds later."""
-        if self.close_sent or self.disconnected or self.transport.is_closing():
+        if self.disconnected:
             return
         self.may_write = False
-        self.conn.send_close(code, reason)
-        self.transport.write(b"".join(self.conn.data_to_send()))
-        self.close_sent = True
-        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
-        if self.read_paused:
-            self.read_paused = False
-            self.transport.resume_reading()
+        if not self.close_sent and not self.transport.is_closing():
+            self.conn.send_close(code, reason)
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.close_sent = True
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+            if self.read_paused:
+                self.read_paused = False
+                self.transport.resume_reading()
+        if self.close_timer is not None:
+            self.close_timer.cancel()
         self.close_timer = self.loop.call_later(within_s, self.transport.abort)
         self.writable.set()  # whoever waits for that hears of the end instead
