@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from playwright.async_api import Locator, Page, expect
 
 from services.monitor.core.views import FloorView, QueueView, ServiceLevelView
 from tests.browser.conftest import Viewer
-from tests.browser.floors import ago, changed, empty_floor, flag, queue, site, small_floor, transfer
+from tests.browser.floors import NOON, ago, changed, empty_floor, flag, queue, site, small_floor, transfer
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -57,35 +58,43 @@ def tile(page: Page, name: str) -> Locator:
 # ---------------------------------------------------------------- distances
 
 
-async def test_a_wait_says_how_far_it_is_from_the_limit_and_then_how_far_beyond(viewer: Viewer) -> None:
-    floor = floor_of(queue("sales", "Sales", waiting=2, longest_since=ago(12), service_level=level(0.75)))
-    async with viewer.show(floor, "/hall", **HD) as (feed, page):
+async def shown_time(page: Page) -> datetime:
+    """The site's time as the screen tells it; the floors are of noon in UTC, shown as 20:00 in Shanghai."""
+    time = page.locator(".head-clock time")
+    await expect(time).to_have_text(re.compile(r"^20:\d\d:\d\d$"))
+    _, minutes, seconds = (await time.inner_text()).split(":")
+    return NOON + timedelta(minutes=int(minutes), seconds=int(seconds))
+
+
+async def test_a_wait_says_how_far_it_is_from_the_limit_and_then_goes_beyond_by_itself(viewer: Viewer) -> None:
+    async with viewer.show(floor_of(queue("sales", "Sales", waiting=2)), "/hall", **HD) as (feed, page):
+        since = await shown_time(page) - timedelta(seconds=14)
+        await feed.change("queue", "hq/sales", queue("sales", "Sales", waiting=2, longest_since=since))
         wait = tile(page, "Sales").locator(".gauge-wait")
-        await expect(wait.locator(".gauge-value")).to_have_text(re.compile(r"^0:1\d$"))
-        await expect(wait.locator(".gauge-gap")).to_have_text(re.compile(r"^[1-8] s left$"))
+        await expect(wait.locator(".gauge-gap")).to_have_text(re.compile(r"^[1-6] s left$"))
         await expect(wait).not_to_have_attribute("data-tone", re.compile("."))
-        share = tile(page, "Sales").locator(".gauge-level")
-        await expect(share).to_have_text(re.compile(r"F3s 80/20\s*75%\s*5 pts below"))
-        await expect(share).to_have_attribute("data-tone", "warning")
-        await feed.change(
-            "queue", "hq/sales", queue("sales", "Sales", waiting=7, longest_since=ago(90), service_level=level(0.9))
-        )
-        await expect(wait.locator(".gauge-gap")).to_have_text(re.compile(r"^\+1:1\d over$"))
-        await expect(wait).to_have_attribute("data-tone", "critical")
+        await expect(page.locator(".head-over")).to_have_text("all queues within their limits")
+        await expect(wait.locator(".gauge-gap")).to_have_text(re.compile(r"^\+\d s over$"), timeout=9000)
+        await expect(wait).to_have_attribute("data-tone", "warning")
         await expect(wait.locator(".gauge-gap svg")).to_be_visible()  # a shape beside the colour
-        await expect(share.locator(".gauge-gap")).to_have_text("10 pts above")
-        await expect(tile(page, "Sales").locator(".gauge-waiting .gauge-gap")).to_have_text("+2 over")
-        await expect(tile(page, "Sales").locator(".tile-state")).to_have_text("Far over")
+        await expect(tile(page, "Sales").locator(".tile-state")).to_have_text("Over")
         await expect(page.locator(".head-over")).to_have_text("1 queue over the limit")
 
 
-async def test_the_wait_goes_over_by_itself(viewer: Viewer) -> None:
-    floor = floor_of(queue("sales", "Sales", waiting=1, longest_since=ago(17), service_level=level(0.9)))
-    async with viewer.show(floor, "/hall", **HD) as (_, page):
-        gap = tile(page, "Sales").locator(".gauge-wait .gauge-gap")
-        await expect(gap).to_have_text(re.compile(r"^[123] s left$"))
-        await expect(gap).to_have_text(re.compile(r"^\+\d s over$"))
-        await expect(page.locator(".head-over")).to_have_attribute("data-tone", "warning")
+async def test_every_figure_says_how_far_it_is_from_its_limit(viewer: Viewer) -> None:
+    sales = queue("sales", "Sales", waiting=7, longest_since=ago(200), service_level=level(0.75))
+    async with viewer.show(floor_of(sales), "/hall", **HD) as (feed, page):
+        share = tile(page, "Sales").locator(".gauge-level")
+        await expect(share).to_have_text(re.compile(r"F3s 80/20\s*75%\s*5 pts below"))
+        await expect(share).to_have_attribute("data-tone", "warning")
+        await expect(tile(page, "Sales").locator(".gauge-waiting .gauge-gap")).to_have_text("+2 over")
+        await expect(tile(page, "Sales").locator(".gauge-wait .gauge-gap")).to_have_text(
+            re.compile(r"^\+[3-9]:\d\d over$")
+        )
+        await expect(tile(page, "Sales").locator(".tile-state")).to_have_text("Far over")
+        await feed.change("queue", "hq/sales", changed(sales, service_level=level(0.9)))
+        await expect(share.locator(".gauge-gap")).to_have_text("10 pts above")
+        await expect(share).not_to_have_attribute("data-tone", re.compile("."))
 
 
 async def test_everybody_who_is_logged_on_is_counted_once(viewer: Viewer) -> None:
@@ -132,7 +141,7 @@ async def test_behind_a_link_that_is_down_everything_is_grey_and_stands_still(vi
         await expect(page.locator(".hall-notice")).to_contain_text("no link to the switch since 19:59:00")
         await expect(page.locator(".head-age")).to_have_text(re.compile(r"^data 1 min old$"))
         await expect(page.locator(".head-clock time")).to_have_text(
-            re.compile("20:00:0[3-9]")
+            re.compile("20:0[0-9]:(0[3-9]|[1-5])")
         )  # time went on meanwhile
         await expect(tile(page, "Sales").locator(".gauge-wait .gauge-value")).to_have_text("0:30")
 
@@ -187,9 +196,9 @@ async def test_transfers_that_take_too_long_stand_before_older_and_worse(viewer:
     async with viewer.show(floor, "/hall", **HD) as (feed, page):
         words = page.locator(".hall-flag .flag-text")
         await expect(words).to_have_text(["Slow one", "Transfer 1001 → 1002 is too slow", "Old one"])
-        await expect(page.locator(".flag-time").first).to_have_text(re.compile(r"^0:(09|1\d)$"))
-        await expect(page.locator(".flag-over").first).to_have_text(re.compile(r"^\+0:0\d over$"))
-        await expect(page.locator(".strip-more")).to_have_text("+2more")
+        await expect(page.locator(".flag-time").first).to_have_text(re.compile(r"^0:(09|[1-5]\d)$"))
+        await expect(page.locator(".flag-over").first).to_have_text(re.compile(r"^\+0:\d\d over$"))
+        await expect(page.locator(".strip-more")).to_have_text("+1more")  # the info is not counted either
         await feed.change("flag", "hq/slow", None)
         await feed.change("transfer", "hq/t1", None)
         await expect(words).to_have_text(["Transfer 1001 → 1002 is too slow", "Old one", "A hold"])
@@ -204,7 +213,7 @@ async def test_a_hall_that_is_to_name_nobody_shows_flags_of_queues_only(viewer: 
 # ---------------------------------------------------------------- fitting the screen
 
 
-@pytest.mark.parametrize("count", [1, 3, 8, 40])
+@pytest.mark.parametrize("count", [1, 8, 40])
 async def test_nothing_scrolls_and_nothing_is_cut(viewer: Viewer, count: int) -> None:
     async with viewer.show(busy_floor(count), "/hall", width=SIZES[0][0], height=SIZES[0][1]) as (_, page):
         for width, height in SIZES:

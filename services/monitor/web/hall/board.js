@@ -74,14 +74,15 @@ export class HallBoard extends Board {
   }
 
   /**
-   * What is flagged, worst first: transfers that take too long, then by severity, the oldest first. Items {key, site,
-   * severity, slow, started, raised, flag or transfer}.
+   * What is flagged, worst first: transfers that take too long, then by severity, the oldest first; what is only good to know
+   * is no matter for a hall. Items {key, site, severity, slow, started, raised, flag or transfer}.
    */
   worst() {
     const which = this.wanted.flags;
     if (which === "none") return [];
     const flags = [...this.store.flags.values()].filter(
-      ({ site, subject }) => this.#isShown(site) && (which === "all" || subject === "queue" || subject === "site"),
+      ({ site, subject, severity }) =>
+        this.#isShown(site) && severity !== "info" && (which === "all" || subject === "queue" || subject === "site"),
     );
     const items = flags.map((flag) => ({
       key: keyOf("flag", flag),

@@ -82,7 +82,7 @@ function follow(state) {
   }
   const back = state.state === "live" && board.connection.state !== "live";
   const shown = state.state === "refused" ? { ...state, retryAt: Date.now() + REFUSED_MS } : state;
-  if (state.state === "refused") setTimeout(startOver, REFUSED_MS);
+  if (state.state === "refused") startOver(REFUSED_MS);
   board.connection = shown;
   notices.connection(shown);
   if (back) version.look();

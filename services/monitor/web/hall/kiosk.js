@@ -70,7 +70,10 @@ function reload() {
   location.reload();
 }
 
-/** Load the page anew, but only from a server that is there: a browser's own error page never comes back. */
-export async function startOver() {
-  if ((await served()) !== null) location.reload();
+/** Load the page anew after a while, but only from a server that is there: a browser's own error page never comes back. */
+export function startOver(afterMs) {
+  setTimeout(async () => {
+    if ((await served()) !== null) location.reload();
+    else startOver(afterMs);
+  }, afterMs);
 }
