@@ -1,0 +1,137 @@
+"""Signing in and out in a real browser: at the monitor with users set up, and at the incidents page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from shared.events import AgentLoggedOn, LinkUp
+from shared.memorybus import MemoryBus
+from tests import alertskit
+from tests.authkit import settings, token
+from tests.browser.conftest import Viewer
+from tests.contract.test_monitor import Running, running
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+
+@asynccontextmanager
+async def guarded(folder: Path) -> AsyncIterator[tuple[Running, str]]:
+    """A monitor that knows users, with an agent of each of two teams; and its address."""
+    async with running(MemoryBus(), **settings(folder)) as floor:
+        await floor.happens(
+            0,
+            LinkUp(connector="test"),
+            AgentLoggedOn(agent_id="1", name="Anna", team="Blue"),
+            AgentLoggedOn(agent_id="2", name="Boris", team="Red"),
+        )
+        yield floor, f"http://127.0.0.1:{floor.port}"
+
+
+_EXPECTED = re.compile(r"status of (401|503)|^error: Not signed in")  # 503: this monitor has no database
+
+
+def forgive(viewer: Viewer) -> None:
+    """The browser itself tells of every answer that is an error; other complaints count."""
+    viewer.complaints[:] = [one for one in viewer.complaints if not _EXPECTED.search(one)]
+
+
+async def lead_to_sign_in(page: Page) -> None:
+    await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    await expect(page.get_by_text("floorwatch login-link")).to_be_visible()
+
+
+async def test_a_link_signs_in_leaves_the_address_and_shows_what_its_user_sees(viewer: Viewer, tmp_path: Path) -> None:
+    async with guarded(tmp_path) as (_, url):
+        page = await viewer.open(f"{url}/?q=a")
+        await lead_to_sign_in(page)  # and from there back to where one wanted to go
+        assert "next=" in page.url
+        said = token("blue")
+        await page.goto(f"{page.url}#{said}")
+        await page.wait_for_url(re.compile(r"/\?.*q=a"))
+        await expect(page.get_by_text("Anna", exact=True).first).to_be_visible(timeout=20_000)
+        await expect(page.get_by_text("Boris", exact=True)).to_have_count(0)
+        assert said not in page.url
+        assert await page.evaluate("document.cookie") == ""  # scripts cannot read it
+        who = page.locator(".topbar-who")
+        await expect(who).to_have_text("blue")
+        await who.click()
+        await expect(page.get_by_text("Sees: team Blue")).to_be_visible()
+        await page.get_by_role("button", name="Sign out").click()
+        await lead_to_sign_in(page)
+        await page.goto(url)
+        await lead_to_sign_in(page)
+        forgive(viewer)
+        await page.close()
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        ({"user": "blue", "hours": -1.0}, "This link has ended"),
+        ({"user": "nobody"}, "not known here any more"),
+        ({"user": "blue", "secret": "another" * 8}, "cannot be used"),
+    ],
+)
+async def test_a_link_that_does_not_do_says_why(
+    viewer: Viewer, tmp_path: Path, made: dict[str, Any], words: str
+) -> None:
+    async with guarded(tmp_path) as (_, url):
+        page = await viewer.open(f"{url}/login.html#{token(**made)}")
+        await expect(page.get_by_role("alert")).to_contain_text(words)
+        assert "#" not in page.url
+        await page.get_by_role("button", name="简体中文").click()
+        await expect(page.get_by_role("heading", name="登录")).to_be_visible()
+        await page.evaluate("(said) => { location.hash = said; }", token("blue"))  # a better link, in the same tab
+        await expect(page.get_by_text("Anna", exact=True).first).to_be_visible(timeout=20_000)
+        forgive(viewer)
+        await page.close()
+
+
+async def test_nobody_is_led_anywhere_else_after_signing_in(viewer: Viewer, tmp_path: Path) -> None:
+    async with guarded(tmp_path) as (_, url):
+        for elsewhere in ("https://elsewhere.example/", "//elsewhere.example/", "/login.html", "javascript:alert(1)"):
+            page = await viewer.open(f"{url}/login.html?next={elsewhere}#{token('viewer')}")
+            await page.wait_for_url(re.compile(rf"^{url}/(\?.*)?$"))
+            await page.close()
+        forgive(viewer)
+
+
+async def test_without_users_nothing_is_asked_of_anybody(viewer: Viewer) -> None:
+    async with running(MemoryBus()) as floor:
+        await floor.happens(0, LinkUp(connector="test"))
+        page = await viewer.open(f"http://127.0.0.1:{floor.port}/login.html")
+        await expect(page.get_by_text("No sign-in needed")).to_be_visible()
+        await page.get_by_role("link", name="Continue").click()
+        await expect(page.locator(".topbar .connection")).to_contain_text("Live", timeout=20_000)
+        await expect(page.locator(".topbar-who")).to_be_hidden()
+        forgive(viewer)
+        await page.close()
+
+
+async def test_whoever_signed_in_takes_an_incident_in_their_own_name(viewer: Viewer, tmp_path: Path) -> None:
+    bus = MemoryBus()
+    await bus.create(alertskit.TOPICS)
+    database = await alertskit.migrated(f"sqlite:///{tmp_path / 'alerts.db'}")
+    async with alertskit.serving(bus, database, **settings(tmp_path)) as (_, url):
+        await alertskit.publish(bus, alertskit.flag())
+        page = await viewer.open(url)
+        await lead_to_sign_in(page)
+        await page.goto(f"{url}/login.html#{token('supervisor')}")
+        row = page.locator("tr[data-id='1']")
+        await row.get_by_role("button", name="Acknowledge").click()
+        await expect(row).to_contain_text("王芳")
+        await page.goto(f"{url}/login.html#{token('viewer')}")  # somebody who may only look
+        await expect(row).to_contain_text("Acknowledged")
+        await row.click()
+        await expect(page.locator("dialog")).to_contain_text("王芳")
+        await expect(page.locator("dialog form")).to_have_count(0)
+        forgive(viewer)
+        await page.close()
+    await database.close()
