@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Route, expect
 
 from tests.browser.actionkit import WAITING, WRAPPERS, floor_of
@@ -170,3 +171,17 @@ async def test_the_panel_speaks_both_languages(viewer: Viewer) -> None:
 async def test_a_calm_floor_says_so(viewer: Viewer) -> None:
     async with viewer.show(floor_of(queues=(queue("sales", "Sales"),), agents=(agent("1", "Ana"),))) as (_, page):
         await expect(page.locator("#actions")).to_contain_text("Nothing needs you. 1 ready, nobody waits.")
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+async def test_a_scan_for_accessibility_finds_nothing_serious(viewer: Viewer, scheme: Any) -> None:
+    keeper = Keeper(action(1), action(2, effect="no_data", after=None))
+    await viewer.context.route("**/api/v1/actions*", keeper.answer)
+    async with viewer.show(PANEL) as (_, page):
+        await page.emulate_media(color_scheme=scheme)
+        await expect(page.locator(".action")).to_have_count(2)
+        await expect(page.locator(".done")).to_have_count(2)
+        found = (await Axe().run(page, context="#actions")).response["violations"]
+        serious = [one for one in found if one["impact"] in ("serious", "critical")]
+        assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in serious] == []
+    viewer.complaints.clear()  # the scan itself tries styles that the page's policy forbids

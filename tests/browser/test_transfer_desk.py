@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Dialog, Locator, Page, expect
 
 from services.monitor.core.views import FloorView
@@ -309,7 +310,7 @@ async def test_the_keyboard_goes_through_the_list_into_the_case_and_back(viewer:
         await page.keyboard.press("ArrowUp")
         await expect(page).to_have_url(re.compile("transfer=hq/slowest$"))
         await page.keyboard.press("/")
-        await page.keyboard.type("chen")
+        await page.keyboard.type("failed")
         await expect(rows(page)).to_have_count(1)
 
 
@@ -369,3 +370,17 @@ async def test_nothing_scrolls_sideways_in_either_language(
             await expect(page.locator("#detail")).to_contain_text(says)
             wide = "[document.documentElement, ...document.querySelectorAll('.panel')].some(n => n.scrollWidth > n.clientWidth)"
             assert not await page.evaluate(wide)
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+async def test_a_scan_for_accessibility_finds_nothing_serious(viewer: Viewer, tmp_path: Path, scheme: Any) -> None:
+    running = (transfer("r1", from_agent="1", to_agent="2", requested=ago(9), ringing=ago(8)),)
+    path = "/transfers?transfer=hq/failed"
+    async with desk_page(viewer, tmp_path, changed(FLOOR, transfers=running), path, *FINISHED) as (_, page):
+        await page.emulate_media(color_scheme=scheme)
+        await expect(page.locator(".case-form")).to_be_visible()
+        await expect(rows(page)).to_have_count(5)
+        found = (await Axe().run(page)).response["violations"]
+        serious = [one for one in found if one["impact"] in ("serious", "critical")]
+        assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in serious] == []
+    viewer.complaints.clear()  # the scan itself tries styles that the page's policy forbids

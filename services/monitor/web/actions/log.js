@@ -53,7 +53,7 @@ export class ActionLog {
   update() {
     const site = this.board.site();
     const actions = this.actions.filter((action) => !site || action.site === site);
-    setHidden(this.root, actions.length === 0);
+    setHidden(this.root, actions.length === 0 || Boolean(this.board.rewind?.active)); // its effects are of now
     setText(this.title, t("act.log"));
     setHidden(this.more, actions.length <= SHOWN);
     setText(this.more, this.all ? t("act.log.fewer") : t("act.log.more", { n: actions.length - SHOWN }));

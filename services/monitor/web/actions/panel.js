@@ -57,6 +57,7 @@ export class ActionsPanel {
 
   #rank(local) {
     const { board, marks, memory } = this;
+    const past = this.#isPast();
     const { items, memory: next, done, calm } = rank({
       floor: board.store,
       thresholds,
@@ -64,12 +65,17 @@ export class ActionsPanel {
       staleOf: (site) => this.#staleOf(site),
       only: board.site(),
       at: local,
-      memory: board.store.loaded ? memory : null,
-      done: marks.done,
+      memory: board.store.loaded && !past ? memory : null,
+      done: past ? new Map() : marks.done,
     });
-    this.memory = board.store.loaded ? next : null;
-    marks.done = done;
+    this.memory = board.store.loaded && !past ? next : null;
+    if (!past) marks.done = done;
     Object.assign(this, { items, calm });
+  }
+
+  /** A rewound board shows what was to be done then; nobody can do it any more. */
+  #isPast() {
+    return Boolean(this.board.rewind?.active);
   }
 
   #staleOf(site) {
@@ -135,13 +141,14 @@ export class ActionsPanel {
     setText(parts.text, said(item.text));
     setText(parts.note, item.note ? said(item.note) : "");
     setText(parts.advice, said(item.advice));
+    setHidden(parts.age, this.#isPast());
     setText(parts.age, item.over ? t("act.over") : age(item.ageMs / 1000));
     setAttr(parts.age, "title", t("act.age", { age: age(item.ageMs / 1000) }));
     setHidden(parts.show, !opens(item));
     setText(parts.show, t("act.show"));
     setAttr(parts.show, "title", t("act.show.hint", { n }));
     setAttr(parts.show, "aria-label", `${t("act.show")}: ${said(item.text)}`);
-    setHidden(parts.done, item.over || !may("floor.act") || !this.log.works);
+    setHidden(parts.done, !this.#canBeDone(item));
     setText(parts.done, t("act.done"));
     setAttr(parts.done, "title", t("act.done.hint", { n }));
     setAttr(parts.done, "aria-label", `${t("act.done")}: ${said(item.text)}`);
@@ -153,8 +160,12 @@ export class ActionsPanel {
     else if (item.agents.length) board.openAgent(item.agents[0]);
   }
 
+  #canBeDone(item) {
+    return !item.over && may("floor.act") && this.log.works && !this.#isPast();
+  }
+
   async #done(item) {
-    if (item.over || !may("floor.act")) return;
+    if (!this.#canBeDone(item)) return;
     const undo = this.marks.add(item, performance.now());
     this.#refuse("");
     this.tick();

@@ -70,6 +70,7 @@ export class TransferList {
     setHidden(this.runningNone, running.length > 0);
     setText(this.runningNone, t(live ? "desk.running.none" : "desk.running.no_data"));
     setAttr(this.runningList, "aria-label", t("desk.running"));
+    setHidden(this.runningList, running.length === 0);
     this.nodes = keyed(this.runningList, running.map(item), ({ key }) => key, () => createRow(this.choose), (node, one) => updateRow(node, one, looks));
     setText(this.finishedTitle, t("desk.finished"));
     setAttr(this.rows.canvas, "aria-label", t("desk.finished"));
@@ -80,6 +81,8 @@ export class TransferList {
     const empty = finished.length === 0 && !(trouble && archive.state === "trouble");
     setHidden(this.none, !empty);
     setText(this.none, empty ? t(archive.state === "loading" ? "desk.finished.loading" : isFiltered(filter) ? "desk.finished.none_fit" : "desk.finished.none") : "");
+    setHidden(this.scroller, finished.length === 0);
+    if (finished.length === 0 && archive.rows.size < MOST) archive.more(); // nothing of this page fits; a later one may
     this.rows.setItems(finished.map(item));
   }
 
