@@ -108,7 +108,9 @@ class MonitorSettings(ServiceSettings):
     slow_s: Seconds = 10.0  # a wallboard that takes nothing for so long is let go
     max_connections: int = Field(2000, ge=1)  # of one user; without users everybody is the same one
     messages_per_s: Annotated[float, Field(gt=0)] = 20.0  # that a wallboard may send
-    delta_log: int = Field(2000, ge=1)  # deltas of which it is known what they changed, for resume: 100 s of 50 ms flushes
+    delta_log: int = Field(
+        2000, ge=1
+    )  # deltas of which it is known what they changed, for resume: 100 s of 50 ms flushes
     # how often each site's state is kept for rewinding, and after how many records of its partition of floor.events sooner (a
     # fifth of the time at least): a rewind replays so much at most
     history_s: Seconds = 300.0
@@ -160,6 +162,8 @@ class BrokerSettings(BaseSettings):
     monitors: int = Field(1, ge=1, le=9, validation_alias="MONITOR_REPLICAS")  # hot replicas, 10 ports apart
 
 
+OF_COMMANDS = frozenset({"FLOORWATCH_FEED_URL", "FLOORWATCH_TOKEN"})  # options of `floorwatch watch`
+
 S = TypeVar("S", bound=BaseSettings)
 
 
@@ -184,7 +188,7 @@ def variable(kind: type[BaseSettings], name: str) -> str:
 def misspelled(names: Iterable[str]) -> dict[str, str]:
     """Of environment variables `names` those that look like settings of ours and are none, with the nearest one there is."""
     kinds = (IngestSettings, MonitorSettings, AlertsSettings, SimulatorSettings, BrokerSettings)
-    known = {variable(kind, field) for kind in kinds for field in kind.model_fields}
+    known = {variable(kind, field) for kind in kinds for field in kind.model_fields} | OF_COMMANDS
     prefixes = (*(str(kind.model_config["env_prefix"]) for kind in kinds), "FLOORWATCH_", "AUTH_")
     wrong = (name for name in names if name.startswith(prefixes) and name not in known)
     return {name: next(iter(get_close_matches(name, known, n=1)), "") for name in wrong}
