@@ -19,7 +19,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from services.monitor.core.trust.masking import masked
 from services.monitor.desk import judging
 from services.monitor.desk.metrics import DeskMetrics
 from services.monitor.desk.store import Store
@@ -30,6 +29,7 @@ from shared.codec import decode
 from shared.errors import InvalidInput
 from shared.facts import ENVELOPES, CallEnded, Fact, TransferEnded
 from shared.intake import Intake, Item, after, fresh
+from shared.masking import masked
 from shared.positions import Position, Positions
 from shared.topics import FLOOR_RECORDS
 

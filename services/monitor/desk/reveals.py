@@ -8,10 +8,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from services.monitor.core.trust.masking import masked
 from services.monitor.desk.tables import RevealRow
 from services.monitor.desk.views import Numbers, Reveal
 from shared.identity import Principal
+from shared.masking import masked
 
 
 class Reveals:
