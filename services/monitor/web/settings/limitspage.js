@@ -40,7 +40,7 @@ export function limitsPage(board, dialog) {
 }
 
 function heading(word) {
-  return h("thead", {}, h("tr", {}, h("th", { scope: "col" }, word), ["warning", "critical"].map(severityHead), h("th", {})));
+  return h("thead", {}, h("tr", {}, h("th", { scope: "col" }, word), ["warning", "critical"].map(severityHead), h("td", {})));
 }
 
 function severityHead(severity) {
