@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class FeedServer:
         self.position = 1
         self.deltas: list[str] = []
         self.asked: list[str] = []  # what each connection began with: "subscribe" or "resume"
+        self.parts = 1  # in which a snapshot comes
         self.silent = False  # connected, but nothing is said: a dead line
         self.refuse: tuple[int, str] | None = None  # close code and reason for whoever comes
         self.clock_runs = True  # False: the switch's time stands still
@@ -55,6 +56,10 @@ class FeedServer:
         """Close every connection, as a restart does."""
         for socket in tuple(self.sockets):
             await socket.close(1012)
+
+    def now(self) -> datetime:
+        """The switch's time."""
+        return NOON + timedelta(seconds=CLOCK.monotonic() - self._started)
 
     def stop_the_switch(self) -> None:
         """The switch's time stands still from now on."""
@@ -102,9 +107,21 @@ class FeedServer:
                 await socket.send_text(frame)
         elif not isinstance(message, messages.Ping):
             self.asked.append("subscribe")
-            await socket.send_text(messages.encode(Snapshot(self.epoch, self.position, self.floor)))
+            for frame in self._snapshot():
+                await socket.send_text(frame)
         await socket.send_text(self._clocks())
         self.sockets.add(socket)
+
+    def _snapshot(self) -> list[str]:
+        """The floor in as many frames as `parts`, and the time between them, as the monitor sends it."""
+        frames = []
+        for part in range(1, self.parts + 1):
+            share = FloorView(
+                **{name: getattr(self.floor, name)[part - 1 :: self.parts] for name in FloorView.__struct_fields__}
+            )
+            frames.append(messages.encode(Snapshot(self.epoch, self.position, share, part, self.parts)))
+            frames.append(self._clocks())
+        return frames
 
     def app(self) -> Any:
         app = create_app("monitor")
