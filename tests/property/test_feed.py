@@ -24,7 +24,7 @@ from shared.identity import Principal, Scope
 from shared.siteconfig import AgentConfig, QueueConfig, SiteConfig, Sites
 from tests.feedkit import Board, Client
 from tests.floorkit import CONFIG, RULES, event
-from tests.property.histories import History, histories
+from tests.property.histories import AGENTS, CALLS, LEGS, QUEUES, TRANSFERS, History, histories
 from tests.property.test_engine import stream_of
 
 TEAMS = Sites(
@@ -114,6 +114,23 @@ filters = st.none() | st.builds(
 )
 channels = st.sampled_from([None, None, ("agents",), ("calls", "flags"), ("queues", "site"), ("flags",)])
 asking = st.tuples(channels, filters)
+# agents that go from queue to queue while they talk: what is seen of their calls changes without anything happening to those
+wandering = st.lists(
+    st.tuples(
+        st.integers(0, 12),
+        st.one_of(
+            st.builds(events.AgentLoggedOn, agent_id=AGENTS, queues=st.lists(QUEUES, max_size=1).map(tuple)),
+            st.builds(events.AgentLoggedOn, agent_id=AGENTS, queues=st.lists(QUEUES, max_size=1).map(tuple)),
+            st.builds(events.LegStarted, call_id=CALLS, leg_id=LEGS, agent_id=AGENTS, state=st.just("talking")),
+            st.builds(
+                events.TransferRequested, transfer_id=TRANSFERS, call_id=CALLS, kind=st.just("blind"), from_agent=AGENTS
+            ),
+        ),
+    ),
+    min_size=3,
+    max_size=40,
+)
+happenings = histories | wandering
 moves = st.lists(
     st.one_of(
         st.tuples(st.just("happens"), st.integers(1, 8)),
@@ -213,7 +230,7 @@ def on_two_sites(history: History) -> list[Event]:
 
 
 @settings(max_examples=200, deadline=None)
-@given(histories, scopes, asking, moves, st.integers(1, 20))
+@given(happenings, scopes, asking, moves, st.integers(1, 20))
 def test_whatever_happens_to_a_client_it_sees_in_the_end_what_a_new_one_sees_and_never_what_it_must_not(
     history: History, scope: Scope, asked: Any, moves: Any, log_size: int
 ) -> None:

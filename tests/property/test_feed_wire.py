@@ -30,8 +30,8 @@ from shared.ports import listen
 from shared.wsserver import DirectProtocol
 from tests.feedkit import Board
 from tests.floorkit import RULES
-from tests.property.histories import History, histories
-from tests.property.test_feed import TEAMS, asking, hub_of, on_two_sites, scopes, shown_by
+from tests.property.histories import History
+from tests.property.test_feed import TEAMS, asking, happenings, hub_of, on_two_sites, scopes, shown_by
 
 CLIENTS = 2
 
@@ -149,7 +149,7 @@ moves = st.lists(
 
 
 @settings(max_examples=40, deadline=None)
-@given(histories, st.tuples(scopes, scopes), st.tuples(asking, asking), moves, st.integers(2, 30))
+@given(happenings, st.tuples(scopes, scopes), st.tuples(asking, asking), moves, st.integers(2, 30))
 def test_over_the_wire_every_client_sees_what_a_new_one_sees_and_never_what_it_must_not(
     history: History, allowed: tuple[Scope, Scope], asked: Any, steps: Any, log_size: int
 ) -> None:
