@@ -7,10 +7,9 @@ import { icon, setIcon } from "/static/shared/icons.js";
 import { sayReason } from "/static/shared/reasons.js";
 import { STATES } from "./agentlist.js";
 import { evidenceMark } from "./evidence.js";
-import { heldSince, transferLabel, transferText, transferTime, whyText, wrapText } from "./floor/activity.js";
+import { heldSince, judged, transferLabel, transferText, transferTime, whyText, wrapText } from "./floor/activity.js";
 import { directionText, shortPeer } from "./floor/columns.js";
 import { drawMarks, drawRow, label, tickAge, tickRow } from "./floor/grid.js";
-import { levelOf, thresholds } from "./thresholds.js";
 
 export function createCard(open) {
   const parts = {
@@ -131,12 +130,14 @@ function tickCard(node, board, local) {
   const { clocks } = board;
   const inState = clocks.since(agent.site, agent.since, local);
   setText(parts.time, duration(inState));
-  setData(parts.time, "tone", levelOf(inState, thresholds.agent(agent.state)));
+  const { tone, title } = judged(agent.state, inState);
+  setData(parts.time, "tone", tone);
+  setAttr(parts.time, "title", title);
   tickAge(parts.age, agent, around, board, local);
   if (!parts.hold.hidden) {
     const seconds = clocks.since(agent.site, held, local);
     setText(parts.hold.lastChild, duration(seconds));
-    setData(parts.hold, "tone", levelOf(seconds, thresholds.agent("hold")));
+    setData(parts.hold, "tone", judged("hold", seconds).tone);
   }
   const { text, slow } = transfer ? transferTime(transfer, clocks, local) : { text: secondTime(agent, clocks, local), slow: false };
   setText(parts.second, text);

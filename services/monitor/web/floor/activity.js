@@ -3,6 +3,7 @@
 import { duration, seconds } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { reasonText } from "/static/shared/reasons.js";
+import { levelOf, thresholds } from "../thresholds.js";
 import { elapsedOf, isSlow, phaseOf, targetOf } from "./transfers.js";
 
 /** The running transfer of an agent, in words without its time: "→ Li Na · ringing", or "← Li Na · ringing" for who is asked. */
@@ -38,6 +39,14 @@ export function heldSince(agent, board) {
 export function wrapLeft(agent, clocks, local) {
   const over = agent.until ? clocks.since(agent.site, agent.until, local) : null;
   return over === null ? null : Math.max(0, Math.ceil(-over));
+}
+
+/** {tone, title}: how the time in a state stands to the reader's limits. */
+export function judged(state, seconds) {
+  const limits = thresholds.agent(state);
+  const tone = levelOf(seconds, limits);
+  if (!tone) return { tone, title: null };
+  return { tone, title: t(`time.${tone}`, { limit: duration(tone === "critical" ? limits.crit : limits.warn) }) };
 }
 
 /** Why somebody is not ready, in the reader's language. */

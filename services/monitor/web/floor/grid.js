@@ -5,8 +5,7 @@ import { language, t } from "/static/shared/i18n.js";
 import { icon, setIcon } from "/static/shared/icons.js";
 import { summary } from "../card.js";
 import { drawEvidence, evidenceMark } from "../evidence.js";
-import { levelOf, thresholds } from "../thresholds.js";
-import { transferLabel, transferText, transferTime, wrapText } from "./activity.js";
+import { judged, transferLabel, transferText, transferTime, wrapText } from "./activity.js";
 import { directionText } from "./columns.js";
 
 /** How wide the columns are together, in rem, and as a grid's template. */
@@ -187,7 +186,9 @@ function plain(parts, item, around, board, local) {
 const TICK = {
   time(parts, { agent }, around, board, local) {
     plain(parts, { agent }, around, board, local);
-    setData(parts.cell, "tone", levelOf(board.clocks.since(agent.site, agent.since, local), thresholds.agent(agent.state)));
+    const { tone, title } = judged(agent.state, board.clocks.since(agent.site, agent.since, local));
+    setData(parts.cell, "tone", tone);
+    setAttr(parts.cell, "title", title);
   },
   call_time: plain,
   seen: plain,
@@ -196,7 +197,7 @@ const TICK = {
     const seconds = held ? board.clocks.since(item.agent.site, held, local) : null;
     plain(parts, item, null, board, local);
     setHidden(parts.before, !held);
-    setData(parts.cell, "tone", levelOf(seconds, thresholds.agent("hold")));
+    setData(parts.cell, "tone", judged("hold", seconds).tone);
   },
   now(parts, { agent }, { transfer }, board, local) {
     const { text, slow } = transfer ? transferTime(transfer, board.clocks, local) : { text: wrapText(agent, board.clocks, local), slow: false };

@@ -7,6 +7,8 @@ export default {
     "activity.transfer_to": "Transfers to {name}: {phase}",
     "activity.transfer_from": "Transfer from {name}: {phase}",
     "card.held": "The customer is on hold",
+    "time.warning": "Longer in this state than {limit}: worth a look",
+    "time.critical": "Longer in this state than {limit}: too long",
 
     "filter.title": "Filter",
     "filter.any": "Any",
@@ -87,6 +89,8 @@ export default {
     "activity.transfer_to": "转接给 {name}：{phase}",
     "activity.transfer_from": "{name} 转来：{phase}",
     "card.held": "客户处于保持",
+    "time.warning": "处于此状态已超过 {limit}，值得留意",
+    "time.critical": "处于此状态已超过 {limit}，时间过长",
 
     "filter.title": "筛选",
     "filter.any": "不限",
