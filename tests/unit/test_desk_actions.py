@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -122,8 +123,7 @@ async def test_an_effect_survives_a_restart_and_two_replicas_write_it_once(monit
         serving_desk(monitor_db, floor(), clock=clock) as other,
     ):
         await clock.advance(EFFECT_S)
-        await one.desk.effects.look()
-        await other.desk.effects.look()
+        await asyncio.gather(*(desk.desk.effects.look() for desk in (one, other) * 3))
         assert (await looked_at(one))["effect"] == "measured"
         assert sum(desk.metric("monitor_action_effects_total", effect="measured") for desk in (one, other)) == 1
 

@@ -95,7 +95,7 @@ async def test_what_is_put_right_later_counts_and_what_a_slow_replica_repeats_do
 ) -> None:
     first, second = transfer_ended("t1", took=3.0), transfer_ended("t1", took=2.0, to_agent="3")
     async with serving_desk(monitor_db, named(), records=bus) as desk:
-        for batch in ([(first, 10)], [(second, 20)], [(first, 10)], [(second, 20), (first, 10)]):
+        for batch in ([(first, 10)], [(second, 20)], [(second, 20), (first, 10)], [(first, 10)]):
             await record(bus, *(fact_bytes(data, offset) for data, offset in batch))
             await caught_up(desk, bus)
         (found,) = (await desk.get("/transfers"))["transfers"]
