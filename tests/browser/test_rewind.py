@@ -160,10 +160,12 @@ async def test_a_supervisor_looks_back_and_returns(viewer: Viewer, tmp_path: Pat
         await page.go_back()
         await expect(mark).to_be_visible()
         await expect(card(page, "Ana Silva")).to_contain_text("Talk")
-        found = await Axe().run(page)
+        assert viewer.complaints == []
+        found = await Axe().run(page, context="#rewind-bar")
         serious = [one for one in found.response["violations"] if one["impact"] in ("serious", "critical")]
         assert [(one["id"], [node["target"] for node in one["nodes"]]) for one in serious] == []
         await page.close()
+    viewer.complaints.clear()  # of the scan, which tries styles that the page's policy forbids
 
 
 async def test_one_of_several_sites_is_chosen_and_played_in_chinese(viewer: Viewer, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.monitor.core.views import FloorView, SiteView
+from services.monitor.rewind import protocol
 from services.monitor.rewind.index import HistoryIndex
 from services.monitor.rewind.protocol import AskFloor, AskRange
 from services.monitor.rewind.records import Entry, piece_of, pieces_of
@@ -24,9 +25,10 @@ from shared.bus import MAX_RECORD_BYTES
 from shared.checkpoint import packed
 from shared.clock import FakeClock
 from shared.codec import encode
-from shared.events import AgentLoggedOn, CallQueued, Clock, LinkUp
+from shared.events import AgentLoggedOn, CallQueued, CallStarted, Clock, LinkUp, TransferRequested
+from shared.facts import FlagRaised
 from shared.memorybus import MemoryBus
-from shared.topics import ALL, FLOOR_EVENTS, FLOOR_HISTORY
+from shared.topics import ALL, FLOOR_EVENTS, FLOOR_FLAGS, FLOOR_HISTORY
 from tests.floorkit import CONFIG, RULES, SITE, Bench, at, event
 
 PLACE = ("floor.events", 0)
@@ -232,3 +234,24 @@ async def test_why_a_moment_cannot_be_shown_is_told(rewinder: Rewinder) -> None:
     assert (await answer(rewinder, AskFloor(SITE, at(59), WHOLE))).status == 410
     bus.break_down()
     assert (await answer(rewinder, AskFloor(SITE, at(59), WHOLE))).status == 503
+
+
+async def test_flags_mark_the_moments_at_which_they_were_raised_each_once(rewinder: Rewinder) -> None:
+    bus = rewinder._bus
+    bench = Bench()
+    made = bench(0, LinkUp(connector="test"), AgentLoggedOn(agent_id="1"), CallStarted(call_id="c"))
+    made += bench(1, TransferRequested(transfer_id="t", call_id="c", kind="blind", from_agent="1"))
+    made += bench.mark(20)
+    flags = [fact for fact in made if isinstance(fact.data, FlagRaised)]
+    assert len(flags) == 1
+    for fact in (*flags, *flags):  # two replicas
+        await bus.publish(FLOOR_FLAGS, encode(fact), key=SITE)
+    await bus.publish(FLOOR_FLAGS, b"what is this", key=SITE)
+    await bus.flush()
+    for _ in range(2):
+        found = await answer(rewinder, AskRange(SITE, flags=True))
+        kept = msgspec.json.decode(found.body, type=protocol.Kept)
+        assert kept.since == at(1)
+        assert [(flag.at, flag.severity) for flag in kept.flags] == [(at(8), "warning")]
+    hidden = await answer(rewinder, AskRange(SITE))
+    assert msgspec.json.decode(hidden.body, type=protocol.Kept).flags == []

@@ -12,7 +12,8 @@ from msgspec import Struct, field
 from services.monitor.core.engine import Engine
 from services.monitor.core.views import SiteView
 from services.monitor.rewind.process import Busy
-from services.monitor.rewind.protocol import Answer, AskFloor, AskRange, RewoundFloor
+from services.monitor.rewind.protocol import Answer, AskFloor, AskRange, Kept, RewoundFloor
+from services.monitor.rewind.raised import RaisedFlag
 from shared.apidoc import answers, problem
 from shared.auth import Principal, authed
 from shared.problems import Problem
@@ -23,12 +24,14 @@ Reader = Annotated[Principal, Depends(authed("history.read"))]
 
 
 class RewindRange(Struct, frozen=True):
-    """What can be shown: moments of the site's clock. `step_s`: nearer together there is little to see."""
+    """What can be shown: moments of the site's clock. `step_s`: nearer together there is little to see. `flags`: the newest
+    that were raised since `from`, at most 500; none for those who do not see all of the site."""
 
     site: str
     from_: datetime = field(name="from")
     to: datetime
     step_s: float = STEP_S
+    flags: list[RaisedFlag] = []
 
 
 STRUCTS = (RewindRange, RewoundFloor)  # for `shared.apidoc.describe`
@@ -55,9 +58,9 @@ def router_for(engine: Engine, worker: Worker) -> APIRouter:
     async def reach(site: str, who: Reader) -> Response:
         """The first and the last moment that can be asked for."""
         now = _now(engine, who, site)
-        found = await _answer(worker, AskRange(site))
-        first = msgspec.json.decode(found.body, type=datetime)
-        shown = RewindRange(site, min(first, now), now)
+        found = await _answer(worker, AskRange(site, flags=who.scope.whole(site)))
+        kept = msgspec.json.decode(found.body, type=Kept)
+        shown = RewindRange(site, min(kept.since, now), now, flags=kept.flags)
         return Response(msgspec.json.encode(shown), media_type="application/json")
 
     @router.get(

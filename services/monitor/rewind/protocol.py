@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from services.monitor.core.views import FloorView
+from services.monitor.rewind.raised import RaisedFlag
 from shared.identity import Scope
 from shared.siteconfig import Sites
 
@@ -29,7 +30,17 @@ class Configure(Struct, frozen=True, tag=True):
 
 
 class AskRange(Struct, frozen=True, tag=True):
+    """`flags`: also when flags were raised, which is for those who may see all of the site."""
+
     site: str
+    flags: bool = False
+
+
+class Kept(Struct, frozen=True):
+    """The answer's body: the first moment that can be shown, and the flags since."""
+
+    since: datetime
+    flags: list[RaisedFlag] = []
 
 
 class AskFloor(Struct, frozen=True, tag=True):

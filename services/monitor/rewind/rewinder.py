@@ -9,6 +9,7 @@ import structlog
 
 from services.monitor.core.rules.rulebook import RuleBook
 from services.monitor.rewind.index import HistoryIndex
+from services.monitor.rewind.raised import RaisedFlags
 from services.monitor.rewind.reading import between
 from services.monitor.rewind.records import Entry
 from services.monitor.rewind.stretch import Stretch, TooMuch
@@ -39,6 +40,7 @@ class Rewinder:
         self._bus = bus
         self._sites = sites
         self._rules = rules
+        self.raised = RaisedFlags(bus)
         self._index = HistoryIndex(bus)
         self._stretches: list[Stretch] = []  # the one used last is the last
         self._prepared = False

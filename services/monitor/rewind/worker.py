@@ -24,6 +24,7 @@ from services.monitor.rewind.protocol import (
     AskFloor,
     AskRange,
     Configure,
+    Kept,
     RewoundFloor,
     receive,
     said,
@@ -46,7 +47,9 @@ async def answer(rewinder: Rewinder, ask: AskRange | AskFloor) -> Answer:
     """What is answered to one question; never raises but for a fault of the program."""
     try:
         if isinstance(ask, AskRange):
-            return Answer(200, msgspec.json.encode(await rewinder.earliest(ask.site)))
+            since = await rewinder.earliest(ask.site)
+            flags = await rewinder.raised.of(ask.site, since) if ask.flags else []
+            return Answer(200, msgspec.json.encode(Kept(since, flags)))
         stretch = await rewinder.show(ask.site, ask.at)
         floor = Lens(ask.scope).floor(stretch.engine.floor_view())
         shown = RewoundFloor(site=ask.site, at=ask.at, now=stretch.now, floor=floor)

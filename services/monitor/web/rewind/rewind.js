@@ -118,9 +118,10 @@ export class Rewind {
     const { site } = this;
     this.reachedAt = performance.now();
     try {
-      const { from, to } = await api.get(`/api/v1/rewind/${encodeURIComponent(site)}`);
+      const { from, to, flags } = await api.get(`/api/v1/rewind/${encodeURIComponent(site)}`);
       if (site !== this.site) return;
-      this.reach = { from: Date.parse(from), to: Date.parse(to) };
+      const raised = flags.map(({ at, severity }) => ({ at: Date.parse(at), severity }));
+      this.reach = { from: Date.parse(from), to: Date.parse(to), flags: raised };
       this.#drawReach();
     } catch (error) {
       if (site === this.site) this.#refused(error, false);
@@ -256,7 +257,7 @@ export class Rewind {
     if (!this.reach) return;
     const to = Math.max(this.#latest(), this.reach.from + 1000);
     const from = this.span ? Math.max(this.reach.from, Math.min(to - this.span * 1000, this.at)) : this.reach.from;
-    this.bar.line.reach(from, to, this.#zone());
+    this.bar.line.reach(from, to, this.#zone(), this.reach.flags);
     this.#draw();
   }
 

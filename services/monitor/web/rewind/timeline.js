@@ -23,7 +23,9 @@ export class TimeLine {
       },
     });
     this.ticks = h("div", { class: "rewind-ticks", "aria-hidden": "true" });
-    this.node = h("div", { class: "rewind-line" }, this.input, this.ticks);
+    this.flags = [];
+    this.marks = h("div", { class: "rewind-flags", "aria-hidden": "true" });
+    this.node = h("div", { class: "rewind-line" }, this.marks, this.input, this.ticks);
   }
 
   #key(event) {
@@ -36,9 +38,9 @@ export class TimeLine {
     this.onMove(ends ?? this.at + step * 1000, true);
   }
 
-  /** What can be chosen, in ms, and in which zone it is told. */
-  reach(from, to, zone) {
-    Object.assign(this, { from, to, zone });
+  /** What can be chosen, in ms, in which zone it is told, and the flags raised: [{at (ms), severity}], in order. */
+  reach(from, to, zone, flags = []) {
+    Object.assign(this, { from, to, zone, flags });
     this.input.min = Math.floor(from / 1000);
     this.input.max = Math.ceil(to / 1000);
     this.#drawTicks();
@@ -58,15 +60,26 @@ export class TimeLine {
   #drawTicks() {
     const length = (this.to - this.from) / 1000;
     const step = TICK_STEPS_S.find((one) => length / one <= MOST_TICKS) ?? TICK_STEPS_S.at(-1);
-    const written = `${Math.round(this.from / 1000)}|${Math.round(length)}|${step}|${this.zone}`;
+    const written = `${Math.round(this.from / 1000)}|${Math.round(length)}|${step}|${this.zone}|${this.flags.length}|${this.flags.at(-1)?.at}`;
     if (written === this.drawn) return;
     this.drawn = written;
     const marks = [];
     for (let at = Math.ceil(this.from / 1000 / step) * step; at * 1000 <= this.to; at += step) {
       const mark = h("span", { class: "rewind-tick" }, h("span", {}, clockMinutes(at * 1000, this.zone)));
-      mark.style.left = `${((100 * (at * 1000 - this.from)) / (this.to - this.from)).toFixed(3)}%`;
+      this.#put(mark, at * 1000);
       marks.push(mark);
     }
     fill(this.ticks, marks);
+    fill(
+      this.marks,
+      this.flags
+        .filter(({ at }) => at >= this.from && at <= this.to)
+        .map(({ at, severity }) => this.#put(h("span", { class: "rewind-flag", data: { severity } }), at)),
+    );
+  }
+
+  #put(node, at) {
+    node.style.left = `${((100 * (at - this.from)) / (this.to - this.from)).toFixed(3)}%`;
+    return node;
   }
 }
