@@ -2,14 +2,14 @@
 
 import { api } from "/static/shared/api.js";
 import { fill, h, keyed, setAttr, setData, setHidden, setText } from "/static/shared/dom.js";
-import { age, clock, NO_DATA, number, seconds } from "/static/shared/format.js";
+import { age, clock, NO_DATA, number, percent, seconds } from "/static/shared/format.js";
 import { language, t } from "/static/shared/i18n.js";
 import { spoken } from "./phrases.js";
 
 const ASK_MS = 15_000;
 const KEPT = 30;
 const SHOWN = 3;
-const MOST = 4; // figures in one line
+const MOST = 5; // figures in one line
 
 // The figures of an action: the word for it, where the server has it, and whether it is seconds.
 const FIGURES = [
@@ -17,6 +17,7 @@ const FIGURES = [
   ["longest", (figures) => figures.longest_wait_s ?? (figures.queue && figures.waiting === 0 ? 0 : null), true],
   ["ready", (figures) => stateCount(figures, "ready"), false],
   ["wrap", (figures) => stateCount(figures, "wrap"), false],
+  ["level", (figures) => (figures.service_level === null || figures.service_level === undefined ? null : percent(figures.service_level)), false],
 ];
 
 /** How many are in `state`; a server that names only states that occur means 0 by silence. */
@@ -99,6 +100,7 @@ function drawEffect({ action, parts }) {
 
 const inWords = (value, isTime) => {
   if (value === null || value === undefined) return NO_DATA;
+  if (typeof value === "string") return value;
   return isTime ? spoken(value)[language() === "zh-CN" ? "zh" : "en"] : number(value);
 };
 
@@ -134,7 +136,7 @@ function pending({ effect_due_at: due, before }) {
   if (left <= 0) return t("act.effect.due");
   const figures = FIGURES.flatMap(([word, value, isTime]) => {
     const was = value(before);
-    return was === null || was === undefined ? [] : [t(`act.before.${word}`, isTime ? { time: inWords(was, true) } : { n: number(was) })];
+    return was === null || was === undefined ? [] : [t(`act.before.${word}`, { n: inWords(was, isTime) })];
   });
   return t(figures.length ? "act.effect.pending" : "act.effect.pending.no_figures", { time: age(left / 1000), figures: figures.join(", ") });
 }

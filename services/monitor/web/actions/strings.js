@@ -104,6 +104,7 @@ export default {
     "act.log.by": "{time} · {by}",
     "act.effect.waiting": "waiting {before} → {after}",
     "act.effect.longest": "longest {before} → {after}",
+    "act.effect.level": "service level {before} → {after}",
     "act.effect.ready": "ready {before} → {after}",
     "act.effect.wrap": "wrap {before} → {after}",
     "act.effect.agent": "{name}: {before} → {after}",
@@ -114,7 +115,8 @@ export default {
     "act.effect.due": "effect is being read",
     "act.effect.none": "effect: no data",
     "act.before.waiting": "{n} waiting",
-    "act.before.longest": "longest {time}",
+    "act.before.longest": "longest {n}",
+    "act.before.level": "service level {n}",
     "act.before.ready": "{n} ready",
     "act.before.wrap": "{n} in wrap"
   },
@@ -223,6 +225,7 @@ export default {
     "act.log.by": "{time} · {by}",
     "act.effect.waiting": "排队 {before} → {after}",
     "act.effect.longest": "最长 {before} → {after}",
+    "act.effect.level": "服务水平 {before} → {after}",
     "act.effect.ready": "就绪 {before} → {after}",
     "act.effect.wrap": "案面 {before} → {after}",
     "act.effect.agent": "{name}：{before} → {after}",
@@ -233,7 +236,8 @@ export default {
     "act.effect.due": "正在读取效果",
     "act.effect.none": "效果：无数据",
     "act.before.waiting": "排队 {n}",
-    "act.before.longest": "最长 {time}",
+    "act.before.longest": "最长 {n}",
+    "act.before.level": "服务水平 {n}",
     "act.before.ready": "就绪 {n}",
     "act.before.wrap": "案面 {n}"
   }

@@ -14,9 +14,10 @@ export function survey({ floor, thresholds, now, staleOf, only = "" }) {
   const fresh = (view) => reasons.get(view.site) === "";
   const queues = of("queues").filter(fresh);
   const agents = of("agents").filter(fresh);
-  const since = ({ site }, iso) => {
-    const elapsed = iso ? (now(site) - Date.parse(iso)) / 1000 : NaN;
-    return Number.isNaN(elapsed) ? null : Math.max(0, elapsed);
+  const times = new Map(sites.map(({ site }) => [site, now(site)]));
+  const elapsed = (site, at) => {
+    const seconds = ((times.get(site) ?? NaN) - at) / 1000;
+    return Number.isNaN(seconds) ? null : Math.max(0, seconds);
   };
   return {
     sites,
@@ -26,11 +27,20 @@ export function survey({ floor, thresholds, now, staleOf, only = "" }) {
     transfers: of("transfers").filter(fresh),
     flags: of("flags").filter(fresh),
     thresholds,
-    since,
+    since: ({ site }, iso) => elapsed(site, iso ? Date.parse(iso) : NaN),
+    inState: (agent) => elapsed(agent.site, beganAt(agent)) ?? 0,
     waiting: new Set(queues.filter((queue) => queue.waiting > 0).map(queueKey)),
     queue: (site, id) => floor.queues?.get?.(`${site}/${id}`) ?? queues.find((view) => view.site === site && view.queue === id) ?? null,
     agent: (site, id) => floor.agents?.get?.(`${site}/${id}`) ?? agents.find((view) => view.site === site && view.agent_id === id) ?? null,
   };
+}
+
+const began = new WeakMap(); // view -> ms: of ten thousand agents few change between two looks, and reading a time is slow
+
+function beganAt(agent) {
+  let at = began.get(agent);
+  if (at === undefined) began.set(agent, (at = Date.parse(agent.since)));
+  return at;
 }
 
 export const queueKey = (queue) => `${queue.site}/${queue.queue}`;
@@ -40,7 +50,7 @@ export const nameOf = (agent) => agent.name || agent.agent_id;
 
 /** How long an agent has been in its state; 0 when that is not known. */
 export function inState(floor, agent) {
-  return floor.since(agent, agent.since) ?? 0;
+  return floor.inState(agent);
 }
 
 /** Whether an agent is in one of `states` for longer than the threshold `level` ("warn", "crit") of the one it is in. */

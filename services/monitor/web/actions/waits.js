@@ -10,6 +10,7 @@ const FEW_CALLS = 10; // in 15 minutes; shares of fewer say nothing
 const MANY_LOST = 0.1;
 const FALLING = 0.02; // below the day's level
 const BREAK_SOON_S = 120;
+const HELPFUL = ["wrap", "break"];
 
 /** A candidate per queue that waits, loses callers or falls behind: the worst of the three, because they have one cause. */
 export function queueCandidates(floor) {
@@ -24,14 +25,13 @@ export function queueCandidates(floor) {
 function helpersOf(floor) {
   const [over, ready, spare] = [new Map(), new Map(), new Map()];
   const put = (map, key, agent) => (map.has(key) ? map.get(key).push(agent) : map.set(key, [agent]));
+  if (floor.waiting.size === 0) return { over, ready, spare };
   for (const agent of floor.agents) {
-    const keys = agent.queues.map((queue) => `${agent.site}/${queue}`);
-    if (agent.state === "ready" && !agent.flapping_since) {
-      if (!keys.some((key) => floor.waiting.has(key))) put(spare, agent.site, agent);
-      for (const key of keys) put(ready, key, agent);
-    } else if (isOver(floor, agent, ["wrap", "break"], "warn")) {
-      for (const key of keys) put(over, key, agent);
-    }
+    const isReady = agent.state === "ready" && !agent.flapping_since;
+    if (!isReady && !isOver(floor, agent, HELPFUL, "warn")) continue;
+    const waiting = agent.queues.map((queue) => `${agent.site}/${queue}`).filter((key) => floor.waiting.has(key));
+    for (const key of waiting) put(isReady ? ready : over, key, agent);
+    if (isReady && !waiting.length) put(spare, agent.site, agent);
   }
   for (const map of [over, ready, spare]) for (const list of map.values()) list.sort((a, b) => inState(floor, b) - inState(floor, a));
   return { over, ready, spare };
@@ -67,7 +67,7 @@ const ORDER = ["info", "warning", "critical"];
 const worse = (a, b) => (ORDER.indexOf(a) >= ORDER.indexOf(b) ? a : b);
 
 const names = (floor, agents) =>
-  bounded(agents.map((agent) => both("act.named", { name: nameOf(agent), time: spoken(inState(floor, agent)) })));
+  bounded(agents, "act.more", (agent) => both("act.named", { name: nameOf(agent), time: spoken(inState(floor, agent)) }));
 
 function draft({ floor, queue, limits, severity }, kind, agents, score, texts) {
   return { kind, site: queue.site, queue: queue.queue, agents: agents.map(agentKey), severity, score, note: noteOf(queue, limits), ...texts };
@@ -185,7 +185,7 @@ export function breaksEnding(floor) {
   if (!Number.isFinite(limit)) return [];
   const short = new Set(floor.queues.filter((queue) => queue.waiting > 0 && !queue.agents.ready).map(queueKey));
   const bySite = new Map();
-  for (const agent of floor.agents) {
+  for (const agent of short.size ? floor.agents : []) {
     const left = agent.state === "break" ? limit - inState(floor, agent) : NaN;
     if (!(left >= 0 && left <= BREAK_SOON_S) || !agent.queues.some((queue) => short.has(`${agent.site}/${queue}`))) continue;
     bySite.set(agent.site, [...(bySite.get(agent.site) ?? []), { agent, left }]);
