@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Locator, Page, expect
 
 from services.monitor.core.views import FloorView, QueueView, ServiceLevelView
@@ -271,6 +272,14 @@ async def test_its_address_chooses_queues_order_title_language_and_theme(viewer:
         await expect(page.locator("html")).to_have_attribute("data-theme", "light")
         own = await page.locator("#stage").inner_text()
         assert not set(re.findall(r"[A-Za-z]{2,}", own)) - {"Hall", "Support", "Sales"}  # no word was left in English
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+async def test_it_reads_well_in_either_theme(viewer: Viewer, theme: str) -> None:
+    async with viewer.show(busy_floor(4), f"/hall?theme={theme}", **HD) as (_, page):
+        await expect(page.locator(".tile")).to_have_count(4)
+        assert (await Axe().run(page)).response["violations"] == []
+    viewer.complaints.clear()  # the scan itself tries styles that the page's policy forbids
 
 
 async def test_it_is_dark_and_shows_no_cursor_unless_told(viewer: Viewer) -> None:
