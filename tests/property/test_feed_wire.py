@@ -171,11 +171,14 @@ async def _scene(events: list[Event], allowed: list[Scope], asked: Any, steps: A
             hub.on_batch(engine.apply(one))
             for scope, seen in zip(allowed, might_see, strict=True):
                 seen.update(shown_by(engine, Lens(scope)))
+            if many is None:
+                hub.flush()
         hub.flush()
 
     async with serving(hub, allowed) as url:
         watchers = [Watcher(url, number, asked[number]) for number in range(CLIENTS)]
         for what, number, how in steps:
+            happens(2)
             if what == "happens":
                 happens(how)
             elif what == "clock":
@@ -184,6 +187,8 @@ async def _scene(events: list[Event], allowed: list[Scope], asked: Any, steps: A
                 hub.restart()
             else:
                 await getattr(watchers[number], what)(*([how] if what == "ask" else []))
+        for watcher in watchers[:1]:
+            await watcher.come()
         happens(None)
         for number, watcher in enumerate(watchers):
             await watcher.come()
