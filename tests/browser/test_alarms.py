@@ -138,7 +138,7 @@ async def test_a_storm_is_one_sound_and_one_notification(viewer: Viewer) -> None
 async def test_nothing_calls_while_another_time_is_shown_and_what_came_meanwhile_does_after(viewer: Viewer) -> None:
     await prepare(viewer, "window.permission = 'granted';")
     then = msgspec.to_builtins(changed(small_floor(), flags=(critical("past"),)))
-    reach = {"site": "hq", "from": ago(7200).isoformat(), "to": ago(0).isoformat(), "step_s": 1}
+    reach = {"site": "hq", "from": ago(7200).isoformat(), "to": ago(0).isoformat(), "step_s": 1, "flags": []}
     past = {"site": "hq", "at": ago(60).isoformat(), "now": ago(60).isoformat(), "epoch": None, "floor": then}
     await viewer.context.route("**/api/v1/rewind/hq", lambda route: route.fulfill(json=reach))
     await viewer.context.route("**/api/v1/rewind/hq/floor*", lambda route: route.fulfill(json=past))
