@@ -99,6 +99,27 @@ async def test_only_those_with_a_flag(viewer: Viewer) -> None:
         await expect(page.locator(".card")).to_have_count(3)
 
 
+async def test_what_was_chosen_while_the_database_was_away_is_kept_and_told_later(viewer: Viewer) -> None:
+    async with serving(small_floor()) as feed:
+        page = await viewer.context.new_page()
+        away = {"status": 503, "title": "the database is away"}
+        await page.route("**/api/v1/preferences**", lambda route: route.fulfill(status=503, json=away))
+        await page.route("**/api/v1/preferences/**", lambda route: route.fulfill(status=503, json=away))
+        await page.goto(feed.url)
+        await expect(page.locator(".card")).to_have_count(3)
+        async with page.expect_response("**/api/v1/preferences/view"):
+            await page.get_by_role("button", name="Rows").click()
+        await page.goto(feed.url)
+        await expect(page.locator(".grid-row.agent")).to_have_count(3)
+        assert feed.preferences == {}
+        await page.unroute_all()
+        async with page.expect_response("**/api/v1/preferences/view"):
+            await page.goto(feed.url)
+        await expect(page.locator(".grid-row.agent")).to_have_count(3)
+        assert feed.preferences["view"]["view"] == "rows"
+        await page.close()
+
+
 # ---------------------------------------------------------------- who needs attention
 
 
