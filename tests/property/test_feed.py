@@ -350,6 +350,30 @@ def test_a_large_floor_comes_in_parts_and_what_changes_meanwhile_is_not_lost() -
     asyncio.run(scene())
 
 
+def test_a_change_of_the_whole_floor_comes_in_frames_from_each_of_which_one_can_resume() -> None:
+    async def scene() -> None:
+        engine = Engine(CONFIG, RULES)
+        hub = hub_of(engine)
+        for number in range(1000):
+            engine.apply(event(0, events.AgentLoggedOn(agent_id=f"{number:04}"), number))
+        client = Client(hub)
+        hub.subscribe(client.subscriber)
+        client.hear()
+        client.pipe.give_room(2)
+        for number in range(1000):
+            hub.on_batch(engine.apply(event(5, events.AgentNotReady(agent_id=f"{number:04}"), 1000 + number)))
+        hub.flush()
+        board = client.leave()
+        assert board.shown() != shown_by(engine), "there is more to come"
+        client = Client(hub, board=board)
+        hub.resume(client.subscriber, board.epoch, board.position)
+        assert max(len(frame.wire) for frame in client.pipe.frames) <= FRAME_BYTES
+        assert client.hear().answers == ["snapshot", "resumed"]
+        assert board.shown() == shown_by(engine)
+
+    asyncio.run(scene())
+
+
 def test_asking_again_and_again_leaves_one_answer() -> None:
     async def scene() -> None:
         engine = Engine(CONFIG, RULES)

@@ -23,7 +23,7 @@ from services.monitor.feed.picture import Picture
 if TYPE_CHECKING:
     from services.monitor.feed.subscriber import Subscriber
 
-_MOST: Final = 256  # changes that are told one by one, on a small floor; beyond them a picture is less to send
+_MOST: Final = 256  # changes that are told one by one, however small the floor; beyond what it holds a picture is less
 _KEPT_S: Final = 2.0  # how long a picture is given to those who come, with what changed since
 _LARGE: Final = 4  # parts; a smaller picture is made sooner than what changed since is told
 _SHARED_STEPS: Final = 64  # positions from which the next step is kept for others
@@ -156,7 +156,7 @@ class Group:
             return step
 
     def _step(self, position: int) -> tuple[Frame | None, int] | None:
-        most = max(_MOST, len(self._book) // 4)
+        most = max(_MOST, len(self._book))
         missed = self._log.since(position, most)
         if missed is None:
             return None
