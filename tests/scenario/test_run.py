@@ -94,7 +94,7 @@ def environment(folder: Path, ports: dict[str, int]) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def running(folder: Path, *arguments: str) -> AsyncIterator[Running]:
+async def running(folder: Path, *arguments: str, **settings: str) -> AsyncIterator[Running]:
     ports = {name: free_port() for name in PORTS}
     out = folder / "out.txt"
     with out.open("wb") as log:
@@ -107,7 +107,7 @@ async def running(folder: Path, *arguments: str) -> AsyncIterator[Running]:
             *arguments,
             stdout=log,
             stderr=log,
-            env=environment(folder, ports),
+            env=environment(folder, ports) | settings,
         )
     it = Running(process, ports, out, itertools.count(), SystemClock())
     try:
