@@ -17,7 +17,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from shared.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
-RUN_DIR = ROOT / ".run"
+# installed as a package there is no project to keep things in: where one stands
+RUN_DIR = (ROOT if (ROOT / "pyproject.toml").exists() else Path.cwd()) / ".run"
 
 SITE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"  # a site's name is in keys, addresses and file names
 SITE_WORDS = "letters, digits and . _ -, a letter or digit first"
