@@ -1,0 +1,56 @@
+"""Every view of the running system in both languages: nothing is logged, untranslated, or wider than a laptop."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page
+
+from shared import topics
+from tests.browser.conftest import Viewer
+from tests.browser.livesystem import PATIENCE_MS, simulated
+from tools.pageviews import VIEWS, PageView, Picture
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+# words and labels as the page shows them, each text by itself
+TEXTS = """() => {
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) if (walker.currentNode.parentElement.checkVisibility()) found.push(walker.currentNode.data.trim());
+  for (const name of ["aria-label", "title", "placeholder", "alt"]) {
+    for (const node of document.querySelectorAll(`[${name}]`)) found.push(node.getAttribute(name).trim());
+  }
+  return found;
+}"""
+KEY = r"^[a-z][a-z_-]*(\.[a-z0-9_-]+)+$"
+TOPICS = {topic.name for topic in topics.ALL}  # are no keys, though they look like some
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
+async def picture(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Picture]:
+    async with simulated(tmp_path_factory.mktemp("views")) as picture:
+        yield picture
+
+
+async def untranslated(page: Page) -> list[str]:
+    shown: list[str] = await page.evaluate(TEXTS)
+    assert len(shown) > 5
+    return [text for text in shown if re.search(KEY, text) and text not in TOPICS]
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
+async def test_a_view_speaks_one_language_and_fits(
+    viewer: Viewer, picture: Picture, view: PageView, language: str
+) -> None:
+    page = await viewer.open("about:blank")
+    page.set_default_timeout(PATIENCE_MS)
+    await view.open(page, picture, lang=language)
+    assert await page.evaluate("document.documentElement.lang") == language
+    assert await untranslated(page) == []
+    assert await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    await page.close()
