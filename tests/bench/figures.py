@@ -38,6 +38,7 @@ class Figure(Struct, frozen=True, kw_only=True):
     yardstick: Yardstick
     judged: Literal["value", "ratio"] = "value"
     broken: tuple[str, ...] = ()  # what must hold beside the number, and did not
+    skipped: str = ""  # why it could not be measured here; then nothing else counts
     detail: dict[str, Any] = {}
 
     @property
@@ -46,7 +47,7 @@ class Figure(Struct, frozen=True, kw_only=True):
 
     def reaches(self, limit: float) -> bool:
         found = self.ratio if self.judged == "ratio" else self.value
-        return not self.broken and (found >= limit if self.better == "higher" else found <= limit)
+        return not self.broken and not self.skipped and (found >= limit if self.better == "higher" else found <= limit)
 
     def line(self) -> str:
         """The figure as one JSON object."""
@@ -83,13 +84,19 @@ def table(figures: Sequence[Figure]) -> str:
                 f"{what}{sign} {one.aim:g}",
                 f"{one.yardstick.value:,.4g} {one.yardstick.unit}",
                 f"{one.ratio:.2f}",
-                "aim" if one.reaches(one.aim) else "must" if one.reaches(one.must) else "MISSED",
+                _verdict(one),
             )
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    lines += [f"{one.id}: {why}" for one in figures for why in one.broken]
+    lines += [f"{one.id}: {why}" for one in figures for why in (*one.broken, one.skipped) if why]
     return "\n".join(lines)
+
+
+def _verdict(one: Figure) -> str:
+    if one.skipped:
+        return "skipped"
+    return "aim" if one.reaches(one.aim) else "must" if one.reaches(one.must) else "MISSED"
 
 
 def percentile(values: Iterable[float], share: float) -> float:
