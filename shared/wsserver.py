@@ -12,6 +12,11 @@ from typing import Final
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 EXTENSION: Final = "floorwatch.direct"
+TOO_MANY_FRAMES: Final = 4429  # a close code, as for too many messages
+FRAMES_PER_S: Final = 100.0  # pings, pongs and parts of messages too, for none of them is free to read
+_BURST: Final = 500.0
+_GOODBYE_S: Final = 1.0
+_SLICE: Final = 2048  # bytes; the tiniest frames in them are not yet many
 
 
 def _nothing(may_write: bool) -> None:
@@ -23,6 +28,41 @@ class DirectProtocol(WebSocketsSansIOProtocol):
 
     on_writable: Callable[[bool], None] = staticmethod(_nothing)
     may_write = True
+    _frames_left = _BURST
+    _counted_at = 0.0
+    _flooded = False
+
+    def data_received(self, data: bytes) -> None:
+        """Read it piece by piece, and no further once the client sent more frames than it may: what nobody waits for, such as
+        pings and empty parts of a message, must not keep the loop either."""
+        for begin in range(0, len(data), _SLICE):
+            if self._flooded or self.transport.is_closing():
+                return
+            super().data_received(data[begin : begin + _SLICE])
+            if self._frames_left < 0.0:
+                self._end_flood()
+
+    def handle_events(self) -> None:
+        """As uvicorn's, and count what came."""
+        found = self.conn.events
+        now = self.loop.time()
+        self._frames_left = min(_BURST, self._frames_left + (now - self._counted_at) * FRAMES_PER_S) - len(found)
+        self._counted_at = now
+        super().handle_events()
+
+    def handle_ping(self) -> None:
+        """Answer, unless the client does not take what it was sent: its answers would wait here without an end."""
+        answer = b"".join(self.conn.data_to_send())
+        if self.may_write:
+            self.transport.write(answer)
+
+    def _end_flood(self) -> None:
+        self._flooded = True
+        if self.handshake_complete:
+            self.close_now(TOO_MANY_FRAMES, f"more than {FRAMES_PER_S:g} frames a second", _GOODBYE_S)
+            self.transport.pause_reading()
+        else:
+            self.transport.abort()
 
     async def run_asgi(self) -> None:
         """Serve the connection, which finds this protocol in its scope."""
