@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
 from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -26,7 +25,6 @@ from prometheus_client import CollectorRegistry, disable_created_metrics, genera
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import apidoc, problems, sessionapi
@@ -35,6 +33,7 @@ from shared.clock import SystemClock
 from shared.problems import Problem, problem_response
 from shared.service import Background, ServiceFailed, serve
 from shared.settings import AlertsSettings, IngestSettings, MonitorSettings, load
+from shared.webfiles import WebFiles
 
 __all__ = ["Background", "Check", "Problem", "ServiceFailed", "create_app", "mount_web", "serve"]
 
@@ -143,34 +142,15 @@ def _add_metrics(app: FastAPI, registry: CollectorRegistry) -> None:
         return Response(generate_latest(registry), headers={"content-type": CONTENT_TYPE_LATEST})
 
 
-class WebFiles(StaticFiles):
-    """A page's files. Their names carry no version, so that a browser must ask each time and mostly hears 304;
-    those under `vendor/` do carry one and are kept for ever.
-
-    Of a page `hall.html` the address is `/hall`, also where a folder `hall/` holds its parts."""
-
-    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        if self.html and not Path(path).suffix:
-            page, found = super().lookup_path(f"{path}.html")
-            if found is not None:
-                return page, found
-        return super().lookup_path(path)
-
-    def file_response(self, full_path: Any, *args: Any, **kwargs: Any) -> Response:
-        response = super().file_response(full_path, *args, **kwargs)
-        vendored = "vendor" in Path(full_path).parts
-        response.headers["cache-control"] = "public, max-age=31536000, immutable" if vendored else "no-cache"
-        return response
-
-
 def mount_web(app: FastAPI, directory: Path) -> None:
     """Serve `directory` at `/` (`index.html` for the bare path) and at `/static/<service>/`, and what all pages share
     at `/static/shared/`. Call it last."""
     _tell_ports(app)
     _sign_in_page(app)
-    app.mount("/static/shared", WebFiles(directory=_SHARED_WEB), name="shared")
-    app.mount(f"/static/{app.state.service}", WebFiles(directory=directory), name="static")
-    app.mount("/", WebFiles(directory=directory, html=True), name="web")
+    app.mount("/static/shared", WebFiles(_SHARED_WEB), name="shared")
+    app.mount(f"/static/{app.state.service}", WebFiles(directory), name="static")
+    modules = {"/static/shared": _SHARED_WEB, f"/static/{app.state.service}": directory}
+    app.mount("/", WebFiles(directory, pages=True, modules=modules), name="web")
 
 
 def _sign_in_page(app: FastAPI) -> None:

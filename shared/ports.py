@@ -11,7 +11,9 @@ from shared.errors import SettingsError
 def listen(host: str, port: int, *, setting: str) -> socket.socket:
     """A listening socket. Raises SettingsError naming the port and `setting`, the variable that changes it."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    # with the protocol named, asyncio switches Nagle's algorithm off for each connection; else what follows an answer or a frame
+    # that is not yet acknowledged waits for some 40 ms
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((host, port))

@@ -19,6 +19,7 @@ from shared.clock import Clock, SystemClock
 from shared.codec import encode
 from shared.db import Database
 from shared.migrate import upgrade
+from shared.ports import listen
 from shared.service import Background
 from shared.settings import AlertsSettings
 from shared.siteconfig import SiteConfig, Sites
@@ -175,7 +176,7 @@ async def serving(bus: Bus, database: Database, **more: Any) -> AsyncIterator[tu
     async with running(bus, database, **more) as alerts:
         app = alerts.service.app()
         server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="off"))
-        sock = server.config.bind_socket()
+        sock = listen("127.0.0.1", 0, setting="")
         task = asyncio.create_task(server.serve(sockets=[sock]))
         try:
             yield alerts, f"http://127.0.0.1:{sock.getsockname()[1]}"

@@ -18,6 +18,7 @@ from services.monitor.feed import messages
 from services.monitor.feed.messages import Change, Clocks, Delta, Hello, Resume, Resumed, SiteClock, Snapshot
 from shared.clock import SystemClock
 from shared.http import create_app, mount_web
+from shared.ports import listen
 from tests.browser.floors import NOON
 
 PAGE = Path(services.monitor.__file__).parent / "web"
@@ -163,7 +164,7 @@ async def serving(floor: FloorView, feed: FeedServer | None = None) -> AsyncIter
         feed.app(), host="127.0.0.1", port=0, log_config=None, ws="websockets-sansio", lifespan="off"
     )
     server = uvicorn.Server(config)
-    sock = config.bind_socket()
+    sock = listen("127.0.0.1", 0, setting="")
     feed.url = f"http://127.0.0.1:{sock.getsockname()[1]}"
     tasks = [asyncio.create_task(server.serve(sockets=[sock])), asyncio.create_task(feed._tell_time())]
     try:

@@ -18,6 +18,7 @@ from services.ingest.app import Ingest
 from shared import topics
 from shared.clock import SystemClock
 from shared.memorybus import MemoryBus
+from shared.ports import listen
 from shared.settings import IngestSettings
 from shared.siteconfig import Sites
 from tests.browser.conftest import Viewer
@@ -47,7 +48,7 @@ async def connections(viewer: Viewer, path: str = "/") -> AsyncIterator[Connecti
     await bus.create(topics.ALL)
     ingest = Ingest(IngestSettings(), bus, bus, clock, Sites(), CollectorRegistry())
     server = uvicorn.Server(uvicorn.Config(ingest.app(), host="127.0.0.1", port=0, log_config=None, lifespan="off"))
-    sock = server.config.bind_socket()
+    sock = listen("127.0.0.1", 0, setting="")
     work = (ingest.pump.run(), ingest.dead_letters.run(), server.serve(sockets=[sock]))
     *tasks, serving = [asyncio.create_task(one) for one in work]
     url = f"http://127.0.0.1:{sock.getsockname()[1]}"
