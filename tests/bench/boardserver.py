@@ -111,10 +111,12 @@ class Floor:
         self.app = create_app("monitor", registry=registry)
         self.app.include_router(router_for(self.engine, self.hub, LiveRules(rules, clock, registry, _nothing)))
         self.heart = Heartbeat()
+        self.began_cpu_s = 0.0
         self._tasks: list[asyncio.Task[None]] = []
 
     def listen(self, port: int) -> None:
         """Serve from now on; the parent is told where, and since when."""
+        self.began_cpu_s = time.process_time()
         self._tasks += [
             asyncio.create_task(self.hub.run_clock()),
             asyncio.create_task(
@@ -161,7 +163,7 @@ def floor(task: Task) -> None:
 
 
 async def _floor(task: Task) -> None:
-    """`{"listen": port}`, `"live"`, `"run"`."""
+    """`{"listen": port}`, `"live"`, `"run"`, `"used"`: seconds of processor time since it listens."""
     one = Floor(task)
     say("ready")
     while line := await asyncio.to_thread(sys.stdin.buffer.readline):
@@ -172,6 +174,8 @@ async def _floor(task: Task) -> None:
                 one.live()
             case "run":
                 say(await one.run())
+            case "used":
+                say(time.process_time() - one.began_cpu_s)
 
 
 class _Bare(asyncio.Protocol):
