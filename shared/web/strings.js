@@ -98,7 +98,7 @@ export default {
     "reason.toilet": "洗手间",
     "reason.admin": "文书",
     "reason.paperwork": "文书",
-    "reason.no_answer": "未接来电",
+    "reason.no_answer": "无人接听",
     "reason.busy": "忙线",
     "reason.the_call_ended": "通话已结束",
     "reason.congestion": "线路拥塞",

@@ -335,7 +335,7 @@ def test_figures_of_the_last_15_minutes_come_and_go() -> None:
     assert (subject, raised) == ("sales", 30.0)
     assert cleared is not None
     assert 14 * 60 <= cleared <= 16 * 60 + 30, "when they are no longer of the last 15 minutes"
-    assert floor.made(FlagRaised)[0].summary_en == "100 % of 4"
+    assert floor.made(FlagRaised)[0].summary_en == "100% of 4"
 
 
 def test_nothing_is_asked_of_a_floor_on_which_nothing_happens() -> None:

@@ -164,7 +164,7 @@ LABELS: Final[Mapping[Subject, tuple[str, ...]]] = MappingProxyType(
     {
         "agent": ("agent", "agent_name", "team", "queue", "state", "reason", "call"),
         "call": ("call", "queue", "direction", "state"),
-        "transfer": ("transfer", "call", "kind", "state", "agent", "agent_name", "team", "target", "queue"),
+        "transfer": ("transfer", "call", "kind", "state", "agent", "agent_name", "team", "target", "queue", "reason"),
         "queue": ("queue",),
         "site": ("site",),
     }

@@ -41,7 +41,7 @@ def say(name: str, value: Any, language: Language) -> str:
         return value or (_NO_REASON[language] if name == "reason" else _NOTHING)
     if isinstance(value, int | float):
         if name.removeprefix("recent_") in SHARES:
-            return f"{100 * value:.0f} %"
+            return f"{100 * value:.0f}%"
         if name.endswith("_s"):
             whole = round(value)
             return say_duration(timedelta(seconds=whole if whole < 600 else whole // 60 * 60), language)
