@@ -225,7 +225,12 @@ def _from_elsewhere(scope: Scope) -> bool:
         return False
     headers = Headers(scope=scope)
     origin = headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc != headers.get("host", "")
+    if origin is None:
+        return False
+    try:
+        return urlsplit(origin).netloc != headers.get("host", "")
+    except ValueError:  # no browser's
+        return True
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:

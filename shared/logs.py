@@ -41,7 +41,11 @@ def configure(service: str, *, level: LogLevel = "info", fmt: LogFormat = "auto"
     # a traceback becomes text without local variables, which hold secrets, and is cleaned after that
     tail: list[Any]
     if people:
-        tail = [redact, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        tail = [
+            structlog.processors.format_exc_info,
+            redact,
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+        ]
     else:
         tail = [
             structlog.processors.format_exc_info,

@@ -96,7 +96,8 @@ async def test_a_link_that_does_not_do_says_why(
 
 async def test_nobody_is_led_anywhere_else_after_signing_in(viewer: Viewer, tmp_path: Path) -> None:
     async with guarded(tmp_path) as (_, url):
-        for elsewhere in ("https://elsewhere.example/", "//elsewhere.example/", "/login.html", "javascript:alert(1)"):
+        outside = ("https://elsewhere.example/", "//elsewhere.example/", "/.//elsewhere.example/", "http://[")
+        for elsewhere in (*outside, "/login.html", "javascript:alert(1)"):
             page = await viewer.open(f"{url}/login.html?next={elsewhere}#{token('viewer')}")
             await page.wait_for_url(re.compile(rf"^{url}/(\?.*)?$"))
             await page.close()

@@ -119,3 +119,11 @@ def test_times_are_utc_on_both_ways_and_must_be_aware() -> None:
     assert kind.process_result_value(stored.replace(tzinfo=None), dialect) == shanghai
     with pytest.raises(ValueError, match="time zone"):
         kind.process_bind_param(datetime(2026, 1, 1), dialect)
+
+
+def test_a_time_before_the_first_or_after_the_last_of_the_calendar_is_that() -> None:
+    kind, dialect = UtcDateTime(), Database("sqlite:///:memory:").engine.dialect
+    first = datetime(1, 1, 1, 1, tzinfo=timezone(timedelta(hours=8)))
+    last = datetime(9999, 12, 31, 23, tzinfo=timezone(-timedelta(hours=8)))
+    assert kind.process_bind_param(first, dialect) == datetime.min.replace(tzinfo=UTC)
+    assert kind.process_bind_param(last, dialect) == datetime.max.replace(tzinfo=UTC)

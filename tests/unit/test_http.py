@@ -175,6 +175,7 @@ def test_page_files_are_asked_for_again_and_vendored_ones_kept(client: TestClien
         ("http://elsewhere.example", 403),
         ("http://board:9999", 403),
         ("null", 403),
+        ("http://[", 403),
     ],
 )
 def test_pages_of_another_origin_cannot_change_anything(client: TestClient, origin: str | None, status: int) -> None:

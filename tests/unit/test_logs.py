@@ -100,6 +100,18 @@ def test_a_traceback_is_one_field_without_local_variables_or_passwords(capsys: p
     assert "hunter2" not in json.dumps(line)
 
 
+def test_people_see_no_number_or_password_in_a_traceback_either(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("monitor", fmt="console")
+    try:
+        raise OSError("no route from +45 30 12 34 56 by sip://pbx:hunter2@trunk")
+    except OSError:
+        structlog.get_logger().exception("no call")
+    said = capsys.readouterr().err
+    assert "OSError: no route from" in said
+    assert "30 12" not in said
+    assert "hunter2" not in said
+
+
 def test_a_library_that_repeats_itself_is_heard_once_and_counted(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,13 +37,14 @@ async function ask(method, path, body) {
 
 /** Where they wanted to go: a place on this service, never elsewhere. */
 function destination() {
-  const wanted = new URL(new URLSearchParams(location.search).get("next") ?? "/", location.origin);
-  const here = wanted.origin === location.origin && wanted.pathname !== location.pathname;
-  return here ? wanted.pathname + wanted.search + wanted.hash : "/";
+  const next = new URLSearchParams(location.search).get("next") ?? "/";
+  const wanted = URL.canParse(next, location.origin) ? new URL(next, location.origin) : new URL(location.origin);
+  const elsewhere = wanted.origin !== location.origin || wanted.pathname.startsWith("//"); // which alone is another host
+  return elsewhere || wanted.pathname === location.pathname ? "/" : wanted.pathname + wanted.search + wanted.hash;
 }
 
 function takeToken() {
-  const token = decodeURIComponent(location.hash.slice(1));
+  const token = location.hash.slice(1); // letters that need no escape; what has others is no token
   history.replaceState(null, "", location.pathname + location.search);
   return token;
 }
