@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 import httpx
 import msgspec
 from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import TimeoutError as NotInTime
 from websockets.asyncio.server import ServerConnection, serve
 
 from tests.bench import brokers, sending, watched
@@ -36,6 +37,7 @@ _SITE: Final = "site-00"
 _WARMS_UP_S: Final = 5.0  # of the load; not counted
 _WINDOW: Final = {"width": 1366, "height": 768}
 _READY_S: Final = 120.0
+_SHOWN_S: Final = 30.0
 _ECHOES: Final = 100
 _P50_MS: Final = 40.0  # must be reached, too
 
@@ -99,8 +101,14 @@ async def _ready(url: str) -> None:
 async def _show(browser: Browser, url: str) -> Page:
     page = await browser.new_page(viewport=_WINDOW, locale="en-GB")  # type: ignore[arg-type]
     await page.add_init_script(path=SCRIPT)
+    said: list[str] = []
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("requestfailed", lambda asked: said.append(f"{asked.url}: {asked.failure}"))
     await page.goto(f"{url}/?site={_SITE}")
-    await page.locator(".agent").first.wait_for(timeout=_READY_S * 1000)
+    try:
+        await page.locator(".agent").first.wait_for(timeout=_SHOWN_S * 1000)
+    except NotInTime as exc:
+        raise RuntimeError(f"the page shows no agent: {said[:5] or await page.inner_text('body')}") from exc
     return page
 
 
