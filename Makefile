@@ -20,7 +20,7 @@ DEV := $(VENV)/.setup-dev
 LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-kafka test-postgres bench check format docs kafka kafka-stop kafka-reset lock vendor clean
+.PHONY: help setup run test test-kafka test-postgres bench check format docs screens kafka kafka-stop kafka-reset lock vendor clean
 .DELETE_ON_ERROR:
 
 help:  ## list what `make` can do
@@ -81,6 +81,9 @@ kafka-reset: $(SETUP)  ## stop it and delete its records
 docs: $(SETUP)  ## write docs/events.md and the table in docs/trust.md anew from the code
 	$(BIN)/python -m floorwatch.eventdocs
 	$(BIN)/python -m floorwatch.anomalydocs
+
+screens: $(DEV)  ## take the pictures in docs/screens anew, of a simulated floor; needs Chromium and some ten minutes
+	@$(BIN)/python -m tools.screens
 
 lock: $(DEV)  ## choose the newest versions that fit pyproject.toml and write both lock files
 	$(UV) pip compile pyproject.toml $(LOCK_FLAGS) --upgrade --output-file requirements.lock
