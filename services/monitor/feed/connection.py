@@ -74,24 +74,27 @@ async def _read(socket: WebSocket, hub: Hub, subscriber: Subscriber, outlet: Fee
             return
         try:
             allowance.take(loop.time())
-            _do(found.get("text"), hub, subscriber)
+            await _do(found.get("text"), hub, subscriber)
         except TooManyMessages:
             subscriber.end(messages.TOO_MANY_MESSAGES, f"more than {hub.limits.messages_per_s:g} messages a second")
         except (msgspec.MsgspecError, RecursionError, UnicodeError) as exc:
             subscriber.end(messages.BAD_MESSAGE, _brief(f"cannot read this message: {exc}"))
 
 
-def _do(text: str | None, hub: Hub, subscriber: Subscriber) -> None:
+async def _do(text: str | None, hub: Hub, subscriber: Subscriber) -> None:
     if text is None:
         raise msgspec.DecodeError("binary frames are not understood: send JSON as text")
     message = messages.client_messages.decode(text)
-    match message:
-        case messages.Subscribe():
+    if isinstance(message, messages.Ping):
+        subscriber.reply(messages.Pong(message.id))
+        return
+    async with hub.turn(subscriber.who, message.channels, message.filter):
+        if subscriber.ended is not None:  # meanwhile, and then it is told nothing more
+            return
+        if isinstance(message, messages.Subscribe):
             hub.subscribe(subscriber, message.channels, message.filter)
-        case messages.Resume():
+        else:
             hub.resume(subscriber, message.epoch, message.position, message.channels, message.filter)
-        case messages.Ping():
-            subscriber.reply(messages.Pong(message.id))
 
 
 def _brief(reason: str) -> str:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Final
 from uuid import uuid4
@@ -26,6 +27,7 @@ from services.monitor.feed.lens import Lens, Wanted
 from services.monitor.feed.log import ChangeLog
 from services.monitor.feed.messages import CHANNELS, Allowed, Channel, Filter, Hello, Limits, SiteClock, User
 from services.monitor.feed.subscriber import Outlet, Subscriber
+from services.monitor.feed.turns import Turns
 from services.monitor.metrics import FeedMetrics
 from shared.clock import Clock
 from shared.facts import FLAG_TYPES, Fact, FlagCleared, FlagRaised
@@ -100,6 +102,7 @@ class Hub:
         self._written: float | None = None  # when the book was written during a replay
         self._numbers = 0
         self._groups: dict[GroupKey, Group] = {}
+        self._turns = Turns()
         self.log = ChangeLog(0, log_size)
         self.epoch = ""
         self._everything = self._group_of(CHANNELS, Lens())
@@ -375,6 +378,17 @@ class Hub:
         self._metrics.resumes.labels("resumed").inc()
         self._move(subscriber, group)
         subscriber.follow_from(group, position)
+
+    def turn(
+        self, who: Principal, channels: Iterable[Channel] | None = None, asked: Filter | None = None
+    ) -> AbstractAsyncContextManager[None]:
+        """In which `subscribe` and `resume` keep nobody waiting long, also when many come with filters of their own."""
+        return self.turn_of(channels, _lens(who, asked))
+
+    def turn_of(self, channels: Iterable[Channel] | None, lens: Lens) -> AbstractAsyncContextManager[None]:
+        """As `turn`, for `picture`."""
+        key = group_key(channels, lens)
+        return self._turns.one(lambda: key not in self._groups)
 
     def _group_of(self, channels: Iterable[Channel] | None, lens: Lens) -> Group:
         key = group_key(channels, lens)
