@@ -225,3 +225,13 @@ def test_figures_are_a_function_of_the_board() -> None:
     assert taken.transfer == figures.TransferFigures(outcome="over", took_s=None)
     assert figures.take(bench.engine, about, present=False).why == "behind"
     assert figures.take(bench.engine, About(site="x"), present=True).why == "no_site"
+
+
+async def test_agents_whom_somebody_does_not_see_are_not_told_with_those_they_see(monitor_db: Database) -> None:
+    async with serving_desk(monitor_db, floor()) as desk:
+        await desk.post("/actions", body(queue="support", agents=["1", "2"]))
+        for scope, seen in ((None, ["1", "2"]), ("blue", ["1"]), ("green", [])):
+            teams = {} if scope is None else {"teams": frozenset({scope})}
+            (shown,) = (await desk.as_(principal("li", **teams)).get("/actions"))["actions"]
+            assert shown["agents"] == seen
+            assert [one["agent_id"] for one in shown["before"]["of"]] == seen

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from services.monitor.desk import figures
 from services.monitor.desk.actions import Action, Actions, newest_of
 from services.monitor.desk.desk import Desk
-from services.monitor.desk.figures import About
+from services.monitor.desk.figures import About, Figures
 from services.monitor.desk.visibility import Sight
 from shared.apidoc import answers, problem
 from shared.auth import Principal, authed
@@ -95,7 +95,7 @@ def router_for(desk: Desk) -> APIRouter:
         async with desk.store.reading() as session:
             while len(found) < limit and looked_at < _LOOKED_AT:
                 page = await Actions(session).newest(sites, _PAGE, before)
-                found += [action for action in page if _sees(sight, action.about)]
+                found += [_cut(sight, action) for action in page if _sees(sight, action.about)]
                 looked_at += len(page)
                 before = newest_of(page)
                 if len(page) < _PAGE:
@@ -133,6 +133,23 @@ def _sees(sight: Sight, about: About) -> bool:
             sight.agent(about.site, agent) for agent in about.agents
         )
     return sight.whole(about.site)
+
+
+def _cut(sight: Sight, action: Action) -> Action:
+    """The action without the agents that somebody does not see, who may be named with one or a queue that they do see."""
+    seen = frozenset(agent for agent in action.agents if sight.agent(action.site, agent))
+    if len(seen) == len(action.agents):
+        return action
+    return msgspec.structs.replace(
+        action,
+        agents=tuple(agent for agent in action.agents if agent in seen),
+        before=_cut_figures(action.before, seen),
+        after=action.after and _cut_figures(action.after, seen),
+    )
+
+
+def _cut_figures(found: Figures, seen: frozenset[str]) -> Figures:
+    return msgspec.structs.replace(found, of=tuple(one for one in found.of if one.agent_id in seen))
 
 
 def _json(found: object, status: int) -> Response:
