@@ -81,7 +81,8 @@ async def test_a_transfer_that_takes_too_long_is_red_everywhere_at_once(viewer: 
 WATCH = """() => {
   window.sameDocument = true;
   const first = document.querySelector(".card");
-  const seen = (window.seen = { cards: Infinity, hidden: 0, welcomed: 0, replaced: 0, aged: 0, lost: 0, banner: null, grey: null });
+  const never = { hidden: 0, welcomed: 0, replaced: 0, aged: 0, lost: 0, banner: null, grey: null };
+  const seen = (window.seen = { cards: Infinity, ...never });
   const look = () => {
     seen.cards = Math.min(seen.cards, document.querySelectorAll(".card").length);
     seen.hidden += Number(document.querySelector("#floor").hidden);
