@@ -7,8 +7,9 @@ import { icon, setIcon } from "/static/shared/icons.js";
 import { SEVERITIES } from "./agentlist.js";
 import { summary } from "./card.js";
 import { drawEvidence, evidenceMark } from "./evidence.js";
-import { elapsedOf, isSlow, offBy, phaseOf, SLOW_S, targetOf } from "./floor/transfers.js";
 import { keyOf } from "./store.js";
+import { isSlow, offBy, SLOW_S, tookS } from "./transferfacts.js";
+import { kindText, phaseText, routeText } from "./transferwords.js";
 
 const SHOWN_ENDED = 6;
 
@@ -130,12 +131,11 @@ function createTransfer(focus) {
 
 function updateTransfer(node, transfer, board) {
   node.transfer = transfer;
-  setText(node.parts.route, `${board.agentName(transfer.site, transfer.from_agent)} → ${targetOf(transfer, board)}`);
+  setText(node.parts.route, routeText(transfer, board));
   setData(node, "outcome", transfer.outcome);
   setData(node, "stale", board.isStale(transfer.site) ? "yes" : "");
-  const kind = ["blind", "attended", "queue"].includes(transfer.kind) ? t(`transfers.kind.${transfer.kind}`) : transfer.kind;
   const unsure = transfer.slow === "cannot_tell" && transfer.outcome !== "running";
-  const words = [kind, t(`transfers.${phaseOf(transfer)}`), unsure && t("transfers.cannot_tell")];
+  const words = [kindText(transfer), phaseText(transfer), unsure && t("transfers.cannot_tell")];
   setText(node.parts.phase, words.filter(Boolean).join(" · "));
   const off = number(transfer.precision_ms / 1000, transfer.precision_ms % 1000 ? 1 : 0);
   setAttr(node.parts.phase, "title", unsure ? t("transfers.cannot_tell.hint", { off }) : null);
@@ -144,9 +144,9 @@ function updateTransfer(node, transfer, board) {
 
 function tickTransfer(node, clocks, local) {
   const { transfer, parts } = node;
-  const elapsed = elapsedOf(transfer, clocks, local);
+  const took = tookS(transfer, clocks.now(transfer.site, local));
   const off = offBy(transfer);
-  setText(parts.time, off ? `${seconds(elapsed)} ± ${number(off, off < 1 ? 1 : 0)}` : seconds(elapsed));
-  setData(node, "slow", isSlow(transfer, elapsed) ? "yes" : "");
-  parts.fill.style.transform = `scaleX(${Math.min(1, Math.max(0, (elapsed ?? 0) / SLOW_S))})`;
+  setText(parts.time, off ? `${seconds(took)} ± ${number(off, off < 1 ? 1 : 0)}` : seconds(took));
+  setData(node, "slow", isSlow(transfer, took) ? "yes" : "");
+  parts.fill.style.transform = `scaleX(${Math.min(1, Math.max(0, (took ?? 0) / SLOW_S))})`;
 }

@@ -1,23 +1,21 @@
 // Advice about transfers over their limit: which leg hangs, and who can end it.
 
+import { isRunning, isSlow, SLOW_S } from "../transferfacts.js";
 import { CHANCE, harm, urgency, WEIGHT } from "./harm.js";
 import { both, spoken, tenths } from "./phrases.js";
 import { labelOf, nameOf } from "./survey.js";
 
-export const SLOW_S = 7; // a transfer may take this long, by any switch and floor
-
 export function transferCandidates(floor) {
   return floor.transfers.flatMap((transfer) => {
-    const total = transfer.outcome === "running" ? floor.since(transfer, transfer.requested) : null;
-    const off = (transfer.precision_ms ?? 0) / 1000; // the switch's clock tells no better
-    if (total === null || !(transfer.slow === "yes" || total > SLOW_S + off)) return [];
+    const total = isRunning(transfer) ? floor.since(transfer, transfer.requested) : null;
+    if (total === null || !isSlow(transfer, total)) return [];
     const id = `transfer:${transfer.site}/${transfer.transfer_id}`;
     return [{ id, causes: [{ key: id, site: transfer.site }], build: (taken) => item(floor, transfer, total, taken) }];
   });
 }
 
 /** Where a running transfer hangs: {leg, since}. */
-export function hangingLeg({ requested, ringing, answered }) {
+function hangingLeg({ requested, ringing, answered }) {
   if (answered) return { leg: "brief", since: answered };
   return ringing ? { leg: "ring", since: ringing } : { leg: "seek", since: requested };
 }

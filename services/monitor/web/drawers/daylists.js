@@ -7,7 +7,7 @@ import { may, me } from "/static/shared/me.js";
 import { Fetched } from "./fetched.js";
 import { Table, apart, isRewind, section, shortNumber } from "./parts.js";
 import { midnight } from "./partition.js";
-import { kindOf, routeOf } from "./transferlegs.js";
+import { kindText, phaseText, routeText } from "../transferwords.js";
 
 const EVERY_MS = 30_000;
 const SHOWN = 100;
@@ -151,10 +151,10 @@ function transferRow(transfer, board) {
     tone: slow ? "critical" : "",
     cells: [
       clock(transfer.requested, board.zone(transfer.site)),
-      routeOf(transfer, board),
+      routeText(transfer, board),
       seconds(transfer.customer_gap_s),
       slow ? { shape: "critical", text: total, tone: "critical" } : total,
-      `${kindOf(transfer)} · ${t(`transfers.${transfer.outcome}`)}`,
+      `${kindText(transfer)} · ${phaseText(transfer)}`,
     ],
   };
 }

@@ -4,26 +4,27 @@ import { duration, seconds } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { reasonText } from "/static/shared/reasons.js";
 import { levelOf, thresholds } from "../thresholds.js";
-import { elapsedOf, isSlow, phaseOf, targetOf } from "./transfers.js";
+import { isSlow, tookS } from "../transferfacts.js";
+import { fromText, phaseText, targetText } from "../transferwords.js";
 
 /** The running transfer of an agent, in words without its time: "→ Li Na · ringing", or "← Li Na · ringing" for who is asked. */
 export function transferText(agent, transfer, board) {
   const begun = transfer.from_agent === agent.agent_id;
-  const other = begun ? targetOf(transfer, board) : board.agentName(transfer.site, transfer.from_agent);
-  return `${begun ? "→" : "←"} ${other} · ${t(`transfers.${phaseOf(transfer)}`)}`;
+  const other = begun ? targetText(transfer, board) : fromText(transfer, board);
+  return `${begun ? "→" : "←"} ${other} · ${phaseText(transfer)}`;
 }
 
 /** The same for somebody who cannot see the arrow. */
 export function transferLabel(agent, transfer, board) {
   const begun = transfer.from_agent === agent.agent_id;
-  const name = begun ? targetOf(transfer, board) : board.agentName(transfer.site, transfer.from_agent);
-  return t(begun ? "activity.transfer_to" : "activity.transfer_from", { name, phase: t(`transfers.${phaseOf(transfer)}`) });
+  const name = begun ? targetText(transfer, board) : fromText(transfer, board);
+  return t(begun ? "activity.transfer_to" : "activity.transfer_from", { name, phase: phaseText(transfer) });
 }
 
 /** {text, slow} of a running transfer at `local`: "4.2 s". */
 export function transferTime(transfer, clocks, local) {
-  const elapsed = elapsedOf(transfer, clocks, local);
-  return { text: seconds(elapsed), slow: isSlow(transfer, elapsed) };
+  const took = tookS(transfer, clocks.now(transfer.site, local));
+  return { text: seconds(took), slow: isSlow(transfer, took) };
 }
 
 /** Since when the customer of this agent's call is on hold; null when nobody is. */

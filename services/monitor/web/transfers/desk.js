@@ -17,7 +17,7 @@ import { Detail } from "./detail.js";
 import { unsaved } from "./drafts.js";
 import { Filters } from "./filters.js";
 import { TransferList } from "./list.js";
-import { isRunning } from "./model.js";
+import { isRunning } from "../transferfacts.js";
 import { queryOf, rangeOf, readFilter, readSort } from "./query.js";
 import strings from "./strings.js";
 

@@ -7,9 +7,11 @@ import { t } from "/static/shared/i18n.js";
 import { icon, setIcon } from "/static/shared/icons.js";
 import { reasonText } from "/static/shared/reasons.js";
 import { drawEvidence, evidenceMark, tellEvidence } from "../evidence.js";
+import { isRunning, offBy } from "../transferfacts.js";
+import { fromText, kindText, phaseText, routeText, targetText } from "../transferwords.js";
 import { CaseForm } from "./caseform.js";
-import { kindText, namesOf, phaseText, VERDICT_ICONS, verdictText } from "./item.js";
-import { isRunning, keyOf, offBy, verdictOf } from "./model.js";
+import { VERDICT_ICONS, verdictText } from "./item.js";
+import { keyOf, verdictOf } from "./model.js";
 import { pathOf } from "./paths.js";
 import { createFigures, createTimeline, drawFigures, drawTimeline } from "./timeline.js";
 
@@ -81,24 +83,23 @@ export class Detail {
     setText(this.nothing, t({ gone: "desk.gone", loading: "desk.finished.loading", away: "desk.away" }[this.key && this.state] ?? "desk.choose"));
     if (!transfer) return;
     const { board } = this;
-    const { from, to } = namesOf(transfer, board);
-    setText(this.route, `${from} → ${to}`);
+    setText(this.route, routeText(transfer, board));
     setText(this.how, [kindText(transfer), phaseText(transfer)].join(" · "));
     setData(this.body, "stale", isRunning(transfer) && board.isStale(transfer.site) ? "yes" : "");
     drawEvidence(this.mark, transfer, board);
-    this.#drawFacts(transfer, from, to);
+    this.#drawFacts(transfer);
     // a case that could not be read may exist: nobody writes over what they have not seen
     setHidden(this.form.node, this.state !== "ready" || keyOf(transfer) !== this.key);
     if (this.state === "ready") this.form.draw();
     this.tick();
   }
 
-  #drawFacts(transfer, from, to) {
+  #drawFacts(transfer) {
     const { board } = this;
     const agent = (name, id) => (id && name !== id ? `${name} (${id})` : name);
     const rows = [
-      ["desk.fact.who", agent(from, transfer.from_agent)],
-      ["desk.fact.to", agent(to, transfer.to_agent)],
+      ["desk.fact.who", agent(fromText(transfer, board), transfer.from_agent)],
+      ["desk.fact.to", agent(targetText(transfer, board), transfer.to_agent)],
       transfer.reason && ["desk.fact.reason", reasonText(transfer.reason)],
       ["desk.fact.day", dayShort(transfer.requested, board.zone(transfer.site))],
       board.manySites() && ["desk.fact.site", board.siteLabel(transfer.site)],

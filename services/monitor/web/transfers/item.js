@@ -4,39 +4,17 @@ import { h, setAttr, setData, setHidden, setText } from "/static/shared/dom.js";
 import { clock, dayShort, number, seconds } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { icon, setIcon } from "/static/shared/icons.js";
-import { isRunning, legsOf, offBy, SLOW_S, tookS, verdictOf } from "./model.js";
+import { isRunning, LEGS, legsOf, offBy, SLOW_S, tookS } from "../transferfacts.js";
+import { kindText, phaseText, routeText } from "../transferwords.js";
+import { verdictOf } from "./model.js";
 
 export const VERDICT_ICONS = { yes: "critical", cannot_tell: "unknown", no: "ok" };
 const BAR_S = 14; // the width of a line's bar; the limit stands in its middle
-
-/** Kind of a transfer in words; a switch may have others than we know. */
-export function kindText({ kind }) {
-  return ["blind", "attended", "queue"].includes(kind) ? t(`transfers.kind.${kind}`) : kind;
-}
-
-/** Where a running transfer is, or how it ended. */
-export function phaseText(transfer) {
-  if (!isRunning(transfer)) return t(`transfers.${transfer.outcome}`);
-  if (transfer.answered) return t("transfers.briefing");
-  return t(transfer.ringing ? "transfers.ringing" : "transfers.seeking");
-}
 
 /** "over 7 s", "within 7 s", "cannot tell (±1 s)". */
 export function verdictText(transfer, now) {
   const off = offBy(transfer);
   return t(`desk.verdict.${verdictOf(transfer, now)}`, { limit: number(SLOW_S), off: number(off, off % 1 ? 1 : 0) });
-}
-
-/** {from, to}: who, by name where it is known. */
-export function namesOf(transfer, board) {
-  const { site } = transfer;
-  const from = board.store.agents.get(`${site}/${transfer.from_agent}`)?.name || transfer.from_name || transfer.from_agent;
-  const to =
-    (transfer.to_agent && (board.store.agents.get(`${site}/${transfer.to_agent}`)?.name || transfer.to_name || transfer.to_agent)) ||
-    (transfer.to_queue && board.queueLabel(site, transfer.to_queue)) ||
-    transfer.to_number ||
-    t("transfers.unknown_target");
-  return { from, to };
 }
 
 export function createRow(choose) {
@@ -64,7 +42,7 @@ export function createRow(choose) {
     h("span", { class: "row-badges" }, found, unsaved),
   );
   node.parts = parts;
-  node.legs = ["seek", "ring", "brief"].map((name) => h("span", { class: "row-leg", data: { leg: name } }));
+  node.legs = LEGS.map((name) => h("span", { class: "row-leg", data: { leg: name } }));
   bar.append(...node.legs, h("span", { class: "row-limit" }));
   node.addEventListener("click", () => choose(node.item.key));
   return node;
@@ -78,13 +56,12 @@ export function updateRow(node, item, look) {
   node.item = item;
   node.id = `row-${item.key}`;
   const zone = board.zone(transfer.site);
-  const { from, to } = namesOf(transfer, board);
   setAttr(node, "aria-selected", String(item.key === look.chosen));
   setData(node, "stale", isRunning(transfer) && board.isStale(transfer.site) ? "yes" : "");
   setData(node, "outcome", transfer.outcome);
   setText(parts.at, clock(transfer.requested, zone));
   setText(parts.day, dayShort(transfer.requested, zone));
-  setText(parts.route, `${from} → ${to}`);
+  setText(parts.route, routeText(transfer, board));
   setText(parts.how, [kindText(transfer), phaseText(transfer), board.manySites() && board.siteLabel(transfer.site), transfer.fresh && t("desk.fresh")].filter(Boolean).join(" · "));
   setHidden(parts.found, !transfer.case);
   setData(parts.found, "tone", transfer.case?.status === "open" ? "warning" : "ok");

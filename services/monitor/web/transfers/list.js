@@ -3,8 +3,10 @@
 import { fill, h, keyed, setAttr, setHidden, setText } from "/static/shared/dom.js";
 import { clock } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
-import { createRow, namesOf, tickRow, updateRow } from "./item.js";
-import { fits, isRunning, keyOf, merged, SLOW_S, sorted, sortedRunning, verdictOf } from "./model.js";
+import { isRunning, SLOW_S } from "../transferfacts.js";
+import { fromText, targetText } from "../transferwords.js";
+import { createRow, tickRow, updateRow } from "./item.js";
+import { fits, keyOf, merged, sorted, sortedRunning, verdictOf } from "./model.js";
 import { isFiltered, rangeOf, readFilter, readSort } from "./query.js";
 import { Rows } from "./rows.js";
 
@@ -49,8 +51,9 @@ export class TransferList {
     const { zone, now } = this.day();
     const range = rangeOf(filter, zone, now);
     const words = (transfer) => {
-      const { from, to } = namesOf(transfer, board);
-      return [from, to, transfer.from_agent, transfer.to_agent, transfer.to_queue, transfer.to_number, transfer.transfer_id, transfer.call_id, transfer.reason, transfer.case?.note, transfer.case?.follow_up];
+      const { from_agent, to_agent, to_queue, to_number, transfer_id, call_id, reason, case: kept } = transfer;
+      const names = [fromText(transfer, board), targetText(transfer, board)];
+      return [...names, from_agent, to_agent, to_queue, to_number, transfer_id, call_id, reason, kept?.note, kept?.follow_up];
     };
     const nowOf = (site) => board.clocks.now(site);
     const fit = (transfer) => fits(transfer, filter, { words, range, now: nowOf(transfer.site) });

@@ -1,62 +1,23 @@
 // Transfers as the desk shows them: running ones of the feed and finished ones of the server as one list, without doubles.
 // Pure functions, no page.
 
-import { SLOW_S } from "../actions/handovers.js";
+import { isRunning, isSlow, tookS } from "../transferfacts.js";
 
-export { SLOW_S };
-
-export const LEGS = ["seek", "ring", "brief"];
 export const OUTCOMES = ["completed", "failed", "cancelled", "abandoned"];
 export const NO_FILTER = { site: "", agent: "", queue: "", slow: "", outcome: "", case: "", day: "", q: "" };
 
 export const keyOf = ({ site, transfer_id: id }) => `${site}/${id}`;
-export const isRunning = ({ outcome }) => outcome === "running";
-export const offBy = ({ precision_ms: ms }) => (ms ?? 0) / 1000;
 
 const ms = (iso) => (iso ? Date.parse(iso) : NaN);
 
-/** Seconds from `from` to `to` (ISO or ms); null when either is missing. */
-export function between(from, to) {
-  const seconds = ((typeof to === "number" ? to : ms(to)) - (typeof from === "number" ? from : ms(from))) / 1000;
-  return Number.isNaN(seconds) ? null : Math.max(0, seconds);
-}
-
-/**
- * The legs in their order: [{name, from, to, seconds, open}], times in ms since 1970. `now`: the site's time for what still
- * runs. A leg that never began is left out; one that never ended ends with the transfer and is open.
- */
-export function legsOf(transfer, now) {
-  const end = ms(transfer.bridged ?? transfer.ended ?? transfer.released);
-  const until = Number.isNaN(end) ? now : end;
-  const marks = [ms(transfer.requested), ms(transfer.ringing), ms(transfer.answered)];
-  const told = { seek: transfer.seek_s, ring: transfer.ring_s, brief: transfer.brief_s };
-  const legs = [];
-  LEGS.forEach((name, index) => {
-    const from = marks[index];
-    if (Number.isNaN(from)) return;
-    const next = marks.slice(index + 1).find((mark) => !Number.isNaN(mark));
-    const to = next ?? until;
-    if (Number.isNaN(to) || (name === "brief" && to <= from)) return;
-    const open = next === undefined && !transfer.bridged;
-    legs.push({ name, from, to: Math.max(from, to), seconds: told[name] ?? Math.max(0, (to - from) / 1000), open });
-  });
-  return legs;
-}
-
-/** Seconds from the request to the bridge, to the end, or to `now` while it runs; null when it cannot be told. */
-export function tookS(transfer, now) {
-  if (isRunning(transfer)) return between(transfer.requested, now);
-  return transfer.total_s ?? between(transfer.requested, transfer.bridged ?? transfer.ended);
-}
-
 /** "yes", "no" or "cannot_tell": over the limit? Of one that runs: so far, and "yes" only when the clock's precision allows no doubt. */
 export function verdictOf(transfer, now) {
-  if (!isRunning(transfer) || transfer.slow === "yes") return transfer.slow;
-  return (tookS(transfer, now) ?? 0) > SLOW_S + offBy(transfer) ? "yes" : "no";
+  if (!isRunning(transfer)) return transfer.slow;
+  return isSlow(transfer, tookS(transfer, now)) ? "yes" : "no";
 }
 
 /** How bad, as the server sorts (desk/judging.py): 2 over the limit or never reached anybody, 1 cannot tell, 0 fine. */
-export function tierOf(transfer) {
+function tierOf(transfer) {
   if (transfer.slow === "yes" || ["failed", "abandoned"].includes(transfer.outcome)) return 2;
   return transfer.slow === "cannot_tell" ? 1 : 0;
 }

@@ -3,7 +3,7 @@
 import { fill, h, setAttr, setText } from "/static/shared/dom.js";
 import { instant, NO_DATA, number, seconds } from "/static/shared/format.js";
 import { language, t } from "/static/shared/i18n.js";
-import { legsOf, SLOW_S, tookS } from "./model.js";
+import { LEGS, legsOf, SLOW_S, tookS } from "../transferfacts.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const [WIDTH, BAR, TOP] = [640, 22, 6];
@@ -60,7 +60,7 @@ export function createFigures() {
 
 export function drawFigures(figures, transfer, zone, now) {
   const legs = legsOf(transfer, now);
-  const rows = ["seek", "ring", "brief"].map((name) => {
+  const rows = LEGS.map((name) => {
     const leg = legs.find((one) => one.name === name);
     return [name, leg ? seconds(leg.seconds) : NO_DATA, leg?.open && transfer.outcome !== "running"];
   });
