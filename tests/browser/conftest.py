@@ -9,12 +9,16 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from services.monitor.core.views import FloorView
 from tests.browser.feedserver import FeedServer, serving
 
 HERE = Path(__file__).parent
+PATIENCE_MS = (
+    20_000  # until a test fails: what is there sooner does not wait, and a machine may have other things to do
+)
+expect.set_options(timeout=PATIENCE_MS)
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
@@ -78,7 +82,7 @@ async def viewer(browser: Browser) -> AsyncIterator[Viewer]:
     A test that causes errors on purpose empties `complaints` itself.
     """
     context = await browser.new_context(locale="en-GB")
-    context.set_default_timeout(8000)
+    context.set_default_timeout(PATIENCE_MS)
     viewer = Viewer(context)
     yield viewer
     await context.close()

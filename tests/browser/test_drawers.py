@@ -20,8 +20,6 @@ from tests.browser.floors import NOON, agent, ago, changed, flag, queue, site, s
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
-expect.set_options(timeout=8000)
-
 ANA, SALES = "/?agent=hq/1001", "/?queue=hq/sales"
 
 
