@@ -8,7 +8,7 @@ const WIDE = matchMedia("(min-width: 1366px)");
 const FOR_THE_PAGE = new Set(["/", "?"]); // all else that is pressed in here, arrows too, is for in here
 
 /** Whether a key belongs to a field and not to the page. */
-export function isTyping(target) {
+function isTyping(target) {
   return target instanceof Element && target.closest("input, textarea, select, [contenteditable]") !== null;
 }
 

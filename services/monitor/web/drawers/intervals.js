@@ -5,7 +5,7 @@ const HOUR_MS = 60 * 60_000;
 const LEAST_SPAN_MS = 4 * HOUR_MS;
 
 /** Whether anything was counted in a stretch: a call, or an agent who was there. */
-export function wasCounted(stretch) {
+function wasCounted(stretch) {
   const { offered, answered, abandoned, other_ended: other, handled, handling_s: handling, ready_s: ready } = stretch;
   return offered + answered + abandoned + other + handled + handling + ready > 0;
 }

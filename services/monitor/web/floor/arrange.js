@@ -4,7 +4,7 @@ import { collator } from "../agentlist.js";
 import { COLUMN, sortedBy } from "./columns.js";
 
 /** Who needs somebody most first; among equals who has been in the state longest, then by name. `needOf(item)` is a number. */
-export function byNeed(items, needOf) {
+function byNeed(items, needOf) {
   return items
     .map((item) => ({ item, need: needOf(item), since: item.agent.since }))
     .sort((a, b) => b.need - a.need || (a.since < b.since ? -1 : Number(a.since > b.since)))

@@ -11,7 +11,7 @@ const FARTHEST = 7;
 const STATES = { unknown: 8, hold: 7, consult: 6, ringing: 5, wrap: 4, break: 3, talk: 2, ready: 1, offline: 0 };
 
 /** How far beyond a limit: 0 within, then one more with each doubling. */
-export function stepOf(share) {
+function stepOf(share) {
   if (!(share > 1)) return 0;
   return Math.min(FARTHEST, 1 + Math.floor(Math.log2(share)));
 }

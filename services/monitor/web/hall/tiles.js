@@ -1,6 +1,6 @@
 // The tiles of all queues, arranged to fill the screen; on several pages that turn by themselves when they do not fit.
 
-import { fill, h, keyed, setAttr, setData, setHidden, setText } from "/static/shared/dom.js";
+import { fill, h, keyed, setAttr, setData, setHidden } from "/static/shared/dom.js";
 import { t } from "/static/shared/i18n.js";
 import { keyOf } from "../store.js";
 import { worst } from "./gap.js";

@@ -8,7 +8,7 @@ import { TimeLine } from "./timeline.js";
 
 const STEPS_S = [-60, -10, 10, 60];
 export const SPEEDS = [1, 4, 16];
-export const SPANS_S = [900, 7200, 0];
+const SPANS_S = [900, 7200, 0];
 
 export class RewindBar {
   /** `on`: {move(at, settled), step(seconds), play(), speed(n), span(seconds), site(name), back()}. */

@@ -3,7 +3,6 @@
 
 import { api } from "/static/shared/api.js";
 import { fill, h, setAttr, setData, setHidden, setText } from "/static/shared/dom.js";
-import { dateTime } from "/static/shared/format.js";
 import { language, t } from "/static/shared/i18n.js";
 import { may } from "/static/shared/me.js";
 import { Conflict } from "./conflict.js";
@@ -224,10 +223,5 @@ export class CaseForm {
     this.#say("");
     this.draw();
     this.saved(this.key, theirs);
-  }
-
-  /** A line on when and by whom; for the page's title of the case. */
-  changedText(zone) {
-    return this.found ? `${this.found.changed_by} · ${dateTime(this.found.changed_at, zone)}` : "";
   }
 }
