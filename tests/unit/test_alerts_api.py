@@ -195,8 +195,8 @@ async def test_the_description_of_the_api_names_its_answers(alerts: Alerts) -> N
     }
     assert set(found["paths"]["/api/v1/incidents/{number}/acknowledge"]["post"]["responses"]) == {
         "200",
-            "401",
-            "403",
+        "401",
+        "403",
         "404",
         "409",
         "422",

@@ -23,7 +23,9 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     import os
 
     for name in list(os.environ):
-        if name.startswith(("INGEST_", "MONITOR_", "ALERTS_", "SIMULATOR_", "BROKER_", "KAFKA_", "FLOORWATCH_", "AUTH_")):
+        if name.startswith(
+            ("INGEST_", "MONITOR_", "ALERTS_", "SIMULATOR_", "BROKER_", "KAFKA_", "FLOORWATCH_", "AUTH_")
+        ):
             monkeypatch.delenv(name)
 
 
