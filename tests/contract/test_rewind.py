@@ -189,6 +189,8 @@ async def test_errors_are_told_apart(broker: Broker) -> None:
         early = await rewound(client, OPENS - timedelta(days=1))
         assert (early.status_code, early.json()["reason"]) == (409, "before_first")
         assert datetime.fromisoformat(early.json()["earliest"]) == datetime.fromisoformat(reach["from"])
+        first = await client.get(f"/api/v1/rewind/{SITE}/floor", params={"at": "0001-01-01T00:00:00+14:00"})
+        assert (first.status_code, first.json()["reason"]) == (409, "before_first")
         late = await rewound(client, floor.now + timedelta(seconds=1))
         assert (late.status_code, late.json()["reason"]) == (409, "after_now")
         assert datetime.fromisoformat(late.json()["latest"]) == floor.now

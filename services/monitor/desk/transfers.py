@@ -85,7 +85,7 @@ def read_cursor(cursor: str, sort: Sort) -> After:
     fits = found.sort == sort and (
         sort == "worst" or (found.requested is not None and found.requested.tzinfo is not None)
     )
-    if not fits or not 0 < found.id < 2**63 or not 0 <= found.took_us < 2**63 or abs(found.tier) > 9:
+    if not fits or not 0 < found.id < 2**31 or not 0 <= found.took_us < 2**63 or abs(found.tier) > 9:
         raise InvalidInput("cursor", f"cursor: not of a list sorted by {sort}; leave it out for the first page")
     return found
 

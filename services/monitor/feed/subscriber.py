@@ -81,9 +81,11 @@ class Subscriber:
         self.serve()
 
     def start_over(self, *, told: bool) -> None:
-        """Its group began anew: `told`: it gets a picture of that; else it keeps what it has and only hears the time."""
+        """Its group began anew: `told`: it gets a picture of that; else it keeps what it has and only hears the time.
+
+        Who is in the middle of a picture has nothing to keep: its other parts would be of another epoch."""
         assert self.group is not None
-        if told or self.position == NOTHING:
+        if told or self.position == NOTHING or self._picture is not None:
             self.position, self._picture = NOTHING, None
         else:
             self.position = self.group.position

@@ -87,13 +87,20 @@ def router_for(engine: Engine, worker: Worker) -> APIRouter:
         Where a site's clock was set back, moments that came twice are shown as they came the second time.
         """
         now = _now(engine, who, site)
-        moment = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+        moment = _in_utc(at)
         if moment > now:
             raise Problem(409, f"it is {now.isoformat()} at site {site}", reason="after_now", latest=now.isoformat())
         found = await _answer(worker, AskFloor(site, moment, who.scope))
         return Response(found.body, media_type="application/json")
 
     return router
+
+
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except OverflowError:  # on the first or the last day of the calendar, which it is not yet or no more in UTC
+        return (datetime.min if at.year == 1 else datetime.max).replace(tzinfo=UTC)
 
 
 def _now(engine: Engine, who: Principal, site: str) -> datetime:
