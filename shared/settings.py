@@ -108,6 +108,7 @@ class MonitorSettings(ServiceSettings):
     max_unsent_bytes: int = Field(256 << 10, ge=64 << 10)
     slow_s: Seconds = 10.0  # a wallboard that takes nothing for so long is let go
     max_connections: int = Field(2000, ge=1)  # of one user; without users everybody is the same one
+    max_filters: int = Field(200, ge=1)  # different ones of one user at a time: each costs work with every change
     messages_per_s: Annotated[float, Field(gt=0)] = 20.0  # that a wallboard may send
     delta_log: int = Field(
         2000, ge=1

@@ -114,6 +114,7 @@ class Monitor:
             max_unsent_bytes=settings.max_unsent_bytes,
             slow_s=settings.slow_s,
             max_connections=settings.max_connections,
+            max_filters=settings.max_filters,
             messages_per_s=settings.messages_per_s,
             behind_s=lambda: self.pump.status.behind_s,
             live=lambda: self.pump.status.ready,

@@ -158,10 +158,33 @@ async def test_one_user_has_so_many_connections_and_no_more(tmp_path: Path, monk
             await message(other, "hello")
         await first.close()
         async with asyncio.timeout(60):
-            while floor.monitor.hub._of_user["all"] > 1:
+            while len(floor.monitor.hub._connected) > 1:
                 await asyncio.sleep(0)
         async with coming(floor, "all") as fourth:
             await message(fourth, "hello")
+
+
+async def test_one_user_has_so_many_filters_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with (
+        guarded(tmp_path, monkeypatch, max_filters=1) as floor,
+        coming(floor, "all") as first,
+        coming(floor, "all") as second,
+        coming(floor, "all") as third,
+        coming(floor, "all") as fourth,
+    ):
+        for client in (first, second):  # the same for two counts once
+            await say(client, type="subscribe", filter={"teams": ["Red"]})
+            await message(client, "snapshot")
+        await say(third, type="subscribe")  # and everything is no filter
+        await message(third, "snapshot")
+        await say(fourth, type="subscribe", filter={"teams": ["Blue"]})
+        assert await close_code(fourth) == 4508
+        await second.close()
+        async with asyncio.timeout(60):
+            while len(floor.monitor.hub._connected) > 2:
+                await asyncio.sleep(0)
+        await say(first, type="subscribe", filter={"teams": ["Blue"]})  # in place of the one before
+        await message(first, "snapshot")
 
 
 async def test_one_who_says_too_much_is_let_go_after_what_was_fair(

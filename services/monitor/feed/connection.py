@@ -10,6 +10,7 @@ from fastapi import WebSocket
 
 from services.monitor.feed import messages
 from services.monitor.feed.hub import Hub
+from services.monitor.feed.quota import TooManyFilters
 from services.monitor.feed.subscriber import Subscriber
 from services.monitor.feed.wire import FeedOutlet, outlet_of
 from shared.auth import Authenticator, SocketRefused
@@ -77,6 +78,8 @@ async def _read(socket: WebSocket, hub: Hub, subscriber: Subscriber, outlet: Fee
             await _do(found.get("text"), hub, subscriber)
         except TooManyMessages:
             subscriber.end(messages.TOO_MANY_MESSAGES, f"more than {hub.limits.messages_per_s:g} messages a second")
+        except TooManyFilters as exc:
+            subscriber.end(messages.TOO_MANY_CONNECTIONS, _brief(str(exc)))
         except (msgspec.MsgspecError, RecursionError, UnicodeError) as exc:
             subscriber.end(messages.BAD_MESSAGE, _brief(f"cannot read this message: {exc}"))
 

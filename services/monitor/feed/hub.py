@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
@@ -26,6 +26,7 @@ from services.monitor.feed.group import Group, GroupKey, group_key
 from services.monitor.feed.lens import Lens, Wanted
 from services.monitor.feed.log import ChangeLog
 from services.monitor.feed.messages import CHANNELS, Allowed, Channel, Filter, Hello, Limits, SiteClock, User
+from services.monitor.feed.quota import Quota
 from services.monitor.feed.subscriber import Outlet, Subscriber
 from services.monitor.feed.turns import Turns
 from services.monitor.metrics import FeedMetrics
@@ -61,6 +62,7 @@ class Hub:
         max_unsent_bytes: int = MAX_UNSENT_BYTES,
         slow_s: float = 10.0,
         max_connections: int = 2000,
+        max_filters: int = 200,
         messages_per_s: float = 20.0,
         max_message_bytes: int = 1 << 16,
         behind_s: Callable[[], float] = lambda: 0.0,
@@ -69,16 +71,16 @@ class Hub:
     ) -> None:
         """`behind_s` tells how far the engine is behind its input; while it catches up, its age is the board's.
         `live` is false while the engine replays: a board is not shown the past rushing by. `input_age_s` is the age of what
-        the engine heard last, for sites that have said nothing since it is live. `max_connections` is of one user."""
+        the engine heard last, for sites that have said nothing since it is live. `max_connections` and `max_filters`,
+        different ones at a time, are of one user."""
         self._engine = engine
         self._clock = clock
         self._metrics = metrics
         self._flush_s = flush_s
         self._slow_s = slow_s
-        self._max_connections = max_connections
         self.limits = Limits(messages_per_s, max_message_bytes, max_unsent_bytes)
         self._connected: set[Subscriber] = set()
-        self._of_user: Counter[str] = Counter()
+        self._quota = Quota(max_connections, max_filters)
         self._nobody = asyncio.Event()
         self._closed = False
         self._restarted = False  # and nobody has been told
@@ -335,7 +337,7 @@ class Hub:
         """A new connection; after `hello` it hears nothing until `subscribe` or `resume`. None: its user has too many.
 
         `valid` is asked now and then: whether its token still allows the same."""
-        if self._of_user[who.user] >= self._max_connections:
+        if not self._quota.connect(who.user):
             self._metrics.refused.inc()
             return None
         scope = who.scope
@@ -346,7 +348,6 @@ class Hub:
         )
         subscriber = Subscriber(self, outlet, who, valid, message_frame(hello))
         self._connected.add(subscriber)
-        self._of_user[who.user] += 1
         if self._closed:
             self._send_away(subscriber)
         return subscriber
@@ -354,9 +355,9 @@ class Hub:
     def subscribe(
         self, subscriber: Subscriber, channels: Iterable[Channel] | None = None, asked: Filter | None = None
     ) -> None:
-        """From now on: a snapshot, then every change of what is asked for and allowed."""
+        """From now on: a snapshot, then every change of what is asked for and allowed. Raises TooManyFilters."""
         self._catch_up()
-        self._move(subscriber, self._group_of(channels, _lens(subscriber.who, asked)))
+        self._move(subscriber, self._group_for(subscriber, channels, asked))
         assert subscriber.group is not None
         subscriber.follow(subscriber.group)
 
@@ -368,9 +369,9 @@ class Hub:
         channels: Iterable[Channel] | None = None,
         asked: Filter | None = None,
     ) -> None:
-        """Only what was missed where that can be told, a fresh snapshot otherwise."""
+        """Only what was missed where that can be told, a fresh snapshot otherwise. Raises TooManyFilters."""
         self.flush()
-        group = self._group_of(channels, _lens(subscriber.who, asked))
+        group = self._group_for(subscriber, channels, asked)
         if not group.covers(epoch, position):
             self._metrics.resumes.labels("snapshot").inc()
             self.subscribe(subscriber, channels, asked)
@@ -401,12 +402,28 @@ class Hub:
             group.begin(self.epoch, self.log)
         return group
 
+    def _group_for(self, subscriber: Subscriber, channels: Iterable[Channel] | None, asked: Filter | None) -> Group:
+        lens = _lens(subscriber.who, asked)
+        self._leave_group(subscriber)  # its filter of before does not count any more
+        if not lens.open:
+            self._quota.check(subscriber.who.user, group_key(channels, lens))
+        return self._group_of(channels, lens)
+
     def _move(self, subscriber: Subscriber, group: Group) -> None:
-        if subscriber.group is not None:
-            subscriber.group.subscribers.discard(subscriber)
+        self._leave_group(subscriber)
         group.subscribers.add(subscriber)
         subscriber.group = group
+        if not group.lens.open:
+            self._quota.follow(subscriber.who.user, group_key(group.channels, group.lens))
         self._metrics.subscribers.set(self.subscribers)
+
+    def _leave_group(self, subscriber: Subscriber) -> None:
+        group, subscriber.group = subscriber.group, None
+        if group is None:
+            return
+        group.subscribers.discard(subscriber)
+        if not group.lens.open:
+            self._quota.unfollow(subscriber.who.user, group_key(group.channels, group.lens))
 
     @property
     def subscribers(self) -> int:
@@ -418,11 +435,8 @@ class Hub:
         if subscriber not in self._connected:
             return
         self._connected.discard(subscriber)
-        self._of_user[subscriber.who.user] -= 1
-        if not self._of_user[subscriber.who.user]:
-            del self._of_user[subscriber.who.user]
-        if subscriber.group is not None:
-            subscriber.group.subscribers.discard(subscriber)
+        self._quota.disconnect(subscriber.who.user)
+        self._leave_group(subscriber)
         if not self._connected:
             self._nobody.set()
         self._metrics.subscribers.set(self.subscribers)
