@@ -7,6 +7,7 @@ SPEED ?=
 SEED ?=
 MONITORS ?=
 TESTS ?= tests
+JOBS ?= 2
 FIGURES ?=
 BROWSERS := chromium chromium-browser google-chrome
 
@@ -35,7 +36,7 @@ help:  ## list what `make` can do
 	@echo "  make run BROKER=kafka        with your own Kafka at KAFKA_BOOTSTRAP, or with that of make kafka:"
 	@echo "  make run BROKER=kafka KAFKA_BOOTSTRAP=127.0.0.1:9092"
 	@echo "  make run MONITOR_PORT=9000   another port; also INGEST_PORT, ALERTS_PORT, BROKER_PORT"
-	@echo "  make test TESTS=tests/unit   some of the tests"
+	@echo "  make test TESTS=tests/unit   some of the tests; JOBS=4 runs four at a time instead of two"
 
 setup: $(SETUP)  ## install everything that running needs into .venv
 	@echo "set up in $(VENV); next: make run"
@@ -47,7 +48,7 @@ run: $(SETUP)  ## start everything with a simulated floor; Ctrl-C stops it
 test: $(DEV)  ## run every test that needs neither root nor Java, with coverage
 	@for name in $(BROWSERS); do command -v $$name >/dev/null 2>&1 && exit 0; done; \
 		echo "no Chromium found: the browser tests are skipped (Debian, Ubuntu: apt-get install chromium fonts-noto-cjk)"
-	$(BIN)/pytest -m "not kafka and not postgres and not shared_data" \
+	$(BIN)/pytest -m "not kafka and not postgres and not shared_data" -n $(JOBS) --dist loadfile \
 		--cov --cov-report=term:skip-covered --cov-report=xml $(TESTS)
 
 test-kafka: $(DEV)  ## run what is marked kafka on a real Apache Kafka; needs Java and Maven
