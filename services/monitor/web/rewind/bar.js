@@ -35,7 +35,7 @@ export class RewindBar {
     setAttr(root, "role", "region");
     fill(
       root,
-      h("div", { class: "rewind-head" }, h("span", { class: "rewind-mark" }, icon("rewind"), this.word), this.time, this.more, this.said),
+      h("div", { class: "rewind-head" }, (this.mark = h("span", { class: "rewind-mark", hidden: true }, icon("rewind"), this.word)), this.time, this.more, this.said),
       this.controls,
       h("div", { class: "rewind-end" }, this.sites, this.spans, this.back),
       this.line.node,
@@ -49,9 +49,10 @@ export class RewindBar {
   }
 
   /** Words that depend on the language and on what is chosen. */
-  draw({ playing, speed, span, site, sites, ready }) {
+  draw({ playing, speed, span, site, sites, ready, active }) {
     setAttr(this.root, "aria-label", t("rewind.title"));
     setText(this.word, t("rewind.mark"));
+    setHidden(this.mark, !active); // until the picture of then has come, the board is that of now
     for (const button of this.steps) {
       setText(button, t(`rewind.step.${button.dataset.seconds}`));
       setAttr(button, "aria-label", t(`rewind.step.${button.dataset.seconds}.hint`));

@@ -91,7 +91,7 @@ export class Rewind {
       this.bar.sites.focus();
       return;
     }
-    this.bar.say("");
+    this.bar.say(this.active ? "" : t("rewind.preparing"));
     await this.#askReach();
     if (this.opened && this.reach) this.#seek(Number.isNaN(at) ? this.reach.to - OPENS_AGO_MS : at, true);
   }
@@ -249,7 +249,7 @@ export class Rewind {
     setAttr(this.button, "title", t("rewind.open.hint"));
     setAttr(this.button, "aria-expanded", String(this.opened));
     const { playing, speed, span, site } = this;
-    this.bar.draw({ playing, speed, span, site, sites: this.#sites(), ready: this.reach !== null });
+    this.bar.draw({ playing, speed, span, site, sites: this.#sites(), ready: this.reach !== null, active: this.active });
     if (this.reach) this.#drawMoment();
   }
 
