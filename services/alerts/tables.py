@@ -11,28 +11,13 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Index, MetaData, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from shared.db import UtcDateTime
-
-NAMES = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s",
-    "pk": "pk_%(table_name)s",
-}
+from shared.tables import NAMES, text_column, time_column
 
 
 class Base(SQLModel):
     """Tables of this service alone, with constraint names that are the same on every database."""
 
     metadata = MetaData(naming_convention=NAMES)
-
-
-def _text(**options: Any) -> Any:
-    return Field(sa_type=Text, **options)
-
-
-def _time(**options: Any) -> Any:
-    return Field(sa_type=UtcDateTime, **options)
 
 
 def _json() -> Any:
@@ -57,32 +42,32 @@ class IncidentRow(Base, table=True):
     )
 
     id: int | None = Field(default=None, primary_key=True)
-    opened_by: str = _text(unique=True)
-    group_key: str = _text()
-    site: str = _text()
-    rule: str = _text()
-    subject: str = _text()
-    subject_id: str = _text()
-    severity: str = _text()
-    state: str = _text()
+    opened_by: str = text_column(unique=True)
+    group_key: str = text_column()
+    site: str = text_column()
+    rule: str = text_column()
+    subject: str = text_column()
+    subject_id: str = text_column()
+    severity: str = text_column()
+    state: str = text_column()
     simulated: bool = False
     replay: bool = False  # of a recording played back
-    summary_en: str = _text()
-    summary_zh: str = _text()
+    summary_en: str = text_column()
+    summary_zh: str = text_column()
     labels: dict[str, Any] = _json()
-    started: datetime = _time()
-    ended: datetime | None = _time(default=None)
-    opened_at: datetime = _time()
-    changed_at: datetime = _time()
-    quiet_since: datetime | None = _time(default=None, index=True)
+    started: datetime = time_column()
+    ended: datetime | None = time_column(default=None)
+    opened_at: datetime = time_column()
+    changed_at: datetime = time_column()
+    quiet_since: datetime | None = time_column(default=None, index=True)
     flags: int = 1
     openings: int = 1
     entries: int = 0
-    owner: str = _text(default="")
-    acknowledged_at: datetime | None = _time(default=None)
-    resolver: str = _text(default="")
-    resolved_at: datetime | None = _time(default=None)
-    cause: str = _text(default="")
+    owner: str = text_column(default="")
+    acknowledged_at: datetime | None = time_column(default=None)
+    resolver: str = text_column(default="")
+    resolved_at: datetime | None = time_column(default=None)
+    cause: str = text_column(default="")
     recheck_on: date | None = None
 
 
@@ -95,12 +80,12 @@ class EventRow(Base, table=True):
     id: int | None = Field(default=None, primary_key=True)
     incident_id: int = Field(foreign_key="incidents.id")
     seq: int
-    at: datetime = _time()
-    kind: str = _text()
-    by: str = _text()
-    note: str = _text(default="")
-    flag_id: str = _text(default="")
-    switch_time: datetime | None = _time(default=None)
+    at: datetime = time_column()
+    kind: str = text_column()
+    by: str = text_column()
+    note: str = text_column(default="")
+    flag_id: str = text_column(default="")
+    switch_time: datetime | None = time_column(default=None)
     data: dict[str, Any] = _json()
 
 
@@ -111,22 +96,22 @@ class FlagRow(Base, table=True):
 
     flag_id: str = Field(sa_type=Text, primary_key=True)
     incident_id: int = Field(foreign_key="incidents.id", index=True)
-    site: str = _text()
-    rule: str = _text()
-    severity: str = _text()
-    subject: str = _text()
-    subject_id: str = _text()
-    started: datetime = _time()
-    raised: datetime = _time()
-    received_at: datetime = _time()
-    summary_en: str = _text()
-    summary_zh: str = _text()
+    site: str = text_column()
+    rule: str = text_column()
+    severity: str = text_column()
+    subject: str = text_column()
+    subject_id: str = text_column()
+    started: datetime = time_column()
+    raised: datetime = time_column()
+    received_at: datetime = time_column()
+    summary_en: str = text_column()
+    summary_zh: str = text_column()
     labels: dict[str, Any] = _json()
     evidence: dict[str, Any] = _json()
     simulated: bool = False
     replay: bool = False  # of a recording played back
-    status: str = _text(default="active")  # active, cleared, or unheard: over, and nobody said so
-    cleared: datetime | None = _time(default=None)
+    status: str = text_column(default="active")  # active, cleared, or unheard: over, and nobody said so
+    cleared: datetime | None = time_column(default=None)
     duration_s: float | None = None
     cleared_evidence: dict[str, Any] = _json()
 
@@ -143,17 +128,17 @@ class NotificationRow(Base, table=True):
     id: int | None = Field(default=None, primary_key=True)
     incident_id: int = Field(foreign_key="incidents.id")
     opening: int  # which opening of the incident it is about
-    reason: str = _text()
-    channel_key: str = _text()  # hash of the channel's URL: no secret is stored
-    channel: str = _text()  # for people, without secrets
-    state: str = _text()
-    created_at: datetime = _time()
-    due_at: datetime | None = _time(default=None, index=True)  # next attempt; none when nothing more will happen
-    finished_at: datetime | None = _time(default=None)
+    reason: str = text_column()
+    channel_key: str = text_column()  # hash of the channel's URL: no secret is stored
+    channel: str = text_column()  # for people, without secrets
+    state: str = text_column()
+    created_at: datetime = time_column()
+    due_at: datetime | None = time_column(default=None, index=True)  # next attempt; none when nothing more will happen
+    finished_at: datetime | None = time_column(default=None)
     late_s: float = 0.0  # between the flag's publication and our reading it
-    title: str = _text(default="")
-    body: str = _text(default="")
-    answer: str = _text(default="")
+    title: str = text_column(default="")
+    body: str = text_column(default="")
+    answer: str = text_column(default="")
 
 
 class AttemptRow(Base, table=True):
@@ -163,10 +148,10 @@ class AttemptRow(Base, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     notification_id: int = Field(foreign_key="notifications.id", index=True)
-    at: datetime = _time()
+    at: datetime = time_column()
     took_s: float
     ok: bool
-    answer: str = _text(default="")
+    answer: str = text_column(default="")
 
 
 class PositionRow(Base, table=True):
@@ -181,8 +166,8 @@ class PositionRow(Base, table=True):
     topic: str = Field(sa_type=Text, primary_key=True)
     partition: int = Field(primary_key=True)
     next_offset: int = Field(default=0, sa_type=BigInteger)
-    last_record: str = _text(default="")
-    updated_at: datetime = _time()
+    last_record: str = text_column(default="")
+    updated_at: datetime = time_column()
 
 
 METADATA = Base.metadata

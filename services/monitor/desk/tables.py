@@ -12,28 +12,13 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Double, Index, MetaData, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from shared.db import UtcDateTime
-
-NAMES = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s",
-    "pk": "pk_%(table_name)s",
-}
+from shared.tables import NAMES, text_column, time_column
 
 
 class Base(SQLModel):
     """Tables of this service alone, with constraint names that are the same on every database."""
 
     metadata = MetaData(naming_convention=NAMES)
-
-
-def _text(**options: Any) -> Any:
-    return Field(sa_type=Text, **options)
-
-
-def _time(**options: Any) -> Any:
-    return Field(sa_type=UtcDateTime, **options)
 
 
 def _seconds() -> Any:
@@ -52,39 +37,39 @@ class TransferRow(Base, table=True):
     )
 
     id: int | None = Field(default=None, primary_key=True)
-    site: str = _text()
-    transfer_id: str = _text()
-    call_id: str = _text()
-    kind: str = _text()
-    from_agent: str = _text()
-    from_name: str = _text(default="")  # these four as they were when it was recorded; "": not known
-    from_team: str = _text(default="")
-    to_agent: str = _text()
-    to_name: str = _text(default="")
-    to_team: str = _text(default="")
-    to_queue: str = _text()
-    to_number: str = _text()  # masked
-    requested: datetime = _time()
-    ringing: datetime | None = _time(default=None)
-    answered: datetime | None = _time(default=None)
-    bridged: datetime | None = _time(default=None)
-    released: datetime | None = _time(default=None)
-    ended: datetime = _time()
+    site: str = text_column()
+    transfer_id: str = text_column()
+    call_id: str = text_column()
+    kind: str = text_column()
+    from_agent: str = text_column()
+    from_name: str = text_column(default="")  # these four as they were when it was recorded; "": not known
+    from_team: str = text_column(default="")
+    to_agent: str = text_column()
+    to_name: str = text_column(default="")
+    to_team: str = text_column(default="")
+    to_queue: str = text_column()
+    to_number: str = text_column()  # masked
+    requested: datetime = time_column()
+    ringing: datetime | None = time_column(default=None)
+    answered: datetime | None = time_column(default=None)
+    bridged: datetime | None = time_column(default=None)
+    released: datetime | None = time_column(default=None)
+    ended: datetime = time_column()
     seek_s: float | None = _seconds()
     ring_s: float | None = _seconds()
     brief_s: float | None = _seconds()
     customer_gap_s: float | None = _seconds()
     total_s: float | None = _seconds()
-    outcome: str = _text()
-    reason: str = _text(default="")
+    outcome: str = text_column()
+    reason: str = text_column(default="")
     precision_ms: int = 0
-    slow: str = _text()
+    slow: str = text_column()
     tier: int = 0  # how bad it was (desk/judging.py), then by how long it took
     took_us: int = Field(default=0, sa_type=BigInteger)  # from the request to the end, microseconds
     raw_partition: int = -1
     raw_offset: int = Field(default=-1, sa_type=BigInteger)
     raw_index: int = 0
-    recorded_at: datetime = _time(index=True)  # by the broker's stamp: what retention goes by
+    recorded_at: datetime = time_column(index=True)  # by the broker's stamp: what retention goes by
 
 
 class CallRow(Base, table=True):
@@ -98,24 +83,24 @@ class CallRow(Base, table=True):
     )
 
     id: int | None = Field(default=None, primary_key=True)
-    fact_id: str = _text()
-    site: str = _text()
-    call_id: str = _text()
-    direction: str = _text()
-    queue: str = _text()
-    outcome: str = _text()
-    agent_id: str = _text()
-    from_number: str = _text()  # masked
-    started: datetime = _time()
-    answered: datetime | None = _time(default=None)
-    ended: datetime = _time()
+    fact_id: str = text_column()
+    site: str = text_column()
+    call_id: str = text_column()
+    direction: str = text_column()
+    queue: str = text_column()
+    outcome: str = text_column()
+    agent_id: str = text_column()
+    from_number: str = text_column()  # masked
+    started: datetime = time_column()
+    answered: datetime | None = time_column(default=None)
+    ended: datetime = time_column()
     waited_s: float = Field(sa_type=Double)
     talk_s: float | None = _seconds()
     hold_s: float | None = _seconds()
     raw_partition: int = -1
     raw_offset: int = Field(default=-1, sa_type=BigInteger)
     raw_index: int = 0
-    recorded_at: datetime = _time(index=True)
+    recorded_at: datetime = time_column(index=True)
 
 
 class PositionRow(Base, table=True):
@@ -126,8 +111,8 @@ class PositionRow(Base, table=True):
     topic: str = Field(sa_type=Text, primary_key=True)
     partition: int = Field(primary_key=True)
     next_offset: int = Field(default=0, sa_type=BigInteger)
-    last_record: str = _text(default="")
-    updated_at: datetime = _time()
+    last_record: str = text_column(default="")
+    updated_at: datetime = time_column()
 
 
 class CaseRow(Base, table=True):
@@ -137,18 +122,18 @@ class CaseRow(Base, table=True):
     __table_args__ = (UniqueConstraint("site", "transfer_id"),)
 
     id: int | None = Field(default=None, primary_key=True)
-    site: str = _text()
-    transfer_id: str = _text()
+    site: str = text_column()
+    transfer_id: str = text_column()
     version: int
-    status: str = _text()
-    reason: str = _text()
-    note: str = _text()
-    follow_up: str = _text()
+    status: str = text_column()
+    reason: str = text_column()
+    note: str = text_column()
+    follow_up: str = text_column()
     follow_up_on: date | None = None
-    opened_at: datetime = _time()
-    opened_by: str = _text()
-    changed_at: datetime = _time(index=True)
-    changed_by: str = _text()
+    opened_at: datetime = time_column()
+    opened_by: str = text_column()
+    changed_at: datetime = time_column(index=True)
+    changed_by: str = text_column()
 
 
 class CaseChangeRow(Base, table=True):
@@ -160,9 +145,9 @@ class CaseChangeRow(Base, table=True):
     id: int | None = Field(default=None, primary_key=True)
     case_id: int = Field(foreign_key="cases.id")
     version: int
-    at: datetime = _time()
-    by: str = _text()
-    by_name: str = _text()
+    at: datetime = time_column()
+    by: str = text_column()
+    by_name: str = text_column()
     changes: dict[str, Any] = Field(default_factory=dict, sa_type=JSON, nullable=False)  # field -> [before, after]
 
 
@@ -173,8 +158,8 @@ class PreferenceRow(Base, table=True):
 
     user: str = Field(sa_type=Text, primary_key=True)
     key: str = Field(sa_type=Text, primary_key=True)
-    value: str = _text()
-    changed_at: datetime = _time()
+    value: str = text_column()
+    changed_at: datetime = time_column()
 
 
 class ActionRow(Base, table=True):
@@ -187,21 +172,21 @@ class ActionRow(Base, table=True):
     )
 
     id: int | None = Field(default=None, primary_key=True)
-    site: str = _text()
-    kind: str = _text()
-    queue: str = _text()
+    site: str = text_column()
+    kind: str = text_column()
+    queue: str = text_column()
     agents: list[str] = Field(default_factory=list, sa_type=JSON, nullable=False)
-    call_id: str = _text()
-    transfer_id: str = _text()
-    text_en: str = _text()
-    text_zh: str = _text()
-    done_at: datetime = _time(index=True)
-    by: str = _text()
-    by_name: str = _text()
+    call_id: str = text_column()
+    transfer_id: str = text_column()
+    text_en: str = text_column()
+    text_zh: str = text_column()
+    done_at: datetime = time_column(index=True)
+    by: str = text_column()
+    by_name: str = text_column()
     before: dict[str, Any] = Field(default_factory=dict, sa_type=JSON, nullable=False)
-    effect: str = _text(default="")  # "": not yet; measured; no_data
-    effect_due_at: datetime = _time()
-    effect_at: datetime | None = _time(default=None)
+    effect: str = text_column(default="")  # "": not yet; measured; no_data
+    effect_due_at: datetime = time_column()
+    effect_at: datetime | None = time_column(default=None)
     after: dict[str, Any] = Field(default_factory=dict, sa_type=JSON, nullable=False)  # {}: not yet
 
 
@@ -211,15 +196,15 @@ class RevealRow(Base, table=True):
     __tablename__ = "number_reveals"
 
     id: int | None = Field(default=None, primary_key=True)
-    at: datetime = _time(index=True)
-    by: str = _text()
-    by_name: str = _text()
-    site: str = _text()
-    call_id: str = _text()
-    transfer_id: str = _text()
-    purpose: str = _text()
-    from_number: str = _text()  # masked, as the board showed them
-    to_number: str = _text()
+    at: datetime = time_column(index=True)
+    by: str = text_column()
+    by_name: str = text_column()
+    site: str = text_column()
+    call_id: str = text_column()
+    transfer_id: str = text_column()
+    purpose: str = text_column()
+    from_number: str = text_column()  # masked, as the board showed them
+    to_number: str = text_column()
 
 
 METADATA = Base.metadata
