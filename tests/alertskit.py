@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -157,14 +157,6 @@ async def migrated(url: str) -> Database:
     database = Database(url)
     await upgrade(database, MIGRATIONS)
     return database
-
-
-async def until(condition: Callable[[], Awaitable[Any]], *, timeout_s: float = 15.0) -> Any:
-    """What `condition` gives once it is true; it is asked again whenever the loop has turned."""
-    async with asyncio.timeout(timeout_s):
-        while not (found := await condition()):
-            await asyncio.sleep(0.005)
-    return found
 
 
 TOPICS = (FLOOR_FLAGS, SWITCH_DEAD_LETTER)

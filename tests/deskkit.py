@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -25,6 +24,7 @@ from shared.identity import LOCAL, Principal, Role, Scope
 from shared.service import Background
 from shared.topics import FLOOR_RECORDS
 from tests.floorkit import SITE, Bench, at
+from tests.waiting import until
 
 
 class Someone(Authenticator):
@@ -96,18 +96,6 @@ async def serving_desk(
                 await until(lambda: not desk.store.trouble)
             yield DeskClient(desk, client, auth, registry)
         assert background.check() is None
-
-
-async def until(condition: Callable[[], Any], *, timeout_s: float = 15.0) -> Any:
-    """What `condition` gives once it is true; it is asked again whenever the loop has turned."""
-    async with asyncio.timeout(timeout_s):
-        while True:
-            found = condition()
-            if isinstance(found, Awaitable):
-                found = await found
-            if found:
-                return found
-            await asyncio.sleep(0.005)
 
 
 def transfer_ended(transfer_id: str = "t1", second: float = 0, took: float = 3.0, **more: Any) -> facts.TransferEnded:

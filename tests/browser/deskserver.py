@@ -20,8 +20,9 @@ from shared.memorybus import MemoryBus
 from shared.service import Background
 from shared.topics import FLOOR_RECORDS, SWITCH_DEAD_LETTER
 from tests.browser.feedserver import CLOCK, PAGE, FeedServer, serving
-from tests.deskkit import Someone, record, until
+from tests.deskkit import Someone, record
 from tests.floorkit import Bench
+from tests.waiting import until
 
 
 class DeskServer(FeedServer):

@@ -24,8 +24,8 @@ from shared.memorybus import MemoryBus
 from shared.service import Background
 from shared.settings import MonitorSettings, load
 from tests.browser.conftest import Viewer
-from tests.deskkit import until
 from tests.floorkit import CONFIG, RULES
+from tests.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 

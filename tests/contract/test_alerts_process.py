@@ -17,8 +17,9 @@ import pytest
 
 from shared.kafka import KafkaBus
 from shared.topics import ALL
-from tests.alertskit import clearing, flag, publish, until
+from tests.alertskit import clearing, flag, publish
 from tests.embedded import TestBroker, embedded_broker, free_port
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 

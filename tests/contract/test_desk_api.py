@@ -18,8 +18,9 @@ from shared.memorybus import MemoryBus
 from shared.migrate import upgrade
 from shared.topics import FLOOR_RECORDS, SWITCH_DEAD_LETTER
 from tests.contract.test_openapi import fits
-from tests.deskkit import call_ended, principal, record, serving_desk, transfer_ended, until
+from tests.deskkit import call_ended, principal, record, serving_desk, transfer_ended
 from tests.floorkit import SITE, Bench
+from tests.waiting import until
 
 
 async def test_what_the_desk_answers_has_the_documented_form(tmp_path: Path) -> None:

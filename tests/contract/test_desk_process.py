@@ -15,9 +15,10 @@ import pytest
 from floorwatch.processes import die_with_parent
 from shared.kafka import KafkaBus
 from shared.topics import ALL
-from tests.deskkit import call_ended, fact_bytes, record, transfer_ended, until
+from tests.deskkit import call_ended, fact_bytes, record, transfer_ended
 from tests.embedded import TestBroker, embedded_broker, free_port
 from tests.floorkit import SITE
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 START_S = 60.0

@@ -14,7 +14,8 @@ from services.alerts.hub import Hub
 from shared.auth import WHOLE
 from shared.db import Database
 from shared.memorybus import MemoryBus
-from tests.alertskit import TOPICS, Alerts, clearing, flag, migrated, publish, running, serving, until
+from tests.alertskit import TOPICS, Alerts, clearing, flag, migrated, publish, running, serving
+from tests.waiting import until
 
 
 @pytest.fixture

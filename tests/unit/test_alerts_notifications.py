@@ -15,8 +15,9 @@ from shared.clock import SystemClock
 from shared.db import Database
 from shared.errors import SettingsError
 from shared.memorybus import MemoryBus
-from tests.alertskit import TOPICS, Alerts, clearing, flag, migrated, publish, running, until
+from tests.alertskit import TOPICS, Alerts, clearing, flag, migrated, publish, running
 from tests.sinks import HttpSink, MailSink, listening
+from tests.waiting import until
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from shared.db import Database
 from shared.memorybus import MemoryBus
 from shared.migrate import upgrade
 from shared.topics import FLOOR_FLAGS, SWITCH_DEAD_LETTER
-from tests.alertskit import CALLER, TOPICS, TRANSFER, Alerts, clearing, flag, publish, running, until
+from tests.alertskit import CALLER, TOPICS, TRANSFER, Alerts, clearing, flag, publish, running
+from tests.waiting import until
 
 pytest_plugins = ("tests.alertsdb",)
 

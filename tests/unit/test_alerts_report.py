@@ -13,7 +13,8 @@ import pytest
 from services.alerts.reports import words
 from services.alerts.text import TEMPLATES
 from shared.memorybus import MemoryBus
-from tests.alertskit import CALLER, TOPICS, TRANSFER, Alerts, clearing, flag, migrated, publish, running, until
+from tests.alertskit import CALLER, TOPICS, TRANSFER, Alerts, clearing, flag, migrated, publish, running
+from tests.waiting import until
 
 NASTY = "<script>alert(1)</script> | [x](javascript:y)"
 

@@ -26,8 +26,9 @@ from shared.events import (
     TransferRequested,
     WrapStarted,
 )
-from tests.deskkit import DeskClient, principal, serving_desk, until
+from tests.deskkit import DeskClient, principal, serving_desk
 from tests.floorkit import SITE, START, Bench, at
+from tests.waiting import until
 
 pytest_plugins = ("tests.monitordb",)
 

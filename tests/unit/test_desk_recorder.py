@@ -21,8 +21,9 @@ from shared.facts import AgentInterval
 from shared.memorybus import MemoryBus
 from shared.positions import Positions
 from shared.topics import FLOOR_RECORDS, SWITCH_DEAD_LETTER
-from tests.deskkit import DeskClient, call_ended, fact_bytes, principal, record, serving_desk, transfer_ended, until
+from tests.deskkit import DeskClient, call_ended, fact_bytes, principal, record, serving_desk, transfer_ended
 from tests.floorkit import SITE, Bench, at
+from tests.waiting import until
 
 pytest_plugins = ("tests.monitordb",)
 

@@ -22,8 +22,9 @@ from shared.db import Database, migrating
 from shared.memorybus import MemoryBus
 from shared.migrate import downgrade, upgrade
 from shared.topics import FLOOR_RECORDS, SWITCH_DEAD_LETTER
-from tests.deskkit import DeskClient, principal, record, serving_desk, transfer_ended, until
+from tests.deskkit import DeskClient, principal, record, serving_desk, transfer_ended
 from tests.floorkit import SITE, START
+from tests.waiting import until
 
 pytest_plugins = ("tests.monitordb",)
 
