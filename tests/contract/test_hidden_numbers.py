@@ -29,6 +29,7 @@ from tests import alertskit
 from tests.contract import test_monitor
 from tests.contract.test_monitor import Running, message, say
 from tests.floorkit import CONFIG, SITE
+from tests.waiting import until
 
 # each by another way in; what is looked for is the digits without their last four
 CALLER, DIALLED, CALLBACK, VIP, TARGET, PEER, REFUSED, BROKEN = (
@@ -172,7 +173,7 @@ async def test_no_number_comes_out_in_full(
             letters = (await ingest.get("/api/v1/dead-letters")).json()["dead_letters"]
             return len(await alerts.incidents()) == 2 and len(letters) == 2
 
-        await alertskit.until(has_come)
+        await until(has_come)
         said = await everything(floor, ingest, alerts)
         said["floor.flags"] = await all_of(bus, topics.FLOOR_FLAGS)
         await asyncio.sleep(0)

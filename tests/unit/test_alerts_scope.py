@@ -24,6 +24,7 @@ from shared.topics import FLOOR_FLAGS, SWITCH_DEAD_LETTER
 from tests import alertskit
 from tests.alertskit import Alerts, flag, publish
 from tests.authkit import bearer, settings, users_file
+from tests.waiting import until
 
 USERS = """\
 users:
@@ -64,7 +65,7 @@ async def floor(folder: Path) -> AsyncIterator[Alerts]:
         async def all_there() -> bool:
             return len(await listed(alerts, "all")) == len(FLAGS)
 
-        await alertskit.until(all_there)
+        await until(all_there)
         yield alerts
     await database.close()
 
@@ -125,7 +126,7 @@ async def test_a_query_finds_exactly_those_that_are_seen_one_by_one(tmp_path: Pa
         for one in drawn:
             await bus.publish(FLOOR_FLAGS, alertskit.raised_bytes(one), key=one.site)
         await bus.flush()
-        await alertskit.until(lambda: has_all(database, len(drawn)))
+        await until(lambda: has_all(database, len(drawn)))
         assert alerts
         scopes_tried = [
             Scope(sites, teams, queues)
