@@ -29,6 +29,7 @@ class Line:
     queued: dict[str, str] = field(default_factory=dict)
     legs: dict[str, Leg] = field(default_factory=dict)
     transfers: dict[str, list[str]] = field(default_factory=dict)
+    handing: dict[str, str] = field(default_factory=dict)  # transfer -> who hands over
     ended: set[str] = field(default_factory=set)  # ids of calls, legs and transfers that are over
     now: datetime | None = None
 
@@ -141,6 +142,7 @@ class Line:
         wanted = "held" if d.kind == "attended" else "talking"
         assert any(leg.call == d.call_id and leg.state == wanted for leg in self._legs_of(d.from_agent))
         self.transfers[d.transfer_id] = ["requested"]
+        self.handing[d.transfer_id] = d.from_agent
 
     def _stamp(self, transfer: str, word: str, after: str) -> None:
         stamps = self.transfers[transfer]
@@ -150,6 +152,7 @@ class Line:
 
     def _transfer_ringing(self, d: events.TransferRinging) -> None:
         self._stamp(d.transfer_id, "ringing", "requested")
+        assert d.to_agent != self.handing[d.transfer_id], "handed over to a queue and given back by it"
         assert any(leg.state == "ringing" for leg in self._legs_of(d.to_agent))
 
     def _transfer_answered(self, d: events.TransferAnswered) -> None:

@@ -82,8 +82,9 @@ class Transfers:
 
     def _to_queue(self, call: Call, party: Party) -> Met:
         chance = self._world.chance
-        others = {queue: share for queue, share in QUEUE_SHARE.items() if queue != party.queue}
-        queue = chance.one_of(others)
+        # a queue whose work is not the agent's own: nobody hands a customer over to be given them back
+        theirs = {queue: share for queue, share in QUEUE_SHARE.items() if queue not in party.agent.person.queues}
+        queue = chance.one_of(theirs)
         transfer = self._request(call, party, "queue", to_queue=queue)
         yield chance.between(0.1, 0.4)
         self._let_go(call, party, transfer)
