@@ -124,6 +124,9 @@ class MonitorSettings(ServiceSettings):
     keep_days: Annotated[float, Field(gt=0)] = 7.0  # finished transfers and calls, as long as floor.events is kept
     keep_cases_days: Annotated[float, Field(gt=0)] = 365.0  # closed cases with their transfers, actions
     cases_file: Path = ROOT / "deploy" / "cases.yaml"  # reasons for transfers; not there: the built-in ones
+    # cases, actions and preferences that one user may change, a minute's worth at once: people make a few, and a script in a
+    # loop must not fill the database
+    changes_per_minute: int = Field(120, ge=1)
 
 
 class AlertsSettings(ServiceSettings):

@@ -130,6 +130,7 @@ class Monitor:
             limit=self._transfer_limit_s,
             keep=Keep(timedelta(days=settings.keep_days), timedelta(days=settings.keep_cases_days)),
             present=lambda: self.not_ready() is None and self.pump.status.input_age_s(clock.now()) < _PRESENT_S,
+            changes_per_minute=settings.changes_per_minute,
         )
 
     def _transfer_limit_s(self, site: str) -> float | None:

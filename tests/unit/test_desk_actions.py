@@ -26,6 +26,7 @@ from shared.events import (
     TransferRequested,
     WrapStarted,
 )
+from shared.identity import Principal
 from tests.deskkit import DeskClient, principal, serving_desk
 from tests.floorkit import SITE, START, Bench, at
 from tests.waiting import until
@@ -236,3 +237,37 @@ async def test_agents_whom_somebody_does_not_see_are_not_told_with_those_they_se
             (shown,) = (await desk.as_(principal("li", **teams)).get("/actions"))["actions"]
             assert shown["agents"] == seen
             assert [one["agent_id"] for one in shown["before"]["of"]] == seen
+
+
+async def test_words_that_may_name_anybody_are_for_who_sees_all_of_the_site(monitor_db: Database) -> None:
+    """A client writes what it likes, also names of agents whom it does not list."""
+    async with serving_desk(monitor_db, floor()) as desk:
+        words = {"text_en": "Asked Anna and Bo", "text_zh": "已提醒 Anna 和 Bo"}
+        red, blue = (principal(name, teams=frozenset({name})) for name in ("red", "blue"))
+        await desk.as_(principal("li")).post("/actions", body(agents=["1"], **words))
+        await desk.as_(red).post("/actions", body(agents=["2"], queue="support", **words))
+
+        async def told(who: Principal) -> list[tuple[str, str, str]]:
+            found = (await desk.as_(who).get("/actions"))["actions"]
+            return [(one["by"], one["text_en"], one["text_zh"]) for one in found]
+
+        everything = [("red", *words.values()), ("li", *words.values())]
+        assert await told(principal("li")) == everything
+        assert await told(principal("other", "viewer", sites=frozenset({SITE}))) == everything
+        assert await told(red) == [everything[0], ("li", "", "")], "their own words they know"
+        assert await told(blue) == [("red", "", ""), ("li", "", "")]
+        assert "Bo" not in str(await desk.get("/actions"))
+
+
+async def test_who_sees_one_agent_reads_no_figures_of_more(monitor_db: Database) -> None:
+    async with serving_desk(monitor_db, floor()) as desk:
+        support = principal("li", queues=frozenset({"support"}))
+        await desk.as_(principal("wang")).post("/actions", body(agents=["2"]))  # about sales, too
+        done = await desk.as_(support).post("/actions", body(agents=["2"], queue=""))
+        assert [one["name"] for one in done["before"]["of"]] == ["Bo"]
+        found = (await desk.get("/actions"))["actions"]
+        assert [one["by"] for one in found] == ["li", "wang"]
+        for shown in found:
+            before = shown["before"]
+            told = (shown["queue"], before["known"], before["queue"], before["waiting"], before["agents"])
+            assert told == ("", True, "", None, None)

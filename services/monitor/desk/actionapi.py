@@ -13,6 +13,7 @@ from services.monitor.desk import figures
 from services.monitor.desk.actions import Action, Actions, newest_of
 from services.monitor.desk.desk import Desk
 from services.monitor.desk.figures import About, Figures
+from services.monitor.desk.transferapi import AWAY, TOO_MANY
 from services.monitor.desk.visibility import Sight
 from shared.apidoc import answers, problem
 from shared.auth import Principal, authed
@@ -22,7 +23,6 @@ Id = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000, pattern=r"^[^\x00]*$")]
 Actor = Annotated[Principal, Depends(authed("floor.act"))]
 Reader = Annotated[Principal, Depends(authed("floor.read"))]
-_AWAY: Final = problem(503, "the database is away; nothing was changed")
 _PAGE: Final = 200
 _LOOKED_AT: Final = 2000
 
@@ -62,7 +62,8 @@ def router_for(desk: Desk) -> APIRouter:
         status_code=201,
         response_class=Response,
         responses={201: answers(Action, "the action, with the figures before it")[200]}
-        | _AWAY
+        | AWAY
+        | TOO_MANY
         | problem(404, "a site, queue, agent, call or transfer that the board does not show you"),
     )
     async def add_action(who: Actor, body: ActionBody) -> Response:
@@ -74,7 +75,9 @@ def router_for(desk: Desk) -> APIRouter:
             call_id=body.call_id,
             transfer_id=body.transfer_id,
         )
-        _check(desk, desk.sight(who), about)
+        desk.admit_change(who)
+        sight = desk.sight(who)
+        _check(desk, sight, about)
         before = figures.take(desk.engine, about, present=desk.present())
         now = desk.clock.now()
         async with desk.store.unit_of_work() as session:
@@ -82,9 +85,9 @@ def router_for(desk: Desk) -> APIRouter:
                 about, body.kind, body.text_en, body.text_zh, by=who.user, by_name=who.name, before=before, now=now
             )
         desk.effects.changed.set()
-        return _json(added, 201)
+        return _json(_cut(sight, added, who.user), 201)
 
-    @router.get("/actions", response_class=Response, responses=answers(ActionList, "the last actions") | _AWAY)
+    @router.get("/actions", response_class=Response, responses=answers(ActionList, "the last actions") | AWAY)
     async def last_actions(who: Reader, site: Id = "", limit: Annotated[int, Query(ge=1, le=200)] = 50) -> Response:
         """The last actions, newest first, with the figures before and, once five minutes have passed, after."""
         sites = who.scope.sites
@@ -95,7 +98,7 @@ def router_for(desk: Desk) -> APIRouter:
         async with desk.store.reading() as session:
             while len(found) < limit and looked_at < _LOOKED_AT:
                 page = await Actions(session).newest(sites, _PAGE, before)
-                found += [_cut(sight, action) for action in page if _sees(sight, action.about)]
+                found += [_cut(sight, action, who.user) for action in page if _sees(sight, action.about)]
                 looked_at += len(page)
                 before = newest_of(page)
                 if len(page) < _PAGE:
@@ -135,21 +138,31 @@ def _sees(sight: Sight, about: About) -> bool:
     return sight.whole(about.site)
 
 
-def _cut(sight: Sight, action: Action) -> Action:
-    """The action without the agents that somebody does not see, who may be named with one or a queue that they do see."""
-    seen = frozenset(agent for agent in action.agents if sight.agent(action.site, agent))
-    if len(seen) == len(action.agents):
+def _cut(sight: Sight, action: Action, user: str) -> Action:
+    """The action as `user` may read it: without the agents and the queue that they do not see, who may be named with what
+    they do see, and without figures of these. Words may name anybody: who does not see the whole site reads only their own."""
+    site = action.site
+    if sight.whole(site):
         return action
+    agents = tuple(agent for agent in action.agents if sight.agent(site, agent))
+    queue = action.queue if action.queue and sight.queue(site, action.queue) else ""
+    words = {} if action.by == user else {"text_en": "", "text_zh": ""}
     return msgspec.structs.replace(
         action,
-        agents=tuple(agent for agent in action.agents if agent in seen),
-        before=_cut_figures(action.before, seen),
-        after=action.after and _cut_figures(action.after, seen),
+        agents=agents,
+        queue=queue,
+        before=_cut_figures(action.before, agents, queue),
+        after=action.after and _cut_figures(action.after, agents, queue),
+        **words,
     )
 
 
-def _cut_figures(found: Figures, seen: frozenset[str]) -> Figures:
-    return msgspec.structs.replace(found, of=tuple(one for one in found.of if one.agent_id in seen))
+def _cut_figures(found: Figures, agents: tuple[str, ...], queue: str) -> Figures:
+    """Without those of other agents; where no queue that they see is named, of these agents alone."""
+    found = msgspec.structs.replace(found, of=tuple(one for one in found.of if one.agent_id in agents))
+    if queue:
+        return found
+    return Figures(known=found.known, why=found.why, at=found.at, of=found.of, call=found.call, transfer=found.transfer)
 
 
 def _json(found: object, status: int) -> Response:

@@ -20,7 +20,11 @@ EFFECT_AFTER: Final = timedelta(minutes=5)
 
 
 class Action(Struct, frozen=True, kw_only=True):
-    """Something that somebody did about the floor. `effect` and `after` are null until five minutes later."""
+    """Something that somebody did about the floor. `effect` and `after` are null until five minutes later.
+
+    Whoever does not see all of the site reads their own words only; others' `text_en` and `text_zh` are "" for them, because
+    they may name anybody.
+    """
 
     id: int
     site: str

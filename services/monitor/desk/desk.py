@@ -15,6 +15,7 @@ from services.monitor.desk import retention
 from services.monitor.desk.casebook import Casebook, CaseDraft
 from services.monitor.desk.effects import Effects
 from services.monitor.desk.metrics import DeskMetrics
+from services.monitor.desk.pacing import Pacing
 from services.monitor.desk.reasons import Reasons
 from services.monitor.desk.recorder import Limit, Recorder
 from services.monitor.desk.retention import Keep
@@ -56,9 +57,11 @@ class Desk:
         limit: Limit = lambda _: None,
         keep: Keep | None = None,
         present: Callable[[], bool] = lambda: True,
+        changes_per_minute: int = 120,
     ) -> None:
         """`records`: a bus of the desk's own, to record what is finished from; without one nothing is. `limit`: seconds that a
-        transfer at a site may take. `present`: whether what the engine shows is the present."""
+        transfer at a site may take. `present`: whether what the engine shows is the present. `changes_per_minute`: that one user
+        may make."""
         self.engine = engine
         self.clock = clock
         self.metrics = DeskMetrics(registry)
@@ -66,6 +69,7 @@ class Desk:
         self.reasons = reasons or Reasons()
         self.keep = keep or Keep()
         self.present = present
+        self._pacing = Pacing(changes_per_minute)
         self.effects = Effects(self.store, engine, clock, self.metrics, present)
         self._recorder = None if records is None else self._recorder_on(records, limit)
 
@@ -110,6 +114,10 @@ class Desk:
     def sight(self, who: Principal) -> Sight:
         """What `who` may see."""
         return Sight(self.engine, who.scope)
+
+    def admit_change(self, who: Principal) -> None:
+        """`who` is about to change something that is kept. Raises TooManyChanges."""
+        self._pacing.take(who.user, self.clock.monotonic())
 
     def name(self, site: str, agent_id: str) -> str:
         """The agent's name as the board has it; "" for one it does not know."""

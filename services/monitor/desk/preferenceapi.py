@@ -9,6 +9,7 @@ from fastapi import APIRouter, Body, Depends, Path, Request, Response
 
 from services.monitor.desk.desk import Desk
 from services.monitor.desk.preferences import MOST_BYTES, MOST_KEYS, Preferences, TooManyPreferences
+from services.monitor.desk.transferapi import TOO_MANY
 from shared.apidoc import Responses, problem
 from shared.auth import Principal, authed
 from shared.problems import Problem
@@ -35,6 +36,7 @@ def router_for(desk: Desk) -> APIRouter:
         response_class=Response,
         responses=_MAP
         | _AWAY
+        | TOO_MANY
         | problem(400, "the body is not JSON")
         | problem(409, f"you have {MOST_KEYS} keys already")
         | problem(413, f"over {MOST_BYTES} bytes"),
@@ -43,6 +45,7 @@ def router_for(desk: Desk) -> APIRouter:
         request: Request, who: Reader, key: Key, value: Annotated[Any, Body(description="any JSON")] = None
     ) -> Response:
         """Keep a value of at most 8 KiB under this key, 50 keys at most; the answer is `{key: value}`."""
+        desk.admit_change(who)
         kept = await _body(request)
         try:
             async with desk.store.unit_of_work() as session:
@@ -51,9 +54,10 @@ def router_for(desk: Desk) -> APIRouter:
             raise Problem(409, str(exc), title="Too many preferences") from exc
         return _map({key: kept})
 
-    @router.delete("/preferences/{key}", response_class=Response, responses=_MAP | _AWAY)
+    @router.delete("/preferences/{key}", response_class=Response, responses=_MAP | _AWAY | TOO_MANY)
     async def delete_preference(who: Reader, key: Key) -> Response:
         """Forget this key, also one that is not there; the answer is `{}`."""
+        desk.admit_change(who)
         async with desk.store.unit_of_work() as session:
             await Preferences(session).forget(who.user, key)
         return _map({})

@@ -22,6 +22,7 @@ from shared.problems import Problem
 
 STRUCTS: Final = (TransfersPage, FinishedTransfer, Case, ReasonView)  # for `shared.apidoc.describe`
 AWAY: Final = problem(503, "the database is away; nothing was changed")
+TOO_MANY: Final = problem(429, "more changes than one user may make in a minute; `Retry-After` says when to come back")
 _UNKNOWN: Final = AWAY | problem(404, "no such transfer, or none that you may see")
 
 Words = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]  # PostgreSQL knows no zero byte
@@ -115,6 +116,7 @@ def router_for(desk: Desk) -> APIRouter:
         "/transfers/{site}/{transfer_id}/case",
         response_class=Response,
         responses=_UNKNOWN
+        | TOO_MANY
         | answers(Case, "the case as it is now, with its history")
         | problem(409, "somebody changed it meanwhile; `case` is how it is now, null when there is none"),
     )
@@ -123,6 +125,7 @@ def router_for(desk: Desk) -> APIRouter:
 
         Each change is kept with who made it and when. Running transfers may have a case, too.
         """
+        desk.admit_change(who)
         draft = CaseDraft(**body.model_dump())
         await _check_reason(desk, site, transfer_id, draft)
         try:
