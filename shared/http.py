@@ -1,7 +1,7 @@
 """What every service's HTTP side has: health, readiness, metrics, problem documents, web pages, safe headers.
 
     app = create_app("monitor", title="Floorwatch monitor", registry=registry, checks={"feed": hub.check},
-                     background=background, auth=Authenticator.of(settings, clock))
+                     background=background, auth=Authenticator.of(settings, clock), names=Hosts.of(settings))
     app.include_router(router)
     mount_web(app, Path(__file__).parent / "web")     # last: it answers every path that nothing else does
     await serve(app, settings.host, settings.port, background=background)
@@ -27,9 +27,10 @@ from pydantic import BaseModel
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared import apidoc, problems, sessionapi
+from shared import apidoc, hosts, problems, sessionapi
 from shared.auth import Authenticator
 from shared.clock import SystemClock
+from shared.hosts import Hosts
 from shared.problems import Problem, problem_response
 from shared.service import Background, ServiceFailed, serve
 from shared.settings import AlertsSettings, IngestSettings, MonitorSettings, load
@@ -45,6 +46,7 @@ CONTENT_SECURITY_POLICY = (
     "connect-src 'self'; media-src 'self' blob:; worker-src 'self'; manifest-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+_WITHOUT_DATA = ("/healthz", "/readyz", "/metrics")  # asked by probes, by whatever name they find their way
 _SHARED_WEB = Path(__file__).parent / "web"
 
 
@@ -72,10 +74,12 @@ def create_app(
     background: Background | None = None,
     lifespan: Any = None,
     auth: Authenticator | None = None,
+    names: Hosts | None = None,
 ) -> FastAPI:
     """The base of service `name` (`monitor`): /healthz, /readyz, /metrics, /api/openapi.json, error handling, signing in.
 
     `app.state.service` is the name; the port's setting is `<NAME>_PORT`. `app.state.auth` is `auth`, else that of mode `local`.
+    Who asks by a name that is none of `names` is refused, except for health and metrics.
     """
     app = FastAPI(
         title=title or f"Floorwatch {name}",
@@ -90,7 +94,7 @@ def create_app(
     problems.install(app)
     apidoc.describe(app)
     app.include_router(sessionapi.router)
-    app.add_middleware(_Guard)
+    app.add_middleware(_Guard, names=names or Hosts())
     all_checks = dict(checks or {})
     if background is not None:
         all_checks["tasks"] = background.check
@@ -178,15 +182,20 @@ def _tell_ports(app: FastAPI) -> None:
 class _Guard:
     """Safe headers on every response, a refusal of other sites' pages, and a problem document for unexpected errors."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, names: Hosts) -> None:
         self._app = app
+        self._names = names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
+        host = Headers(scope=scope).get("host", "")
+        if not self._names.ours(host) and scope["path"] not in _WITHOUT_DATA:
+            await _refuse(421, hosts.refusal(host), scope, receive, send)
+            return
         if _from_elsewhere(scope):
-            await _refuse(scope, receive, send)
+            await _refuse(403, "a page of another origin may not change anything here", scope, receive, send)
             return
         if scope["type"] == "websocket":
             await self._app(scope, receive, send)
@@ -233,10 +242,11 @@ def _from_elsewhere(scope: Scope) -> bool:
         return True
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+async def _refuse(status: int, why: str, scope: Scope, receive: Receive, send: Send) -> None:
+    """A problem document, of a WebSocket's handshake too where the server can."""
     if scope["type"] == "websocket":
         await receive()
-        await send({"type": "websocket.close", "code": 1008, "reason": "a page of another origin"})
-        return
-    response = problem_response(403, "a page of another origin may not change anything here", instance=scope["path"])
-    await response(scope, receive, send)
+        if "websocket.http.response" not in scope.get("extensions", {}):
+            await send({"type": "websocket.close", "code": 1008, "reason": why})
+            return
+    await problem_response(status, why, instance=scope["path"])(scope, receive, send)

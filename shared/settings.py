@@ -23,6 +23,8 @@ RUN_DIR = (ROOT if (ROOT / "pyproject.toml").exists() else Path.cwd()) / ".run"
 SITE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"  # a site's name is in keys, addresses and file names
 SITE_WORDS = "letters, digits and . _ -, a letter or digit first"
 
+HOST_PATTERN = r"^(\*|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?)$"
+
 Port = Annotated[int, Field(ge=0, le=65535)]  # 0: any free one, for tests
 Seconds = Annotated[float, Field(gt=0)]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -44,6 +46,7 @@ def _commas(value: Any) -> Any:
 Words = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_words)]
 OptionalPath = Annotated[Path | None, BeforeValidator(_nothing)]
 Numbers = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_commas)]
+HostNames = Annotated[tuple[Annotated[str, Field(pattern=HOST_PATTERN)], ...], NoDecode, BeforeValidator(_commas)]
 
 
 class CommonSettings(BaseSettings):
@@ -64,6 +67,12 @@ class CommonSettings(BaseSettings):
     users_file: OptionalPath = Field(None, validation_alias="AUTH_USERS_FILE")
     # what tokens are signed with; none: a file in the run directory, for services on one machine
     auth_secret: SecretStr = Field(SecretStr(""), validation_alias="AUTH_SECRET")
+    # by which names browsers reach the services, besides addresses, localhost and this machine's; "*": any
+    allowed_hosts: HostNames = Field(
+        (),
+        validation_alias="FLOORWATCH_ALLOWED_HOSTS",
+        description="names without port, parted by commas",
+    )
     run_dir: Path = Field(RUN_DIR, validation_alias="FLOORWATCH_RUN_DIR")
     log_level: LogLevel = Field("info", validation_alias="FLOORWATCH_LOG_LEVEL")
     log_format: LogFormat = Field("auto", validation_alias="FLOORWATCH_LOG_FORMAT")  # auto: for people on a terminal

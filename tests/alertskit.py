@@ -148,7 +148,7 @@ async def running(bus: Bus, database: Database, *, clock: Clock | None = None, *
     async with Background() as background:
         service.start(background)
         transport = httpx.ASGITransport(service.app(background))
-        async with httpx.AsyncClient(transport=transport, base_url="http://alerts.test") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             yield Alerts(service, client)
         assert background.check() is None
 

@@ -91,7 +91,7 @@ async def serving_desk(
         app = create_app("monitor", registry=registry, background=background, auth=auth)
         install_desk_routes(app, desk)
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://monitor.test") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             if migrated:
                 await until(lambda: not desk.store.trouble)
             yield DeskClient(desk, client, auth, registry)

@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from floorwatch.watch.picture import Picture
 from shared.clock import Clock
 from shared.errors import FloorwatchError
+from shared.hosts import SETTING
 
 SILENCE_S: Final = 3.0  # the monitor speaks twice a second; a client that hears nothing so long is not connected
 FIRST_WAIT_S: Final = 0.25
@@ -72,6 +73,9 @@ class Follower:
                 reason = f"the monitor answered {exc.response.status_code}"
                 if exc.response.status_code in (401, 403):
                     raise WatchRefused(f"{reason}: give a token with --token or FLOORWATCH_TOKEN") from exc
+                if exc.response.status_code == 421:
+                    advice = f"go by its address, or list the name that you go by in its {SETTING}"
+                    raise WatchRefused(f"{reason}: {advice}") from exc
             except ConnectionClosed as exc:
                 code = exc.rcvd.code if exc.rcvd is not None else None
                 reason = exc.rcvd.reason if exc.rcvd is not None and exc.rcvd.reason else f"closed ({code})"

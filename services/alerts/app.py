@@ -26,6 +26,7 @@ from shared.bus import Bus
 from shared.clock import Clock, SystemClock
 from shared.db import Database
 from shared.errors import BusError, StoreError
+from shared.hosts import Hosts
 from shared.http import Background, create_app, mount_web, serve
 from shared.kafka import KafkaBus
 from shared.migrate import upgrade
@@ -44,6 +45,7 @@ class AlertsService:
     def __init__(self, settings: AlertsSettings, *, bus: Bus, database: Database, clock: Clock, sites: Sites) -> None:
         """Raises SettingsError for a notification URL that is none, or a wrong users file."""
         self.auth = Authenticator.of(settings, clock)
+        self._names = Hosts.of(settings)
         policy = Policy(
             reopen_within=timedelta(seconds=settings.reopen_s),
             quiet_for=timedelta(seconds=settings.quiet_s),
@@ -96,6 +98,7 @@ class AlertsService:
             checks={"flags": self.link.check, "database": self._check_database},
             background=background,
             auth=self.auth,
+            names=self._names,
         )
         app.state.alerts = self.api
         app.add_exception_handler(StoreError, unavailable)

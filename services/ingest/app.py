@@ -21,6 +21,7 @@ from shared.clock import Clock, SystemClock
 from shared.codec import encode
 from shared.errors import InvalidInput
 from shared.events import Event
+from shared.hosts import Hosts
 from shared.http import create_app, mount_web, serve
 from shared.kafka import KafkaBus
 from shared.pump import Pace, Pump
@@ -62,6 +63,7 @@ class Ingest:
         registry: CollectorRegistry,
     ) -> None:
         self._auth = Authenticator.of(settings, clock)
+        self._names = Hosts.of(settings)
         self.machine = IngestMachine(
             sites, window_s=settings.skew_window_s, mark_s=settings.mark_s, idle_mark_s=settings.idle_mark_s
         )
@@ -95,6 +97,7 @@ class Ingest:
             checks={"pump": self.not_ready, "dead letters": self.dead_letters.check},
             background=background,
             auth=self._auth,
+            names=self._names,
         )
         app.include_router(self._router)
         mount_web(app, WEB)

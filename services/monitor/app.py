@@ -37,6 +37,7 @@ from shared.collector import set_aside
 from shared.db import Database
 from shared.events import Event
 from shared.facts import FLAG_TYPES, Fact
+from shared.hosts import Hosts
 from shared.http import create_app, mount_web, serve
 from shared.kafka import KafkaBus
 from shared.pump import Outgoing, Pace, Pump
@@ -83,6 +84,7 @@ class Monitor:
         """Without a `database` the desk answers that it is away; without `history` and `records`, each a bus of its own, no past
         is kept and no finished transfer recorded."""
         self.auth = Authenticator.of(settings, clock)
+        self._names = Hosts.of(settings)
         self.engine = Engine(sites, rules)
         self.rules = LiveRules(rules, clock, registry, self._use_rules)
         self._registry = registry
@@ -155,6 +157,7 @@ class Monitor:
             checks={"pump": self.not_ready},
             background=background,
             auth=self.auth,
+            names=self._names,
         )
         describe(app, *STRUCTS, *anomalyapi.STRUCTS, *figureapi.STRUCTS)
         app.include_router(router_for(self.engine, self.hub, self.rules))

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
 
 from shared.events import AgentLoggedOn, CallStarted, LegStarted, LinkUp
 from shared.memorybus import MemoryBus
@@ -62,6 +63,25 @@ async def test_without_token_or_ticket_nobody_hears_anything(tmp_path: Path, mon
         forged = bearer("all", secret="x" * 40)
         async with connect(f"ws://127.0.0.1:{floor.port}/api/v1/feed", additional_headers=forged) as client:
             assert await close_code(client) == 4401
+
+
+async def test_a_page_whose_name_came_to_mean_this_machine_is_refused_the_feed() -> None:
+    async with running(MemoryBus()) as floor:
+        feed = f"ws://{{}}:{floor.port}/api/v1/feed"
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(
+                feed.format("evil.example"),
+                host="127.0.0.1",
+                port=floor.port,
+                additional_headers={"origin": f"http://evil.example:{floor.port}"},
+            )
+        assert refused.value.response.status_code == 421
+        assert "FLOORWATCH_ALLOWED_HOSTS" in json.loads(refused.value.response.body or b"")["detail"]
+        own = {"origin": f"http://localhost:{floor.port}"}
+        async with connect(
+            feed.format("localhost"), host="127.0.0.1", port=floor.port, additional_headers=own
+        ) as client:
+            assert await message(client, "hello")
 
 
 async def test_a_ticket_opens_one_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,7 +75,7 @@ async def ingesting(bus: MemoryBus) -> AsyncIterator[httpx.AsyncClient]:
         background.start("marks", ingest.marker.run())
         background.start("dead letters", ingest.dead_letters.run())
         transport = httpx.ASGITransport(ingest.app(background))
-        async with httpx.AsyncClient(transport=transport, base_url="http://ingest.test") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
             yield http
 
 

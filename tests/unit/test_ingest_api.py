@@ -63,7 +63,7 @@ async def api() -> AsyncIterator[Api]:
     await bus.create(topics.ALL)
     ingest = Ingest(IngestSettings(), bus, bus, clock, Sites(), registry)
     transport = httpx.ASGITransport(app=ingest.app())
-    async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         yield Api(client, ingest.machine, bus, clock, registry)
 
 

@@ -43,7 +43,7 @@ async def ingest(tmp_path: Path) -> Ingest:
 
 @pytest.fixture
 async def http(ingest: Ingest) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(ingest.app()), base_url="http://ingest") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(ingest.app()), base_url="http://127.0.0.1") as client:
         yield client
 
 

@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
 def client(folder: Path) -> httpx.AsyncClient:
     pages = WebFiles(folder, pages=True, modules={"/static/x": folder})
     app = Starlette(routes=[Mount("/static/x", WebFiles(folder)), Mount("/", pages)])
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://page")
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1")
 
 
 @pytest.mark.parametrize(
