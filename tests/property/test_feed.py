@@ -390,18 +390,44 @@ def test_asking_again_and_again_leaves_one_answer() -> None:
 
 
 def test_the_log_forgets_the_oldest_and_says_so() -> None:
-    log = ChangeLog(0, batches=2)
+    most = 100
+    log = ChangeLog(0, 2, lambda: most)
     for number in range(10):
         log.note([("agent", "hq", str(number)), ("call", "hq", "c")])
     assert log.position == 20
-    assert log.since(18, 100) == [(("agent", "hq", "9"), 19), (("call", "hq", "c"), 20)]
-    assert log.since(16, 100) is not None
-    assert log.since(0, 100) is None
-    assert log.since(21, 100) is None
-    assert log.since(16, 1) is None, "more than is worth telling"
-    few = ChangeLog(0, batches=100, max_names=3)
-    few.note([("agent", "hq", str(number)) for number in range(10)])
-    assert (len(few), few.since(6, 100), len(few.since(7, 100) or ())) == (3, None, 3)
+    assert log.since(18) == [(("agent", "hq", "9"), 19), (("call", "hq", "c"), 20)]
+    assert log.since(16) is not None
+    assert log.since(0) is None
+    assert log.since(21) is None
+    most = 1
+    assert log.since(16) is None, "more than is worth telling"
+
+
+@given(
+    batches=st.lists(st.lists(st.integers(0, 30), min_size=1, max_size=12), max_size=60),
+    kept=st.integers(1, 12),
+    most=st.integers(1, 20),
+)
+def test_the_log_tells_what_one_that_forgets_nothing_tells_or_that_it_does_not_know(
+    batches: list[list[int]], kept: int, most: int
+) -> None:
+    log, told = ChangeLog(0, kept, lambda: most), list[int]()
+    for batch in batches:
+        log.note([("agent", "hq", str(number)) for number in batch])
+        told += batch
+        last = {number: position for position, number in enumerate(told, 1)}
+        for position in range(log.position + 1):
+            wanted = [
+                (("agent", "hq", str(n)), at) for n, at in sorted(last.items(), key=lambda one: one[1]) if at > position
+            ]
+            found = log.since(position)
+            if found is None:
+                assert position < log.begins or len(wanted) > most
+            else:
+                assert found == wanted
+        assert len(log) <= most + most // 4
+        if len(batch) <= most and len(last) <= most:  # what was told last is known, whoever else forgets
+            assert log.since(log.position - len(batch)) is not None
 
 
 def test_what_a_replay_changed_is_shown_though_nothing_happens_after_it() -> None:

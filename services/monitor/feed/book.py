@@ -20,6 +20,8 @@ from services.monitor.feed.lens import Traits, traits_of
 
 SHELVES: Final[tuple[Kind, ...]] = ("site", "queue", "agent", "call", "transfer", "flag")
 
+_TOLD: Final = 256  # changes that are told one by one, however small the floor
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -130,6 +132,10 @@ class Book:
 
     def __len__(self) -> int:
         return sum(map(len, self._shelves.values()))
+
+    def worth_telling(self) -> int:
+        """How many changes may be told one by one; beyond what the floor holds a picture is less to send."""
+        return max(_TOLD, len(self))
 
 
 def gone(name: Changed) -> bytes:

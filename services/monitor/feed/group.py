@@ -23,7 +23,6 @@ from services.monitor.feed.picture import Picture
 if TYPE_CHECKING:
     from services.monitor.feed.subscriber import Subscriber
 
-_MOST: Final = 256  # changes that are told one by one, however small the floor; beyond what it holds a picture is less
 _KEPT_S: Final = 2.0  # how long a picture is given to those who come, with what changed since
 _LARGE: Final = 4  # parts; a smaller picture is made sooner than what changed since is told
 _SHARED_STEPS: Final = 64  # positions from which the next step is kept for others
@@ -52,7 +51,7 @@ class Group:
         self._kinds: tuple[Kind, ...] = tuple(kind for name in channels for kind in KINDS[name])
         self._book = book
         self._batches = batches
-        self._log = ChangeLog(0, batches)
+        self._log = ChangeLog(0, batches, book.worth_telling)
         self._visible: dict[Kind, set[Changed]] = {}  # where something is hidden
         self._steps: dict[int, tuple[Frame | None, int] | None] = {}
         self._picture: Picture | None = None
@@ -68,7 +67,7 @@ class Group:
         if self.lens.open:
             self._log = log
         else:
-            self._log = ChangeLog(self.position, self._batches)
+            self._log = ChangeLog(self.position, self._batches, self._book.worth_telling)
             self._visible = {
                 kind: {name for name, entry in self._book.entries(kind).items() if self._sees(kind, entry.traits)}
                 for kind in SHELVES
@@ -156,8 +155,7 @@ class Group:
             return step
 
     def _step(self, position: int) -> tuple[Frame | None, int] | None:
-        most = max(_MOST, len(self._book))
-        missed = self._log.since(position, most)
+        missed = self._log.since(position)
         if missed is None:
             return None
         changes: list[bytes] = []

@@ -105,7 +105,7 @@ class Hub:
         self._numbers = 0
         self._groups: dict[GroupKey, Group] = {}
         self._turns = Turns()
-        self.log = ChangeLog(0, log_size)
+        self.log = ChangeLog(0, log_size, self.book.worth_telling)
         self.epoch = ""
         self._everything = self._group_of(CHANNELS, Lens())
         self._begin()
@@ -126,7 +126,7 @@ class Hub:
         self._engine.changes()
         self.book.copy_all()
         self.epoch = uuid4().hex
-        self.log = ChangeLog(self.log.position, self._batches)
+        self.log = ChangeLog(self.log.position, self._batches, self.book.worth_telling)
         for group in self._groups.values():
             group.begin(self.epoch, self.log)
 

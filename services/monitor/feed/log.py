@@ -7,25 +7,23 @@ on it; and wherever a client stops reading, it stops at a position from which it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable
+from itertools import islice
 
 from services.monitor.core.engine import Changed
-
-# of ten thousand agents and all their calls of some minutes; who missed more is better off with a snapshot
-MAX_NAMES: Final = 50_000
 
 
 class ChangeLog:
     """Names of changed entities by their last change. No I/O, never blocks.
 
-    It tells of the last `batches` calls of `note`, and of `max_names` entities at most; what is older is forgotten.
+    It tells of the last `batches` calls of `note`, and of `most()` entities at most, beyond which a whole picture is less to
+    send; what is older is forgotten.
     """
 
-    def __init__(self, position: int, batches: int, max_names: int = MAX_NAMES) -> None:
+    def __init__(self, position: int, batches: int, most: Callable[[], int]) -> None:
         self.position = self.begins = position  # what changed after `begins` is known
         self._batches = batches
-        self._max = max_names
+        self._most = most
         self._ends: list[int] = []  # positions after each batch, the oldest first
         self._changed: dict[Changed, int] = {}  # in the order of the last change
 
@@ -41,25 +39,35 @@ class ChangeLog:
             changed[name] = position
         self.position = position
         self._ends.append(position)
-        if len(self._ends) >= 2 * self._batches or len(changed) > self._max:
-            self._forget()
+        most = self._most()
+        if len(self._ends) >= 2 * self._batches or len(changed) > most + most // 4:
+            self._forget(most)
 
-    def _forget(self) -> None:
+    def _forget(self, most: int) -> None:
+        """Many at once: the first of a dict are found behind all that were taken from its front before."""
         self._ends = self._ends[-self._batches - 1 :]
         oldest, changed = self._ends[0] if len(self._ends) > self._batches else self.begins, self._changed
-        while changed:
-            name = next(iter(changed))
-            if changed[name] > oldest and len(changed) <= self._max:
+        surplus = list(islice(changed, max(0, len(changed) - most)))
+        if surplus:
+            oldest = max(oldest, changed[surplus[-1]])
+        for name in surplus:
+            del changed[name]
+        old = []
+        for name, at in changed.items():
+            if at > oldest:
                 break
-            oldest = max(oldest, changed.pop(name))
+            old.append(name)
+        for name in old:
+            del changed[name]
         self.begins = oldest
 
-    def since(self, position: int, most: int) -> list[tuple[Changed, int]] | None:
+    def since(self, position: int) -> list[tuple[Changed, int]] | None:
         """What changed after `position`, each once with its position, the oldest first.
 
-        None when that is not known, or is more than `most`."""
+        None when that is not known, or is more than is worth telling."""
         if not self.begins <= position <= self.position:
             return None
+        most = self._most()
         found: list[tuple[Changed, int]] = []
         for change in reversed(self._changed.items()):
             if change[1] <= position:
