@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from services.monitor.core.views import FloorView
+from tests.browser.drawerfloors import Answers
 from tests.browser.feedserver import FeedServer, serving
 
 HERE = Path(__file__).parent
@@ -87,3 +89,12 @@ async def viewer(browser: Browser) -> AsyncIterator[Viewer]:
     yield viewer
     await context.close()
     assert viewer.complaints == []
+
+
+@pytest_asyncio.fixture(loop_scope="package")
+async def answers(viewer: Viewer) -> AsyncIterator[Answers]:
+    """What the server says besides the feed, to whatever `viewer` opens."""
+    answers = Answers()
+    await viewer.context.route(re.compile(r"/api/v1/(queues|agents|transfers|numbers|rewind|me)\b"), answers.answer)
+    yield answers
+    await viewer.context.unroute_all(behavior="ignoreErrors")

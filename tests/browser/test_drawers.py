@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 import pytest
-import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Locator, Page, expect
 
@@ -29,14 +27,6 @@ def drawer(page: Page) -> Locator:
 
 def part(page: Page, title: str) -> Locator:
     return drawer(page).get_by_role("region", name=title, exact=True).first
-
-
-@pytest_asyncio.fixture(loop_scope="package")
-async def answers(viewer: Viewer) -> AsyncIterator[Answers]:
-    answers = Answers()
-    await viewer.context.route(re.compile(r"/api/v1/(queues|agents|transfers|numbers|rewind|me)\b"), answers.answer)
-    yield answers
-    await viewer.context.unroute_all(behavior="ignoreErrors")
 
 
 def seconds_of(text: str) -> int:

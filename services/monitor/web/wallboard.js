@@ -13,6 +13,7 @@ import { Board } from "./board.js";
 import { followAddress, openAgent, openQueue } from "./drawers/drawers.js";
 import { listenToKeys } from "./floor/keys.js";
 import floorStrings from "./floor/strings.js";
+import { RailStrip } from "./floor/strip.js";
 import { Notices } from "./notices.js";
 import { QueuesPanel } from "./queues.js";
 import { FlagsPanel, TransfersPanel } from "./rail.js";
@@ -36,6 +37,7 @@ const agents = new AgentsPanel(element("agents"), board);
 const actions = new ActionsPanel(element("actions"), board);
 const flags = new FlagsPanel(element("flags"), board);
 const transfers = new TransfersPanel(element("transfers"), board);
+const strip = new RailStrip(element("rail-strip"), board, actions);
 
 board.connect({
   agents,
@@ -74,6 +76,7 @@ const rail = {
       this.waits = false;
       flags.update();
       transfers.update();
+      strip.update();
     }, RAIL_MS);
   },
 };
@@ -107,6 +110,7 @@ function draw() {
   if (all || named || touched.size) agents.update(touched, { all: all || named, flags: flagged.size > 0 });
   if (any("flag")) flags.update();
   if (any("transfer")) transfers.update();
+  if (any("flag", "transfer")) strip.update();
   if (any("agent", "call", "queue")) rail.soon(); // names and places only
   if (loaded && !board.rewound) announcer.announce(changed.has("flag"));
   alarms.hear(changed.has("flag"));
@@ -146,6 +150,7 @@ onTick((now) => {
   if (!agents.scrolling(now)) actions.tick(now); // whoever scrolls does not read it
   flags.tick(now);
   transfers.tick(now);
+  strip.tick(now);
 });
 
 onFastTick((now) => {

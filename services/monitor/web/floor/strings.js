@@ -79,6 +79,10 @@ export default {
     "keys.flagged": "only who has a flag",
     "keys.help": "this help",
 
+    "strip.title": "Flags, next actions, transfers",
+    "strip.counts": "{flags} {flags|flag|flags} · {actions} {actions|action|actions} · {transfers} {transfers|transfer|transfers}",
+    "strip.open": "The lists of flags, next actions and transfers beside the agents",
+
     "queue.open": "All about {queue}"
   },
   "zh-CN": {
@@ -160,6 +164,10 @@ export default {
     "keys.view": "切换卡片与列表",
     "keys.flagged": "只看有预警的坐席",
     "keys.help": "显示此帮助",
+
+    "strip.title": "预警、下一步行动、转接",
+    "strip.counts": "预警 {flags} · 行动 {actions} · 转接 {transfers}",
+    "strip.open": "在坐席旁显示预警、下一步行动和转接列表",
 
     "queue.open": "{queue}的全部信息"
   }
