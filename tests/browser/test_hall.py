@@ -285,7 +285,7 @@ async def test_it_reads_well_in_either_theme(viewer: Viewer, theme: str) -> None
 async def test_it_is_dark_and_shows_no_cursor_unless_told(viewer: Viewer) -> None:
     async with viewer.show(small_floor(), "/hall", **HD) as (_, page):
         await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
-        assert await page.evaluate("() => getComputedStyle(document.querySelector('.tile')).cursor") == "none"
+        await expect(page.locator(".tile").first).to_have_css("cursor", "none")
         assert await page.locator("button, a, input, select").count() == 0
 
 

@@ -85,6 +85,14 @@ def test_text_can_be_read_on_every_ground(theme: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("tone", ["critical", "warning", "info", "accent", "simulated", "rewind"])
+def test_quiet_text_can_be_read_on_what_is_marked(theme: str, tone: str) -> None:
+    palette = colours(theme)
+    for name in ("text-2", "text-3"):
+        assert contrast(palette[name], tinted(palette[tone], palette["surface"], 0.18)) >= 4.5, name
+
+
+@pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("state", STATES)
 def test_a_state_s_word_can_be_read_on_its_own_tile(theme: str, state: str) -> None:
     palette = colours(theme)
