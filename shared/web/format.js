@@ -19,13 +19,16 @@ function absent(value) {
   return value === null || value === undefined || Number.isNaN(value);
 }
 
-/** Seconds as m:ss, or h:mm:ss from an hour on. Negative counts as 0: clocks may differ by a moment. */
+const LONGEST_CLOCK_H = 100; // 99:59:59 is the widest that a column of times must hold
+
+/** Seconds as m:ss, h:mm:ss from an hour on, and "4 d 7 h" from 100 hours on. Negative counts as 0: clocks may differ by a moment. */
 export function duration(seconds) {
   if (absent(seconds)) return NO_DATA;
   const whole = Math.max(0, Math.floor(seconds));
   const s = String(whole % 60).padStart(2, "0");
   const m = Math.floor(whole / 60) % 60;
   const hours = Math.floor(whole / 3600);
+  if (hours >= LONGEST_CLOCK_H) return t("unit.days_hours", { d: Math.floor(hours / 24), h: hours % 24 });
   return hours ? `${hours}:${String(m).padStart(2, "0")}:${s}` : `${m}:${s}`;
 }
 

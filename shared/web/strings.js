@@ -63,6 +63,7 @@ export default {
     "unit.minutes": "{n} min",
     "unit.hours": "{n} h",
     "unit.days": "{n} d",
+    "unit.days_hours": "{d} d {h} h",
 
     "action.close": "Close",
     "action.clear": "Clear"
@@ -131,6 +132,7 @@ export default {
     "unit.minutes": "{n} 分",
     "unit.hours": "{n} 小时",
     "unit.days": "{n} 天",
+    "unit.days_hours": "{d}天{h}时",
 
     "action.close": "关闭",
     "action.clear": "清除"

@@ -7,13 +7,17 @@ from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Viewer
 from tests.browser.drawerfloors import Answers, talking
-from tests.browser.floors import ago, changed, flag, transfer
+from tests.browser.floors import agent, ago, call, changed, flag, queue, transfer
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 # The texts of what is wider than its place, within a selector.
 CUT = """(selector) => [...document.querySelectorAll(selector)]
-  .filter((node) => node.checkVisibility() && node.scrollWidth > node.clientWidth + 1).map((node) => node.textContent)"""
+  .filter((node) => {
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    return node.checkVisibility() && range.getBoundingClientRect().width > node.getBoundingClientRect().width + 0.1;
+  }).map((node) => node.textContent)"""
 
 
 async def cut(page: Page, selector: str) -> list[str]:
@@ -55,3 +59,39 @@ async def test_without_a_flag_it_says_so(viewer: Viewer, answers: Answers) -> No
         await page.keyboard.press("Escape")
         await expect(strip).to_be_hidden()
         await expect(page.locator("#flags")).to_be_visible()
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+@pytest.mark.parametrize(("seconds", "said"), [(99.9 * 3600, "99:54:"), (101 * 3600, ("4 d 5 h", "4天5时"))])
+async def test_a_long_time_is_never_cut(
+    viewer: Viewer, language: str, seconds: float, said: str | tuple[str, str]
+) -> None:
+    long = ago(seconds)
+    held = changed(talking().calls[0], legs=(changed(talking().calls[0].legs[0], state="held", since=long),))
+    floor = changed(
+        talking(),
+        agents=(
+            agent("1001", "Ana Silva", "hold", since=long, call=call(since=long)),
+            agent("1002", "Bo Lind", "offline", since=long),
+        ),
+        calls=(held,),
+        flags=(flag("f1", started=long),),
+        queues=(queue("sales", "Sales", waiting=2, longest_since=long),),
+    )
+    words = said if isinstance(said, str) else said[language == "zh-CN"]
+    async with viewer.show(floor, f"/?view=rows&lang={language}") as (_, page):
+        times = page.locator(
+            '.grid-cell:is([data-column="time"], [data-column="call_time"], [data-column="hold"]) > .truncate'
+        )
+        await expect(times.first).to_contain_text(words)
+        await expect(page.locator(".agents-scroll[data-wide]")).to_have_count(0)  # what is usual fits beside the rail
+        assert (
+            await cut(
+                page, '.grid-cell:is([data-column="time"], [data-column="call_time"], [data-column="hold"]) > .truncate'
+            )
+            == []
+        )
+        assert await cut(page, ".figure-value, .flag-age") == []
+        await page.get_by_role("button", name="Cards" if language == "en" else "卡片").click()
+        await expect(page.locator(".card-time").first).to_contain_text(words)
+        assert await cut(page, ".card-time, .card-hold, .card-second") == []

@@ -11,6 +11,9 @@ import { heldSince, whyText, wrapLeft } from "./activity.js";
 
 const STATE_ORDER = Object.fromEntries(STATES.map((state, at) => [state, at]));
 
+// rem in which 99:59:59 fits: as the time in state is written, as others are, and with a mark before it
+const TIME = { large: 5.1, plain: 4.5, marked: 5.7 };
+
 const ofCall = (read) => ({ agent }) => (agent.call ? read(agent.call) : null);
 const today = (read) => ({ agent }) => (agent.today ? read(agent.today) : null);
 const perCall = (read) => today((figures) => (figures.handled ? read(figures) / figures.handled : null));
@@ -49,30 +52,30 @@ function running(id, width, since) {
 
 export const COLUMNS = [
   { id: "state", width: 6.5, value: ({ agent }) => STATE_ORDER[agent.state] ?? 99, text: ({ agent }) => t(`state.${agent.state}`) },
-  running("time", 4.3, ({ agent }) => agent.since),
+  running("time", TIME.large, ({ agent }) => agent.since),
   named("name", 8.5, ({ agent }) => agent.name || agent.agent_id),
-  named("team", 6, ({ agent }) => agent.team),
-  named("queue", 7, ({ agent }, board) => (agent.call?.queue ? board.queueLabel(agent.site, agent.call.queue) : "")),
+  named("team", 5.7, ({ agent }) => agent.team),
+  named("queue", 6.6, ({ agent }, board) => (agent.call?.queue ? board.queueLabel(agent.site, agent.call.queue) : "")),
   { ...named("direction", 2.4, ofCall((call) => call.direction)), text: ({ agent }) => (agent.call ? directionText(agent.call) : "") },
-  named("caller", 6.5, ({ agent }, board) => (agent.call ? shortPeer(board.agentName(agent.site, agent.call.peer)) : "")),
-  running("call_time", 4.2, ({ agent }) => agent.call?.since),
-  running("hold", 4.6, ({ agent }, board) => heldSince(agent, board)),
+  named("caller", 5.8, ({ agent }, board) => (agent.call ? shortPeer(board.agentName(agent.site, agent.call.peer)) : "")),
+  running("call_time", TIME.plain, ({ agent }) => agent.call?.since),
+  running("hold", TIME.marked, ({ agent }, board) => heldSince(agent, board)),
   {
     id: "now",
-    width: 11,
+    width: 12,
     moves: true,
     value: (item, board) => (board.store.running.has(item.key) ? -instant(board.store.running.get(item.key).requested) : null),
     text: ({ agent }) => whyText(agent),
   },
-  counted("handled", 4.6, today((figures) => figures.handled)),
-  counted("aht", 4.2, perCall(({ talk_s: talk, hold_s: hold, wrap_s: wrap }) => talk + hold + wrap), duration),
-  counted("talk", 4.5, perCall((figures) => figures.talk_s), duration),
+  counted("handled", 4.3, today((figures) => figures.handled)),
+  counted("aht", TIME.plain, perCall(({ talk_s: talk, hold_s: hold, wrap_s: wrap }) => talk + hold + wrap), duration),
+  counted("talk", TIME.plain, perCall((figures) => figures.talk_s), duration),
   counted("occupancy", 5, today((figures) => figures.occupancy), percent),
   counted("missed", 4.5, today((figures) => figures.missed_in_row)),
   counted("transfers", 4.5, today((figures) => figures.transfers)),
   {
     id: "wrap_left",
-    width: 4.5,
+    width: TIME.plain,
     end: true,
     moves: true,
     value: ({ agent }) => instant(agent.until),
