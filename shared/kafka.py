@@ -211,11 +211,13 @@ class KafkaBus:
 
     async def _places(self, names: list[str], wanted: set[int] | None) -> list[TopicPartition]:
         async with self._admin() as admin:
-            described = await self._broker.ask(admin.describe_topics(names), "looking up topics")
+            # asked for by its name, a topic that does not exist would be made, with as many partitions as the broker likes
+            described = await self._broker.ask(admin.describe_topics(), "looking up topics")
+        found = {topic["topic"]: topic for topic in described if not topic["error_code"]}
         places: list[TopicPartition] = []
-        for topic in described:
-            name, numbers = topic["topic"], {partition["partition"] for partition in topic["partitions"]}
-            if topic["error_code"] or not numbers:
+        for name in names:
+            numbers = {partition["partition"] for partition in found[name]["partitions"]} if name in found else set()
+            if not numbers:
                 raise BusError(f"topic {name} does not exist on Kafka at {self.bootstrap}; create it first")
             if wanted is not None and not wanted <= numbers:
                 raise BusError(f"topic {name} has no partition {sorted(wanted - numbers)}, it has {len(numbers)}")

@@ -200,6 +200,16 @@ async def test_creating_what_exists_changes_nothing(bus: Bus, topic: Topic) -> N
     await reader.close()
 
 
+async def test_a_reader_of_what_does_not_exist_is_told_and_makes_nothing(bus: Bus, topic: Topic) -> None:
+    for _ in range(2):
+        with pytest.raises(BusError, match="does not exist"):
+            await bus.read([topic])
+    await bus.create([topic], partitions=3)
+    reader = await bus.read([topic])
+    assert len(await reader.bounds()) == 3
+    await reader.close()
+
+
 async def test_an_offset_beyond_the_end_is_told(bus: Bus, topic: Topic) -> None:
     await bus.create([topic])
     await fill(bus, topic, 3)
