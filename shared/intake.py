@@ -169,9 +169,7 @@ class Intake(Generic[T]):
             bounds = await reader.bounds()
             self._anchors = {}
             for partition, position in stored.items():
-                if partition not in bounds:
-                    continue
-                first, end = bounds[partition]
+                first, end = bounds.get(partition, (0, 0))  # topics lose no partition: one that did is another topic
                 if position.next_offset > end:
                     raise LogReplaced(partition)
                 if position.next_offset > first:  # else retention removed what we read; what we did not is `first` on

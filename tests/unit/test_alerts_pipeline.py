@@ -252,6 +252,26 @@ async def test_a_broker_that_came_back_empty_is_read_from_its_start(alerts_db: D
         assert len(await alerts.incidents()) == 10
 
 
+async def test_a_topic_that_came_back_with_fewer_partitions_is_read_from_its_start(alerts_db: Database) -> None:
+    """The partition that was read is not there any more, so nothing there can tell that its offsets mean nothing."""
+    bus = MemoryBus()
+    await bus.create(TOPICS, partitions=3)
+    async with running(bus, alerts_db) as alerts:
+        await publish(bus, flag("old", "t1"))
+        await caught_up(alerts, bus)
+    assert bus.records(FLOOR_FLAGS)[0].partition != 0
+    bus.forget_everything()
+    await bus.create(TOPICS)
+    await publish(bus, flag("new", "u1"))
+    async with running(bus, alerts_db) as alerts:
+
+        async def both() -> bool:
+            return len(await alerts.incidents()) == 2
+
+        await until(both)
+        assert [one["condition"] for one in await alerts.incidents()] == ["active", "unknown"]
+
+
 async def test_quiet_incidents_resolve_themselves(alerts_db: Database, bus: MemoryBus) -> None:
     async with running(bus, alerts_db, quiet_s=0.2, critical_quiet_s=1000) as alerts:
         await publish(bus, flag("f1", severity="warning"), clearing("f1"), flag("f2", "t2"), clearing("f2"))
