@@ -170,3 +170,21 @@ async def test_the_grid_tells_a_reader_of_screens_what_it_is(viewer: Viewer) -> 
         await expect(grid).to_have_attribute("aria-rowcount", "6")  # titles, two teams, three agents
         await expect(grid.get_by_role("columnheader", name="Handled")).to_have_count(1)
         await expect(grid.get_by_role("row", name=re.compile("Cao Wei.*Lunch"))).to_have_attribute("aria-rowindex", "6")
+
+
+# a page that is busy: what comes meanwhile is drawn together, in one frame, and nothing is drawn after it
+ONE_FRAME = """{
+  const next = window.requestAnimationFrame.bind(window);
+  window.requestAnimationFrame = (draw) => setTimeout(() => next(draw), 1000);
+}"""
+
+
+async def test_the_first_frame_tells_how_many_lines_there_are(viewer: Viewer) -> None:
+    await viewer.context.add_init_script(ONE_FRAME)
+    async with viewer.show(busy_floor(), "/?view=rows") as (feed, page):
+        grid = page.get_by_role("grid", name="Agents")
+        await expect(row(page, "Cao Wei")).to_have_attribute("aria-rowindex", "6")
+        assert await grid.get_attribute("aria-rowcount") == "6"
+        await feed.change("agent", "hq/1003", None)  # the only one of the second team
+        await expect(row(page, "Cao Wei")).to_have_count(0)
+        assert await grid.get_attribute("aria-rowcount") == "4"

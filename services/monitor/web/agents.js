@@ -144,10 +144,10 @@ export class AgentsPanel {
       board,
       needOf: (item) => this.#needOf(item),
       titleOf: (site, team) => this.#groupTitle(site, team),
-    });
+    }).map((group) => ({ head: this.#headOf(group), items: group.items }));
     this.#drawTools(shown, asked);
-    this.#shape(); // first: a list that is hidden has no width to lay out in
-    this.list.setGroups(groups.map((group) => ({ head: this.#headOf(group), items: group.items })));
+    this.#shape(groups); // first: a list that is hidden has no width to lay out in
+    this.list.setGroups(groups);
   }
 
   #wordsOf(item) {
@@ -195,14 +195,15 @@ export class AgentsPanel {
   }
 
   /** Cards or grid, and of the grid how wide: what a list of the other kind drew is thrown away. */
-  #shape() {
+  #shape(groups) {
     const { view, columns } = this.view;
+    const rows = 1 + groups.reduce((sum, { head, items }) => sum + (head ? 1 : 0) + items.length, 0); // the titles are one, too
     const grid = view === "rows";
     const look = grid ? `rows|${columns.map(({ id }) => id)}` : view;
     const { list, scroller } = this;
     setAttr(scroller, "role", grid ? "grid" : null);
     setAttr(scroller, "aria-label", grid ? t("agents.title") : null);
-    setAttr(scroller, "aria-rowcount", grid ? list.lines + 1 : null);
+    setAttr(scroller, "aria-rowcount", grid ? rows : null);
     setAttr(list.canvas, "role", grid ? "rowgroup" : "list");
     setAttr(list.canvas, "aria-label", grid ? null : t("agents.title"));
     setHidden(this.head.node, !grid);
