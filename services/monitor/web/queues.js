@@ -17,6 +17,7 @@ export class QueuesPanel {
     this.root = root;
     this.board = board;
     this.nodes = new Map();
+    this.spread = 0; // so many of them
     new ResizeObserver(() => this.#spread()).observe(root);
     thresholds.on(() => this.update());
   }
@@ -34,12 +35,16 @@ export class QueuesPanel {
       () => createTile(this.board),
       (node, queue) => updateTile(node, queue, this.board),
     );
-    this.#spread();
+    if (this.spread !== this.nodes.size) this.#spread();
     this.tick();
   }
 
-  /** As many rows as tiles need, and tiles shared out evenly among them: seven are 4 and 3, not 6 and 1. */
+  /**
+   * As many rows as tiles need, and tiles shared out evenly among them: seven are 4 and 3, not 6 and 1. It lays the page out,
+   * so it is done for another width or another number of tiles only.
+   */
   #spread() {
+    this.spread = this.nodes.size;
     const style = getComputedStyle(this.root);
     const [gap, rem] = [parseFloat(style.columnGap) || 0, parseFloat(getComputedStyle(document.documentElement).fontSize)];
     const fit = Math.max(1, Math.floor((this.root.clientWidth + gap) / (TILE_REM * rem + gap)));

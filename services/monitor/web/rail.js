@@ -8,7 +8,7 @@ import { SEVERITIES } from "./agentlist.js";
 import { summary } from "./card.js";
 import { drawEvidence, evidenceMark } from "./evidence.js";
 import { keyOf } from "./store.js";
-import { isSlow, offBy, SLOW_S, tookS } from "./transferfacts.js";
+import { isRunning, isSlow, offBy, SLOW_S, tookS } from "./transferfacts.js";
 import { kindText, phaseText, routeText } from "./transferwords.js";
 
 const SHOWN_ENDED = 6;
@@ -90,17 +90,16 @@ export class TransfersPanel {
     const { board, parts } = this;
     setText(this.desk, t("transfers.desk"));
     const site = board.site();
-    const all = [...board.store.transfers.values()].filter((transfer) => !site || transfer.site === site);
-    const running = all.filter((transfer) => transfer.outcome === "running");
+    const here = (transfer) => !site || transfer.site === site;
+    const running = [...board.store.runningTransfers.values()].filter(here);
     running.sort((a, b) => (a.requested < b.requested ? -1 : 1));
-    const ended = all.filter((transfer) => transfer.outcome !== "running");
-    ended.sort((a, b) => ((a.ended ?? a.requested) > (b.ended ?? b.requested) ? -1 : 1));
+    const ended = lastEnded(board.store.transfers.values(), here);
     setText(parts.title, running.length ? t("transfers.count", { n: running.length }) : t("transfers.title"));
-    setHidden(parts.nothing, all.length > 0);
+    setHidden(parts.nothing, running.length + ended.length > 0);
     setText(parts.nothing, t(board.anyLive() ? "transfers.none" : "flags.no_data"));
     this.nodes = keyed(
       parts.list,
-      [...running, ...ended.slice(0, SHOWN_ENDED)],
+      [...running, ...ended],
       (transfer) => keyOf("transfer", transfer),
       () => createTransfer((transfer) => board.focusTransfer(transfer)),
       (node, transfer) => updateTransfer(node, transfer, board),
@@ -111,6 +110,20 @@ export class TransfersPanel {
   tick(local) {
     for (const node of this.nodes.values()) tickTransfer(node, this.board.clocks, local);
   }
+}
+
+/** The last that ended, newest first. Looked for in one go: a large floor remembers thousands. */
+function lastEnded(transfers, here) {
+  const ended = ({ ended: at, requested }) => at ?? requested;
+  const found = [];
+  for (const transfer of transfers) {
+    if (isRunning(transfer) || !here(transfer)) continue;
+    if (found.length === SHOWN_ENDED && ended(transfer) <= ended(found.at(-1))) continue;
+    const older = found.findIndex((one) => ended(one) < ended(transfer));
+    found.splice(older < 0 ? found.length : older, 0, transfer);
+    if (found.length > SHOWN_ENDED) found.pop();
+  }
+  return found;
 }
 
 function createTransfer(focus) {

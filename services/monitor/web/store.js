@@ -30,6 +30,7 @@ export class Store {
     this.loaded = false; // a snapshot has come
     this.changed = new Map(); // kind -> Set of keys
     this.agentOfCall = new Map(); // call's key -> key of the agent whose card shows it
+    this.runningTransfers = new Map(); // of all transfers, which are mostly over
     this.running = new Map(); // agent's key -> the running transfer that they began or are asked for
   }
 
@@ -53,6 +54,7 @@ export class Store {
     }
     this.agentOfCall.clear();
     for (const [key, agent] of this.agents) this.#place(key, undefined, agent);
+    this.runningTransfers = new Map([...this.transfers].filter(([, { outcome }]) => outcome === "running"));
     this.#findRunning();
     this.loaded = true;
   }
@@ -66,7 +68,7 @@ export class Store {
       if (kind === "agent") this.#place(key, map.get(key), value);
       if (value === null) map.delete(key);
       else map.set(key, value);
-      transfers ||= kind === "transfer";
+      if (kind === "transfer") transfers = this.#takeTransfer(key, value) || transfers;
       if (kind === "call" && this.agentOfCall.has(key)) this.#mark("agent", this.agentOfCall.get(key)); // its card shows who holds
       this.#mark(kind, key);
     }
@@ -81,12 +83,18 @@ export class Store {
     if (is) this.agentOfCall.set(is, key);
   }
 
-  /** Transfers are few. An agent whose card shows another one counts as changed. */
+  /** Whether another transfer runs now, or what runs is otherwise. */
+  #takeTransfer(key, value) {
+    if (value?.outcome !== "running") return this.runningTransfers.delete(key);
+    this.runningTransfers.set(key, value);
+    return true;
+  }
+
+  /** Running transfers are few. An agent whose card shows another one counts as changed. */
   #findRunning() {
     const before = this.running;
     this.running = new Map();
-    for (const transfer of this.transfers.values()) {
-      if (transfer.outcome !== "running") continue;
+    for (const transfer of this.runningTransfers.values()) {
       if (transfer.to_agent) this.running.set(`${transfer.site}/${transfer.to_agent}`, transfer);
       this.running.set(`${transfer.site}/${transfer.from_agent}`, transfer);
     }

@@ -35,6 +35,8 @@ export class RailStrip {
     this.toggle = h("button", { class: "button quiet strip-toggle", type: "button", "aria-controls": "rail" }, this.words, icon("down"));
     this.toggle.addEventListener("click", () => this.#open(document.body.dataset.rail !== "open"));
     root.append(this.worst, this.none, this.toggle);
+    this.seen = false; // told by the browser when it changes: to ask for it would lay out the page with each flag
+    new IntersectionObserver(([entry]) => (this.seen = entry.isIntersecting)).observe(root);
     this.#open(recall("rail") === "open");
   }
 
@@ -51,7 +53,7 @@ export class RailStrip {
     const site = board.site();
     const here = (one) => !site || one.site === site;
     const flags = [...board.store.flags.values()].filter(here);
-    const running = [...board.store.transfers.values()].filter((one) => here(one) && one.outcome === "running");
+    const running = [...board.store.runningTransfers.values()].filter(here);
     this.counts = { flags: flags.length, transfers: running.length };
     this.#drawFlag(worstOf(flags));
     this.tick();
@@ -60,7 +62,6 @@ export class RailStrip {
   #drawFlag(flag) {
     const { board } = this;
     const another = flag && (!this.flag || keyOf("flag", flag) !== keyOf("flag", this.flag));
-    const seen = this.root.checkVisibility();
     this.flag = flag;
     setHidden(this.worst, !flag);
     setHidden(this.none, Boolean(flag));
@@ -73,7 +74,7 @@ export class RailStrip {
     setText(this.text, summary(flag));
     setAttr(this.text, "title", summary(flag));
     setText(this.where, board.whereOf(flag));
-    if (another && seen && flag.severity === "critical") point(this.worst);
+    if (another && this.seen && flag.severity === "critical") point(this.worst);
   }
 
   tick(local) {

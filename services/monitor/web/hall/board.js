@@ -105,8 +105,8 @@ export class HallBoard extends Board {
   /** Transfers that run and are too slow, and that no flag tells of. */
   #slowTransfers(flags) {
     const told = new Set(flags.filter(({ subject }) => subject === "transfer").map((flag) => `${flag.site}/${flag.subject_id}`));
-    return [...this.store.transfers.values()]
-      .filter((one) => one.outcome === "running" && one.slow === "yes" && this.#isShown(one.site))
+    return [...this.store.runningTransfers.values()]
+      .filter((one) => one.slow === "yes" && this.#isShown(one.site))
       .filter((one) => !told.has(keyOf("transfer", one)))
       .map((transfer) => ({
         key: `transfer ${keyOf("transfer", transfer)}`,
