@@ -4,8 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.embedded import embedded_broker
+
+# how long an example takes is the machine's affair; what may take how long is measured by the bench
+settings.register_profile("floorwatch", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("floorwatch")
 
 
 @pytest.fixture(scope="session")

@@ -141,9 +141,7 @@ def check(shown: dict[str, Any], floor: FloorView, stale: dict[str, str]) -> Non
         assert shown["calm"] in (None, "no_data")
 
 
-@settings(
-    max_examples=45, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=45, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(floor=floors(), stale=CONDITIONS)
 async def test_any_floor_is_told_in_six_items_at_most_and_nobody_twice(
     ranker: Page, floor: FloorView, stale: dict[str, str]
@@ -151,9 +149,7 @@ async def test_any_floor_is_told_in_six_items_at_most_and_nobody_twice(
     check((await look(ranker, frame(floor, 0, stale)))[0], floor, stale)
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     steps=st.lists(st.tuples(floors(), CONDITIONS, st.sampled_from([0.05, 0.25, 1.0, 4.0, 400.0])), max_size=6),
     data=st.data(),

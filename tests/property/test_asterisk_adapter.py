@@ -33,7 +33,7 @@ def uninterrupted() -> tuple[tuple[Event, ...], ...]:
 
 
 @given(cuts=st.sets(st.integers(0, 2500), min_size=1, max_size=4))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_a_restart_at_any_packet_changes_nothing(cuts: set[int]) -> None:
     adapter = AsteriskAdapter("hq", CONFIG)
     for number, raw in enumerate(recorded()):
@@ -46,7 +46,7 @@ def test_a_restart_at_any_packet_changes_nothing(cuts: set[int]) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_no_loss_repetition_or_disorder_of_packets_breaks_the_story(data: st.DataObject) -> None:
     """Whatever arrives: legs, visits and transfers begin once, end at most once, and only what began changes."""
     packets = recorded()

@@ -22,7 +22,7 @@ def assert_equal(ours: dict[str, Any], oracle: dict[str, Any]) -> None:
     assert found.equal > 60
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     content=st.lists(st.one_of(lines(), lines(), lines(), st.sampled_from(JUNK)), min_size=1, max_size=40),
     header=st.booleans(),

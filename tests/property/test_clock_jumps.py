@@ -16,7 +16,7 @@ from shared.siteconfig import Leases, QueueConfig, SiteConfig, Sites
 from tests.floorkit import RULES, SITE, event
 from tests.property.histories import History, histories
 
-many = settings(max_examples=200, deadline=None)
+many = settings(max_examples=200)
 # whole seconds and broken ones; all stay within the day, whose end is tested by itself
 JUMPS = st.sampled_from([-7200.0, -600.0, -2.5, 2.5, 61.25, 600.0, 7200.0])
 PLACES = st.dictionaries(st.integers(0, 59), JUMPS, max_size=3)  # before which step, by how much

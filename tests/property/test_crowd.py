@@ -93,7 +93,7 @@ def bounded_and_consistent(state: SiteState) -> None:
     assert sum(queue.handling for queue in state.queues.values()) <= state.crew.handling <= len(state.agents)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(histories, st.sets(st.integers(0, 90), max_size=6))
 def test_a_full_site_stays_consistent_and_goes_on_from_any_checkpoint(
     history: list[tuple[int, Data]], checkpoints: set[int]

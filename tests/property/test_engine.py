@@ -20,7 +20,7 @@ from tests.property.histories import CONFIG, History, histories
 
 Views = dict[tuple[str, str], Any]
 
-many = settings(max_examples=150, deadline=None)
+many = settings(max_examples=150)
 
 
 def stream_of(history: History) -> list[Event]:

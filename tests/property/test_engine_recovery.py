@@ -103,7 +103,7 @@ async def live_through(
     return engine, bus
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     plausible(apart=0.001),
     st.lists(st.tuples(st.integers(1, 40), INTERRUPTIONS), min_size=1, max_size=4),

@@ -46,7 +46,7 @@ def hub_of(engine: Engine, **wanted: Any) -> Hub:
 # ---------------------------------------------------------------- everything
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(histories, st.data(), st.integers(1, 20))
 def test_a_resumed_client_sees_what_a_new_client_sees(history: History, data: st.DataObject, log_size: int) -> None:
     stream = stream_of(history)
@@ -229,7 +229,7 @@ def on_two_sites(history: History) -> list[Event]:
     ]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(happenings, scopes, asking, moves, st.integers(1, 20))
 def test_whatever_happens_to_a_client_it_sees_in_the_end_what_a_new_one_sees_and_never_what_it_must_not(
     history: History, scope: Scope, asked: Any, moves: Any, log_size: int

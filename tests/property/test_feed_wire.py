@@ -148,7 +148,7 @@ moves = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(happenings, st.tuples(scopes, scopes), st.tuples(asking, asking), moves, st.integers(2, 30))
 def test_over_the_wire_every_client_sees_what_a_new_one_sees_and_never_what_it_must_not(
     history: History, allowed: tuple[Scope, Scope], asked: Any, steps: Any, log_size: int

@@ -171,7 +171,7 @@ def agree(one: QueueInterval, expected: Sums) -> None:
     assert one.ready_s == pytest.approx(expected.ready_s, abs=1e-5)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(in_order)
 def test_every_interval_equals_what_the_records_add_up_to(history: list[tuple[float, Data]]) -> None:
     engine, stream = Engine(CONFIG, RULES), stream_of(history)
@@ -194,7 +194,7 @@ def test_every_interval_equals_what_the_records_add_up_to(history: list[tuple[fl
 COUNTS = ("offered", "answered", "abandoned", "short_abandoned", "other_ended", "handled", "handling_s", "ready_s")
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(in_order | with_late_ones)
 def test_the_day_is_the_sum_of_its_intervals_and_of_nothing_else(history: list[tuple[float, Data]]) -> None:
     engine = Engine(CONFIG, RULES)
@@ -216,7 +216,7 @@ def test_the_day_is_the_sum_of_its_intervals_and_of_nothing_else(history: list[t
                     assert 0 <= (getattr(part, name) or 0) <= 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(in_order)
 def test_an_agents_day_is_a_partition_of_the_time_since_midnight(history: list[tuple[float, Data]]) -> None:
     engine = Engine(CONFIG, RULES)
@@ -230,7 +230,7 @@ def test_an_agents_day_is_a_partition_of_the_time_since_midnight(history: list[t
                 assert agent.today.since.astimezone(ZoneInfo(ZONE)).date().isoformat() == agent.today.day
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(in_order | with_late_ones, st.data())
 def test_a_restart_anywhere_changes_no_figure(history: list[tuple[float, Data]], data: st.DataObject) -> None:
     stream = stream_of(history)
@@ -245,7 +245,7 @@ def test_a_restart_anywhere_changes_no_figure(history: list[tuple[float, Data]],
         assert second.queue_day(SITE, queue.queue) == whole.queue_day(SITE, queue.queue)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(in_order | with_late_ones)
 def test_the_sites_totals_count_each_agent_once(history: list[tuple[float, Data]]) -> None:
     engine = Engine(CONFIG, RULES)
@@ -260,7 +260,7 @@ def test_the_sites_totals_count_each_agent_once(history: list[tuple[float, Data]
     assert total.offered == sum(queue.offered for queue in floor.queues)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(in_order)
 def test_the_sites_occupancy_is_that_of_its_agents_days(history: list[tuple[float, Data]]) -> None:
     engine = Engine(CONFIG, RULES)

@@ -14,7 +14,7 @@ from tests.floorkit import RULES, SITE
 from tests.property.histories import CONFIG, History, histories
 from tests.property.test_engine import run, stream_of
 
-many = settings(max_examples=150, deadline=None)
+many = settings(max_examples=150)
 
 
 def floor_of(history: History) -> tuple[Engine, Floor]:

@@ -34,7 +34,7 @@ from tests.property.floors import Told, plausible
 WINDOW = 20.0
 QUIET = 2 * WINDOW
 
-late = settings(max_examples=200, deadline=None)
+late = settings(max_examples=200)
 
 
 class Run:

@@ -223,5 +223,5 @@ class EngineMachine(RuleBasedStateMachine):
         assert len(self.state.over_legs) <= 1024
 
 
-EngineMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=40, deadline=None)
+EngineMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=40)
 TestEngineMachine = EngineMachine.TestCase

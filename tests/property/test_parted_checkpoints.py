@@ -46,7 +46,7 @@ def live(life: Life, parts: list[Fate], registry: CollectorRegistry) -> None:
     note("some records were in the restored state already" if known else "none was")
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(said, fates, paces)
 def test_a_machine_that_counts_all_it_hears_counts_nothing_twice(
     words: list[tuple[str, str]], parts: list[Fate], pace: Pace
@@ -105,7 +105,7 @@ def as_read(bus: MemoryBus) -> dict[str, list[bytes]]:
     return found
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(logs_of_floors(), fates, paces)
 def test_a_monitor_whose_checkpoints_are_of_many_moments_says_what_it_would_have_said(
     log: list[Event], parts: list[Fate], pace: Pace
@@ -142,7 +142,6 @@ def test_a_monitor_whose_checkpoints_are_of_many_moments_says_what_it_would_have
     assert as_read(life.bus) == in_order
 
 
-@settings(deadline=None)
 @given(logs_of_floors())
 def test_no_site_knows_of_another(log: list[Event]) -> None:
     """What lets the engine be written down site by site."""

@@ -83,7 +83,7 @@ async def live_through(parts: list[tuple[list[str], str]], checkpoint_records: i
     return machine, bus
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(WORDS, INTERRUPTIONS), max_size=5), st.integers(1, 12))
 def test_interruptions_change_nothing(parts: list[tuple[list[str], str]], checkpoint_records: int) -> None:
     words = [word for part, _ in parts for word in part]

@@ -30,7 +30,7 @@ UNTOLD = (
 )
 LONG_LISTENS = {"listen_end_lost", "listen_ended_without_start"}  # here listeners stay on after the call
 
-after_each_event = settings(max_examples=80, deadline=None)
+after_each_event = settings(max_examples=80)
 
 
 def state_of(engine: Engine) -> SiteState:
@@ -223,7 +223,7 @@ def in_order_with_unique_ids(history: History) -> Told:
     return found
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(histories)
 def test_of_what_cannot_be_the_engine_and_the_reference_think_the_same(history: History) -> None:
     compared = Compared()

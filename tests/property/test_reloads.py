@@ -55,7 +55,7 @@ def _play(history: History, checkpoints: set[int]) -> tuple[Engine, list[Fact]]:
     return engine, made
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(steps, st.sets(st.integers(0, 90), max_size=8))
 def test_a_checkpoint_among_set_clocks_and_new_rules_changes_nothing(history: History, checkpoints: set[int]) -> None:
     through, made = _play(history, set())

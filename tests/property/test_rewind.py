@@ -115,7 +115,7 @@ async def _as_it_was(past: Past, order: list[Moment]) -> None:
         assert stretch.engine.floor_view() == past.at(site, moment)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.data(), plausible(apart=0.01))
 def test_a_floor_is_shown_as_it_was(data: st.DataObject, told: Told) -> None:
     log = log_of(told)
@@ -129,7 +129,7 @@ def test_a_floor_is_shown_as_it_was(data: st.DataObject, told: Told) -> None:
     asyncio.run(run())
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.data(), logs_of_floors(), st.integers(1, 2))
 def test_each_of_several_sites_is_shown_as_it_was_whatever_happened(
     data: st.DataObject, log: list[Event], partitions: int
@@ -166,7 +166,7 @@ def _with_the_clock_set(told: Told, jumps: list[tuple[int, float]]) -> list[Even
     return [*found, event(told[-1][0] + moved + 60, events.Clock(jump=jump))]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     st.data(),
     plausible(apart=0.01),

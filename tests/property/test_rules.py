@@ -18,7 +18,7 @@ from tests.floorkit import CONFIG, Bench, at
 from tests.property.histories import History, histories
 from tests.property.test_engine import run, stream_of
 
-many = settings(max_examples=150, deadline=None)
+many = settings(max_examples=150)
 
 
 def rule(name: str, subject: Subject, when: Any, hold: float, keep: float = 0, where: Where | None = None) -> Rule:

@@ -127,7 +127,7 @@ def spans(made: list[facts.Fact]) -> dict[str, list[tuple[str, float]]]:
     return found
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), jumps=JUMPS)
 def test_a_set_clock_makes_no_flag_and_no_duration_another(seed: int, jumps: list[tuple[float, float]]) -> None:
     spaced = [
@@ -145,7 +145,7 @@ def test_a_set_clock_makes_no_flag_and_no_duration_another(seed: int, jumps: lis
     assert not plain_engine.anomalies(SITE)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 10_000), jumps=JUMPS)
 def test_it_is_the_same_each_time(seed: int, jumps: list[tuple[float, float]]) -> None:
     steps = floor(seed)[:120]

@@ -21,7 +21,7 @@ from tests.simkit import Line
 HOURS = timedelta(hours=1)
 
 # a smaller seed is no simpler day: shrinking would only take minutes
-quick = settings(max_examples=4, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+quick = settings(max_examples=4, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 
 
 @settings(quick, max_examples=2)

@@ -129,7 +129,6 @@ async def all_pages(desk: DeskClient, asked: dict[str, Any]) -> list[str]:
 
 @settings(
     max_examples=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(rows=st.lists(ROW, max_size=25), asked=st.lists(ASKED, min_size=1, max_size=4), scope=SCOPE)

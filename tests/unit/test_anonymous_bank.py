@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.adapters.anonymous_bank import END, AnonymousBankAdapter
@@ -229,7 +229,6 @@ def test_events_wait_until_a_later_row_makes_them_certain() -> None:
 
 
 @given(st.lists(bankkit.rows(), max_size=30))
-@settings(deadline=None)
 def test_events_of_rows_in_order_come_in_order(found: list[list[str]]) -> None:
     """But for a line that was over before the queue's clock said that the call was answered."""
     sorted_rows = sorted(found, key=lambda one: (one[5].replace("000229", "9A0229"), bankkit._secs(one[6])))
@@ -240,7 +239,6 @@ def test_events_of_rows_in_order_come_in_order(found: list[list[str]]) -> None:
 
 
 @given(st.lists(bankkit.lines(), max_size=25), st.integers(0, 25))
-@settings(deadline=None)
 def test_a_checkpoint_anywhere_changes_nothing(lines: list[str], cut: int) -> None:
     whole, first, second = adapter(), adapter(), adapter()
     before = feed(first, lines[:cut])

@@ -187,7 +187,7 @@ _changes = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from([1, 2, 3, 4, 9, 31]), _changes), max_size=80), st.data())
 def test_while_it_flaps_too_boards_and_checkpoints_are_right(
     changes: list[tuple[int, Data]], data: st.DataObject

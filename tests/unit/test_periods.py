@@ -74,7 +74,7 @@ odd = st.sampled_from(
 ).flatmap(lambda day: st.integers(0, 2 * 86_400).map(lambda seconds: day + timedelta(seconds=seconds)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(ZONES), moments | odd)
 def test_periods_leave_no_gap_and_never_overlap(name: str, at: datetime) -> None:
     zone = ZoneInfo(name)
