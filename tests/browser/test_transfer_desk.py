@@ -94,6 +94,76 @@ async def test_what_runs_ticks_over_the_limit_first(viewer: Viewer, tmp_path: Pa
         await expect(page.locator("#running h2")).to_have_text("2 running, 1 over 7 s")
 
 
+RIGHT_END = """node => {
+  const bar = node.querySelector(".row-bar").getBoundingClientRect();
+  const ends = [...node.querySelectorAll(".row-leg, .row-untold:not([hidden])")].map((leg) => leg.getBoundingClientRect().right);
+  return (Math.max(...ends) - bar.left) / bar.width;
+}"""
+
+
+async def test_bars_tell_seven_seconds_from_twenty_from_ninety_running_or_not(viewer: Viewer, tmp_path: Path) -> None:
+    running = (
+        transfer("two", from_agent="1", to_agent="2", requested=ago(2), ringing=ago(1)),
+        transfer(
+            "long", kind="blind", from_agent="3", to_agent="4", requested=ago(88), ringing=ago(87), released=ago(87.8)
+        ),
+    )
+    lasted = {"short": 3.0, "limit": 7.0, "twenty": 20.0, "ninety": 90.0, "endless": 900.0}
+    finished = [ended(name, 1000 + took, took) for name, took in lasted.items()]
+    async with desk_page(viewer, tmp_path, changed(FLOOR, transfers=running), "/transfers", *finished) as (desk, page):
+        await expect(rows(page)).to_have_count(5)
+        desk.stop_the_switch()
+        found = {name: await page.locator(f"[id='row-hq/{name}']").evaluate(RIGHT_END) for name in lasted}
+        assert found["short"] == pytest.approx(0.5 * 3 / 7, abs=0.01), "to scale up to the limit"
+        assert found["limit"] == pytest.approx(0.5, abs=0.01)
+        assert found["twenty"] > found["limit"] + 0.1
+        assert found["ninety"] > found["twenty"] + 0.15
+        assert found["endless"] == pytest.approx(1.0, abs=0.01)
+        # one that let go of the customer at once still runs: its phone rings, on the same scale
+        row = page.locator("[id='row-hq/long']")
+        assert await row.evaluate(RIGHT_END) > found["ninety"] - 0.02
+        ring = await row.locator("[data-leg=ring]").bounding_box()
+        seek = await row.locator("[data-leg=seek]").bounding_box()
+        assert ring is not None
+        assert seek is not None
+        assert ring["width"] > seek["width"] > 0
+        scale = page.locator("#running .rows-scale")
+        assert (await scale.inner_text()).split() == ["0", "7", "s", "20", "60", "300"]
+
+
+async def test_what_runs_is_not_ticked_off(viewer: Viewer, tmp_path: Path) -> None:
+    running = transfer("t1", from_agent="1", to_agent="2", requested=ago(-3600))
+    async with desk_page(
+        viewer, tmp_path, changed(FLOOR, transfers=(running,)), "/transfers?transfer=hq/t1", ended("done", 100, 3.0)
+    ) as (_, page):
+        await expect(page.locator("#running .row-mark")).to_have_text("within 7 s so far")
+        await expect(page.locator(".detail-verdict")).to_have_text("within 7 s so far")
+        await expect(rows(page).locator(".row-mark")).to_have_text("within 7 s")
+        shapes = await page.locator(".row-mark .icon path").evaluate_all(
+            "found => found.map((path) => path.getAttribute('d'))"
+        )
+        assert len(set(shapes)) == 2, "the tick is for what has ended"
+    viewer.complaints.clear()  # this desk's server knows nothing of what runs
+
+
+async def test_what_the_switch_does_not_tell_apart_is_said_and_shown_as_such(viewer: Viewer, tmp_path: Path) -> None:
+    """Of a transfer to a queue some switches tell only the request and the answer."""
+    untold = ended("untold", 100, 12.0, kind="queue", to_queue="support", ringing_at=None, seek_s=None)
+    path = "/transfers?transfer=hq/untold"
+    async with desk_page(viewer, tmp_path, FLOOR, path, untold, ended("told", 200, 9.0)) as (_, page):
+        row = page.locator("[id='row-hq/untold']")
+        await expect(row.locator(".row-untold")).to_be_visible()
+        assert await row.evaluate(RIGHT_END) > 0.5
+        await expect(page.locator(".desk-legs")).to_contain_text("Not told apart by the switch12.0 s")
+        await expect(page.locator(".desk-legs")).to_contain_text("Seek–")
+        await expect(page.locator(".timeline")).to_have_attribute(
+            "aria-label", re.compile("Not told apart by the switch 12.0 s")
+        )
+        await expect(page.locator("[id='row-hq/told'] .row-untold")).to_be_hidden()
+        await choose(page, "told")
+        await expect(page.locator(".desk-legs")).not_to_contain_text("Not told apart")
+
+
 async def test_a_transfer_that_ends_is_there_once_before_and_after_it_was_filed(viewer: Viewer, tmp_path: Path) -> None:
     running = transfer("t1", from_agent="1", to_agent="2", requested=ago(5))
     async with desk_page(viewer, tmp_path, changed(FLOOR, transfers=(running,))) as (desk, page):
@@ -312,6 +382,66 @@ async def test_the_keyboard_goes_through_the_list_into_the_case_and_back(viewer:
         await page.keyboard.press("/")
         await page.keyboard.type("failed")
         await expect(rows(page)).to_have_count(1)
+
+
+async def test_a_case_is_written_by_keyboard_alone_whatever_happens_meanwhile(viewer: Viewer, tmp_path: Path) -> None:
+    async with desk_page(viewer, tmp_path, FLOOR, "/transfers", *FINISHED) as (desk, page):
+        desk.who = principal("wang", "supervisor")
+        await expect(rows(page)).to_have_count(5)
+        keys, form, said = page.keyboard, page.locator(".case-form"), page.locator(".case-said")
+        save, conflict = form.locator("button[type=submit]"), page.locator(".conflict")
+        await keys.press("ArrowDown")
+        await expect(form).to_be_visible()
+        await expect(save).to_be_in_viewport(ratio=1)  # on a laptop, however long the form is
+        await keys.press("Enter")
+        await keys.type("coll")
+        await expect(form.get_by_label("Reason")).to_have_value("colleague_did_not_answer")
+        await keys.press("Tab")
+        await keys.press("Tab")
+        await keys.type("nobody there")
+        await keys.press("Tab")
+        await keys.type("tell the team")
+        await keys.press("Tab")
+        await keys.type("11")
+        await keys.press("Control+s")
+        await expect(said).to_have_text("The date is not complete.")
+        await keys.press("Control+a")
+        await keys.press("Backspace")
+        await form.get_by_label("On", exact=True).fill("2026-11-30")
+        await save.focus()
+        await keys.press("Enter")
+        await expect(said).to_have_text("Saved.")
+        await expect(save).to_be_focused()
+        await expect(save).to_be_disabled()
+
+        note = form.get_by_label("Note")
+        await note.focus()
+        await keys.type("mine ")
+        await change_case(desk, "slowest", 1, "theirs")
+        await keys.press("Control+s")
+        await expect(conflict).to_be_focused()
+        await expect(conflict).to_be_in_viewport()
+        await expect(save).to_have_text("Save mine over it")
+        await save.focus()
+        await keys.press("Enter")
+        await expect(said).to_have_text("Saved.")
+        await expect(save).to_have_text("Save")
+
+        desk.desk.store.migrated.clear()  # from now on it cannot be used
+        desk.desk.store.trouble = "the database does not answer"
+        await note.focus()
+        await keys.type("more ")
+        await keys.press("Control+s")
+        await expect(said).to_have_text("Not saved: the database does not answer; nothing was changed, try again")
+        await expect(note).to_be_focused()
+        await expect(note).to_have_value(re.compile("more"))
+        desk.desk.store.migrated.set()
+        await keys.press("Control+s")
+        await expect(said).to_have_text("Saved.")
+        await keys.press("Escape")
+        await keys.press("ArrowDown")
+        await expect(page).to_have_url(re.compile("transfer=hq/slow$"))
+    viewer.complaints.clear()  # the browser's own lines about 409 and 503
 
 
 async def test_a_long_list_comes_page_by_page_and_only_what_is_seen_exists(viewer: Viewer, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 
 export const SLOW_S = 7; // a transfer may take this long, by any switch and floor
 export const LEGS = ["seek", "ring", "brief"];
+const UNTOLD_S = 0.05; // less is rounding
 
 export const isRunning = ({ outcome }) => outcome === "running";
 
@@ -42,7 +43,7 @@ export function isSlow(transfer, took) {
  */
 export function legsOf(transfer, now) {
   const [requested, ringing, answered, bridged] = ["requested", "ringing", "answered", "bridged"].map((name) => msOf(transfer[name]));
-  const end = msOf(transfer.bridged ?? transfer.ended ?? transfer.released);
+  const end = msOf(transfer.bridged ?? transfer.ended); // released is no end: who lets go early leaves it running
   const until = Number.isNaN(end) ? now : end;
   const untold = Number.isNaN(ringing) && !Number.isNaN(answered);
   const stretches = [
@@ -55,4 +56,11 @@ export function legsOf(transfer, now) {
     const to = Math.max(from, open ? until : over);
     return Number.isNaN(to) ? [] : [{ name, from, to, seconds: told ?? (to - from) / 1000, open }];
   });
+}
+
+/** Seconds of what it took that no leg tells, because the switch does not; 0 when the legs tell all of it. */
+export function untoldS(transfer, now) {
+  const told = legsOf(transfer, now).reduce((sum, leg) => sum + leg.seconds, 0);
+  const rest = (tookS(transfer, now) ?? 0) - told;
+  return rest > UNTOLD_S ? rest : 0;
 }

@@ -27,9 +27,9 @@ export class CaseForm {
     this.fields = {
       status: field("status", h("select", { class: "select" })),
       reason: field("reason", h("select", { class: "select" })),
-      note: field("note", h("textarea", { class: "input", rows: 4, maxlength: 4000 })),
+      note: field("note", h("textarea", { class: "input", rows: 3, maxlength: 4000 })),
       follow_up: field("follow_up", h("input", { class: "input", maxlength: 4000 })),
-      follow_up_on: field("follow_up_on", h("input", { class: "input", type: "date" })),
+      follow_up_on: field("follow_up_on", h("input", { class: "input", type: "date", max: "9999-12-31" })),
     };
     this.said = h("p", { class: "case-said", role: "status" });
     this.saveButton = h("button", { class: "button primary", type: "submit" });
@@ -41,12 +41,12 @@ export class CaseForm {
     this.form = h(
       "form",
       { class: "case-form" },
-      h("div", { class: "case-head" }, this.heading, this.said),
+      this.heading,
       this.conflict.node,
       h("div", { class: "case-two" }, reason.node, status.node),
       note.node,
       h("div", { class: "case-two wide" }, what.node, on.node),
-      h("div", { class: "row" }, this.saveButton, this.discardButton),
+      h("div", { class: "case-foot" }, this.saveButton, this.discardButton, this.said),
     );
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -101,7 +101,7 @@ export class CaseForm {
     const known = this.reasons.map((one) => [one.code, language() === "zh-CN" ? one.label_zh : one.label_en]);
     const other = this.found?.reason && !known.some(([code]) => code === this.found.reason) ? [[this.found.reason, this.found.reason]] : [];
     this.#options("reason", [["", t("desk.case.reason.none")], ...known, ...other]);
-    setText(this.saveButton, t("desk.case.save"));
+    setText(this.saveButton, t(this.conflict.theirs ? "desk.conflict.save" : "desk.case.save"));
     setAttr(this.saveButton, "title", t("desk.case.save.hint"));
     setText(this.discardButton, t("desk.case.discard"));
     setHidden(this.saveButton, !writable);
@@ -141,7 +141,7 @@ export class CaseForm {
 
   #mark() {
     const dirty = this.isDirty();
-    this.saveButton.disabled = this.busy || !dirty;
+    setAttr(this.saveButton, "aria-disabled", String(this.busy || !dirty)); // disabled, it would lose the keyboard's place
     setHidden(this.discardButton, !dirty);
     if (!may("floor.act")) setText(this.said, t("desk.case.read_only"));
     else if (dirty && !this.saying) setText(this.said, t("desk.case.unsaved"));
@@ -164,10 +164,11 @@ export class CaseForm {
   }
 
   async save() {
-    if (this.busy || !this.isDirty() || !may("floor.act")) return;
+    if (this.busy || !may("floor.act") || !(this.isDirty() || this.fields.follow_up_on.control.validity.badInput)) return;
     const { key } = this;
     const values = this.values();
-    if (values.status === "closed" && !values.reason) return this.#say(t("desk.case.closed_needs_reason"), "critical");
+    if (values.status === "closed" && !values.reason) return this.#wrong("reason", "desk.case.closed_needs_reason");
+    if (this.fields.follow_up_on.control.validity.badInput) return this.#wrong("follow_up_on", "desk.case.half_a_date"); // its value is ""
     this.busy = true;
     this.#say(t("desk.case.saving"));
     try {
@@ -180,6 +181,11 @@ export class CaseForm {
       this.busy = false;
       this.#mark();
     }
+  }
+
+  #wrong(field, key) {
+    this.#say(t(key), "critical");
+    this.fields[field].control.focus();
   }
 
   /** What was typed while the answer was on its way stays, as a change of what was saved. */
@@ -202,7 +208,10 @@ export class CaseForm {
     if (error.status === 409) {
       try {
         const { case: theirs } = await api.get(pathOf(key));
-        if (key === this.key) this.#outrun(theirs);
+        if (key === this.key) {
+          this.#outrun(theirs);
+          this.conflict.focus(); // the field that was typed in may be out of sight below it
+        }
         return;
       } catch (again) {
         error = again;

@@ -12,12 +12,16 @@ export class Conflict {
   /** `take(values)` puts theirs into the form, `save()` saves what is in it, `discard()` gives up what is in it. */
   constructor(take, save, discard) {
     Object.assign(this, { take, save, discard, theirs: null, mine: null });
-    this.node = h("div", { class: "conflict notice", role: "alert", data: { tone: "warning" }, hidden: true });
+    this.node = h("div", { class: "conflict notice", role: "alert", tabindex: "-1", data: { tone: "warning" }, hidden: true });
   }
 
   begin(theirs, mine) {
     Object.assign(this, { theirs, mine });
     this.draw();
+  }
+
+  focus() {
+    this.node.focus();
   }
 
   end() {

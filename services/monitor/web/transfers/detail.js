@@ -10,8 +10,8 @@ import { drawEvidence, evidenceMark, tellEvidence } from "../evidence.js";
 import { isRunning, offBy } from "../transferfacts.js";
 import { fromText, kindText, phaseText, routeText, targetText } from "../transferwords.js";
 import { CaseForm } from "./caseform.js";
-import { VERDICT_ICONS, verdictText } from "./item.js";
-import { keyOf, verdictOf } from "./model.js";
+import { markOf } from "./item.js";
+import { keyOf } from "./model.js";
 import { pathOf } from "./paths.js";
 import { createFigures, createTimeline, drawFigures, drawTimeline } from "./timeline.js";
 
@@ -22,7 +22,9 @@ export class Detail {
   constructor(root, board, { found, saved, touched }) {
     Object.assign(this, { root, board, found, key: "", own: null, state: "" });
     this.form = new CaseForm({ saved, touched });
-    this.nothing = h("p", { class: "empty desk-choose" });
+    this.nothing = h("p");
+    this.keys = h("p", { class: "muted" });
+    this.empty = h("div", { class: "empty desk-choose" }, this.nothing, this.keys);
     this.route = h("h2", { class: "detail-route", tabindex: "-1" });
     this.how = h("p", { class: "muted" });
     this.shape = icon("ok");
@@ -30,7 +32,7 @@ export class Detail {
     this.verdictLine = h("p", { class: "detail-verdict" }, this.shape, this.verdict);
     this.timeline = createTimeline();
     this.figures = createFigures();
-    this.facts = h("dl", { class: "facts" });
+    this.facts = h("dl", { class: "facts detail-facts" });
     this.mark = evidenceMark("detail-evidence");
     this.body = h(
       "div",
@@ -41,7 +43,7 @@ export class Detail {
       this.facts,
       this.form.node,
     );
-    fill(root, this.nothing, this.body);
+    fill(root, this.empty, this.body);
   }
 
   /** Show transfer `key`; "" for none. */
@@ -78,7 +80,8 @@ export class Detail {
 
   update() {
     const transfer = this.transfer();
-    setHidden(this.nothing, Boolean(transfer));
+    setHidden(this.empty, Boolean(transfer));
+    setText(this.keys, t("desk.keys"));
     setHidden(this.body, !transfer);
     setText(this.nothing, t({ gone: "desk.gone", loading: "desk.finished.loading", away: "desk.away" }[this.key && this.state] ?? "desk.choose"));
     if (!transfer) return;
@@ -109,7 +112,7 @@ export class Detail {
     fill(
       this.facts,
       rows.map(([name, value]) => [h("dt", { text: t(name) }), h("dd", { text: value })]),
-      h("dt", { text: t("desk.fact.known") }),
+      h("dt", { class: "fact-known", text: t("desk.fact.known") }),
       h("dd", {}, this.mark, " ", tellEvidence(transfer, board)),
     );
   }
@@ -122,10 +125,10 @@ export class Detail {
     if (this.drawn === transfer && this.looks === looks && !isRunning(transfer)) return;
     Object.assign(this, { drawn: transfer, looks });
     const now = this.board.clocks.now(transfer.site, local);
-    const verdict = verdictOf(transfer, now);
-    setIcon(this.shape, VERDICT_ICONS[verdict]);
-    setData(this.verdictLine, "tone", { yes: "critical", cannot_tell: "warning", no: "ok" }[verdict]);
-    setText(this.verdict, verdictText(transfer, now));
+    const { verdict, shape, tone, text } = markOf(transfer, now);
+    setIcon(this.shape, shape);
+    setData(this.verdictLine, "tone", tone);
+    setText(this.verdict, text);
     setAttr(this.verdictLine, "title", verdict === "cannot_tell" ? t("desk.verdict.cannot_tell.hint", { off: offBy(transfer) }) : null);
     drawTimeline(this.timeline, transfer, now);
     drawFigures(this.figures, transfer, zone, now);

@@ -1,20 +1,30 @@
 // One line of the desk's list: when, who to whom, the legs against the limit, how it ended, its case.
 
 import { h, setAttr, setData, setHidden, setText } from "/static/shared/dom.js";
-import { clock, dayShort, number, seconds } from "/static/shared/format.js";
+import { clock, dayShort, instant, number, seconds } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { icon, setIcon } from "/static/shared/icons.js";
-import { isRunning, LEGS, legsOf, offBy, SLOW_S, tookS } from "../transferfacts.js";
+import { isRunning, LEGS, legsOf, offBy, SLOW_S, tookS, untoldS } from "../transferfacts.js";
 import { kindText, phaseText, routeText } from "../transferwords.js";
 import { verdictOf } from "./model.js";
+import { stretch } from "./scale.js";
 
-export const VERDICT_ICONS = { yes: "critical", cannot_tell: "unknown", no: "ok" };
-const BAR_S = 14; // the width of a line's bar; the limit stands in its middle
+const MARKS = {
+  yes: { shape: "critical", tone: "critical" },
+  cannot_tell: { shape: "unknown", tone: "warning" },
+  failed: { shape: "warning", tone: "warning" },
+  running: { shape: "timer", tone: "quiet" }, // it may still take too long: nothing to tick off
+  no: { shape: "ok", tone: "ok" },
+};
 
-/** "over 7 s", "within 7 s", "cannot tell (±1 s)". */
-export function verdictText(transfer, now) {
+/** How a transfer is marked: {verdict, shape, tone, text}: "over 7 s", "within 7 s", "within 7 s so far", "cannot tell (±1 s)". */
+export function markOf(transfer, now) {
+  const verdict = verdictOf(transfer, now);
+  const failed = ["failed", "abandoned"].includes(transfer.outcome);
+  const kind = verdict !== "no" ? verdict : isRunning(transfer) ? "running" : failed ? "failed" : "no";
   const off = offBy(transfer);
-  return t(`desk.verdict.${verdictOf(transfer, now)}`, { limit: number(SLOW_S), off: number(off, off % 1 ? 1 : 0) });
+  const words = { limit: number(SLOW_S), off: number(off, off % 1 ? 1 : 0), how: phaseText(transfer) };
+  return { verdict, ...MARKS[kind], text: t(`desk.verdict.${kind}`, words) };
 }
 
 export function createRow(choose) {
@@ -33,7 +43,7 @@ export function createRow(choose) {
   const { shape, verdict, at, day, route, how, bar, took, found, unsaved } = parts;
   const node = h(
     "div",
-    { class: "row-item", role: "option" },
+    { class: "row-grid row-item", role: "option" },
     h("span", { class: "row-mark" }, shape, verdict),
     h("span", { class: "row-when" }, at, day),
     h("span", { class: "row-who" }, route, how),
@@ -42,8 +52,9 @@ export function createRow(choose) {
     h("span", { class: "row-badges" }, found, unsaved),
   );
   node.parts = parts;
+  node.whole = h("span", { class: "row-untold" });
   node.legs = LEGS.map((name) => h("span", { class: "row-leg", data: { leg: name } }));
-  bar.append(...node.legs, h("span", { class: "row-limit" }));
+  bar.append(node.whole, ...node.legs, h("span", { class: "row-limit" }));
   node.addEventListener("click", () => choose(node.item.key));
   return node;
 }
@@ -74,19 +85,27 @@ export function updateRow(node, item, look) {
 export function tickRow(node, board, local = performance.now()) {
   const { transfer } = node.item;
   const now = board.clocks.now(transfer.site, local);
-  const verdict = verdictOf(transfer, now);
+  const mark = markOf(transfer, now);
   const { parts } = node;
-  const tone = verdict === "no" && ["failed", "abandoned"].includes(transfer.outcome) ? "failed" : verdict;
-  setData(node, "verdict", verdict);
-  setIcon(parts.shape, tone === "failed" ? "warning" : VERDICT_ICONS[verdict]);
-  setData(node, "tone", { yes: "critical", failed: "warning", cannot_tell: "quiet", no: "quiet" }[tone]);
-  setText(parts.verdict, verdictText(transfer, now));
+  setData(node, "verdict", mark.verdict);
+  setIcon(parts.shape, mark.shape);
+  setData(node, "tone", mark.tone === "ok" ? "quiet" : mark.tone); // a list full of green says nothing
+  setText(parts.verdict, mark.text);
   setText(parts.took, seconds(tookS(transfer, now)));
+  drawBar(node, transfer, now);
+}
+
+/** The legs where they were; what none of them tells shows as hatched ground. */
+function drawBar(node, transfer, now) {
+  const begin = instant(transfer.requested);
+  const since = (at) => (at - begin) / 1000;
+  const untold = untoldS(transfer, now) > 0;
+  setHidden(node.whole, !untold);
+  if (untold) stretch(node.whole, 0, tookS(transfer, now));
   const legs = new Map(legsOf(transfer, now).map((leg) => [leg.name, leg]));
   for (const bar of node.legs) {
     const leg = legs.get(bar.dataset.leg);
-    const share = leg ? Math.min(1, leg.seconds / BAR_S) : 0;
-    bar.style.width = `${(share * 100).toFixed(2)}%`;
+    stretch(bar, leg ? since(leg.from) : 0, leg ? since(leg.to) : 0);
     setData(bar, "open", leg?.open ? "yes" : "");
   }
 }

@@ -9,6 +9,7 @@ import { createRow, tickRow, updateRow } from "./item.js";
 import { fits, keyOf, merged, sorted, sortedRunning, verdictOf } from "./model.js";
 import { isFiltered, rangeOf, readFilter, readSort } from "./query.js";
 import { Rows } from "./rows.js";
+import { createScale, drawScale } from "./scale.js";
 
 const ROW_REM = 3.1;
 const MOST = 5000; // lines on a page; who wants more narrows the filter
@@ -20,13 +21,14 @@ export class TransferList {
     this.runningTitle = h("h2");
     this.runningNone = h("p", { class: "rail-nothing muted" });
     this.runningList = h("div", { class: "running-list", role: "listbox" });
-    fill(running, h("div", { class: "panel-head" }, this.runningTitle), this.runningNone, this.runningList);
+    this.scales = [createScale(), createScale()];
+    fill(running, h("div", { class: "panel-head" }, this.runningTitle), this.runningNone, this.scales[0], this.runningList);
     this.finishedTitle = h("h2");
     this.count = h("span", { class: "muted" });
     this.trouble = h("p", { class: "desk-trouble", role: "status", hidden: true });
     this.none = h("p", { class: "empty", hidden: true });
     this.scroller = h("div", { class: "rows-scroll", tabindex: "0" });
-    fill(finished, h("div", { class: "panel-head" }, this.finishedTitle, this.count), this.trouble, this.none, this.scroller);
+    fill(finished, h("div", { class: "panel-head" }, this.finishedTitle, this.count), this.trouble, this.none, this.scales[1], this.scroller);
     this.rows = new Rows(this.scroller, {
       rowRem: ROW_REM,
       create: () => createRow(choose),
@@ -74,6 +76,9 @@ export class TransferList {
     setText(this.runningNone, t(live ? "desk.running.none" : "desk.running.no_data"));
     setAttr(this.runningList, "aria-label", t("desk.running"));
     setHidden(this.runningList, running.length === 0);
+    this.scales.forEach(drawScale);
+    setHidden(this.scales[0], running.length === 0);
+    setHidden(this.scales[1], finished.length === 0);
     this.nodes = keyed(this.runningList, running.map(item), ({ key }) => key, () => createRow(this.choose), (node, one) => updateRow(node, one, looks));
     setText(this.finishedTitle, t("desk.finished"));
     setAttr(this.rows.canvas, "aria-label", t("desk.finished"));

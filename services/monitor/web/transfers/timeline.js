@@ -3,7 +3,7 @@
 import { fill, h, setAttr, setText } from "/static/shared/dom.js";
 import { instant, NO_DATA, number, seconds } from "/static/shared/format.js";
 import { language, t } from "/static/shared/i18n.js";
-import { LEGS, legsOf, SLOW_S, tookS } from "../transferfacts.js";
+import { LEGS, legsOf, SLOW_S, tookS, untoldS } from "../transferfacts.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const [WIDTH, BAR, TOP] = [640, 22, 6];
@@ -26,6 +26,13 @@ export function exact(iso, zone) {
   }).format(at);
 }
 
+/** The pattern of what no leg tells. */
+function hatching() {
+  const pattern = shape("pattern", { id: "untold", width: 7, height: 7, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" });
+  pattern.append(shape("rect", { class: "timeline-hatch", width: 3, height: 7 }));
+  return pattern;
+}
+
 /** The bar; drawn again with each beat while the transfer runs. */
 export function createTimeline() {
   const svg = shape("svg", { viewBox: `0 0 ${WIDTH} 48`, class: "timeline", role: "img" });
@@ -38,6 +45,8 @@ export function drawTimeline(svg, transfer, now) {
   const scale = WIDTH / (Math.max(SLOW_S, total) * 1.08);
   svg.replaceChildren(shape("rect", { class: "timeline-ground", x: 0, y: TOP, width: WIDTH, height: BAR, rx: 3 }));
   const begin = instant(transfer.requested);
+  const untold = untoldS(transfer, now);
+  if (untold) svg.append(hatching(), shape("rect", { class: "timeline-untold", x: 0, y: TOP, width: total * scale, height: BAR, fill: "url(#untold)" }));
   for (const { name, from, to, seconds: told, open } of legs) {
     const [x, width] = [((from - begin) / 1000) * scale, Math.max(1, ((to - from) / 1000) * scale)];
     svg.append(shape("rect", { class: "timeline-leg", "data-leg": name, "data-open": open ? "yes" : "no", x, y: TOP, width, height: BAR }));
@@ -48,6 +57,7 @@ export function drawTimeline(svg, transfer, now) {
   const end = limit > WIDTH * 0.85;
   svg.append(shape("text", { class: "timeline-word", x: end ? limit - 4 : limit + 4, y: 44, "text-anchor": end ? "end" : "start" }, t("desk.limit", { limit: seconds(SLOW_S) })));
   const words = legs.map((leg) => `${t(`desk.leg.${leg.name}`)} ${seconds(leg.seconds)}`);
+  if (untold) words.push(`${t("desk.untold")} ${seconds(untold)}`);
   setAttr(svg, "aria-label", [...words, `${t("desk.total")} ${seconds(total)}`, t("desk.limit", { limit: seconds(SLOW_S) })].join(", "));
 }
 
@@ -64,12 +74,14 @@ export function drawFigures(figures, transfer, zone, now) {
     const leg = legs.find((one) => one.name === name);
     return [name, leg ? seconds(leg.seconds) : NO_DATA, leg?.open && transfer.outcome !== "running"];
   });
+  const untold = untoldS(transfer, now);
   const values = [
     ...rows.map(([name, value, open]) => [name, open ? t("desk.leg.unfinished", { value }) : value]),
+    ...(untold ? [["untold", seconds(untold)]] : []),
     ["gap", seconds(transfer.customer_gap_s)],
     ["total", transfer.total_s === null && transfer.outcome !== "running" ? t("desk.never", { value: seconds(tookS(transfer, now)) }) : seconds(tookS(transfer, now))],
   ];
-  const names = values.map(([name]) => t(["gap", "total"].includes(name) ? `desk.${name}` : `desk.leg.${name}`));
+  const names = values.map(([name]) => t(LEGS.includes(name) ? `desk.leg.${name}` : `desk.${name}`));
   const shown = JSON.stringify([names, STAMPS.map((name) => transfer[name]), language(), zone]);
   if (shown !== figures.drawn) {
     figures.drawn = shown;
