@@ -40,6 +40,7 @@ class FeedServer:
         self.clock_runs = True  # False: the switch's time stands still
         self.sockets: set[WebSocket] = set()
         self.preferences: dict[str, Any] = {}  # what pages asked to be kept for their reader
+        self.rules: list[dict[str, Any]] = [{"name": "slow_transfer"}, {"name": "long_hold"}]
         self.url = ""
         self._started = CLOCK.monotonic()
         self._stopped_at: float | None = None
@@ -141,7 +142,7 @@ class FeedServer:
             ("POST", "tickets"): {"ticket": "one", "expires_in_s": 30},
             ("GET", "preferences"): self.preferences,
             ("GET", "actions"): {"actions": []},
-            ("GET", "rules"): {"rules": [{"name": "slow_transfer"}, {"name": "long_hold"}]},
+            ("GET", "rules"): {"rules": self.rules},
             ("GET", "agents/{site}/{agent_id}/calls"): {"calls": []},
             ("GET", "transfers"): {"transfers": [], "next": None},
         }

@@ -1,16 +1,17 @@
 // How far a figure is from its limit: what matters across a hall is not "0:34" but "14 s too long".
 
-import { duration, number } from "/static/shared/format.js";
+import { age, duration, number } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { keyOf } from "../store.js";
 import { levelOf, thresholds } from "../thresholds.js";
 
 const LIMIT_AT = 2 / 3; // where the limit stands on a bar that runs beyond it
 const MINUTE_S = 60;
+const HOUR_S = 3600;
 
-/** "12 s", from a minute on "1:12". */
+/** "12 s", from a minute on "1:12", from an hour on "1 h": the wait itself stands beside it. */
 function time(seconds) {
-  return seconds < MINUTE_S ? t("unit.seconds", { n: seconds }) : duration(seconds);
+  return seconds < MINUTE_S || seconds >= HOUR_S ? age(seconds) : duration(seconds);
 }
 
 /** A gauge of more-is-worse whole numbers: `words` is the prefix of the sentences, `shown` writes an amount. */

@@ -5,14 +5,19 @@ import { age, clock, number } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { icon, setIcon } from "/static/shared/icons.js";
 import { MARKS } from "../board.js";
+import { fit, isTooLong, pattern } from "./fit.js";
 
 const FRESH_S = 2;
 const CLOCKS = 3; // so many time zones at most
 
+// When not all of it fits: first smaller, then all sites by their number, then without what the tiles say as well.
+const STEPS = ["", "smaller", "small", "short", "bare", "least", "tiny"];
+const SHORT = STEPS.indexOf("short");
+
 export class Head {
   constructor(root, board, title) {
-    Object.assign(this, { board, wanted: title });
-    this.title = h("h1", { class: "head-title truncate" });
+    Object.assign(this, { root, board, wanted: title });
+    this.title = h("h1", { class: "head-title" });
     this.marks = h("div", { class: "head-marks" });
     this.waiting = h("span", { class: "head-waiting" });
     this.shape = icon("ok");
@@ -23,15 +28,15 @@ export class Head {
     this.ageText = h("span");
     this.age = h("span", { class: "head-age" }, this.ageShape, this.ageText);
     this.clocks = h("div", { class: "head-clocks" });
-    const sum = h("div", { class: "head-sum" }, this.waiting, this.over);
-    fill(root, this.title, this.marks, sum, this.speed, this.age, this.clocks);
+    this.sum = h("div", { class: "head-sum" }, this.waiting, this.over);
+    fill(root, this.title, this.marks, this.sum, this.speed, this.age, this.clocks);
   }
 
   update() {
     const { board } = this;
     const sites = board.shownSites();
     const names = sites.map(({ site }) => board.siteLabel(site)).join(" · ");
-    setText(this.title, this.wanted || names || t("product"));
+    this.names = { all: this.wanted || names || t("product"), short: this.wanted || (sites.length > 1 ? t("site.all", { n: sites.length }) : names) };
     const marks = MARKS.filter((mark) => sites.some((view) => view[mark]));
     keyed(this.marks, marks, (mark) => mark, () => h("span", { class: "head-mark" }), (node, mark) => setText(node, t(`mark.${mark}`)));
     const speed = sites[0]?.speed ?? 1;
@@ -45,7 +50,7 @@ export class Head {
       (view) => view.site,
       () => {
         const node = h("div", { class: "head-clock" });
-        node.place = h("span", { class: "clock-place truncate" });
+        node.place = h("span", { class: "clock-place" });
         node.time = h("time", { class: "clock-time" });
         node.append(node.place, node.time);
         return node;
@@ -68,6 +73,20 @@ export class Head {
     }
     this.#tickSum(levels);
     this.#tickAge(local);
+    if (this.names) this.#fit();
+  }
+
+  #fit() {
+    const { root } = this;
+    const others = [this.marks, this.sum, this.speed, this.age, this.clocks].map(({ textContent, hidden }) => (hidden ? "" : textContent));
+    const key = `${pattern(others.join(" "))} ${this.names.all} ${this.names.short} ${window.innerWidth} ${window.innerHeight}`;
+    fit(root, key, STEPS, {
+      set: (_, step) => {
+        setData(root, "room", step);
+        setText(this.title, STEPS.indexOf(step) >= SHORT ? this.names.short : this.names.all);
+      },
+      cut: () => isTooLong(this.title) || isTooLong(this.sum),
+    });
   }
 
   #tickSum(levels) {
@@ -82,7 +101,7 @@ export class Head {
     const worst = [...levels.values()].includes("critical") ? "critical" : over ? "warning" : "";
     setData(this.over, "tone", worst || "ok");
     setIcon(this.shape, worst || "ok");
-    setText(this.overText, over ? t("hall.over", { n: over }) : t("hall.calm"));
+    setText(this.overText, over ? t("hall.attention", { n: over }) : t("hall.calm"));
   }
 
   #tickAge(local) {

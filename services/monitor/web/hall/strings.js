@@ -2,18 +2,19 @@ export default {
   "en": {
     "hall.title": "Hall · Floorwatch",
     "hall.waiting": "{n} waiting",
-    "hall.over": "{n} {n|queue|queues} over the limit",
-    "hall.calm": "all queues within their limits",
+    "hall.attention": "{n} {n|queue needs|queues need} attention",
+    "hall.calm": "all queues on target",
     "hall.as_of": "as of {time}",
     "hall.page": "Page {n} of {all}",
 
     "hall.within": "On target",
-    "hall.warning": "Over",
-    "hall.critical": "Far over",
-    "hall.stale": "Stale",
+    "hall.over.warning": "Over",
+    "hall.over.critical": "Far over",
+    "hall.below.warning": "Below target",
+    "hall.below.critical": "Far below",
     "hall.no_data": "No data",
     "hall.nobody_waits": "nobody waits",
-    "hall.no_level": "no call counted yet",
+    "hall.no_level": "none counted yet",
     "hall.other": "Other",
 
     "gap.wait.left": "{n} left",
@@ -25,6 +26,7 @@ export default {
     "gap.share.above": "{n} {n|pt|pts} above",
     "gap.share.at": "on target",
     "gap.share.below": "{n} {n|pt|pts} below",
+    "gap.share.over": "+{n} {n|pt|pts} over",
 
     "strip.none": "Nothing is flagged",
     "strip.no_data": "No live data: nothing can be said",
@@ -55,15 +57,16 @@ export default {
   "zh-CN": {
     "hall.title": "大厅看板 · Floorwatch",
     "hall.waiting": "{n} 人等待",
-    "hall.over": "{n} 个队列超限",
-    "hall.calm": "所有队列均在限值内",
+    "hall.attention": "{n} 个队列需关注",
+    "hall.calm": "所有队列达标",
     "hall.as_of": "截至 {time}",
     "hall.page": "第 {n} 页，共 {all} 页",
 
     "hall.within": "达标",
-    "hall.warning": "超限",
-    "hall.critical": "严重超限",
-    "hall.stale": "已过时",
+    "hall.over.warning": "超限",
+    "hall.over.critical": "严重超限",
+    "hall.below.warning": "未达标",
+    "hall.below.critical": "远未达标",
     "hall.no_data": "无数据",
     "hall.nobody_waits": "无人等待",
     "hall.no_level": "尚无来电计入",
@@ -78,6 +81,7 @@ export default {
     "gap.share.above": "高 {n} 个百分点",
     "gap.share.at": "正好达标",
     "gap.share.below": "低 {n} 个百分点",
+    "gap.share.over": "超 {n} 个百分点",
 
     "strip.none": "没有预警",
     "strip.no_data": "没有实时数据，无法判断",
@@ -102,7 +106,7 @@ export default {
     "hall.empty": "尚未收到任何队列",
     "hall.empty.meaning": "交换机的第一个事件到达后，队列会自动出现。",
     "hall.unknown": "没有这个名称的队列：{names}",
-    "hall.unknown.site": "没有这个名称的站点：{names}",
+    "hall.unknown.site": "没有这个名称的职场：{names}",
     "hall.unknown.meaning": "本屏幕的地址要求显示它；一旦存在便会自动出现。"
   }
 }

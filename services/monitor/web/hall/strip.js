@@ -4,13 +4,17 @@ import { fill, h, keyed, setData, setHidden, setText } from "/static/shared/dom.
 import { NO_DATA, duration, number } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { icon, setIcon } from "/static/shared/icons.js";
+import { fit, isTooLong, onLines, pattern } from "./fit.js";
+import { Rules, distanceOf } from "./flagged.js";
 
-const ACROSS = 3; // as many side by side on a screen of 16:9
+const ACROSS = 3; // at most so many side by side, fewer where their words need the room
+const SMALLER = [1, 0.9, 0.8, 0.72];
+const SENTENCES = [[1, 3], [0.9, 3], [0.8, 4], [0.72, 4]]; // [of the usual size, lines]
 const DAY = ["offered", "answered", "abandoned"];
 
 export class Strip {
   constructor(root, board) {
-    Object.assign(this, { root, board, nodes: new Map() });
+    Object.assign(this, { root, board, rules: new Rules(), nodes: new Map(), items: [] });
     this.list = h("ul", { class: "strip-list" });
     this.more = h("div", { class: "strip-more", hidden: true });
     this.moreNumber = h("strong");
@@ -28,15 +32,26 @@ export class Strip {
     const { loaded } = board.store;
     setHidden(this.root, !loaded || !board.shownQueues().length);
     const items = loaded ? board.worst() : [];
-    const shown = items.slice(0, ACROSS);
-    setHidden(this.calm, shown.length > 0);
-    setHidden(this.list, shown.length === 0);
-    setHidden(this.more, items.length <= ACROSS);
-    setText(this.moreNumber, `+${number(items.length - shown.length)}`);
+    this.items = items;
+    setHidden(this.calm, items.length > 0);
+    setHidden(this.list, items.length === 0);
     setText(this.moreWord, t("strip.more"));
-    this.nodes = keyed(this.list, shown, (item) => item.key, createFlag, (node, item) => updateFlag(node, item, board));
     this.#drawCalm();
-    this.tick();
+    this.#arrange(performance.now());
+  }
+
+  /** As many flags as can be read whole. */
+  #arrange(local) {
+    for (let across = Math.min(ACROSS, this.items.length); across > 0; across -= 1) {
+      const shown = this.items.slice(0, across);
+      setHidden(this.more, this.items.length <= across);
+      setText(this.moreNumber, `+${number(this.items.length - across)}`);
+      this.nodes = keyed(this.list, shown, (item) => item.key, createFlag, (node, item) => updateFlag(node, item, this.board));
+      this.#draw(local);
+      const room = `${this.list.clientWidth} ${this.list.clientHeight} ${across}`;
+      const fits = [...this.nodes.values()].map((node) => fitFlag(node, room));
+      if (fits.every(Boolean)) return;
+    }
   }
 
   #drawCalm() {
@@ -54,11 +69,22 @@ export class Strip {
   }
 
   tick(local) {
+    const before = this.#times();
+    this.#draw(local);
+    if (this.#times() !== before) this.#arrange(local); // a time became longer, and its words have less room
+  }
+
+  #times() {
+    return [...this.nodes.values()].map(({ parts: { time, over } }) => pattern(`${time.textContent} ${over.textContent}`)).join();
+  }
+
+  #draw(local) {
+    const { board, rules } = this;
     for (const { item, parts } of this.nodes.values()) {
-      const { board } = this;
-      setText(parts.time, duration(board.lasted(item.site, item.started, local)));
-      const over = item.raised && item.raised > item.started ? board.lasted(item.site, item.raised, local) : null;
-      setText(parts.over, over === null ? "" : t("strip.over", { time: duration(over) }));
+      const time = duration(board.lasted(item.site, item.started, local));
+      setText(parts.time, time);
+      setData(parts.time, "long", time.length > 5 ? "yes" : "");
+      setText(parts.over, distanceOf(item, board, rules, local));
     }
   }
 }
@@ -67,7 +93,7 @@ function createFlag() {
   const parts = {
     shape: icon("warning"),
     severity: h("span", { class: "flag-severity" }),
-    where: h("span", { class: "flag-where truncate" }),
+    where: h("span", { class: "flag-where" }),
     text: h("p", { class: "flag-text" }),
     time: h("strong", { class: "flag-time" }),
     over: h("span", { class: "flag-over" }),
@@ -92,12 +118,21 @@ function updateFlag(node, item, board) {
   setIcon(parts.shape, item.severity);
   setText(parts.severity, t(`severity.${item.severity}`));
   if (item.flag) {
-    setText(parts.text, board.summary(item.flag));
-    setText(parts.where, board.whereOf(item.flag));
+    const summary = board.summary(item.flag);
+    setText(parts.text, summary);
+    setText(parts.where, board.whereOf(item.flag).split(" · ").filter((name) => !summary.includes(name)).join(" · "));
     return;
   }
   const { from_agent: from, to_agent: agent, to_queue: queue, to_number: to } = item.transfer;
   const target = agent ? board.agentName(item.site, agent) : queue ? board.queueLabel(item.site, queue) : to;
   setText(parts.text, t("strip.transfer", { from: board.agentName(item.site, from), to: target || "?" }));
   setText(parts.where, board.manySites() ? board.siteLabel(item.site) : "");
+}
+
+/** Make a flag's words fit; false when they do not. Where it is may go without harm: the sentence says whom it is about. */
+function fitFlag({ parts: { text, where, time, over } }, room) {
+  const key = `${room} ${pattern(`${time.textContent} ${over.textContent}`)}`;
+  setHidden(where, false);
+  if (!fit(where, `${key} ${where.textContent}`, SMALLER, { cut: isTooLong })) setHidden(where, true);
+  return fit(text, `${key} ${text.textContent}`, SENTENCES, { set: onLines });
 }

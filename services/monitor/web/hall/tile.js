@@ -7,48 +7,23 @@ import { icon, setIcon } from "/static/shared/icons.js";
 import { drawEvidence, evidenceMark } from "../evidence.js";
 import { keyOf } from "../store.js";
 import { thresholds } from "../thresholds.js";
+import { fit, isTooLong, onLines, pattern } from "./fit.js";
 import { countGap, shareGap, waitGap, worst } from "./gap.js";
+import { drawGauge, fitGauge, gauge } from "./gauge.js";
 
 const COUNTED = ["ready", "talk", "wrap", "break"]; // everybody else who is logged on is one more figure
 const LEVEL_ICONS = { "": "ok", warning: "warning", critical: "critical" };
-const LEVEL_WORDS = { "": "within", warning: "warning", critical: "critical" };
 
-/** A figure with its label, its distance to the limit in words and, unless `bar` is false, as a bar; longer than `room` it is written smaller. */
-function gauge(name, { room, bar = true }) {
-  const parts = {
-    room,
-    value: h("span", { class: "gauge-value" }),
-    label: h("span", { class: "gauge-label" }),
-    shape: h("span", {}, icon("warning")),
-    text: h("span"),
-    fill: h("span", { class: "bar-fill" }),
-    limit: h("span", { class: "bar-limit" }),
-  };
-  parts.gap = h("span", { class: "gauge-gap" }, parts.shape, parts.text);
-  parts.bar = bar && h("span", { class: "bar", "aria-hidden": "true" }, parts.fill, parts.limit);
-  parts.node = h("div", { class: `gauge gauge-${name}` }, parts.label, parts.value, parts.gap, parts.bar);
-  return parts;
-}
-
-/** Draw a gauge; `otherwise` is said where there is no distance. */
-function drawGauge(parts, shown, gap, otherwise = "") {
-  setText(parts.value, shown);
-  setData(parts.node, "long", shown.length > parts.room ? "yes" : "");
-  setData(parts.node, "tone", gap.level);
-  setText(parts.text, gap.text || otherwise);
-  setHidden(parts.shape, !gap.level);
-  if (gap.level) setIcon(parts.shape.firstChild, gap.level);
-  setData(parts.gap, "quiet", gap.text ? "" : "yes");
-  if (!parts.bar) return;
-  parts.fill.style.transform = `scaleX(${gap.fill})`;
-  setHidden(parts.limit, gap.limit === null);
-  parts.limit.style.left = `${(gap.limit ?? 0) * 100}%`;
-}
+// A name that does not fit is written smaller, then on more lines: [size in units, lines]. Above a site there is less room.
+const NAMES = [[2.8, 1], [2.4, 1], [2.1, 1], [1.7, 2], [1.45, 2], [1.2, 3], [1, 3], [0.8, 4]];
+const NAMES_ABOVE_A_SITE = [[2.4, 1], [2.1, 1], [1.85, 1], [1.4, 2], [1.2, 2], [1, 3], [0.8, 3]];
+const SITES = [1.4, 1.25, 1.1, 0.95, 0.8];
 
 export function createTile() {
   const parts = {
-    name: h("h2", { class: "tile-name truncate" }),
-    site: h("span", { class: "tile-site truncate" }),
+    name: h("h2", { class: "tile-name" }),
+    site: h("p", { class: "tile-site" }),
+    place: h("span"),
     mark: h("span", { class: "tile-mark" }),
     evidence: evidenceMark("tile-evidence"),
     shape: icon("ok"),
@@ -67,7 +42,9 @@ export function createTile() {
     parts.counts.set(state, count);
     parts.agents.append(count.node);
   }
-  const head = h("header", { class: "tile-head" }, parts.name, parts.site, parts.mark, parts.evidence, parts.state);
+  parts.site.append(parts.place, parts.mark);
+  parts.names = h("div", { class: "tile-names" }, parts.name, parts.site);
+  const head = h("header", { class: "tile-head" }, parts.names, parts.evidence, parts.state);
   const node = h("article", { class: "tile" }, head, parts.waiting.node, parts.wait.node, parts.level.node, parts.agents);
   node.parts = parts;
   return node;
@@ -79,42 +56,36 @@ export function updateTile(node, queue, board) {
   node.never = board.hasNeverReported(queue.site);
   node.stale = board.isStale(queue.site);
   setData(node, "stale", node.stale ? "yes" : "");
-  const name = queue.label || queue.queue;
-  setText(parts.name, name);
-  setData(parts.name, "long", lengthClass(name));
-  setText(parts.site, board.manySites() ? board.siteLabel(queue.site) : "");
+  setText(parts.name, queue.label || queue.queue);
+  setData(node, "sited", board.manySites() ? "yes" : "");
+  setText(parts.place, board.manySites() ? board.siteLabel(queue.site) : "");
   setText(parts.mark, board.markOf(queue.site));
   drawEvidence(parts.evidence, queue, board);
   setText(parts.waiting.label, t("queue.waiting"));
   setText(parts.wait.label, t("queue.longest"));
   const { formula, target, within_s: within } = queue.service_level;
   setText(parts.level.label, `${formula} ${Math.round(target * 100)}/${number(within)}`);
-  drawAgents(parts.counts, queue.agents, node.never, queue.waiting);
-  tickTile(node, board);
+  drawAgents(parts, queue.agents, node.never, queue.waiting);
 }
 
-/** How much room a name needs, in steps; a Chinese character needs that of two letters. */
-function lengthClass(name) {
-  const length = [...name].reduce((sum, letter) => sum + (letter.codePointAt(0) > 0x2e80 ? 2 : 1), 0);
-  return length > 22 ? "very" : length > 14 ? "yes" : "";
-}
-
-function drawAgents(counts, agents, never, waiting) {
+function drawAgents({ counts, agents: list }, agents, never, waiting) {
   const all = Object.entries(agents);
   const rest = all.filter(([state]) => !COUNTED.includes(state) && state !== "offline").reduce((sum, [, n]) => sum + n, 0);
+  let longest = 0;
   for (const [state, { node, number: figure, word }] of counts) {
     const n = state === "other" ? rest : (agents[state] ?? 0);
     setText(figure, never ? NO_DATA : number(n));
     setText(word, t(state === "other" ? "hall.other" : `state.${state}`));
     setData(node, "none", never || n === 0 ? "yes" : "");
     setData(node, "wanted", !never && state === "ready" && n === 0 && waiting > 0 ? "yes" : "");
-    if (state === "other") setHidden(node, never || n === 0);
+    longest = Math.max(longest, figure.textContent.length);
   }
+  setData(list, "long", longest > 3 ? "very" : longest > 2 ? "yes" : "");
 }
 
-/** What moves: the longest wait, and with it the tile's own state. Remembers the level as `node.level`. */
-export function tickTile(node, board, local) {
-  const { parts, queue, limits, never, stale } = node;
+/** What moves: the longest wait, and with it the tile's own state; all words in their `room`. Remembers the level as `node.level`. */
+export function tickTile(node, board, local, room) {
+  const { parts, queue, limits, never } = node;
   const waited = never ? null : board.lasted(queue.site, queue.longest_since, local);
   const gaps = [
     never ? countGap(null) : countGap(queue.waiting, limits.waiting),
@@ -126,16 +97,33 @@ export function tickTile(node, board, local) {
   drawGauge(parts.wait, waited === null ? NO_DATA : duration(waited), gaps[1], nobody ? t("hall.nobody_waits") : t("hall.no_data"));
   drawGauge(parts.level, never ? NO_DATA : percent(queue.service_level.value), gaps[2], t(never ? "hall.no_data" : "hall.no_level"));
   node.level = worst(...gaps.map(({ level }) => level), board.levelOfQueue(node.key));
-  drawState(node, board, stale);
+  drawState(node, board, reasonOf(node.level, gaps));
+  for (const parted of [parts.waiting, parts.wait, parts.level]) fitGauge(parted, room);
+  fitNames(parts, room);
 }
 
-function drawState(node, board, stale) {
-  const { parts, queue, level, never } = node;
+/** What the tile's level comes from, as the words for it say: too much, too little, or a flag. */
+function reasonOf(level, [waiting, wait, share]) {
+  if (waiting.level === level || wait.level === level) return "over";
+  return share.level === level ? "below" : "flag";
+}
+
+function fitNames({ name, site, state, evidence }, room) {
+  const sited = site.textContent;
+  const beside = `${room} ${pattern(state.textContent)} ${evidence.dataset.provenance}`;
+  fit(name, `${beside} ${name.textContent} ${sited !== ""}`, sited ? NAMES_ABOVE_A_SITE : NAMES, { set: onLines });
+  if (sited) fit(site, `${beside} ${sited}`, SITES, { cut: isTooLong });
+}
+
+/** `reason`: what its level comes from. */
+function drawState(node, board, reason) {
+  const { parts, queue, level, never, stale } = node;
   setData(node, "tone", never ? "" : level);
   setData(node, "never", never ? "yes" : "");
   setIcon(parts.shape, never ? "unknown" : stale ? "stale" : LEVEL_ICONS[level]);
   if (never) setText(parts.word, t("hall.no_data"));
   else if (stale) setText(parts.word, t("hall.as_of", { time: clock(board.knownUntil(queue.site), board.zone(queue.site)) }));
-  else setText(parts.word, t(`hall.${LEVEL_WORDS[level]}`));
+  else if (!level) setText(parts.word, t("hall.within"));
+  else setText(parts.word, t(reason === "flag" ? `severity.${level}` : `hall.${reason}.${level}`));
   setAttr(node, "aria-label", parts.name.textContent);
 }

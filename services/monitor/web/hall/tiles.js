@@ -28,7 +28,7 @@ export class Tiles {
     if (this.queues.length) this.#draw();
   }
 
-  #draw() {
+  #draw(local = performance.now()) {
     if (!this.queues.length || !this.root.clientWidth) return;
     this.#arrange();
     const { perPage, pages } = this.layout;
@@ -44,6 +44,7 @@ export class Tiles {
         updateTile(node, queue, this.board);
       },
     );
+    this.#tickTiles(local);
     this.#drawDots();
   }
 
@@ -87,7 +88,7 @@ export class Tiles {
   /** `levels`: each shown queue's level, of all pages. */
   tick(local, levels) {
     this.levels = levels;
-    for (const node of this.nodes.values()) tickTile(node, this.board, local);
+    this.#tickTiles(local);
     if (!this.layout || this.layout.pages < 2) {
       this.turned = null;
       return;
@@ -96,11 +97,16 @@ export class Tiles {
     if (local - this.turned >= this.pageS * 1000) {
       this.turned = local;
       this.page += 1;
-      this.#draw();
+      this.#draw(local);
       this.#enter();
     } else {
       this.#drawDots();
     }
+  }
+
+  #tickTiles(local) {
+    const { unit, shape, spare, columns } = this.layout ?? {};
+    for (const node of this.nodes.values()) tickTile(node, this.board, local, `${unit} ${shape} ${spare} ${columns}`);
   }
 
   #enter() {
