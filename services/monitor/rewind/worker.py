@@ -57,7 +57,10 @@ async def answer(rewinder: Rewinder, ask: AskRange | AskFloor) -> Answer:
     except NotShown as exc:
         return Answer(exc.status, detail=str(exc), earliest=exc.earliest)
     except BusError as exc:
-        return Answer(503, detail=f"the log cannot be read now: {exc}")
+        log.warning(
+            "the log cannot be read for a rewind", site=ask.site, why=str(exc)
+        )  # where it is, is not for readers
+        return Answer(503, detail="the log of events cannot be read now; it is tried again when you ask again")
 
 
 async def work(stdin: asyncio.StreamReader, stdout: BinaryIO) -> None:

@@ -224,6 +224,8 @@ export class Rewind {
     if (again) return this.bar.say(t("rewind.error.busy"), "warning");
     const first = this.reach && clock(this.reach.from, this.#zone());
     const words = {
+      0: () => t("rewind.error.away"),
+      503: () => t("rewind.error.away"),
       403: () => t("rewind.error.denied"),
       404: () => t("rewind.error.site"),
       409: () => (first ? t("rewind.error.early", { time: first }) : t("rewind.error.nothing")),
