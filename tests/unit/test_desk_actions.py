@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -271,3 +272,25 @@ async def test_who_sees_one_agent_reads_no_figures_of_more(monitor_db: Database)
             before = shown["before"]
             told = (shown["queue"], before["known"], before["queue"], before["waiting"], before["agents"])
             assert told == ("", True, "", None, None)
+
+
+async def test_the_five_minutes_are_the_floor_s_where_it_runs_faster(monitor_db: Database) -> None:
+    bench, clock, present = floor(), FakeClock(START), {"now": True}
+    bench(100, LinkUp(connector="test", simulated=True, speed=10.0))
+    async with serving_desk(monitor_db, bench, clock=clock, present=lambda: present["now"]) as desk:
+        done = await desk.post("/actions", body())
+        bench.mark(390)
+        await clock.advance(EFFECT_S / 10 - 1)
+        await desk.desk.effects.look()
+        assert (await first(desk))["effect"] is None
+        bench.mark(400)
+        await clock.advance(1)
+        found = await looked_at(desk)
+        assert found["effect"] == "measured"
+        assert datetime.fromisoformat(found["after"]["at"]) - datetime.fromisoformat(done["before"]["at"]) == timedelta(
+            seconds=EFFECT_S
+        )
+        await desk.post("/actions", body())
+        present["now"] = False
+        await clock.advance((EFFECT_S + 61) / 10)
+        assert (await looked_at(desk))["effect"] == "no_data", "a minute of the floor later nobody knows how it was"

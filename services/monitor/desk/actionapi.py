@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from services.monitor.core.views import SiteView
 from services.monitor.desk import figures
 from services.monitor.desk.actions import Action, Actions, newest_of
 from services.monitor.desk.desk import Desk
@@ -67,7 +68,8 @@ def router_for(desk: Desk) -> APIRouter:
         | problem(404, "a site, queue, agent, call or transfer that the board does not show you"),
     )
     async def add_action(who: Actor, body: ActionBody) -> Response:
-        """Write down that something was done about the floor. The server takes the figures now, and again in five minutes."""
+        """Write down that something was done about the floor. The server takes the figures now, and again in five minutes of
+        the site's time."""
         about = About(
             site=body.site,
             queue=body.queue,
@@ -82,7 +84,15 @@ def router_for(desk: Desk) -> APIRouter:
         now = desk.clock.now()
         async with desk.store.unit_of_work() as session:
             added = await Actions(session).add(
-                about, body.kind, body.text_en, body.text_zh, by=who.user, by_name=who.name, before=before, now=now
+                about,
+                body.kind,
+                body.text_en,
+                body.text_zh,
+                by=who.user,
+                by_name=who.name,
+                before=before,
+                now=now,
+                speed=_speed(desk, about.site),
             )
         desk.effects.changed.set()
         return _json(_cut(sight, added, who.user), 201)
@@ -125,6 +135,12 @@ def _check(desk: Desk, sight: Sight, about: About) -> None:
     its = about.transfer_id
     if its and on_board("transfer", site, its) and not sight.shown_transfer(site, its):
         raise Problem(404, f"there is no transfer {about.transfer_id} at site {site} now")
+
+
+def _speed(desk: Desk, site: str) -> float:
+    """How fast the site's time runs."""
+    view = desk.engine.view("site", site, site)
+    return view.speed if isinstance(view, SiteView) and view.speed > 0 else 1.0
 
 
 def _sees(sight: Sight, about: About) -> bool:

@@ -16,7 +16,7 @@ from services.monitor.desk.figures import About, Figures
 from services.monitor.desk.tables import ActionRow
 from services.monitor.desk.views import Effect
 
-EFFECT_AFTER: Final = timedelta(minutes=5)
+EFFECT_AFTER: Final = timedelta(minutes=5)  # of the floor's time: a simulated one may run faster than ours
 
 
 class Action(Struct, frozen=True, kw_only=True):
@@ -69,8 +69,9 @@ class Actions:
         by_name: str,
         before: Figures,
         now: datetime,
+        speed: float = 1.0,
     ) -> Action:
-        """Write a new one down."""
+        """Write a new one down. `speed`: seconds of the site's time in one of ours."""
         row = ActionRow(
             site=about.site,
             kind=kind,
@@ -84,7 +85,7 @@ class Actions:
             by=by,
             by_name=by_name,
             before=msgspec.to_builtins(before),
-            effect_due_at=now + EFFECT_AFTER,
+            effect_due_at=now + EFFECT_AFTER / speed,
         )
         self._session.add(row)
         await self._session.flush()

@@ -1,7 +1,7 @@
-"""Looks at what became of actions, five minutes after each by our clock. Sleeps until the next one is due.
+"""Looks at what became of actions, five minutes of the site's time after each. Sleeps until the next one is due.
 
 Every replica does; the first to write an effect down has written it. One that cannot tell, because it is behind or does not
-have the site, leaves it to others for a minute: after that nobody knows any more how things were then.
+have the site, leaves it to others for a minute of that time: after that nobody knows any more how things were then.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from shared.clock import Clock
 from shared.errors import StoreError
 from shared.waiting import wait
 
-PATIENCE: Final = timedelta(seconds=60)  # later than this, the figures are not those of five minutes after
+PATIENCE: Final = 0.2  # of the five minutes: later than this, the figures are not those of five minutes after
 LOOK_S: Final = 15.0  # how soon a replica notices what another one was told
 AGAIN_S: Final = 1.0
 _BATCH: Final = 100
@@ -71,7 +71,7 @@ class Effects:
         left = 0
         for action in due:
             after = figures.take(self._board, action.about, present=self._present())
-            late = now > action.effect_due_at + PATIENCE
+            late = now > action.effect_due_at + (action.effect_due_at - action.done_at) * PATIENCE
             if late:
                 after = Figures(known=False, why=after.why or "behind")
             elif after.why in ("behind", "no_site"):
