@@ -97,7 +97,7 @@ export default {
     "settings.alarms.lead": "本页打开期间出现新预警时如何提醒您。开启之前不会有任何提醒。",
     "settings.alarms.what": "哪些预警提醒您",
     "settings.alarms.severities": "级别",
-    "settings.alarms.sites": "站点",
+    "settings.alarms.sites": "职场",
     "settings.alarms.rules": "规则",
     "settings.sound": "声音",
     "settings.sound.meaning": "两声短音，至少间隔五秒。",
