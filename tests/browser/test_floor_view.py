@@ -281,7 +281,7 @@ async def test_what_is_not_of_now_says_how_old_it_is_on_each_tile(viewer: Viewer
         tiles = page.locator(".agent")
         await expect(tiles.locator(".card-age")).to_have_text(["2 min", "1 h"])
         await expect(page.locator('.agent[data-stale="yes"]')).to_have_count(2)
-        await expect(page.locator(".queue-seen")).to_have_text("1 min")
+        await expect(page.locator(".queue-seen")).to_have_text("1 min ago")
 
 
 async def test_a_tile_of_now_carries_no_age(viewer: Viewer) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.async_api import Page, expect
 
+from services.monitor.desk.views import AgentCalls, FinishedCall
 from tests.browser.conftest import Viewer
 from tests.browser.drawerfloors import Answers, talking
-from tests.browser.floors import agent, ago, call, changed, flag, queue, transfer
+from tests.browser.floors import agent, ago, call, changed, flag, queue, small_floor, transfer
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -95,3 +98,86 @@ async def test_a_long_time_is_never_cut(
         await page.get_by_role("button", name="Cards" if language == "en" else "卡片").click()
         await expect(page.locator(".card-time").first).to_contain_text(words)
         assert await cut(page, ".card-time, .card-hold, .card-second") == []
+
+
+async def test_who_waited_before_midnight_is_told_apart_and_explained(viewer: Viewer, answers: Answers) -> None:
+    midnight = ago(20 * 3600)  # at a site in Shanghai, whose noon by UTC is 20:00
+    day = {"since": midnight, "seen": ago(51)}
+    queues = (
+        queue("sales", "Sales", offered=1, answered=2, other_ended=1, waiting=1, longest_since=ago(30), **day),
+        queue("support", "Support", offered=4, answered=2, abandoned=1, waiting=1, longest_since=ago(30), **day),
+    )
+    async with viewer.show(changed(talking(), queues=queues), "/?queue=hq/sales") as (_, page):
+        sales, support = page.locator(".queue").nth(0), page.locator(".queue").nth(1)
+        await expect(sales.locator(".figure-offered")).to_have_text(
+            re.compile(r"1\+33 more waited already at 00:00offered")
+        )
+        await expect(sales.locator(".figure-offered")).to_have_attribute(
+            "title", re.compile("only the end is in the day's")
+        )
+        await expect(support.locator(".figure-more")).to_be_hidden()
+        tile = page.locator(".drawer-tile", has_text="offered").last
+        await expect(tile).to_contain_text("3 more waited already at 00:00")
+        known = sales.locator(".queue-since")
+        await expect(known).to_contain_text(re.compile(r"since 00:00\s*last heard of\s*5\d s ago"))
+        await known.hover()
+        await expect(known).to_have_attribute(
+            "title", re.compile("count from 00:00 on, the site's time. How it is known: the switch")
+        )
+
+
+async def test_a_neighbour_with_a_line_more_moves_nothing(viewer: Viewer) -> None:
+    names = ("Sales", "Support", "Billing")
+    queues = tuple(queue(name.lower(), name, offered=412, answered=380, abandoned=29, seen=ago(5)) for name in names)
+    much = dict.fromkeys(("offered", "answered", "abandoned"), 1_234_567) | dict.fromkeys(("asa_s", "aht_s"), 3725.0)
+    longer = changed(queues[1], day="2026-11-21", **much)
+    flags = (flag("q", subject="queue", subject_id="support", labels={"queue": "support"}),)
+    floor = changed(talking(), queues=(queues[0], longer, queues[2]), flags=flags)
+    async with viewer.show(floor) as (_, page):
+        await expect(page.locator(".queue-flag:visible")).to_have_count(1)
+        for part in (".queue-name", ".figure-waiting", ".figure-level", ".figure-offered"):
+            boxes = [await one.bounding_box() for one in await page.locator(part).all()]
+            assert len({box["y"] for box in boxes if box}) == 1, (part, boxes)
+        days = [await one.bounding_box() for one in await page.locator(".queue-day").all()]
+        assert len({box["height"] for box in days if box}) == 2  # the middle one has a line more
+
+
+async def test_the_help_is_whole_and_moves_by_keys_where_it_is_not(viewer: Viewer) -> None:
+    async with viewer.show(small_floor()) as (_, page):
+        help_ = page.locator("#legend")
+        await expect(page.locator(".card")).to_have_count(3)
+        for lang in ("English", "简体中文"):
+            await page.get_by_role("button", name=lang).click()
+            await page.keyboard.press("?")
+            await expect(help_).to_be_visible()
+            assert await help_.evaluate("node => node.scrollHeight <= node.clientHeight")
+            await expect(help_.locator("kbd", has_text=",")).to_be_in_viewport()
+            await page.keyboard.press("?")
+            await expect(help_).to_be_hidden()
+        await page.set_viewport_size({"width": 700, "height": 400})
+        await page.keyboard.press("?")
+        await page.keyboard.press("End")
+        await expect(help_.locator("kbd").last).to_be_in_viewport()
+
+
+async def test_every_column_of_an_agent_s_calls_is_seen(viewer: Viewer, answers: Answers) -> None:
+    ended = FinishedCall(
+        call_id="a",
+        direction="inbound",
+        queue="customer_care_and_returns",
+        outcome="unanswered",
+        started_at=ago(600),
+        answered_at=None,
+        ended_at=ago(500),
+        waited_s=3725.0,
+        talk_s=3725.0,
+        hold_s=3725.0,
+        from_number="+45••••1234",
+    )
+    answers.by_path["calls"] = (200, AgentCalls(calls=(ended,)))
+    async with viewer.show(talking(), "/?agent=hq/1001") as (_, page):
+        calls = page.get_by_role("region", name="Calls of today").last
+        await expect(calls.locator("tbody tr")).to_contain_text("••1234")
+        assert await calls.evaluate("node => node.scrollWidth <= node.clientWidth")
+        await calls.get_by_text("unanswered").scroll_into_view_if_needed()
+        await expect(calls.get_by_text("unanswered")).to_be_in_viewport(ratio=1)

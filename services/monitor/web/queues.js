@@ -1,11 +1,12 @@
 // The queues, on top: what waits, who is there, how the day went.
 
 import { h, keyed, setAttr, setData, setHidden, setText } from "/static/shared/dom.js";
-import { NO_DATA, clockMinutes, dayShort, duration, number, percent } from "/static/shared/format.js";
+import { NO_DATA, duration, number, percent } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
 import { STATES } from "./agentlist.js";
 import { drawEvidence, evidenceMark } from "./evidence.js";
+import { carriedOver, carriedText, seenText, sinceHint, sinceText } from "./floor/counting.js";
 import { keyOf } from "./store.js";
 import { levelOf, thresholds } from "./thresholds.js";
 
@@ -95,7 +96,11 @@ function createTile(board) {
     parts.chips.set(state, { chip, count });
     parts.agents.append(chip);
   }
-  const known = h("p", { class: "queue-since muted" }, parts.since, parts.evidence, parts.seen);
+  parts.carried = h("span", { class: "figure-more", hidden: true }, h("span", { "aria-hidden": "true" }), h("span", { class: "visually-hidden" }));
+  parts.offered.value.after(parts.carried);
+  const known = h("p", { class: "queue-since muted" }, parts.since, parts.evidence, h("span", { class: "visually-hidden" }), parts.seen);
+  known.addEventListener("pointerenter", () => setAttr(known, "title", sinceHint(node.queue, board)));
+  parts.seenWords = parts.seen.previousSibling;
   const nodes = (...names) => names.map((name) => parts[name].node);
   const node = h(
     "article",
@@ -135,6 +140,7 @@ function updateTile(node, queue, board) {
   setAttr(parts.flag, "aria-label", flag ? board.summary(flag) : null);
   setAttr(parts.flag, "title", flag ? board.summary(flag) : null);
   drawFigures(parts, queue, never);
+  drawCarried(parts, queue, board);
   drawLevel(parts, queue);
   for (const [state, { chip, count }] of parts.chips) {
     const n = queue.agents[state] ?? 0;
@@ -145,7 +151,16 @@ function updateTile(node, queue, board) {
   }
   drawEvidence(parts.evidence, queue, board);
   setText(parts.since, sinceText(queue, board));
-  setAttr(parts.since, "title", queue.since ? t("queue.since.hint", { day: queue.day }) : t("queue.no_count"));
+  setText(parts.seenWords, t("queue.seen.words"));
+}
+
+/** What makes "answered" more than "offered": a small "+3" beside it that says so when it is asked. */
+function drawCarried(parts, queue, board) {
+  const more = carriedText(queue, board);
+  setHidden(parts.carried, !more);
+  setText(parts.carried.firstChild, `+${number(carriedOver(queue))}`);
+  setText(parts.carried.lastChild, more);
+  setAttr(parts.offered.node, "title", more ? `${more}. ${t("queue.carried.hint")}` : t("queue.offered.hint"));
 }
 
 function drawFigures(parts, queue, never) {
@@ -200,20 +215,11 @@ function drawLevel(parts, queue) {
   parts.meter.lastChild.style.left = `${level.target * 100}%`;
 }
 
-/** "since 09:14", with the day when that is not the site's today. */
-function sinceText(queue, board) {
-  if (!queue.since) return t("queue.no_count");
-  const time = clockMinutes(queue.since, board.zone(queue.site));
-  const day = dayShort(`${queue.day}T12:00:00Z`, "UTC");
-  const today = dayShort(board.clocks.now(queue.site), board.zone(queue.site));
-  return t(day === today ? "queue.since" : "queue.since_on", { time, day });
-}
-
 function tickTile(node, board, local) {
   const { queue, parts } = node;
   const { clocks } = board;
   const waited = clocks.since(queue.site, queue.longest_since, local);
   setText(parts.longest.value, waited === null ? NO_DATA : duration(waited));
   setData(parts.longest.node, "tone", levelOf(waited, thresholds.of(queue).longest_wait_s));
-  setText(parts.seen, board.ageText(queue, local));
+  setText(parts.seen, seenText(queue, board, local));
 }

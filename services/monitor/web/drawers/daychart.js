@@ -44,7 +44,7 @@ export class DayChart {
     this.chart.draw(found, day.service_level, day.time_zone);
     if (this.table === null) {
       this.table = new Table(t("drawer.chart.caption", { formula }), columns(formula));
-      this.slot.append(this.table.node);
+      this.slot.append(this.table.node, h("p", { class: "drawer-note", text: t("drawer.chart.counts") }));
     }
     const rows = found.slots.map((slot) => row(slot, formula, day.time_zone)).reverse();
     this.table.draw([...rows, totalRow(day, formula)]);

@@ -97,8 +97,7 @@ export function callsToday(board, key) {
     query: { limit: SHOWN },
     columns: [
       { name: t("drawer.began") },
-      { name: t("drawer.call.what") },
-      { name: t("drawer.number") },
+      { name: t("drawer.call.what"), grows: true },
       { name: t("drawer.waited"), num: true },
       { name: t("state.talk"), num: true },
       { name: t("state.hold"), num: true },
@@ -111,12 +110,12 @@ export function callsToday(board, key) {
 function callRow(call, board, site) {
   const direction = ["inbound", "outbound", "internal"].includes(call.direction) ? call.direction : "";
   const queue = call.queue && board.queueLabel(site, call.queue);
+  const what = queue || (direction ? t(`direction.${direction}`) : NO_DATA);
   return {
     key: `${call.call_id} ${call.started_at}`,
     cells: [
       clock(call.started_at, board.zone(site)),
-      direction ? { shape: direction, text: queue || t(`direction.${direction}`) } : queue || NO_DATA,
-      shortNumber(call.from_number) || NO_DATA,
+      { shape: direction, text: what, note: shortNumber(call.from_number) || NO_DATA },
       duration(call.waited_s),
       duration(call.talk_s),
       duration(call.hold_s),

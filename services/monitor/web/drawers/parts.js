@@ -1,6 +1,6 @@
 // What both drawers are made of.
 
-import { fill, h, keyed, setData, setHidden, setText } from "/static/shared/dom.js";
+import { fill, h, keyed, setAttr, setData, setHidden, setText } from "/static/shared/dom.js";
 import { NO_DATA, clock, duration } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { icon, setIcon } from "/static/shared/icons.js";
@@ -130,7 +130,7 @@ function createFlag() {
 
 /** A table whose rows are kept: `draw(rows)`, each {key, cells: [text or node], tone}. */
 export class Table {
-  /** `columns`: [{name, num}]. */
+  /** `columns`: [{name, num, grows}]; one that grows takes what the others leave, and its text is cut before theirs is. */
   constructor(caption, columns) {
     this.columns = columns;
     this.body = h("tbody");
@@ -140,7 +140,8 @@ export class Table {
   }
 
   draw(rows) {
-    const create = () => h("tr", {}, this.columns.map(({ num }, n) => h(n ? "td" : "th", { scope: n ? null : "row", class: num ? "num" : "" })));
+    const looks = ({ num, grows }) => (num ? "num" : grows ? "grows" : "");
+    const create = () => h("tr", {}, this.columns.map((column, n) => h(n ? "td" : "th", { scope: n ? null : "row", class: looks(column) })));
     keyed(this.body, rows, ({ key }) => key, create, (node, { cells, tone = "" }) => {
       setData(node, "tone", tone);
       cells.forEach((cell, n) => drawCell(node.children[n], cell));
@@ -148,7 +149,7 @@ export class Table {
   }
 }
 
-/** A cell is text, or {shape, text, tone}, or {text, open}. */
+/** A cell is text, or {shape, text, tone, note (a line below)}, or {text, open}. */
 function drawCell(node, cell) {
   if (typeof cell === "string") {
     setText(node, cell);
@@ -157,7 +158,9 @@ function drawCell(node, cell) {
   const mark = JSON.stringify(cell);
   if (node.mark === mark) return;
   node.mark = mark;
-  const { shape, text, state, tone, open } = cell;
-  const inner = open ? link(text, open) : h("span", { class: "drawer-mark", data: { state, tone } }, shape && icon(shape), text);
-  fill(node, inner);
+  const { shape, text, state, tone, note, open } = cell;
+  const words = h("span", { class: "truncate", text });
+  const inner = open ? link(text, open) : h("span", { class: "drawer-mark", data: { state, tone } }, shape && icon(shape), words);
+  fill(node, inner, note && h("span", { class: "drawer-cell-note" }, note));
+  setAttr(node, "title", node.classList.contains("grows") ? text : null);
 }

@@ -3,6 +3,7 @@
 import { fill, h, setData, setHidden } from "/static/shared/dom.js";
 import { clockMinutes, duration, number, percent } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
+import { carriedText } from "../floor/counting.js";
 import { levelOf, thresholds } from "../thresholds.js";
 import { DayChart } from "./daychart.js";
 import { Formulas } from "./formulas.js";
@@ -63,7 +64,7 @@ export class QueuePanel {
     this.waiting.draw(queue, local);
     this.staff.draw(queue, local);
     this.recent.draw(recentOf(queue));
-    this.figures.draw(figuresOf(queue));
+    this.figures.draw(figuresOf(queue, board));
     this.formulas.draw(queue);
     this.known.draw(this.#known(queue));
   }
@@ -117,12 +118,12 @@ function recentOf({ recent, service_level: level }) {
   ];
 }
 
-function figuresOf(queue) {
+function figuresOf(queue, board) {
   const counted = queue.since !== null; // before counting began there is no figure, not a zero
   const count = (value) => number(counted ? value : null);
   const parts = { talk: duration(queue.talk_s), hold: duration(queue.hold_s), wrap: duration(queue.wrap_s) };
   return [
-    { name: t("queue.offered"), value: count(queue.offered) },
+    { name: t("queue.offered"), value: count(queue.offered), note: carriedText(queue, board) },
     { name: t("queue.answered"), value: count(queue.answered) },
     { name: t("queue.abandoned"), value: count(queue.abandoned), note: t("drawer.short", { n: count(queue.short_abandoned), s: number(queue.service_level.short_abandon_s) }) },
     { name: t("drawer.other"), value: count(queue.other_ended), note: t("drawer.other.note") },

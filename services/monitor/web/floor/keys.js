@@ -7,6 +7,8 @@ export const KEYS = [
   [["Home", "End", "PgUp", "PgDn"], "far"],
   [["Enter"], "open"],
   [["J", "K"], "step"],
+  [["1", "…", "6"], "act"],
+  [["Shift", "1", "…", "6"], "done"],
   [["Esc"], "close"],
   [["V"], "view"],
   [["F"], "flagged"],
