@@ -16,7 +16,7 @@ from msgspec import Struct
 from services.monitor.core.engine import Changed, Engine
 from services.monitor.core.floor import Kind
 from services.monitor.feed.frames import change_head
-from services.monitor.feed.lens import Traits, traits_of
+from services.monitor.feed.lens import FlagTraits, Traits, traits_of
 
 SHELVES: Final[tuple[Kind, ...]] = ("site", "queue", "agent", "call", "transfer", "flag")
 
@@ -38,9 +38,8 @@ class Book:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        # sites of which the last `copy` brought an agent with other traits, or any subject of flags
-        self.agents_moved: set[str] = set()
-        self.subjects_moved: set[str] = set()
+        self.moved: set[Changed] = set()  # by the last `copy`: what came, went or has other traits
+        self.touched: list[Changed] = []  # what may be seen otherwise because of that
         self._clear()
 
     def _clear(self) -> None:
@@ -66,10 +65,11 @@ class Book:
 
     def copy(self, names: Iterable[Changed]) -> list[Changed]:
         """Take over these entities as they are now; those of them of which a board has to be told something."""
-        self.agents_moved.clear()
-        self.subjects_moved.clear()
+        self.moved.clear()
         view = self._engine.view
-        return [name for name in names if self._put(name, view(*name))]
+        told = [name for name in names if self._put(name, view(*name))]
+        self.touched = self._touched_by(self.moved) if self.moved else []
+        return told
 
     def refresh_sites(self) -> None:
         """Take over the sites' times, of which boards are told by the clock and not by changes."""
@@ -86,27 +86,36 @@ class Book:
             del shelf[name]
             names = self._names[kind]
             del names[bisect_left(names, name)]
-            self._moved(kind, name[1])
+            self.moved.add(name)
             return True
         value = _encode(view)
         if entry is None:
             shelf[name] = Entry(change_head(name), value, traits_of(view))
             insort(self._names[kind], name)
-            self._moved(kind, name[1])
+            self.moved.add(name)
             return True
         if entry.value == value:
             return False
         entry.value, traits = value, traits_of(view)
         if entry.traits != traits:
             entry.traits = traits
-            self._moved(kind, name[1])
+            self.moved.add(name)
         return True
 
-    def _moved(self, kind: Kind, site: str) -> None:
-        if kind == "agent":
-            self.agents_moved.add(site)
-        if kind != "flag":
-            self.subjects_moved.add(site)
+    def _touched_by(self, moved: set[Changed]) -> list[Changed]:
+        """Calls, transfers and flags of sites where an agent moved, and flags of what moved."""
+        sites = {site for kind, site, _ in moved if kind == "agent"}
+        touched: list[Changed] = []
+        if sites:
+            kinds: tuple[Kind, ...] = ("call", "transfer")
+            touched += [name for kind in kinds for name in self._names[kind] if name[1] in sites]
+        flags = self._shelves["flag"]
+        for name in self._names["flag"]:
+            about = flags[name].traits
+            assert isinstance(about, FlagTraits)
+            if about.site in sites or (about.subject, about.site, about.subject_id) in moved:
+                touched.append(name)
+        return touched
 
     def entry(self, name: Changed) -> Entry | None:
         """What was told of it last; None when it is gone."""

@@ -107,19 +107,13 @@ class Group:
     def _look_again(self, changed: list[Changed]) -> list[Changed]:
         """Of what changed, what these clients see or saw; and what they see or do not see any more because of it."""
         concerns: list[Changed] = []
+        moved, visible = self._book.moved, self._visible
         for name in changed:
-            was = name in self._visible[name[0]]
-            if self._look_at(name) or was:
+            was = name in visible[name[0]]
+            if (name in moved and self._look_at(name)) or was:
                 concerns.append(name)
-        if self._book.agents_moved:
-            concerns += self._turned(("call", "transfer"), self._book.agents_moved)
-        if self._book.subjects_moved:
-            concerns += self._turned(("flag",), self._book.subjects_moved)
+        concerns += [name for name in self._book.touched if self._look_at(name)]
         return concerns
-
-    def _turned(self, kinds: tuple[Kind, ...], sites: set[str]) -> list[Changed]:
-        """What came to be seen only now, or is seen no more."""
-        return [name for kind in kinds for name in self._book.names(kind) if name[1] in sites and self._look_at(name)]
 
     def _look_at(self, name: Changed) -> bool:
         """Whether this entity came to be seen, or is seen no more."""
