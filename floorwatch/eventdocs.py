@@ -112,7 +112,7 @@ EXAMPLES: dict[str, Any] = {
     "answered_within": 10,
     "wait_answered_s": 141.5,
     "wait_abandoned_s": 32.0,
-    "longest_wait_s": 41.0,
+    "longest_waited_s": 41.0,
     "wrap_s": 180.0,
     "handling_s": 2390.4,
     "ready_s": 610.0,

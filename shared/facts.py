@@ -100,7 +100,7 @@ class QueueInterval(Data, frozen=True):
     abandoned_within: int  # abandoned within within_s
     wait_answered_s: float  # waits of the answered
     wait_abandoned_s: float  # waits of the abandoned
-    longest_wait_s: float | None  # of the calls that left; null when none did
+    longest_waited_s: float | None  # of the calls that left; null when none did
     handled: int  # conversations that ended
     talk_s: float  # of these, without hold
     hold_s: float  # of these

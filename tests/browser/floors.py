@@ -90,7 +90,7 @@ def queue(name: str, label: str, **values: Any) -> QueueView:
         short_abandoned=0,
         other_ended=0,
         asa_s=None,
-        longest_wait_s=None,
+        longest_waited_s=None,
         service_level=ServiceLevelView(formula="F3s", within_s=20.0, short_abandon_s=5.0, target=0.8, value=None),
         service_level_f1=None,
         day="2026-11-22",

@@ -160,7 +160,7 @@ def agree(one: QueueInterval, expected: Sums) -> None:
     assert one.answered_within == sum(waited <= 20 for waited in waits["answered"])
     assert one.abandoned_within == sum(waited <= 20 for waited in waits["abandoned"])
     assert one.short_abandoned == sum(waited <= 5 for waited in waits["abandoned"])
-    assert one.longest_wait_s == max((waited for each in waits.values() for waited in each), default=None)
+    assert one.longest_waited_s == max((waited for each in waits.values() for waited in each), default=None)
     assert one.wait_answered_s == pytest.approx(sum(waits["answered"]))
     assert one.wait_abandoned_s == pytest.approx(sum(waits["abandoned"]))
     assert one.handled == len(expected.conversations)

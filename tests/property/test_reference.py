@@ -84,7 +84,7 @@ class Compared:
                 figures.short_abandoned,
                 figures.other,
             )
-            assert view.longest_wait_s == figures.longest
+            assert view.longest_waited_s == figures.longest
             if figures.waits:
                 assert view.asa_s is not None
                 assert abs(view.asa_s - sum(figures.waits) / len(figures.waits)) < 1e-6

@@ -198,7 +198,7 @@ def test_who_waits_over_midnight_is_offered_yesterday_and_answered_today() -> No
     floor(midnight - 10, CallQueued(call_id="a", queue="sales"))
     floor(midnight + 5, CallDequeued(call_id="a", queue="sales", reason="answered", agent_id="1"))
     view = queue(floor)
-    assert (view.day, view.offered, view.answered, view.waiting, view.longest_wait_s) == ("2026-11-23", 0, 1, 0, 15.0)
+    assert (view.day, view.offered, view.answered, view.waiting, view.longest_waited_s) == ("2026-11-23", 0, 1, 0, 15.0)
     floor(midnight - 1, CallQueued(call_id="late", queue="sales"))
     assert queue(floor).day == "2026-11-23", "a late event does not bring yesterday back"
 

@@ -114,7 +114,7 @@ def test_an_arrival_counts_where_it_arrived_and_everything_else_where_it_happene
     first, second, third = floor.made(QueueInterval)
     assert (first.offered, first.answered, first.abandoned, first.handled) == (2, 0, 0, 0)
     assert (second.offered, second.answered, second.abandoned, second.handled) == (0, 1, 1, 0)
-    assert (second.wait_answered_s, second.wait_abandoned_s, second.longest_wait_s) == (15, 15, 15)
+    assert (second.wait_answered_s, second.wait_abandoned_s, second.longest_waited_s) == (15, 15, 15)
     assert (third.offered, third.answered, third.handled, third.talk_s) == (0, 0, 1, 945)
     assert [one.handling_s for one in (first, second, third)] == [0, 895, 50]  # but time is split at the boundary
     assert [one.ready_s for one in (first, second, third)] == [900, 5, 850]
@@ -285,7 +285,7 @@ def test_what_does_not_exist_is_nothing_and_not_zero() -> None:
     floor(0, queued("a"))
     floor.mark(QUARTER + 1)
     (one,) = floor.made(QueueInterval)
-    assert (one.longest_wait_s, set(one.service_levels.values())) == (None, {None})
+    assert (one.longest_waited_s, set(one.service_levels.values())) == (None, {None})
     shown = view(floor)
     for name in ("asa_s", "aht_s", "talk_s", "hold_s", "wrap_s", "occupancy", "abandonment_rate", "transfer_rate"):
         assert getattr(shown, name) is None, name

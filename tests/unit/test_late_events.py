@@ -233,7 +233,7 @@ def test_a_call_that_left_its_queue_before_it_entered_does_not_wait_and_counts()
     floor(15, CallDequeued(call_id="c", queue="sales", reason="timed_out"))
     floor(3, CallQueued(call_id="c", queue="sales"))
     view = queue(floor)
-    assert (view.waiting, view.offered, view.other_ended, view.longest_wait_s) == (0, 1, 1, 12.0)
+    assert (view.waiting, view.offered, view.other_ended, view.longest_waited_s) == (0, 1, 1, 12.0)
     (record,) = floor.made(facts.CallEnded)
     assert (record.outcome, record.started_at, record.waited_s) == ("timed_out", at(3), 12.0)
 

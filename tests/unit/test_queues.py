@@ -60,7 +60,7 @@ def test_a_queue_counts_what_entered_and_how_it_left() -> None:
     view = queue(floor)
     assert (view.waiting, view.longest_since) == (0, None)
     assert (view.offered, view.answered, view.abandoned, view.short_abandoned, view.other_ended) == (3, 1, 1, 1, 1)
-    assert (view.asa_s, view.longest_wait_s) == (10.0, 28.0)
+    assert (view.asa_s, view.longest_waited_s) == (10.0, 28.0)
     assert (view.service_level.formula, view.service_level.value) == ("F3s", 1.0)
     assert view.agents == {"break": 1, "ready": 1}
     assert queue(floor, "support").agents == {"break": 1}

@@ -40,7 +40,7 @@ def left(floor: Floor, name: str, call_id: str, at: datetime, reason: str) -> No
         return
     waited = (at - since).total_seconds() if at > since else 0.0
     tally = books.tally_of(floor, queue, at)
-    tally.longest_wait_s = waited if tally.longest_wait_s is None else max(tally.longest_wait_s, waited)
+    tally.longest_waited_s = waited if tally.longest_waited_s is None else max(tally.longest_waited_s, waited)
     if reason == "answered":
         tally.answered += 1
         tally.answered_within += waited <= floor.config.queue(queue.queue).service_level.within_s

@@ -126,7 +126,7 @@ class QueueView(Struct, frozen=True, kw_only=True, gc=False):
     short_abandoned: int
     other_ended: int  # timed out, overflowed, cleared, moved
     asa_s: float | None  # average speed of answer
-    longest_wait_s: float | None  # of the day, answered or not
+    longest_waited_s: float | None  # of the calls that left today, answered or not
     service_level: ServiceLevelView
     service_level_f1: float | None
     day: str  # the day these figures are of, YYYY-MM-DD

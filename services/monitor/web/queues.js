@@ -184,7 +184,7 @@ function drawFigures(parts, queue, never) {
   }));
   setText(parts.asa.value, duration(queue.asa_s));
   setText(parts.asa.label, t("queue.asa"));
-  setAttr(parts.asa.node, "title", t("queue.asa.hint", { longest: duration(queue.longest_wait_s) }));
+  setAttr(parts.asa.node, "title", t("queue.asa.hint", { longest: duration(queue.longest_waited_s) }));
   setText(parts.aht.value, duration(queue.aht_s));
   setText(parts.aht.label, t("queue.aht"));
   setAttr(parts.aht.node, "title", t("queue.aht.hint", {

@@ -246,7 +246,7 @@ def _publish(floor: Floor, queue: Queue, day: Day, closed: Stretch) -> None:
             abandoned_within=tally.abandoned_within,
             wait_answered_s=metrics.rounded(tally.wait_answered_s),
             wait_abandoned_s=metrics.rounded(tally.wait_abandoned_s),
-            longest_wait_s=tally.longest_wait_s,
+            longest_waited_s=tally.longest_waited_s,
             handled=tally.handled,
             talk_s=metrics.rounded(tally.talk_s),
             hold_s=metrics.rounded(tally.hold_s),

@@ -28,7 +28,7 @@ class StretchView(Struct, frozen=True, kw_only=True):
     short_abandoned: int  # of these, within short_abandon_s
     other_ended: int  # timed out, overflowed, cleared, moved
     asa_s: float | None
-    longest_wait_s: float | None  # of the calls that left
+    longest_waited_s: float | None  # of the calls that left
     handled: int  # conversations that ended
     aht_s: float | None  # (talk + hold + wrap) / handled
     talk_s: float | None  # its parts, averages
@@ -89,7 +89,7 @@ def now(floor: Floor, queue: Queue, provenance: ShownProvenance) -> QueueView:
         short_abandoned=tally.abandoned_short,
         other_ended=tally.other_ended,
         asa_s=metrics.asa_s(tally),
-        longest_wait_s=tally.longest_wait_s,
+        longest_waited_s=tally.longest_waited_s,
         service_level=_service_level(floor, queue, tally),
         service_level_f1=metrics.service_level("F1", tally),
         day=day.day if day else "",
@@ -170,7 +170,7 @@ def _stretch(one: Stretch, *, running: bool) -> StretchView:
         short_abandoned=tally.abandoned_short,
         other_ended=tally.other_ended,
         asa_s=metrics.asa_s(tally),
-        longest_wait_s=tally.longest_wait_s,
+        longest_waited_s=tally.longest_waited_s,
         handled=tally.handled,
         aht_s=metrics.aht_s(tally),
         talk_s=metrics.talk_s(tally),

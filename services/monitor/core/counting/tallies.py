@@ -27,7 +27,7 @@ class Tally(Struct, array_like=True, gc=False):
     transfers: int = 0
     wait_answered_s: float = 0.0
     wait_abandoned_s: float = 0.0
-    longest_wait_s: float | None = None
+    longest_waited_s: float | None = None
     talk_s: float = 0.0
     hold_s: float = 0.0
     wrap_s: float = 0.0
@@ -47,8 +47,8 @@ class Tally(Struct, array_like=True, gc=False):
         self.transfers += other.transfers
         self.wait_answered_s += other.wait_answered_s
         self.wait_abandoned_s += other.wait_abandoned_s
-        if other.longest_wait_s is not None:
-            self.longest_wait_s = max(self.longest_wait_s or 0.0, other.longest_wait_s)
+        if other.longest_waited_s is not None:
+            self.longest_waited_s = max(self.longest_waited_s or 0.0, other.longest_waited_s)
         self.talk_s += other.talk_s
         self.hold_s += other.hold_s
         self.wrap_s += other.wrap_s

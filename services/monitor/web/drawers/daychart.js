@@ -92,7 +92,7 @@ function legend() {
 }
 
 function columns(formula) {
-  const names = [t("queue.offered"), t("queue.answered"), t("queue.abandoned"), t("drawer.other"), formula, t("queue.asa"), t("queue.longest"), t("queue.aht"), t("drawer.occupancy")];
+  const names = [t("queue.offered"), t("queue.answered"), t("queue.abandoned"), t("drawer.other"), formula, t("queue.asa"), t("drawer.longest"), t("queue.aht"), t("drawer.occupancy")];
   return [{ name: t("drawer.interval") }, ...names.map((name) => ({ name, num: true }))];
 }
 
@@ -104,7 +104,7 @@ function cells(figures, formula) {
     number(figures.other_ended),
     percent(levelOfStretch(figures, formula)),
     duration(figures.asa_s),
-    duration(figures.longest_wait_s),
+    duration(figures.longest_waited_s),
     duration(figures.aht_s),
     percent(figures.occupancy),
   ];

@@ -128,7 +128,7 @@ function figuresOf(queue, board) {
     { name: t("queue.abandoned"), value: count(queue.abandoned), note: t("drawer.short", { n: count(queue.short_abandoned), s: number(queue.service_level.short_abandon_s) }) },
     { name: t("drawer.other"), value: count(queue.other_ended), note: t("drawer.other.note") },
     { name: t("queue.asa"), value: duration(queue.asa_s) },
-    { name: t("queue.longest"), value: duration(queue.longest_wait_s) },
+    { name: t("drawer.longest"), value: duration(queue.longest_waited_s), note: t("drawer.longest.note") },
     { name: t("queue.aht"), value: duration(queue.aht_s), note: queue.aht_s === null ? "" : t("drawer.aht.parts", parts) },
     { name: t("drawer.handled"), value: count(queue.handled) },
     { name: t("drawer.occupancy"), value: percent(queue.occupancy) },
