@@ -93,6 +93,19 @@ def shown_by(engine: Engine, lens: Lens | None = None, channels: tuple[Channel, 
     return {entity: value for entity, value in board.shown().items() if entity[0] in kinds}
 
 
+def to_be_seen(
+    engine: Engine, scope: Scope, channels: tuple[Channel, ...] | None, wanted: Filter | None
+) -> dict[Any, Any]:
+    """What a client is to show that asked for this: of channels that the filter does not narrow, all that is allowed."""
+    if wanted is None:
+        return shown_by(engine, Lens(scope), channels or CHANNELS)
+    sets = (wanted.sites, wanted.teams, wanted.queues, wanted.agents)
+    lens = Lens(scope, Wanted(*(None if found is None else frozenset(found) for found in sets)))
+    narrowed = {name: wanted.channels is None or name in wanted.channels for name in channels or CHANNELS}
+    few = shown_by(engine, lens, tuple(name for name, it_is in narrowed.items() if it_is))
+    return few | shown_by(engine, Lens(scope), tuple(name for name, it_is in narrowed.items() if not it_is))
+
+
 # ---------------------------------------------------------------- scopes, filters, slow readers
 
 names = st.sets(st.sampled_from(["red", "blue", ""]), max_size=2)
@@ -107,7 +120,10 @@ def perhaps(found: st.SearchStrategy[set[str]]) -> st.SearchStrategy[frozenset[s
 
 scopes = st.builds(Scope, sites=st.none() | perhaps(sites), teams=st.none() | perhaps(names), queues=perhaps(queues))
 filters = st.none() | st.builds(
-    lambda *sets: Filter(*(None if found is None else tuple(sorted(found)) for found in sets)),
+    lambda narrowed, *sets: Filter(
+        *(None if found is None else tuple(sorted(found)) for found in sets), channels=narrowed
+    ),
+    st.none() | st.lists(st.sampled_from(CHANNELS), unique=True, max_size=4).map(tuple),
     st.none() | perhaps(sites),
     st.none() | perhaps(names),
     perhaps(queues),
@@ -251,10 +267,7 @@ def test_whatever_happens_to_a_client_it_sees_in_the_end_what_a_new_one_sees_and
         fresh = Client(it.hub, it.who)
         it.hub.subscribe(fresh.subscriber, *it.asked)
         it.hub.tell_time()
-        channels, wanted = it.asked
-        sets = () if wanted is None else (wanted.sites, wanted.teams, wanted.queues, wanted.agents)
-        lens = Lens(scope, Wanted(*(None if found is None else frozenset(found) for found in sets)))
-        assert fresh.hear().shown() == shown_by(it.engine, lens, channels or CHANNELS)
+        assert fresh.hear().shown() == to_be_seen(it.engine, scope, *it.asked)
         assert it.client.hear().shown() == fresh.board.shown()
         assert (it.board.epoch, it.board.position) == (fresh.board.epoch, fresh.board.position)
         it.check()

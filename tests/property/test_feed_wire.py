@@ -22,8 +22,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from services.monitor.core.engine import Engine
 from services.monitor.feed.connection import serve_feed
 from services.monitor.feed.hub import Hub
-from services.monitor.feed.lens import Lens, Wanted
-from services.monitor.feed.messages import CHANNELS
+from services.monitor.feed.lens import Lens
 from shared.events import Event
 from shared.identity import Principal, Scope
 from shared.ports import listen
@@ -31,7 +30,7 @@ from shared.wsserver import DirectProtocol
 from tests.feedkit import Board
 from tests.floorkit import RULES
 from tests.property.histories import History
-from tests.property.test_feed import TEAMS, asking, happenings, hub_of, on_two_sites, scopes, shown_by
+from tests.property.test_feed import TEAMS, asking, happenings, hub_of, on_two_sites, scopes, shown_by, to_be_seen
 
 CLIENTS = 2
 
@@ -131,7 +130,7 @@ class Watcher:
             self.board.hear(text)
 
 
-_NAMES = ("sites", "teams", "queues", "agents")
+_NAMES = ("sites", "teams", "queues", "agents", "channels")
 who = st.integers(0, CLIENTS - 1)
 moves = st.lists(
     st.one_of(
@@ -195,17 +194,10 @@ async def _scene(events: list[Event], allowed: list[Scope], asked: Any, steps: A
             await watcher.listen()
             fresh = Watcher(url, number, watcher.asked)
             await fresh.come()
-            assert watcher.board.shown() == fresh.board.shown() == _to_see(engine, allowed[number], watcher.asked)
+            assert watcher.board.shown() == fresh.board.shown() == to_be_seen(engine, allowed[number], *watcher.asked)
             assert watcher.board.epoch == fresh.board.epoch
             assert set(watcher.board.seen) <= might_see[number], "something was sent that is not for this token"
             if allowed[number].sites is not None:
                 assert watcher.board.sites_told <= allowed[number].sites
             await watcher.go()
             await fresh.go()
-
-
-def _to_see(engine: Engine, scope: Scope, asked: Any) -> Any:
-    channels, wanted = asked
-    sets = () if wanted is None else (getattr(wanted, name) for name in _NAMES)
-    lens = Lens(scope, Wanted(*(None if found is None else frozenset(found) for found in sets)))
-    return shown_by(engine, lens, channels or CHANNELS)

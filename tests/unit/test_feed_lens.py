@@ -157,3 +157,18 @@ def test_lenses_that_show_the_same_have_the_same_name() -> None:
     assert Lens(Scope(teams=red), Wanted(queues=red)).name() == Lens(Scope(queues=red), Wanted(teams=red)).name()
     different = (Wanted(sites=red), Wanted(teams=red), Wanted(teams=frozenset()), Wanted(teams=frozenset({"red"})))
     assert len({Lens(asked=one).name() for one in (Wanted(), *different)}) == 5
+    narrowed = [Lens(asked=Wanted(teams=red), narrowed=kinds) for kinds in (None, ("agent",), ("agent", "call"), ())]
+    assert len({lens.name() for lens in narrowed}) == 4
+    assert narrowed[-1].open
+    assert Lens(Scope(teams=red), Wanted(), ("agent",)).name() == Lens(Scope(teams=red)).name()
+
+
+def test_a_filter_of_some_channels_leaves_the_others_as_they_are_allowed(floor: Engine) -> None:
+    every, north = seen(floor, Lens()), Wanted(sites=frozenset({"north"}))
+    found = seen(floor, Lens(asked=north, narrowed=("agent", "queue", "call", "transfer")))
+    assert found["flags"] == every["flags"]
+    assert {name: found[name] for name in ("agents", "queues", "calls", "transfers")} == {
+        name: seen(floor, Lens(asked=north))[name] for name in ("agents", "queues", "calls", "transfers")
+    }
+    scope = Scope(teams=frozenset({"red"}))
+    assert seen(floor, Lens(scope, north, ("agent",)))["flags"] == seen(floor, Lens(scope))["flags"]

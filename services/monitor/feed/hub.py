@@ -25,7 +25,7 @@ from services.monitor.feed.frames import FRAME_BYTES, Frame, message_frame
 from services.monitor.feed.group import Group, GroupKey, group_key
 from services.monitor.feed.lens import Lens, Wanted
 from services.monitor.feed.log import ChangeLog
-from services.monitor.feed.messages import CHANNELS, Allowed, Channel, Filter, Hello, Limits, SiteClock, User
+from services.monitor.feed.messages import CHANNELS, KINDS, Allowed, Channel, Filter, Hello, Limits, SiteClock, User
 from services.monitor.feed.quota import Quota
 from services.monitor.feed.subscriber import Outlet, Subscriber
 from services.monitor.feed.turns import Turns
@@ -304,7 +304,7 @@ class Hub:
         if self._clock.monotonic() - self._sites_read > _FRESH_S:
             self._read_clocks()
         lens = group.lens
-        key = tuple(one.sites for one in lens.conditions)
+        key = lens.site_sets()
         found = self._sites_json.get(key)
         if found is None:
             seen = self._sites if lens.open else {site: it for site, it in self._sites.items() if lens.site(site)}
@@ -463,7 +463,10 @@ def _lens(who: Principal, asked: Filter | None) -> Lens:
     if asked is None:
         return Lens(who.scope)
     sets = (asked.sites, asked.teams, asked.queues, asked.agents)
-    return Lens(who.scope, Wanted(*(None if names is None else frozenset(names) for names in sets)))
+    wanted = Wanted(*(None if names is None else frozenset(names) for names in sets))
+    if asked.channels is None:
+        return Lens(who.scope, wanted)
+    return Lens(who.scope, wanted, (kind for name in asked.channels for kind in KINDS[name]))
 
 
 def _listed(names: frozenset[str] | None) -> tuple[str, ...] | None:

@@ -11,13 +11,15 @@ filter narrows what a token allows and can never widen it, whatever the rules fo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from msgspec import Struct
 
 from services.monitor.core.floor import Kind
 from services.monitor.core.views import AgentView, CallView, FlagView, FloorView, QueueView, SiteView, TransferView
 from shared.identity import WHOLE, Scope
+
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 Look = Callable[[Kind, str, str], Any]  # an entity's view or its traits, by kind, site and id; None when unknown
 
@@ -184,10 +186,15 @@ def wanted_by(scope: Scope) -> Wanted:
 class Lens:
     """What somebody sees: what is allowed, and of that what was asked for."""
 
-    def __init__(self, scope: Scope = WHOLE, asked: Wanted | None = None) -> None:
-        found = {wanted_by(scope), asked or Wanted()}
-        self.conditions = tuple(one for one in sorted(found, key=_order) if not one.everything)
-        self.open = not self.conditions  # nothing is hidden
+    def __init__(
+        self, scope: Scope = WHOLE, asked: Wanted | None = None, narrowed: Iterable[Kind] | None = None
+    ) -> None:
+        """`asked` is asked of the kinds in `narrowed`, None: of all; the others are seen as far as they are allowed."""
+        allowed = _conditions(wanted_by(scope))
+        both = _conditions(wanted_by(scope), asked or Wanted())
+        kinds = frozenset(KINDS if narrowed is None else narrowed) if both != allowed else frozenset()
+        self._kinds = {kind: both if kind in kinds else allowed for kind in KINDS}
+        self.open = not any(self._kinds.values())  # nothing is hidden
 
     def sees(self, kind: Kind, view: Any, look: Look) -> bool:
         """Whether this entity is seen. `view`: its view or its traits; `look` finds its agents and what it is about."""
@@ -195,11 +202,15 @@ class Lens:
 
     def lets_through(self, kind: Kind, traits: Traits, look: Look) -> bool:
         """As `sees`, for those who keep traits."""
-        return all(one.sees(kind, traits, look) for one in self.conditions)
+        return all(one.sees(kind, traits, look) for one in self._kinds[kind])
 
     def site(self, name: str) -> bool:
-        """Whether anything of this site can be seen."""
-        return all(one.sites is None or name in one.sites for one in self.conditions)
+        """Whether this site can be seen."""
+        return all(sites is None or name in sites for sites in self.site_sets())
+
+    def site_sets(self) -> tuple[frozenset[str] | None, ...]:
+        """The sets of sites of which a site has to be in each; None: of all."""
+        return tuple(one.sites for one in self._kinds["site"])
 
     def floor(self, floor: FloorView) -> FloorView:
         """The floor as it is seen."""
@@ -230,7 +241,14 @@ class Lens:
 
     def name(self) -> str:
         """The same for every lens through which the same is seen for the same reasons; "" when nothing is hidden."""
-        return " and ".join(map(repr, map(_order, self.conditions)))
+        by_kind = {kind: " and ".join(map(repr, map(_order, found))) for kind, found in self._kinds.items()}
+        names = set(by_kind.values())
+        return names.pop() if len(names) == 1 else repr(by_kind)
+
+
+def _conditions(*found: Wanted) -> tuple[Wanted, ...]:
+    """Those that hide anything, each once and in one order."""
+    return tuple(one for one in sorted(set(found), key=_order) if not one.everything)
 
 
 def _order(one: Wanted) -> tuple[tuple[str, ...], ...]:

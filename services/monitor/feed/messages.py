@@ -127,12 +127,15 @@ ServerMessage = Hello | Snapshot | Resumed | Delta | Clocks | Pong
 
 
 class Filter(Struct, frozen=True, gc=False):
-    """What a client wants to see of what it may see; what is absent restricts nothing."""
+    """What a client wants to see of what it may see; what is absent restricts nothing.
+
+    `channels` are those that it narrows, all unless named: of the others the client gets what it may see."""
 
     sites: Names | None = None
     teams: Names | None = None
     queues: Names | None = None
     agents: Names | None = None  # each "site/id"
+    channels: tuple[Channel, ...] | None = None
 
 
 class Subscribe(Struct, frozen=True, gc=False, tag_field="type", tag="subscribe"):
