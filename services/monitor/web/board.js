@@ -11,6 +11,7 @@ import { SiteClocks } from "./siteclock.js";
 import { Store } from "./store.js";
 
 export const MARKS = ["simulated", "replay"]; // what a site may be instead of real and now
+const FRESH_S = 2;
 const STALE_S = 3; // the switch's time arrives at least once a second; three missed mean that nothing comes
 
 export class Board {
@@ -18,6 +19,7 @@ export class Board {
     this.live = { store: new Store(), clocks: new SiteClocks() }; // what the feed tells
     Object.assign(this, this.live); // what is drawn: the same, except while rewound
     this.rewound = false;
+    this.followed = null; // of which sites the feed tells everything; null: of all
     this.connection = { state: "connecting", since: Date.now(), reason: "" };
     this.chosenSite = place.get("site") || (place.get("view") ? "" : recall("site")); // a link says all of the view
     place.on((changed) => changed.has("site") && this.#showSite(place.get("site")));
@@ -83,9 +85,24 @@ export class Board {
     return this.store.sites.size > 1;
   }
 
-  /** The chosen site, or "" for all of them. */
+  /** The chosen site, or "" for all of them. While the feed of another is on its way, the one that is still shown. */
   site() {
+    const wanted = this.wantedSite();
+    const here = this.followed === null || this.rewound || (wanted ? [wanted] : [...this.store.sites.keys()]).every((site) => this.followed.includes(site));
+    return here ? wanted : this.followed[0];
+  }
+
+  /** The chosen site, or "" for all of them, whether or not it is shown already. */
+  wantedSite() {
     return this.store.sites.has(this.chosenSite) && this.manySites() ? this.chosenSite : "";
+  }
+
+  /** Which sites must be followed for what the address asks to see, that of the agents first; null: all of them. */
+  neededSites() {
+    const { chosenSite, live } = this;
+    if (!chosenSite || (live.store.loaded && !live.store.sites.has(chosenSite))) return null;
+    const opened = [place.get("agent"), place.get("queue")].filter(Boolean).map((key) => key.split("/", 1)[0]);
+    return [...new Set([chosenSite, ...opened])];
   }
 
   chooseSite(site) {
@@ -141,6 +158,25 @@ export class Board {
   }
 
   // ages and times
+
+  /** Age in seconds of what is shown of `site`: a clock that goes on behind a link that is down tells nothing. Null: it never told anything. */
+  pictureAge(site, local = performance.now()) {
+    const known = this.clocks.age(site, local);
+    const { link, link_since: since } = this.store.sites.get(site) ?? {};
+    return known === null || link !== "down" ? known : Math.max(known, this.clocks.since(site, since, local) ?? 0);
+  }
+
+  /** How old what the page shows is: {text, fresh}; null while no site told anything. Of several sites some may be live. */
+  freshness(local = performance.now()) {
+    const sites = this.shownSites();
+    const ages = sites.map(({ site }) => this.pictureAge(site, local)).filter((value) => value !== null);
+    if (!ages.length) return null;
+    const oldest = Math.max(...ages);
+    const live = sites.filter(({ site }) => !this.isStale(site)).length;
+    if (live > 0 && live < sites.length) return { text: t("site.some_live", { live, n: sites.length }), fresh: false };
+    const fresh = oldest < FRESH_S && live > 0;
+    return { text: t(fresh ? "site.fresh" : "site.age", { age: age(oldest) }), fresh };
+  }
 
   /** Seconds since `entity` = {site, seen} was last heard of, on the site's clock and while that stands on ours; null: never. */
   ageOf({ site, seen }, local = performance.now()) {

@@ -1,7 +1,7 @@
 // What is wrong with the data itself: page disconnected, link to a switch down, nothing ever connected.
 
 import { fill, h, keyed, setData, setHidden, setText } from "/static/shared/dom.js";
-import { clock, dateTime, duration } from "/static/shared/format.js";
+import { clock, dateTime, dayShort, duration } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
 import { pageAddress } from "/static/shared/pages.js";
@@ -30,23 +30,19 @@ export class Notices {
 
   update() {
     const { board } = this;
-    const troubled = board.shownSites().filter((site) => site.link !== "up" || board.silent.has(site.site));
     const known = board.store.loaded && board.connection.state === "live";
+    const kinds = new Map(); // several sites in the same trouble are one notice
+    for (const site of known ? board.shownSites() : []) {
+      const kind = site.link !== "up" ? site.link : board.silent.has(site.site) ? "silent" : "";
+      if (kind) kinds.set(kind, [...(kinds.get(kind) ?? []), site]);
+    }
     this.nodes = keyed(
       this.list,
-      known ? troubled : [],
-      (site) => site.site,
-      () => {
-        const node = h("div", { class: "notice site-notice", data: { tone: "warning" } }, icon("warning"));
-        node.text = h("div", { class: "stack" });
-        node.head = h("p");
-        node.rest = h("p", { class: "muted" });
-        node.text.append(node.head, node.rest);
-        node.append(node.text);
-        return node;
-      },
-      (node, site) => {
-        node.site = site;
+      [...kinds],
+      ([kind]) => kind,
+      createNotice,
+      (node, [kind, sites]) => {
+        Object.assign(node, { kind, sites });
       },
     );
     this.#drawWelcome(board.store.loaded && board.isEmpty());
@@ -58,18 +54,23 @@ export class Notices {
     this.welcomed = empty;
     setHidden(this.welcome, !empty);
     if (!empty) return;
+    if (this.board.rewound) {
+      fill(this.welcome, h("h1", {}, t("welcome.then")), h("p", {}, t("welcome.then.meaning")));
+      return;
+    }
+    const linked = this.board.sites().some(({ link }) => link === "up");
     const step = (name, ...more) =>
       h("li", {}, h("strong", {}, t(`welcome.${name}.title`)), h("p", {}, t(`welcome.${name}`)), ...more);
     fill(
       this.welcome,
-      h("h1", {}, t(this.board.sites().length ? "welcome.quiet" : "welcome.title")),
-      h("p", {}, t("welcome.lead")),
+      h("h1", {}, t(linked ? "welcome.quiet" : "welcome.title")),
+      h("p", {}, t(linked ? "welcome.quiet.lead" : "welcome.lead")),
       h(
         "ol",
         { class: "welcome-steps" },
-        step("try", h("pre", {}, "make run")),
+        !linked && step("try", h("pre", {}, "make run")),
         step("any", h("p", {}, h("a", { href: pageAddress("ingest", "monitor") }, t("welcome.connections")))),
-        step("asterisk", h("pre", {}, "switch.raw  vendor=asterisk  site=hq")),
+        !linked && step("asterisk", h("pre", {}, "switch.raw  vendor=asterisk  site=hq")),
         step("names", h("pre", {}, "deploy/sites.yaml")),
       ),
     );
@@ -77,7 +78,7 @@ export class Notices {
 
   tick(local = performance.now()) {
     this.#tickBanner();
-    for (const node of this.nodes?.values() ?? []) this.#drawSite(node, local);
+    for (const node of this.nodes?.values() ?? []) this.#drawSites(node, local);
   }
 
   #tickBanner() {
@@ -94,18 +95,34 @@ export class Notices {
     setText(this.next, `${duration((Date.now() - since) / 1000)} · ${next}`.replace(/ · $/, ""));
   }
 
-  #drawSite(node, local) {
-    const { board } = this;
-    const { site } = node;
-    const label = board.siteLabel(site.site);
-    const kind = site.link === "up" ? "silent" : site.link;
+  #drawSites(node, local) {
+    const { kind, sites } = node;
     setData(node, "tone", kind === "never" ? "info" : "warning");
-    const zone = site.time_zone;
-    const since = kind === "silent" ? Number(board.clocks.now(site.site, local)) : site.link_since;
-    const agoS = kind === "silent" ? board.clocks.age(site.site, local) : null;
-    const values = { site: label, time: since ? dateTime(since, zone) : "", ago: agoS === null ? "" : duration(agoS) };
-    const reason = kind === "down" && site.link_reason ? t("link.reason", { reason: site.link_reason }) : "";
-    setText(node.head, t(`link.${kind}`, values) + reason);
+    const each = sites.map((site) => this.#lost(kind, site, local));
+    if (each.length === 1) setText(node.head, t(`link.${kind}`, each[0]) + (each[0].reason && t("link.reason", each[0])));
+    else setText(node.head, t(`link.${kind}.many`, { sites: each.map((one) => this.#oneOf(one)).join(t("link.and")) }));
     setText(node.rest, t(`link.${kind}.meaning`));
   }
+
+  /** {site, time, reason}: since when a site is lost, and why if its connector said so. */
+  #lost(kind, { site, time_zone: zone, link_since: since, link_reason: reason }, local) {
+    const { board } = this;
+    const at = kind === "silent" ? (board.clocks.sites?.get(site)?.heard ?? NaN) : new Date(since ?? NaN).getTime();
+    const now = board.clocks.now(site, local);
+    const today = dayShort(at, zone) === dayShort(now, zone);
+    const time = Number.isNaN(at) ? "" : today ? clock(at, zone) : dateTime(at, zone);
+    return { site: board.siteLabel(site), time, reason: kind === "down" ? reason : "" };
+  }
+
+  #oneOf({ site, time, reason }) {
+    return time ? t(reason ? "link.one_of.why" : "link.one_of", { site, time, reason }) : site;
+  }
+}
+
+function createNotice() {
+  const node = h("div", { class: "notice site-notice", data: { tone: "warning" } }, icon("warning"));
+  node.head = h("p");
+  node.rest = h("p", { class: "muted" });
+  node.append(h("div", { class: "stack" }, node.head, node.rest));
+  return node;
 }

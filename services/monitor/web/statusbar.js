@@ -1,11 +1,9 @@
 // In the top bar: which site, its clock, how old the data is, and whether it is real.
 
 import { h, keyed, setAttr, setData, setHidden, setText } from "/static/shared/dom.js";
-import { age, clock, number } from "/static/shared/format.js";
+import { clock, number } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { MARKS } from "./board.js";
-
-const FRESH_S = 2;
 
 export class StatusBar {
   constructor(bar, board) {
@@ -35,7 +33,7 @@ export class StatusBar {
       (view) => h("option", { value: view.site }),
       (node, view) => setText(node, view.label || view.site),
     );
-    if (this.choice.value !== board.site()) this.choice.value = board.site();
+    if (this.choice.value !== board.wantedSite()) this.choice.value = board.wantedSite();
     const shown = board.shownSites();
     this.bar.setMarks(MARKS.filter((mark) => shown.some((view) => view[mark])));
     const speed = shown[0]?.speed ?? 1;
@@ -46,18 +44,17 @@ export class StatusBar {
 
   tick(local = performance.now()) {
     const { board } = this;
-    const site = board.shownSites()[0];
+    const shown = board.shownSites();
+    const site = shown.find((view) => !board.isStale(view.site)) ?? shown[0]; // a clock that stands still tells no time
     const now = site ? board.clocks.now(site.site, local) : NaN;
     setText(this.clock, Number.isNaN(now) ? "" : clock(now, board.zone(site.site)));
     setAttr(this.clock, "title", site ? t("site.clock", { zone: site.time_zone, site: board.siteLabel(site.site) }) : null);
-    const zones = new Set(board.shownSites().map((view) => view.time_zone));
-    setHidden(this.clockOf, board.shownSites().length < 2); // of several, one site's time needs that site's name
-    setText(this.clockOf, site ? [board.siteLabel(site.site), zones.size > 1 && site.time_zone].filter(Boolean).join(" · ") : "");
-    const ages = board.shownSites().map((view) => board.clocks.age(view.site, local)).filter((value) => value !== null);
-    const oldest = ages.length ? Math.max(...ages) : null;
-    setHidden(this.age, oldest === null);
-    setText(this.age, oldest === null ? "" : t(oldest < FRESH_S ? "site.fresh" : "site.age", { age: age(oldest) }));
-    setData(this.age, "tone", oldest !== null && oldest >= FRESH_S ? "warning" : "quiet");
+    setHidden(this.clockOf, shown.length < 2); // of several, one site's time needs that site's name
+    setText(this.clockOf, site ? board.siteLabel(site.site) : "");
+    const told = board.freshness(local);
+    setHidden(this.age, told === null);
+    setText(this.age, told?.text ?? "");
+    setData(this.age, "tone", told === null || told.fresh ? "quiet" : "warning");
     setAttr(this.age, "title", t("site.age.hint"));
   }
 }

@@ -56,13 +56,6 @@ export class HallBoard extends Board {
     return Number.isNaN(seconds) ? null : Math.max(0, seconds);
   }
 
-  /** Age in seconds of what is shown of `site`; null when it never told anything. */
-  pictureAge(site, local) {
-    const age = this.clocks.age(site, local);
-    const { link, link_since: since } = this.store.sites.get(site) ?? {};
-    return age === null || link !== "down" ? age : Math.max(age, this.clocks.since(site, since, local) ?? 0);
-  }
-
   /** Severity of the worst flag about the queue itself; the tile's figures speak for its callers. */
   levelOfQueue(key) {
     let level = "";
@@ -83,7 +76,7 @@ export class HallBoard extends Board {
     const flags = [...this.store.flags.values()].filter(
       ({ site, subject, severity }) =>
         this.#isShown(site) && severity !== "info" && (which === "all" || subject === "queue" || subject === "site"),
-    );
+    ).filter((flag) => !this.#isOfLink(flag));
     const items = flags.map((flag) => ({
       key: keyOf("flag", flag),
       site: flag.site,
@@ -100,6 +93,12 @@ export class HallBoard extends Board {
         (SEVERITIES[b.severity] ?? 0) - (SEVERITIES[a.severity] ?? 0) ||
         (a.started < b.started ? -1 : Number(a.started > b.started)),
     );
+  }
+
+  /** Whether a flag only says that the link is down: a notice of its own does, with what follows from it. */
+  #isOfLink({ site, subject, started }) {
+    const { link, link_since: since } = this.store.sites.get(site) ?? {};
+    return subject === "site" && link === "down" && this.connection.state === "live" && since !== null && started >= since;
   }
 
   /** Transfers that run and are too slow, and that no flag tells of. */

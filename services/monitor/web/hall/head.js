@@ -1,13 +1,12 @@
 // On top: what this screen shows, whether it is real, how it stands as a whole, the switch's clock and the age of all of it.
 
 import { fill, h, keyed, setData, setHidden, setText } from "/static/shared/dom.js";
-import { age, clock, number } from "/static/shared/format.js";
+import { clock, number } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { icon, setIcon } from "/static/shared/icons.js";
 import { MARKS } from "../board.js";
 import { fit, isTooLong, pattern } from "./fit.js";
 
-const FRESH_S = 2;
 const CLOCKS = 3; // so many time zones at most
 
 // When not all of it fits: first smaller, then all sites by their number, then without what the tiles say as well.
@@ -90,30 +89,27 @@ export class Head {
   }
 
   #tickSum(levels) {
-    const queues = this.board.shownQueues().filter(({ site }) => !this.board.hasNeverReported(site));
-    const known = queues.length > 0 && this.board.anyLive();
-    setHidden(this.waiting, !known);
-    setHidden(this.over, !known);
-    if (!known) return;
+    const { board } = this;
+    const all = board.shownQueues();
+    const queues = all.filter(({ site }) => !board.isStale(site)); // what is old says nothing of now
+    setHidden(this.waiting, !queues.length);
+    setHidden(this.over, !queues.length);
+    if (!queues.length) return;
     const waiting = queues.reduce((sum, queue) => sum + queue.waiting, 0);
     setText(this.waiting, t("hall.waiting", { n: number(waiting) }));
     const over = [...levels.values()].filter(Boolean).length;
     const worst = [...levels.values()].includes("critical") ? "critical" : over ? "warning" : "";
     setData(this.over, "tone", worst || "ok");
     setIcon(this.shape, worst || "ok");
-    setText(this.overText, over ? t("hall.attention", { n: over }) : t("hall.calm"));
+    setText(this.overText, over ? t("hall.attention", { n: over }) : t(queues.length < all.length ? "hall.calm.live" : "hall.calm"));
   }
 
   #tickAge(local) {
-    const ages = this.board
-      .shownSites()
-      .map(({ site }) => this.board.pictureAge(site, local))
-      .filter((value) => value !== null);
-    const oldest = ages.length ? Math.max(...ages) : null;
-    const fresh = oldest !== null && oldest < FRESH_S && this.board.connection.state === "live";
-    setHidden(this.age, oldest === null);
-    setData(this.age, "tone", fresh ? "quiet" : "warning");
-    setIcon(this.ageShape, fresh ? "observed" : "stale");
-    setText(this.ageText, oldest === null ? "" : t(fresh ? "site.fresh" : "site.age", { age: age(oldest) }));
+    const told = this.board.freshness(local);
+    setHidden(this.age, told === null);
+    if (told === null) return;
+    setData(this.age, "tone", told.fresh ? "quiet" : "warning");
+    setIcon(this.ageShape, told.fresh ? "observed" : "stale");
+    setText(this.ageText, told.text);
   }
 }

@@ -58,15 +58,14 @@ export class HallNotices {
   #ofSites(local) {
     const { board } = this;
     if (!board.store.loaded || board.connection.state !== "live") return [];
-    return board
-      .shownSites()
-      .filter((view) => view.link !== "up" || board.silent.has(view.site))
-      .map((view) => {
-        const kind = view.link === "up" ? "silent" : view.link;
-        const time = kind === "never" ? "" : clock(board.knownUntil(view.site, local), view.time_zone);
-        const tone = kind === "never" ? "info" : "warning";
-        return { key: `site ${view.site}`, tone, text: t(`hall.${kind}`, { site: board.siteLabel(view.site), time }) };
-      });
+    const troubled = board.shownSites().filter((view) => view.link !== "up" || board.silent.has(view.site));
+    const kinds = new Map(); // several sites in the same trouble are one notice
+    for (const view of troubled) {
+      const kind = view.link === "up" ? "silent" : view.link;
+      const time = kind === "never" ? "" : clock(board.knownUntil(view.site, local), view.time_zone);
+      kinds.set(kind, [...(kinds.get(kind) ?? []), { site: board.siteLabel(view.site), time }]);
+    }
+    return [...kinds].map(([kind, sites]) => ({ key: `site ${kind}`, tone: kind === "never" ? "info" : "warning", text: told(kind, sites) }));
   }
 
   /** A screen that is to sound and cannot says so; nobody would notice otherwise. `sound` is set when it is to. */
@@ -88,6 +87,13 @@ export class HallNotices {
     else if (board.store.queues.size && names) setText(this.heading, t(unknown, { names: unknown === "hall.unknown.site" ? sites.join(", ") : names }));
     else setText(this.heading, t("hall.empty"));
     const meaning = board.store.queues.size ? "hall.unknown.meaning" : "hall.empty.meaning";
-    setText(this.meaning, loaded ? t(meaning) : "");
+    setText(this.meaning, loaded ? t(meaning, { address: `${location.origin}/` }) : "");
   }
+}
+
+/** "No link to the switches of Berlin (since 18:16:37), Demo floor (since 18:20:02)." */
+function told(kind, sites) {
+  if (sites.length === 1) return t(`hall.${kind}`, sites[0]);
+  const each = sites.map((one) => (one.time ? t("hall.one_of", one) : one.site));
+  return t(`hall.${kind}.many`, { sites: each.join(t("hall.and")) });
 }

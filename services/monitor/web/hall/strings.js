@@ -4,6 +4,7 @@ export default {
     "hall.waiting": "{n} waiting",
     "hall.attention": "{n} {n|queue needs|queues need} attention",
     "hall.calm": "all queues on target",
+    "hall.calm.live": "live queues on target",
     "hall.as_of": "as of {time}",
     "hall.page": "Page {n} of {all}",
 
@@ -46,10 +47,15 @@ export default {
     "hall.trying": "trying now",
     "hall.down": "{site}: no link to the switch since {time}. These figures do not move.",
     "hall.silent": "{site}: nothing has come from the switch since {time}. These figures do not move.",
+    "hall.down.many": "No link to the switches of {sites}. Their figures do not move.",
+    "hall.silent.many": "Nothing has come from the switches of {sites}. Their figures do not move.",
+    "hall.never.many": "The switches of {sites} have never connected. They have no figures yet.",
+    "hall.one_of": "{site} (since {time})",
+    "hall.and": ", ",
     "hall.never": "{site}: the switch has never connected. There are no figures yet.",
 
     "hall.empty": "No queue has been reported yet",
-    "hall.empty.meaning": "The queues appear by themselves with the first event of a switch.",
+    "hall.empty.meaning": "The queues appear here by themselves with a switch's first events. How to connect one: {address}",
     "hall.unknown": "No queue of this name is known: {names}",
     "hall.unknown.site": "No site of this name is known: {names}",
     "hall.unknown.meaning": "The address of this screen asks for it. It appears by itself once it exists."
@@ -59,6 +65,7 @@ export default {
     "hall.waiting": "{n} 人等待",
     "hall.attention": "{n} 个队列需关注",
     "hall.calm": "所有队列达标",
+    "hall.calm.live": "实时队列均达标",
     "hall.as_of": "截至 {time}",
     "hall.page": "第 {n} 页，共 {all} 页",
 
@@ -101,10 +108,15 @@ export default {
     "hall.trying": "正在重试",
     "hall.down": "{site}：自 {time} 起与交换机断开，数字不再更新。",
     "hall.silent": "{site}：自 {time} 起交换机没有任何消息，数字不再更新。",
+    "hall.down.many": "{sites}：与交换机断开，数字不再更新。",
+    "hall.silent.many": "{sites}：交换机没有任何消息，数字不再更新。",
+    "hall.never.many": "{sites}：交换机从未连接，还没有任何数字。",
+    "hall.one_of": "{site}（自 {time} 起）",
+    "hall.and": "、",
     "hall.never": "{site}：交换机从未连接，还没有任何数字。",
 
     "hall.empty": "尚未收到任何队列",
-    "hall.empty.meaning": "交换机的第一个事件到达后，队列会自动出现。",
+    "hall.empty.meaning": "收到交换机的事件后，队列会自动出现。如何接入：{address}",
     "hall.unknown": "没有这个名称的队列：{names}",
     "hall.unknown.site": "没有这个名称的职场：{names}",
     "hall.unknown.meaning": "本屏幕的地址要求显示它；一旦存在便会自动出现。"

@@ -85,7 +85,10 @@ export class Rewind {
     this.at = at;
     setHidden(this.root, false);
     this.#draw();
-    if (!this.site && !sites.size) return; // the tick looks again
+    if (!this.site && !sites.size) {
+      if (this.board.live.store.loaded) this.bar.say(t("rewind.error.empty"));
+      return; // the tick looks again
+    }
     if (!this.site) {
       this.bar.say(t("rewind.choose.why"));
       this.bar.sites.focus();

@@ -73,7 +73,7 @@ export class TransferList {
     const live = board.anyLive();
     this.#drawTitle();
     setHidden(this.runningNone, running.length > 0);
-    setText(this.runningNone, t(live ? "desk.running.none" : "desk.running.no_data"));
+    setText(this.runningNone, t(live ? "desk.running.none" : board.store.loaded && !board.store.sites.size ? "desk.running.no_switch" : "desk.running.no_data"));
     setAttr(this.runningList, "aria-label", t("desk.running"));
     setHidden(this.runningList, running.length === 0);
     this.scales.forEach(drawScale);
