@@ -151,7 +151,7 @@ function updateTile(node, queue, board) {
   }
   drawEvidence(parts.evidence, queue, board);
   setText(parts.since, sinceText(queue, board));
-  setText(parts.seenWords, t("queue.seen.words"));
+  setText(parts.seenWords, queue.seen ? t("queue.seen.words") : "");
 }
 
 /** What makes "answered" more than "offered": a small "+3" beside it that says so when it is asked. */
