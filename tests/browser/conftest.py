@@ -60,9 +60,23 @@ class Viewer:
             finally:
                 await page.close()
 
-    async def open(self, url: str, *, width: int = 1366, height: int = 768) -> Page:
+    @contextlib.asynccontextmanager
+    async def beside(self, url: str, **window: int) -> AsyncIterator[Page]:
+        """A page in a window of its own: of the pages of one window only the last is drawn at once, the others once a second."""
+        browser = self.context.browser
+        assert browser is not None
+        context = await browser.new_context(locale="en-GB")
+        context.set_default_timeout(PATIENCE_MS)
+        try:
+            yield await self.open(url, context=context, **window)
+        finally:
+            await context.close()
+
+    async def open(
+        self, url: str, *, width: int = 1366, height: int = 768, context: BrowserContext | None = None
+    ) -> Page:
         """A page at `url`, in a laptop's window unless said otherwise."""
-        page = await self.context.new_page()
+        page = await (context or self.context).new_page()
         await page.set_viewport_size({"width": width, "height": height})
         page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
         page.on(

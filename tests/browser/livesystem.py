@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 from collections.abc import AsyncIterator, Callable
@@ -73,11 +74,16 @@ class System:
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
 
     async def until(self, holds: Callable[[dict[str, Any]], object], what: str) -> dict[str, Any]:
-        """The floor as soon as it is so."""
-        async with asyncio.timeout(PATIENCE_MS / 1000):
-            while not holds(found := await self.floor()):
-                await asyncio.sleep(0.1)
-        assert found, what
+        """The floor as soon as it is so; a monitor that is away meanwhile is waited for."""
+        found: dict[str, Any] = {}
+        try:
+            async with asyncio.timeout(PATIENCE_MS / 1000):
+                while not (found and holds(found)):
+                    await asyncio.sleep(0.1)
+                    with contextlib.suppress(httpx.HTTPError):
+                        found = await self.floor()
+        except TimeoutError:
+            raise AssertionError(f"not within {PATIENCE_MS / 1000:g} s: {what}; the floor is {found}") from None
         return found
 
 
