@@ -65,7 +65,7 @@ def router_for(engine: Engine, hub: Hub, rules: LiveRules) -> APIRouter:
         Of that what the token allows, narrowed by the parameters as the feed's filter narrows it (docs/feed.md).
         """
         lens = Lens(who.scope, Wanted(_set(site), _set(team), _set(queue), _set(agent)))
-        async with hub.turn_of(None, lens):
+        async with hub.turn_of(who, None, lens):
             return Response(hub.picture(lens), media_type="application/json")
 
     @router.get(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 import msgspec
 from fastapi import WebSocket
 
 from services.monitor.feed import messages
-from services.monitor.feed.hub import Hub
+from services.monitor.feed.hub import CLOCK_EVERY_S, Hub
 from services.monitor.feed.quota import TooManyFilters
 from services.monitor.feed.subscriber import Subscriber
 from services.monitor.feed.wire import FeedOutlet, outlet_of
@@ -75,7 +77,7 @@ async def _read(socket: WebSocket, hub: Hub, subscriber: Subscriber, outlet: Fee
             return
         try:
             allowance.take(loop.time())
-            await _do(found.get("text"), hub, subscriber)
+            await _do(found.get("text"), hub, subscriber, outlet)
         except TooManyMessages:
             subscriber.end(messages.TOO_MANY_MESSAGES, f"more than {hub.limits.messages_per_s:g} messages a second")
         except TooManyFilters as exc:
@@ -84,20 +86,39 @@ async def _read(socket: WebSocket, hub: Hub, subscriber: Subscriber, outlet: Fee
             subscriber.end(messages.BAD_MESSAGE, _brief(f"cannot read this message: {exc}"))
 
 
-async def _do(text: str | None, hub: Hub, subscriber: Subscriber) -> None:
+async def _do(text: str | None, hub: Hub, subscriber: Subscriber, outlet: FeedOutlet) -> None:
     if text is None:
         raise msgspec.DecodeError("binary frames are not understood: send JSON as text")
     message = messages.client_messages.decode(text)
     if isinstance(message, messages.Ping):
         subscriber.reply(messages.Pong(message.id))
         return
-    async with hub.turn(subscriber.who, message.channels, message.filter):
-        if subscriber.ended is not None:  # meanwhile, and then it is told nothing more
+    async with _heard_from(subscriber, message), hub.turn(subscriber.who, message.channels, message.filter):
+        if subscriber.ended is not None or outlet.gone:  # meanwhile, and then it is told nothing more
             return
         if isinstance(message, messages.Subscribe):
             hub.subscribe(subscriber, message.channels, message.filter)
         else:
             hub.resume(subscriber, message.epoch, message.position, message.channels, message.filter)
+
+
+@asynccontextmanager
+async def _heard_from(subscriber: Subscriber, message: messages.Subscribe | messages.Resume) -> AsyncIterator[None]:
+    """While one that has nothing yet waits for its turn, tell it that somebody is there: the clock of no site, for what it
+    has is as old as it was."""
+    position = message.position if isinstance(message, messages.Resume) else 0
+
+    async def tell() -> None:
+        while True:
+            await asyncio.sleep(CLOCK_EVERY_S)
+            if subscriber.group is None and subscriber.outlet.ready:
+                subscriber.reply(messages.Clocks({}, position))
+
+    telling = asyncio.create_task(tell())
+    try:
+        yield
+    finally:
+        telling.cancel()
 
 
 def _brief(reason: str) -> str:

@@ -384,12 +384,14 @@ class Hub:
         self, who: Principal, channels: Iterable[Channel] | None = None, asked: Filter | None = None
     ) -> AbstractAsyncContextManager[None]:
         """In which `subscribe` and `resume` keep nobody waiting long, also when many come with filters of their own."""
-        return self.turn_of(channels, _lens(who, asked))
+        return self.turn_of(who, channels, _lens(who, asked))
 
-    def turn_of(self, channels: Iterable[Channel] | None, lens: Lens) -> AbstractAsyncContextManager[None]:
+    def turn_of(
+        self, who: Principal, channels: Iterable[Channel] | None, lens: Lens
+    ) -> AbstractAsyncContextManager[None]:
         """As `turn`, for `picture`."""
         key = group_key(channels, lens)
-        return self._turns.one(lambda: key not in self._groups)
+        return self._turns.one(who.user, lambda: key not in self._groups)
 
     def _group_of(self, channels: Iterable[Channel] | None, lens: Lens) -> Group:
         key = group_key(channels, lens)

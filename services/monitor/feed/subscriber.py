@@ -90,7 +90,7 @@ class Subscriber:
         else:
             self.position = self.group.position
 
-    def reply(self, message: messages.Pong) -> None:
+    def reply(self, message: messages.Pong | messages.Clocks) -> None:
         """Answer a message."""
         self._replies.append(message_frame(message))
         self.serve()

@@ -31,6 +31,10 @@ class FeedOutlet(Outlet, Protocol):
     async def caught_up(self) -> None:
         """Wait until a frame may be written, or the connection is gone."""
 
+    @property
+    def gone(self) -> bool:
+        """Whether it is known already that nobody is there any more."""
+
     async def finish(self) -> None:
         """Release what the outlet holds."""
 
@@ -82,6 +86,10 @@ class DirectOutlet(FeedOutlet):
         self.ready = False
         self._protocol.on_writable = _nothing
         self._protocol.close_now(code, reason, CLOSE_WITHIN_S)
+
+    @property
+    def gone(self) -> bool:
+        return self._protocol.transport.is_closing()
 
     async def caught_up(self) -> None:
         await self._protocol.writable.wait()
@@ -150,6 +158,10 @@ class TaskOutlet(FeedOutlet):
             await self._socket.close(*self._closing)
         self.ready = False
         self._idle.set()
+
+    @property
+    def gone(self) -> bool:
+        return self._task is not None and self._task.done()
 
     async def caught_up(self) -> None:
         await self._idle.wait()
