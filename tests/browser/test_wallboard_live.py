@@ -41,21 +41,21 @@ class Floor:
         self._offset = 0
         self.url = ""
 
-    async def say(self, second: float, *data: Data) -> None:
+    async def say(self, second: float, *data: Data, site: str = SITE) -> None:
         """Write events of that second; a `Clock` mark has no position, as ingest writes it."""
         for one in data:
             mark = isinstance(one, events.Clock)
             event = events.make(
                 one,
-                id=f"{SITE}:{self._offset}:{second}",
-                source=f"/sites/{SITE}/test",
-                site=SITE,
+                id=f"{site}:{self._offset}:{second}",
+                source=f"/sites/{site}/test",
+                site=site,
                 time=START + timedelta(seconds=second),
                 rawpartition=-1 if mark else 0,
                 rawoffset=-1 if mark else self._offset,
             )
             self._offset += not mark
-            await self._bus.publish(topics.FLOOR_EVENTS, encode(event), key=SITE)
+            await self._bus.publish(topics.FLOOR_EVENTS, encode(event), key=site)
         await self._bus.flush()
 
 

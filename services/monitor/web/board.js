@@ -19,6 +19,7 @@ export class Board {
     this.live = { store: new Store(), clocks: new SiteClocks() }; // what the feed tells
     Object.assign(this, this.live); // what is drawn: the same, except while rewound
     this.rewound = false;
+    this.later = null; // what is to be done once another site is shown
     this.followed = null; // of which sites the feed tells everything; null: of all
     this.connection = { state: "connecting", since: Date.now(), reason: "" };
     this.chosenSite = place.get("site") || (place.get("view") ? "" : recall("site")); // a link says all of the view
@@ -292,10 +293,25 @@ export class Board {
       .join(" · ");
   }
 
+  /** Bring into view what a flag is about; another site comes first, and that a moment later. */
   focusFlag(flag) {
+    const elsewhere = this.site() && this.site() !== flag.site && this.store.sites.has(flag.site);
+    this.later = elsewhere ? () => this.focusFlag(flag) : null;
+    if (elsewhere) {
+      this.chooseSite(flag.site);
+      return;
+    }
     const agent = this.agentOfFlag(flag);
     if (agent && this.agents.focus(agent)) return;
     this.#focusQueue(this.queueOfFlag(flag));
+  }
+
+  /** Call after each drawing: what waited for another site to be shown is done. */
+  drawn() {
+    if (this.site() !== this.wantedSite()) return;
+    const { later } = this;
+    this.later = null;
+    later?.();
   }
 
   focusTransfer({ site, from_agent: from, to_agent: to }) {

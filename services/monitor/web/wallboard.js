@@ -1,7 +1,6 @@
 // The wallboard: follows the feed and keeps the page in step with it.
 
 import { onLanguage, t, translateTree, useStrings } from "/static/shared/i18n.js";
-import { FeedClient } from "/static/shared/live.js";
 import { onFastTick, onTick } from "/static/shared/ticker.js";
 import { topbar } from "/static/shared/topbar.js";
 import { ActionsPanel } from "./actions/panel.js";
@@ -15,10 +14,12 @@ import { listenToKeys } from "./floor/keys.js";
 import floorStrings from "./floor/strings.js";
 import { RailStrip } from "./floor/strip.js";
 import { Notices } from "./notices.js";
+import { place } from "./place.js";
 import { QueuesPanel } from "./queues.js";
 import { FlagsPanel, TransfersPanel } from "./rail.js";
 import { Rewind } from "./rewind/rewind.js";
 import { installSettings } from "./settings/settings.js";
+import { SiteFeed } from "./sitefeed.js";
 import { StatusBar } from "./statusbar.js";
 import strings from "./strings.js";
 
@@ -91,6 +92,7 @@ const HIDDEN_MS = 1000;
 const RAIL_MS = 300;
 
 function draw() {
+  feed.follow();
   const changed = board.store.takeChanged();
   const all = board.sitesChanged(changed) || everything;
   everything = false;
@@ -115,9 +117,10 @@ function draw() {
   if (loaded && !board.rewound) announcer.announce(changed.has("flag"));
   alarms.hear(changed.has("flag"));
   if (notices.welcomed !== (loaded && empty)) notices.update();
+  if (!drawing) board.drawn();
 }
 
-const feed = new FeedClient({
+const feed = new SiteFeed(board, {
   onMessage(message) {
     board.hear(message);
     schedule();
@@ -165,5 +168,6 @@ onLanguage(() => {
 });
 
 listenToKeys(board);
-redrawAll();
+place.on(() => feed.follow());
 feed.start();
+redrawAll();
