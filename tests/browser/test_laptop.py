@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 from services.monitor.desk.views import AgentCalls, FinishedCall
 from tests.browser.conftest import Viewer
 from tests.browser.drawerfloors import Answers, talking
-from tests.browser.floors import agent, ago, call, changed, flag, queue, small_floor, transfer
+from tests.browser.floors import agent, ago, call, changed, flag, queue, site, small_floor, transfer
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -181,3 +181,27 @@ async def test_every_column_of_an_agent_s_calls_is_seen(viewer: Viewer, answers:
         assert await calls.evaluate("node => node.scrollWidth <= node.clientWidth")
         await calls.get_by_text("unanswered").scroll_into_view_if_needed()
         await expect(calls.get_by_text("unanswered")).to_be_in_viewport(ratio=1)
+
+
+@pytest.mark.parametrize(("path", "width"), [("/", 1366), ("/?agent=hq/1001", 1366), ("/?agent=hq/1001", 1920)])
+async def test_queues_as_lines_keep_their_names_and_their_places(
+    viewer: Viewer, answers: Answers, path: str, width: int
+) -> None:
+    sites = ("hq", "north", "south")
+    many = {"ready": 12, "ringing": 3, "talk": 115, "hold": 11, "consult": 2, "wrap": 12, "break": 11, "unknown": 2}
+    day = {"offered": 1412, "answered": 1380, "abandoned": 129, "other_ended": 2, "asa_s": 75.0, "aht_s": 3725.0}
+    queues = tuple(
+        queue(name.lower(), name, site=where, agents=many, waiting=12, longest_since=ago(359_000), **day)
+        for where in sites
+        for name in ("Sales", "Support", "Billing")
+    )
+    floor = changed(talking(), sites=tuple(site(where, label="Headquarters") for where in sites), queues=queues)
+    async with viewer.show(floor, path, width=width, height=1080) as (_, page):
+        lines = page.locator(".queues[data-layout=lines] .queue")
+        await expect(lines).to_have_count(9)
+        assert await cut(page, ".queue-name, .figure-value") == []
+        over = "nodes => nodes.filter((node) => [...node.querySelectorAll('*')].some((one) =>"
+        over += (
+            " one.checkVisibility() && one.getBoundingClientRect().right > node.getBoundingClientRect().right)).length"
+        )
+        assert await lines.evaluate_all(over) == 0
