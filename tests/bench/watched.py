@@ -1,4 +1,4 @@
-"""The real monitor service in a measuring process, which notes when the feed encoded what.
+"""The real monitor service in a measuring process, which notes when the feed encoded what of the site that a page shows.
 
 Age is that of P3: an event counts from when it was to be sent, and is out with the first delta after it was applied.
 """
@@ -29,6 +29,7 @@ class Task(Struct, frozen=True):
     idempotent: bool
     port: int
     folder: str
+    site: str  # which the page shows
 
 
 class Out(Struct, frozen=True, array_like=True):
@@ -51,6 +52,7 @@ class Noted(Struct, frozen=True):
     out: list[Out]
     flags: list[Flag]
     cpu_s: float
+    events: int  # of all sites
 
 
 class WatchedHub(Hub):
@@ -66,10 +68,16 @@ class WatchedHub(Hub):
 
     def _seen(self, event: Event) -> list[Fact]:
         if NOTES.base and type(event.data) is not events.Clock:
-            self._not_out.append(round((event.time - START).total_seconds(), 4))
-            self._batch_times.add(event.time)
+            NOTES.events += 1
+            if event.site == NOTES.site:
+                self._not_out.append(round((event.time - START).total_seconds(), 4))
+                self._batch_times.add(event.time)
         found: list[Fact] = self._apply_event(event)
         return found
+
+    def _position(self) -> int:
+        """Of the page, which is the only one: its filter has positions of its own."""
+        return next((group.position for group in self._groups.values() if group.subscribers), 0)
 
     def on_batch(self, facts: Iterable[Fact]) -> None:
         """Flags leave at once."""
@@ -77,16 +85,16 @@ class WatchedHub(Hub):
         super().on_batch(facts)
         for fact in facts:
             data = fact.data
-            if isinstance(data, FlagRaised) and data.raised_at in self._batch_times:
+            if fact.site == NOTES.site and isinstance(data, FlagRaised) and data.raised_at in self._batch_times:
                 due = (data.raised_at - START).total_seconds()
-                NOTES.flags.append(Flag(due, now, self.log.position))
+                NOTES.flags.append(Flag(due, now, self._position()))
         self._batch_times.clear()
 
     def flush(self) -> None:
         """Whatever was applied until now is out."""
         super().flush()
         if self._not_out:
-            NOTES.out.append(Out(self.log.position, time.time(), self._not_out))
+            NOTES.out.append(Out(self._position(), time.time(), self._not_out))
             self._not_out = []
 
 
@@ -96,6 +104,8 @@ class Notes:
     def __init__(self) -> None:
         self.hub: WatchedHub | None = None
         self.base = 0.0
+        self.site = ""
+        self.events = 0
         self.out: list[Out] = []
         self.flags: list[Flag] = []
 
@@ -110,6 +120,7 @@ def monitor(task: Task) -> None:
 
 async def _monitor(task: Task) -> None:
     app.Hub = WatchedHub  # type: ignore[misc]
+    NOTES.site = task.site
     folder = Path(task.folder)
     settings = MonitorSettings(
         port=task.port,
@@ -129,5 +140,5 @@ async def _listen() -> None:
     await asyncio.to_thread(sys.stdin.buffer.readline)
     NOTES.base, cpu = time.time(), time.process_time()
     await asyncio.to_thread(sys.stdin.buffer.readline)
-    say(Noted(NOTES.out, NOTES.flags, time.process_time() - cpu))
+    say(Noted(NOTES.out, NOTES.flags, time.process_time() - cpu, NOTES.events))
     await asyncio.Event().wait()

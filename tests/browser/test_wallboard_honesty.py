@@ -30,7 +30,7 @@ async def test_every_tile_tells_how_it_is_known_and_how_old_that_is(viewer: View
         )
         tile = page.locator(".queue")
         await expect(tile.locator(".evidence")).to_have_attribute("data-provenance", "inferred")
-        await expect(tile.locator(".queue-seen")).to_have_text("1 min")
+        await expect(tile.locator(".queue-seen")).to_have_text("1 min ago")
         await expect(page.locator(".transfer .evidence")).to_have_attribute("data-provenance", "observed")
 
 
