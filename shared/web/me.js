@@ -1,6 +1,7 @@
 // Who looks at this page, and what they may do.
 
-import { api } from "./api.js";
+import { api, signIn } from "./api.js";
+import { onSignedOut } from "./signedout.js";
 
 // A server that knows no users lets everybody who reaches it see the whole floor.
 const NOBODY_IN_PARTICULAR = {
@@ -14,6 +15,8 @@ const NOBODY_IN_PARTICULAR = {
 
 let asked = null;
 let known = null;
+
+onSignedOut(signIn);
 
 /** A promise of {user, name, roles, permissions, scope: {sites, teams, queues: null = all}, mode}; asked for once. */
 export function me() {
@@ -30,6 +33,11 @@ function refuse(error) {
   if (error.status === 404) return take(NOBODY_IN_PARTICULAR);
   asked = null; // ask again when somebody wants to know
   throw error;
+}
+
+/** What of the floor they see, {sites, teams, queues: null = all}; null until `await me()` has told. */
+export function scope() {
+  return known?.scope ?? null;
 }
 
 /** Whether they may `permission` ("floor.act", "numbers.reveal", …). False until `await me()` has told; the server checks anyway. */

@@ -8,6 +8,10 @@ export default {
     "nav.pages": "Pages",
     "nav.skip": "Skip to the content",
     "who.is": "{name}: account and signing out",
+    "who.sees": "{name}: account and signing out. Sees {what}",
+    "sees.sites": "{n|site|sites} {names}",
+    "sees.teams": "{n|team|teams} {names}",
+    "sees.queues": "{n|queue|queues} {names}",
 
     "state.offline": "Offline",
     "state.ready": "Ready",
@@ -76,7 +80,11 @@ export default {
     "page.alerts": "突发事件",
     "nav.pages": "页面",
     "nav.skip": "跳到正文",
-    "who.is": "{name}:账户与退出登录",
+    "who.is": "{name}：账户与退出登录",
+    "who.sees": "{name}：账户与退出登录。可查看：{what}",
+    "sees.sites": "职场 {names}",
+    "sees.teams": "班组 {names}",
+    "sees.queues": "队列 {names}",
 
     "state.offline": "离线",
     "state.ready": "就绪",

@@ -4,6 +4,7 @@ import { h, setAttr, setHidden, setText } from "./dom.js";
 import { t } from "./i18n.js";
 import { icon } from "./icons.js";
 import { me } from "./me.js";
+import { sees } from "./sees.js";
 
 export function whoIsIt() {
   const name = h("span", { class: "truncate" });
@@ -13,8 +14,10 @@ export function whoIsIt() {
   function render() {
     if (known === null) return;
     setText(name, known.name);
-    setAttr(node, "title", t("who.is", { name: known.name }));
-    setAttr(node, "aria-label", t("who.is", { name: known.name }));
+    const what = sees(known.scope);
+    const words = t(what ? "who.sees" : "who.is", { name: known.name, what });
+    setAttr(node, "title", words);
+    setAttr(node, "aria-label", words);
     setHidden(node, false);
   }
 

@@ -71,6 +71,48 @@ async def test_a_link_signs_in_leaves_the_address_and_shows_what_its_user_sees(v
         await page.close()
 
 
+async def test_signing_out_ends_other_tabs_and_signing_in_lets_who_waits_go_on(viewer: Viewer, tmp_path: Path) -> None:
+    async with guarded(tmp_path) as (_, url):
+        waiting = await viewer.open(f"{url}/hall")
+        await expect(waiting.get_by_role("heading", name="This screen is not signed in")).to_be_visible()
+        page = await viewer.open(f"{url}/login.html#{token('blue')}")
+        await expect(page.locator(".topbar-who")).to_have_attribute("title", re.compile("Sees team Blue"))
+        await waiting.wait_for_url(f"{url}/hall")  # nobody touched it
+        other = await viewer.open(f"{url}/login.html")
+        await other.get_by_role("button", name="Sign out").click()
+        await lead_to_sign_in(page)
+        await expect(waiting.get_by_role("heading", name="This screen is not signed in")).to_be_visible()
+        forgive(viewer)
+        for one in (waiting, page, other):
+            await one.close()
+
+
+async def test_whoever_may_not_look_back_is_told_that_a_link_to_then_shows_now(viewer: Viewer, tmp_path: Path) -> None:
+    async with guarded(tmp_path) as (_, url):
+        page = await viewer.open(f"{url}/login.html#{token('viewer')}")
+        await expect(page.get_by_text("Boris", exact=True).first).to_be_visible()
+        await page.goto(f"{url}/?at=2026-11-22T09:00:00Z")
+        await expect(page.locator(".rewind-said")).to_have_text(
+            "Your roles do not include looking back: this is the floor of now."
+        )
+        await page.get_by_role("button", name="Back to now").click()
+        await expect(page.locator("#rewind-bar")).to_be_hidden()
+        assert "at=" not in page.url
+        forgive(viewer)
+        await page.close()
+
+
+async def test_an_empty_board_of_somebody_who_sees_a_part_says_which(viewer: Viewer, tmp_path: Path) -> None:
+    async with guarded(tmp_path) as (_, url):
+        page = await viewer.open(f"{url}/login.html#{token('elsewhere')}")
+        await expect(page.locator("#welcome")).to_contain_text("Nothing of what you may see has been reported yet")
+        await expect(page.locator("#welcome")).to_contain_text("You see site elsewhere")
+        await page.goto(f"{url}/hall")
+        await expect(page.locator("#nothing")).to_contain_text("The user of this screen sees site elsewhere")
+        forgive(viewer)
+        await page.close()
+
+
 @pytest.mark.parametrize(
     ("made", "words"),
     [

@@ -4,7 +4,9 @@ import { fill, h, keyed, setData, setHidden, setText } from "/static/shared/dom.
 import { clock, dateTime, dayShort, duration } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
+import { me, scope } from "/static/shared/me.js";
 import { pageAddress } from "/static/shared/pages.js";
+import { sees } from "/static/shared/sees.js";
 
 const PATIENCE_MS = 2500; // a first connection usually takes a tenth of that; no banner flashes up while it does
 
@@ -19,7 +21,7 @@ export class Notices {
     this.text = h("span", { class: "banner-text" });
     this.next = h("span", { class: "banner-next", "aria-hidden": "true" });
     fill(this.banner, icon("critical"), this.text, this.next);
-    this.drawn = null;
+    me().then(() => this.welcomed && this.update(), () => {}); // who it is decides what the next step is
   }
 
   /** Take what the feed client tells. */
@@ -46,7 +48,6 @@ export class Notices {
       },
     );
     this.#drawWelcome(board.store.loaded && board.isEmpty());
-    this.drawn = null;
     this.tick();
   }
 
@@ -56,6 +57,11 @@ export class Notices {
     if (!empty) return;
     if (this.board.rewound) {
       fill(this.welcome, h("h1", {}, t("welcome.then")), h("p", {}, t("welcome.then.meaning")));
+      return;
+    }
+    const part = scope() ? sees(scope()) : "";
+    if (part) {
+      fill(this.welcome, h("h1", {}, t("welcome.part")), h("p", {}, t("welcome.part.meaning", { what: part })));
       return;
     }
     const linked = this.board.sites().some(({ link }) => link === "up");

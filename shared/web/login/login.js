@@ -5,14 +5,18 @@ import { fill, h, setAttr } from "../dom.js";
 import { dateTime } from "../format.js";
 import { LANGUAGES, language, onLanguage, setLanguage, t, translateTree, useStrings } from "../i18n.js";
 import { icon } from "../icons.js";
+import { sees } from "../sees.js";
+import { tellSignedOut } from "../signedout.js";
 import strings from "./strings.js";
 
 const PATIENCE_MS = 10_000;
+const AGAIN_MS = 5000; // whether somebody has signed in meanwhile, in another tab say
 const REASONS = ["expired", "revoked", "unknown_user", "invalid"];
 
 useStrings(strings);
 translateTree(document);
 const card = document.getElementById("card");
+const forWall = /^\/hall\b/.test(new URL(destination(), location.origin).pathname); // read from ten metres
 let show = busy; // what the card shows now, drawn anew when the language changes
 
 function draw(next) {
@@ -70,8 +74,19 @@ async function look() {
 
 async function signOut() {
   const answer = await ask("DELETE", "/api/v1/session");
-  if (answer.problem) draw(() => refused(answer, signOut));
-  else draw(needed);
+  if (answer.problem) {
+    draw(() => refused(answer, signOut));
+    return;
+  }
+  tellSignedOut();
+  draw(needed);
+}
+
+/** Go on where they wanted to go once this browser is signed in, by another tab or on a screen that nobody touches. */
+async function wait() {
+  if (show !== needed || !new URLSearchParams(location.search).has("next")) return;
+  const answer = await ask("GET", "/api/v1/me");
+  if (show === needed && !answer.problem) location.replace(destination());
 }
 
 function busy() {
@@ -79,7 +94,8 @@ function busy() {
 }
 
 function needed() {
-  fill(card, h("h1", {}, t("login.needed")), h("p", {}, t("login.needed.what")), steps());
+  if (forWall) fill(card, h("h1", {}, t("login.wall")), h("p", {}, t("login.wall.what")), h("code", {}, "floorwatch login-link hall --hours 8760"));
+  else fill(card, h("h1", {}, t("login.needed")), h("p", {}, t("login.needed.what")), steps());
 }
 
 function steps() {
@@ -113,7 +129,7 @@ function signedIn(me) {
       { class: "login-who" },
       h("div", { class: "login-name" }, me.name),
       h("p", {}, me.roles.map((role) => t(`role.${role}`)).join(" · ")),
-      h("p", {}, t("login.sees", { what: sees(me.scope) })),
+      h("p", {}, t("login.sees", { what: sees(me.scope) || t("login.sees.all") })),
       me.expires && h("p", {}, t("login.until", { time: dateTime(me.expires) })),
     ),
     h(
@@ -123,12 +139,6 @@ function signedIn(me) {
       h("button", { class: "button", type: "button", on: { click: signOut } }, t("login.out")),
     ),
   );
-}
-
-function sees(scope) {
-  const parts = Object.entries(scope).filter(([, names]) => names !== null);
-  if (parts.length === 0) return t("login.sees.all");
-  return parts.map(([what, names]) => t(`login.sees.${what}`, { n: names.length, names: names.join(", ") })).join(" · ");
 }
 
 function go() {
@@ -148,4 +158,6 @@ function languages() {
 languages();
 onLanguage(() => show());
 window.addEventListener("hashchange", begin);
+document.body.classList.toggle("wall", forWall);
+setInterval(wait, AGAIN_MS);
 begin();

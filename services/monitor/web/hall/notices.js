@@ -4,6 +4,8 @@ import { fill, h, keyed, setData, setHidden, setText } from "/static/shared/dom.
 import { clock } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { icon, setIcon } from "/static/shared/icons.js";
+import { me, scope } from "/static/shared/me.js";
+import { sees } from "/static/shared/sees.js";
 import { soundState } from "../alarms/sound.js";
 
 const PATIENCE_MS = 2500; // a first connection usually takes a tenth of that
@@ -14,6 +16,7 @@ export class HallNotices {
     this.heading = h("p", { class: "nothing-title" });
     this.meaning = h("p", { class: "nothing-meaning" });
     fill(nothing, icon("brand"), this.heading, this.meaning);
+    me().catch(() => {}); // what this screen may see is part of why it shows nothing
   }
 
   connection(status) {
@@ -86,8 +89,9 @@ export class HallNotices {
     if (!loaded) setText(this.heading, t("hall.connecting"));
     else if (board.store.queues.size && names) setText(this.heading, t(unknown, { names: unknown === "hall.unknown.site" ? sites.join(", ") : names }));
     else setText(this.heading, t("hall.empty"));
-    const meaning = board.store.queues.size ? "hall.unknown.meaning" : "hall.empty.meaning";
-    setText(this.meaning, loaded ? t(meaning, { address: `${location.origin}/` }) : "");
+    const what = scope() ? sees(scope()) : "";
+    const meaning = board.store.queues.size ? "hall.unknown.meaning" : what ? "hall.part.meaning" : "hall.empty.meaning";
+    setText(this.meaning, loaded ? t(meaning, { address: `${location.origin}/`, what }) : "");
   }
 }
 

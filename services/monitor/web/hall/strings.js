@@ -56,6 +56,7 @@ export default {
 
     "hall.empty": "No queue has been reported yet",
     "hall.empty.meaning": "The queues appear here by themselves with a switch's first events. How to connect one: {address}",
+    "hall.part.meaning": "The user of this screen sees {what}. Its queues appear here by themselves.",
     "hall.unknown": "No queue of this name is known: {names}",
     "hall.unknown.site": "No site of this name is known: {names}",
     "hall.unknown.meaning": "The address of this screen asks for it. It appears by itself once it exists."
@@ -117,6 +118,7 @@ export default {
 
     "hall.empty": "尚未收到任何队列",
     "hall.empty.meaning": "收到交换机的事件后，队列会自动出现。如何接入：{address}",
+    "hall.part.meaning": "此屏幕的用户可查看：{what}。其队列会自动出现。",
     "hall.unknown": "没有这个名称的队列：{names}",
     "hall.unknown.site": "没有这个名称的职场：{names}",
     "hall.unknown.meaning": "本屏幕的地址要求显示它；一旦存在便会自动出现。"

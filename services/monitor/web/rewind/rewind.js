@@ -69,7 +69,16 @@ export class Rewind {
       if (this.opened) this.leave();
     } else if (may("history.read")) {
       this.open(place.get("site"), at);
+    } else {
+      this.#deny();
     }
+  }
+
+  /** Somebody opened a link to a moment and may not look back: say that this is now, which it would be taken for otherwise. */
+  #deny() {
+    setHidden(this.root, false);
+    this.#draw();
+    this.bar.say(t("rewind.error.denied"), "warning");
   }
 
   // in and out

@@ -39,7 +39,7 @@ export default {
     "rewind.error.empty": "No switch has reported yet: there is nothing to look back at.",
     "rewind.error.gone": "What happened then is no longer kept.",
     "rewind.error.site": "No site of that name is known.",
-    "rewind.error.denied": "Your roles do not include looking back.",
+    "rewind.error.denied": "Your roles do not include looking back: this is the floor of now.",
     "rewind.error.other": "The floor of then could not be fetched: {why}"
   },
   "zh-CN": {
@@ -82,7 +82,7 @@ export default {
     "rewind.error.empty": "还没有交换机上报数据，没有可回看的内容。",
     "rewind.error.gone": "当时的记录已不再保留。",
     "rewind.error.site": "没有此名称的职场。",
-    "rewind.error.denied": "您的角色不包含回看。",
+    "rewind.error.denied": "您的角色不包含回看；所示为此刻的现场。",
     "rewind.error.other": "无法取得当时的现场：{why}"
   }
 }
