@@ -25,8 +25,6 @@ from tests.browser.floors import (
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
-expect.set_options(timeout=8000)
-
 
 def card(page: Page, name: str):  # type: ignore[no-untyped-def]
     return page.locator(".card", has=page.locator(".card-name", has_text=name))
