@@ -44,7 +44,7 @@ Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000, 
 SomeNote = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000, pattern=r"^[^\x00]*$")
 ]
-Number = Annotated[int, Path(le=2**31 - 1, description="of the incident")]  # as large as the column
+Number = Annotated[int, Path(ge=0, le=2**31 - 1, description="of the incident")]  # as large as the column
 Words = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]  # PostgreSQL knows no zero byte
 AWAY = problem(503, "the database is away; nothing was changed")
 NOT_FOUND = AWAY | problem(404, "no such incident")
