@@ -30,15 +30,21 @@ export function listenToKeys(board) {
   });
 }
 
+/** `change` what is shown: whoever has the focus among it is still in view afterwards. */
+function keepingFocus(change) {
+  change();
+  requestAnimationFrame(() => document.activeElement?.closest(".card, [role=row]")?.scrollIntoView({ block: "nearest" }));
+}
+
 const ACTIONS = {
   "/"({ agents }) {
     agents.tools.search.focus();
     agents.tools.search.select();
   },
   "?": ({ agents }) => agents.tools.legend.open(),
-  v: ({ agents: { view } }) => view.like({ view: view.view === "rows" ? "cards" : "rows" }),
-  f: ({ agents: { view } }) => view.flagged(!view.filter.flagged),
-  escape: ({ agents: { view } }) => view.clear(),
+  v: ({ agents: { view } }) => keepingFocus(() => view.like({ view: view.view === "rows" ? "cards" : "rows" })),
+  f: ({ agents: { view } }) => keepingFocus(() => view.flagged(!view.filter.flagged)),
+  escape: ({ agents: { view } }) => keepingFocus(() => view.clear()),
   arrowdown: ({ agents }) => agents.enter(),
 };
 

@@ -111,6 +111,7 @@ export class Rewind {
   /** Back to now. */
   leave() {
     const wasActive = this.active;
+    const hadFocus = this.root.contains(document.activeElement);
     this.pictures.stop();
     Object.assign(this, { opened: false, active: false, playing: false, at: NaN, site: "", reach: null, store: null, written: "" });
     clearTimeout(this.telling);
@@ -120,8 +121,8 @@ export class Rewind {
       this.board.showPicture(null);
       this.bar.tell(t("rewind.back_told"));
       document.title = t("board.title");
-      if (this.root.contains(document.activeElement) || document.activeElement === document.body) this.button.focus();
     }
+    if (hadFocus || (wasActive && document.activeElement === document.body)) this.button.focus();
     if (place.get("at")) place.update({ at: null, site: this.siteBefore });
     this.#draw();
   }
