@@ -21,7 +21,7 @@ RUN = """async (frames) => {
   let memory = null;
   let done = new Map();
   return frames.map(({ floor, at, now, stale, mark }) => {
-    for (const key of mark) done.set(key, { at, site: key.split(":")[1].split("/")[0] });
+    for (const key of mark) done.set(key, { at, site: key.split(":")[1].split("/")[0], floorAt: now });
     const result = rank({
       floor, thresholds: thresholds.defaults, now: () => now, staleOf: (site) => stale[site] ?? "", at, done, memory,
     });
@@ -33,10 +33,15 @@ RUN = """async (frames) => {
 
 
 def frame(
-    floor: FloorView, at: float = 0, stale: dict[str, str] | None = None, mark: tuple[str, ...] = ()
+    floor: FloorView,
+    at: float = 0,
+    stale: dict[str, str] | None = None,
+    mark: tuple[str, ...] = (),
+    speed: float = 1.0,
 ) -> dict[str, Any]:
-    """One look at a floor, `at` seconds after the first, on the site's clock, too; `mark`: causes dealt with just before."""
-    now = (NOON + timedelta(seconds=at)).timestamp() * 1000
+    """One look at a floor, `at` seconds after the first, `speed` times as many on the site's clock; `mark`: causes dealt with
+    just before."""
+    now = (NOON + timedelta(seconds=at * speed)).timestamp() * 1000
     builtins = json.loads(msgspec.json.encode(floor))
     return {"floor": builtins, "at": at * 1000, "now": now, "stale": stale or {}, "mark": list(mark)}
 

@@ -92,6 +92,67 @@ async def test_an_item_is_done_by_key_and_its_effect_shown(viewer: Viewer) -> No
         await expect(panel.locator(".action")).to_have_count(1)  # the server's list holds it back, on any desk
 
 
+async def test_who_may_not_read_the_words_reads_what_it_was_about(viewer: Viewer) -> None:
+    hidden = {"text_en": "", "text_zh": ""}
+    seen = [{"agent_id": "1", "name": "Wang Fang", "state": "wrap", "for_s": 62.0}]
+    alone = {"known": True, "queue": "", "waiting": None, "agents": None, "of": seen}
+    later = [seen[0] | {"state": "talk"}]
+    keeper = Keeper(
+        action(
+            1, **hidden, before={"known": True, "queue": "support", "waiting": 3, "of": seen}, after=None, effect=None
+        ),
+        action(2, **hidden, kind="agent_wrap", queue="", before=alone, after=alone | {"of": later}),
+        action(3, **hidden, kind="of_another_client", queue="", agents=[], before=alone | {"of": []}),
+    )
+    await viewer.context.route("**/api/v1/actions*", keeper.answer)
+    async with viewer.show(PANEL) as (_, page):
+        done = page.locator(".done")
+        await expect(done.nth(0)).to_contain_text("Callers waiting, long wrap: Support, Wang Fang")
+        await expect(done.nth(1)).to_contain_text("Long wrap: Wang Fang")
+        await expect(done.nth(1)).to_contain_text("Wang Fang: Wrap → Talk")
+        await expect(done.nth(2)).to_contain_text("Something was done")
+        await page.get_by_role("button", name="简体中文").click()
+        await expect(done.nth(0)).to_contain_text("有人排队，案面过长：Support、Wang Fang")
+
+
+async def test_the_log_runs_on_the_floor_s_clock(viewer: Viewer) -> None:
+    """A floor that runs faster than ours: what is left of its five minutes, and when it was done, as its clock says."""
+    before = {"known": True, "queue": "support", "at": ago(200).isoformat(), "waiting": 3, "longest_wait_s": 62.0}
+    after = {"known": True, "queue": "support", "waiting": 5, "longest_wait_s": 130.0}
+    keeper = Keeper(
+        action(1, before=before, after=None, effect=None, effect_due_at="2026-11-22T09:00:00Z"),
+        action(2, before=before, after=after),
+    )
+    await viewer.context.route("**/api/v1/actions*", keeper.answer)
+    async with viewer.show(PANEL) as (_, page):
+        running, ended = page.locator(".done").nth(0), page.locator(".done").nth(1)
+        await expect(running).to_contain_text(re.compile(r"effect in (1 min|\d+ s); before: 3 waiting, longest 62 s"))
+        await expect(running).to_contain_text("19:56:40")
+        await expect(ended).to_contain_text("waiting 3 → 5, longest 1:02 → 2:10")
+        await page.get_by_role("button", name="简体中文").click()
+        await expect(ended).to_contain_text("排队 3 → 5，最长 1:02 → 2:10")
+
+
+async def test_of_a_transfer_the_log_tells_how_it_ended_and_not_what_its_agents_do_now(viewer: Viewer) -> None:
+    of = [{"agent_id": "1", "name": "Wang Fang", "state": "consult", "for_s": 9.0}]
+    before = {"known": True, "queue": "", "waiting": 4, "of": of, "transfer": {"outcome": "running", "took_s": 14.1}}
+    after = before | {"of": [of[0] | {"state": "talk"}], "waiting": 0}
+    about = {"kind": "transfer_slow", "queue": "", "transfer_id": "t1", "before": before}
+    keeper = Keeper(
+        action(1, **about, after=after | {"transfer": {"outcome": "completed", "took_s": 16.3}}),
+        action(2, **about, after=after | {"transfer": {"outcome": "over", "took_s": None}}),
+        action(3, **about, after=None, effect=None),
+    )
+    await viewer.context.route("**/api/v1/actions*", keeper.answer)
+    async with viewer.show(PANEL) as (_, page):
+        effects = page.locator(".done-effect")
+        await expect(effects.nth(0)).to_have_text("transfer 14.1 s → 16.3 s, completed")
+        await expect(effects.nth(1)).to_have_text("transfer 14.1 s → end not known")
+        await expect(effects.nth(2)).to_have_text("effect is being read")
+        await page.get_by_role("button", name="简体中文").click()
+        await expect(effects.nth(0)).to_have_text("转接 14.1 秒 → 16.3 秒，已完成")
+
+
 async def test_what_could_not_be_noted_stays(viewer: Viewer) -> None:
     keeper = Keeper()
     keeper.refuse = (503, "the database is away; nothing was changed")

@@ -93,6 +93,8 @@ async def test_the_worst_and_oldest_is_on_top(viewer: Viewer, tmp_path: Path) ->
 async def test_the_detail_shows_the_legs_and_nothing_of_a_callers_number(viewer: Viewer, tmp_path: Path) -> None:
     async with incidents(viewer, tmp_path) as floor:
         await publish(floor.bus, flag(), clearing())
+        # by the switch's clock, of which only the duration can stand beside ours
+        await expect(floor.row(1)).to_contain_text("Ended after 9.3 s")
         await floor.row(1).focus()
         await floor.page.keyboard.press("Enter")
         drawer = floor.page.locator("dialog")

@@ -3,79 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Dialog, Locator, Page, expect
+from playwright.async_api import Page, expect
 
-from services.monitor.core.views import FloorView
-from shared import facts
 from tests.browser.conftest import Viewer
-from tests.browser.deskserver import DeskServer, serving_desk
-from tests.browser.floors import agent, ago, changed, queue, site, transfer
-from tests.deskkit import principal, transfer_ended
+from tests.browser.deskpages import FINISHED, FLOOR, choose, desk_page, ended, rows
+from tests.browser.floors import ago, changed, site, transfer
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
-
-PEOPLE = ("Wang Fang", "Li Na", "Chen Jing", "Zhao Min")
-FLOOR = FloorView(
-    sites=(site(),),
-    queues=(queue("sales", "Sales"), queue("support", "Support")),
-    agents=tuple(agent(str(number), name, "talk") for number, name in enumerate(PEOPLE, 1)),
-    calls=(),
-    transfers=(),
-    flags=(),
-)
-
-
-def ended(name: str, seconds_ago: float, took: float, **more: Any) -> facts.TransferEnded:
-    """A transfer from Wang Fang to Li Na that was asked for so long before noon."""
-    asked = ago(seconds_ago)
-    bridged = asked + timedelta(seconds=took) if more.get("outcome", "completed") == "completed" else None
-    stamps = {
-        "requested_at": asked,
-        "ringing_at": asked + timedelta(seconds=1),
-        "answered_at": bridged,
-        "bridged_at": bridged,
-        "ended_at": asked + timedelta(seconds=took),
-    }
-    return transfer_ended(name, 0, took, **(stamps | more))
-
-
-@asynccontextmanager
-async def desk_page(
-    viewer: Viewer,
-    folder: Path,
-    floor: FloorView = FLOOR,
-    path: str = "/transfers",
-    *finished: facts.TransferEnded,
-    **more: Any,
-) -> AsyncIterator[tuple[DeskServer, Page]]:
-    async with serving_desk(floor, folder, **more) as desk:
-        if finished:
-            await desk.finish(*finished)
-        page = await viewer.open(desk.url + path)
-        try:
-            yield desk, page
-        finally:
-            await page.goto("about:blank")
-            await page.close()
-
-
-def rows(page: Page) -> Locator:
-    return page.locator("#finished .row-item")
-
-
-async def choose(page: Page, name: str) -> None:
-    """Open a finished transfer's detail, and wait until its case can be written."""
-    await page.locator(f"#finished [id='row-hq/{name}']").click()
-    await expect(page.locator(".case-form")).to_be_visible()
 
 
 async def test_what_runs_ticks_over_the_limit_first(viewer: Viewer, tmp_path: Path) -> None:
@@ -179,15 +118,6 @@ async def test_a_transfer_that_ends_is_there_once_before_and_after_it_was_filed(
         await expect(rows(page)).to_contain_text("3.0 s")
 
 
-FINISHED = (
-    ended("quick", 500, 3.0),
-    ended("slow", 400, 9.5),
-    ended("slowest", 300, 12.0),
-    ended("failed", 200, 5.0, outcome="failed", reason="no_answer", from_agent="3", to_agent="4"),
-    ended("unsure", 100, 7.2, slow="cannot_tell", precision_ms=1000),
-)
-
-
 async def order(page: Page) -> list[str]:
     found = await rows(page).all()
     named = [(await row.get_attribute("aria-posinset"), (await row.get_attribute("id") or "")[7:]) for row in found]
@@ -261,111 +191,6 @@ async def test_days_when_the_clocks_change(viewer: Viewer, tmp_path: Path) -> No
         assert hours == [23, 25, 24, 23]
 
 
-async def test_a_case_is_saved_found_again_and_its_steps_kept(viewer: Viewer, tmp_path: Path) -> None:
-    async with desk_page(viewer, tmp_path, FLOOR, "/transfers", *FINISHED) as (desk, page):
-        desk.who = principal("wang", "supervisor")
-        await choose(page, "slow")
-        form = page.locator(".case-form")
-        await expect(form.locator("h3")).to_have_text("No case yet")
-        await expect(form.get_by_role("button", name="Save")).to_be_disabled()
-        await form.get_by_label("Reason").select_option("colleague_did_not_answer")
-        await form.get_by_label("Note").fill("Li Na was at lunch")
-        await form.get_by_label("Follow-up").fill("Wang talks to the team")
-        await form.get_by_label("On", exact=True).fill("2026-11-30")
-        await page.keyboard.press("Control+s")
-        await expect(form).to_contain_text("Saved.")
-        await expect(page.locator("[id='row-hq/slow'] .row-case")).to_have_text("Open")
-        await form.get_by_label("Status").select_option("closed")
-        await form.get_by_role("button", name="Save").click()
-        await expect(page.locator("[id='row-hq/slow'] .row-case")).to_have_text("Closed")
-        history = page.locator(".case-history")
-        await expect(history.locator("li").first).to_contain_text("Status: Open → Closed")
-        await expect(history.locator("li").last).to_contain_text("Reason: Colleague did not answer")
-        await expect(history.locator("li").last).to_contain_text("Wang")
-        await page.reload()
-        await expect(form.get_by_label("Note")).to_have_value("Li Na was at lunch")
-        await expect(form.get_by_label("On", exact=True)).to_have_value("2026-11-30")
-        await page.locator(".filter-case").select_option("none")
-        await expect(rows(page)).to_have_count(4)
-        await page.locator(".filter-case").select_option("closed")
-        await expect(rows(page)).to_have_count(1)
-
-
-async def test_a_case_is_not_closed_without_a_reason(viewer: Viewer, tmp_path: Path) -> None:
-    async with desk_page(viewer, tmp_path, FLOOR, "/transfers", *FINISHED) as (_, page):
-        await choose(page, "slow")
-        await page.locator(".case-form").get_by_label("Status").select_option("closed")
-        await page.keyboard.press("Control+s")
-        await expect(page.locator(".case-said")).to_have_text("A case is closed with a reason.")
-        await page.get_by_role("button", name="Discard changes").click()
-
-
-async def change_case(desk: DeskServer, name: str, version: int, note: str) -> None:
-    """Somebody else changes a case meanwhile."""
-    before, desk.who = desk.who, principal("li", "supervisor")
-    async with httpx.AsyncClient(base_url=desk.url) as client:
-        answer = await client.put(f"/api/v1/transfers/hq/{name}/case", json={"note": note, "version": version})
-    assert answer.status_code == 200, answer.text
-    desk.who = before
-
-
-async def test_two_who_write_at_once_lose_nothing(viewer: Viewer, tmp_path: Path) -> None:
-    async with desk_page(viewer, tmp_path, FLOOR, "/transfers", *FINISHED) as (desk, page):
-        desk.who = principal("wang", "supervisor")
-        await choose(page, "slow")
-        note = page.locator(".case-form").get_by_label("Note")
-        await note.fill("mine")
-        await change_case(desk, "slow", 0, "theirs")
-        await page.keyboard.press("Control+s")
-        conflict = page.locator(".conflict")
-        await expect(conflict).to_contain_text(re.compile("^Li changed it meanwhile"))
-        await expect(conflict).to_contain_text("Li: theirs")
-        await expect(note).to_have_value("mine")
-        await page.reload()  # both texts are still there
-        await expect(conflict).to_contain_text("theirs")
-        await expect(note).to_have_value("mine")
-        await conflict.get_by_role("button", name="Keep both").click()
-        await expect(note).to_have_value("theirs\nmine")
-        await conflict.get_by_role("button", name="Save mine over it").click()
-        await expect(page.locator(".case-said")).to_have_text("Saved.")
-        await expect(conflict).to_be_hidden()
-        await expect(page.locator(".case-history li").first).to_contain_text("Note: theirs → theirs")
-        await note.fill("mine again")
-        await change_case(desk, "slow", 2, "theirs again")
-        await page.keyboard.press("Control+s")
-        await conflict.get_by_role("button", name="Take all of theirs").click()
-        await expect(note).to_have_value("theirs again")
-    viewer.complaints.clear()  # the browser's own lines about the 409
-
-
-async def test_unsaved_text_outlives_a_reload_and_leaving_is_warned_about(viewer: Viewer, tmp_path: Path) -> None:
-    asked: list[str] = []
-
-    async def accept(dialog: Dialog) -> None:
-        asked.append(dialog.type)
-        await dialog.accept()
-
-    async with desk_page(viewer, tmp_path, FLOOR, "/transfers", *FINISHED) as (_, page):
-        page.on("dialog", accept)
-        await choose(page, "slow")
-        note = page.locator(".case-form").get_by_label("Note")
-        await note.click()
-        await page.keyboard.type("half a sentence")
-        await expect(page.locator(".case-said")).to_contain_text("Not saved yet")
-        await expect(page.locator("[id='row-hq/slow']")).to_contain_text("unsaved")
-        await page.reload()
-        assert asked == ["beforeunload"]
-        await expect(note).to_have_value("half a sentence")
-        await choose(page, "quick")
-        await expect(note).to_have_value("")
-        await choose(page, "slow")
-        await expect(note).to_have_value("half a sentence")
-        await page.get_by_role("button", name="Discard changes").click()
-        await expect(page.locator("[id='row-hq/slow']")).not_to_contain_text("unsaved")
-        await page.reload()
-        assert asked == ["beforeunload"]
-
-
 async def test_the_keyboard_goes_through_the_list_into_the_case_and_back(viewer: Viewer, tmp_path: Path) -> None:
     async with desk_page(viewer, tmp_path, FLOOR, "/transfers", *FINISHED) as (_, page):
         await expect(rows(page)).to_have_count(5)
@@ -382,66 +207,6 @@ async def test_the_keyboard_goes_through_the_list_into_the_case_and_back(viewer:
         await page.keyboard.press("/")
         await page.keyboard.type("failed")
         await expect(rows(page)).to_have_count(1)
-
-
-async def test_a_case_is_written_by_keyboard_alone_whatever_happens_meanwhile(viewer: Viewer, tmp_path: Path) -> None:
-    async with desk_page(viewer, tmp_path, FLOOR, "/transfers", *FINISHED) as (desk, page):
-        desk.who = principal("wang", "supervisor")
-        await expect(rows(page)).to_have_count(5)
-        keys, form, said = page.keyboard, page.locator(".case-form"), page.locator(".case-said")
-        save, conflict = form.locator("button[type=submit]"), page.locator(".conflict")
-        await keys.press("ArrowDown")
-        await expect(form).to_be_visible()
-        await expect(save).to_be_in_viewport(ratio=1)  # on a laptop, however long the form is
-        await keys.press("Enter")
-        await keys.type("coll")
-        await expect(form.get_by_label("Reason")).to_have_value("colleague_did_not_answer")
-        await keys.press("Tab")
-        await keys.press("Tab")
-        await keys.type("nobody there")
-        await keys.press("Tab")
-        await keys.type("tell the team")
-        await keys.press("Tab")
-        await keys.type("11")
-        await keys.press("Control+s")
-        await expect(said).to_have_text("The date is not complete.")
-        await keys.press("Control+a")
-        await keys.press("Backspace")
-        await form.get_by_label("On", exact=True).fill("2026-11-30")
-        await save.focus()
-        await keys.press("Enter")
-        await expect(said).to_have_text("Saved.")
-        await expect(save).to_be_focused()
-        await expect(save).to_be_disabled()
-
-        note = form.get_by_label("Note")
-        await note.focus()
-        await keys.type("mine ")
-        await change_case(desk, "slowest", 1, "theirs")
-        await keys.press("Control+s")
-        await expect(conflict).to_be_focused()
-        await expect(conflict).to_be_in_viewport()
-        await expect(save).to_have_text("Save mine over it")
-        await save.focus()
-        await keys.press("Enter")
-        await expect(said).to_have_text("Saved.")
-        await expect(save).to_have_text("Save")
-
-        desk.desk.store.migrated.clear()  # from now on it cannot be used
-        desk.desk.store.trouble = "the database does not answer"
-        await note.focus()
-        await keys.type("more ")
-        await keys.press("Control+s")
-        await expect(said).to_have_text("Not saved: the database does not answer; nothing was changed, try again")
-        await expect(note).to_be_focused()
-        await expect(note).to_have_value(re.compile("more"))
-        desk.desk.store.migrated.set()
-        await keys.press("Control+s")
-        await expect(said).to_have_text("Saved.")
-        await keys.press("Escape")
-        await keys.press("ArrowDown")
-        await expect(page).to_have_url(re.compile("transfer=hq/slow$"))
-    viewer.complaints.clear()  # the browser's own lines about 409 and 503
 
 
 async def test_a_long_list_comes_page_by_page_and_only_what_is_seen_exists(viewer: Viewer, tmp_path: Path) -> None:
@@ -475,17 +240,6 @@ async def test_nothing_finished_is_not_no_data(viewer: Viewer, tmp_path: Path) -
         await expect(page.locator("#running")).to_contain_text("No transfer is running.")
         await desk.change("site", "hq", site(link="down", link_since=ago(1)))
         await expect(page.locator("#running")).to_contain_text("No live data")
-
-
-async def test_who_may_only_look_cannot_write(viewer: Viewer, tmp_path: Path) -> None:
-    async with serving_desk(FLOOR, tmp_path) as desk:
-        await desk.finish(*FINISHED)
-        desk.who = principal("an", "auditor")
-        page = await viewer.open(desk.url + "/transfers?transfer=hq/slow")
-        await expect(page.locator(".case-said")).to_have_text("You may read cases but not change them.")
-        await expect(page.locator(".case-form").get_by_label("Note")).to_be_disabled()
-        await expect(page.get_by_role("button", name="Save")).to_be_hidden()
-        await page.close()
 
 
 @pytest.mark.parametrize("size", [(1366, 768), (1920, 1080)])

@@ -24,11 +24,14 @@ from shared.events import (
     LegStarted,
     LinkDown,
     LinkUp,
+    TransferEnded,
     TransferRequested,
     WrapStarted,
 )
 from shared.identity import Principal
-from tests.deskkit import DeskClient, principal, serving_desk
+from shared.memorybus import MemoryBus
+from shared.topics import FLOOR_RECORDS, SWITCH_DEAD_LETTER
+from tests.deskkit import DeskClient, principal, record, serving_desk, transfer_ended
 from tests.floorkit import SITE, START, Bench, at
 from tests.waiting import until
 
@@ -294,3 +297,28 @@ async def test_the_five_minutes_are_the_floor_s_where_it_runs_faster(monitor_db:
         present["now"] = False
         await clock.advance((EFFECT_S + 61) / 10)
         assert (await looked_at(desk))["effect"] == "no_data", "a minute of the floor later nobody knows how it was"
+
+
+async def test_a_transfer_that_the_board_forgot_is_told_from_its_record(monitor_db: Database) -> None:
+    """The board shows one for five minutes after its end, about as long as its effect waits."""
+    bench, clock, bus = floor(), FakeClock(START), MemoryBus()
+    await bus.create((FLOOR_RECORDS, SWITCH_DEAD_LETTER))
+    bench(95, TransferRequested(transfer_id="t1", call_id="c1", kind="blind", from_agent="1", to_agent="2"))
+    bench.mark(100)
+    async with serving_desk(monitor_db, bench, clock=clock, records=bus) as desk:
+        done = await desk.post("/actions", body(queue="", transfer_id="t1"))
+        assert done["before"]["transfer"] == {"outcome": "running", "took_s": 5.0}
+        await desk.post("/actions", body(queue="", transfer_id="never heard of"))
+        bench(102, TransferEnded(transfer_id="t1", outcome="failed"))
+        bench.mark(500)
+        await record(bus, transfer_ended("t1", 95, 7.5, outcome="failed"))
+
+        async def recorded() -> bool:
+            return bool((await desk.get("/transfers"))["transfers"])
+
+        await until(recorded)
+        await clock.advance(EFFECT_S)
+        await looked_at(desk)
+        unknown, known = (one["after"]["transfer"] for one in (await desk.get("/actions"))["actions"])
+        assert known == {"outcome": "failed", "took_s": 7.5}
+        assert unknown == {"outcome": "over", "took_s": None}

@@ -1,7 +1,7 @@
 // The incidents page: what is open, by severity and age; it keeps itself up to date.
 
 import { fill, h, keyed, setHidden, setText } from "/static/shared/dom.js";
-import { age, clock, dateTime } from "/static/shared/format.js";
+import { age, clock, dateTime, duration, seconds } from "/static/shared/format.js";
 import { onLanguage, t, translateTree, useStrings } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
 import { recall, remember } from "/static/shared/storage.js";
@@ -133,7 +133,7 @@ function updateRow(row, incident) {
     h("td", { class: "muted", text: `#${incident.id}` }),
     h("td", { class: "what" }, h("div", { text: summaryOf(incident) }), h("div", { class: "muted small row" }, marks(incident))),
     h("td", { class: "nowrap" }, stateBadge(incident), h("div", { class: "small", text: personOf(incident) })),
-    h("td", { class: "nowrap small", text: conditionOf(incident) }),
+    h("td", { class: "nowrap small", text: conditionOf(incident), title: incident.ended && t("condition.ended.hint", { time: dateTime(incident.ended) }) }),
     h("td", { class: "num nowrap" }, h("span", { class: "age" }), h("div", { class: "muted small", text: clock(incident.opened_at), title: dateTime(incident.opened_at) })),
     h("td", { class: "num" }, takeButton(incident)),
   );
@@ -155,9 +155,11 @@ function allAre(mark) {
   return page.incidents.every((one) => one[mark]);
 }
 
-function conditionOf(incident) {
-  const word = t(`condition.${incident.condition}`);
-  return incident.ended ? `${word} ${clock(incident.ended)}` : word;
+/** How long it held: by the switch's clock, whose times would not stand beside ours where the two differ. */
+function conditionOf({ condition, started, ended }) {
+  if (!ended) return t(`condition.${condition}`);
+  const held = Math.max(0, (new Date(ended) - new Date(started)) / 1000);
+  return t("condition.ended.after", { duration: held < 60 ? seconds(held) : duration(held) });
 }
 
 function takeButton(incident) {

@@ -28,6 +28,8 @@ export default {
 
     "condition.active": "Still holds",
     "condition.ended": "Ended",
+    "condition.ended.after": "Ended after {duration}",
+    "condition.ended.hint": "Ended at {time} by the switch's clock",
     "condition.unknown": "Not known",
 
     "list.more": "Show more",
@@ -218,6 +220,8 @@ export default {
 
     "condition.active": "仍在持续",
     "condition.ended": "已结束",
+    "condition.ended.after": "持续 {duration} 后结束",
+    "condition.ended.hint": "按交换机时钟于 {time} 结束",
     "condition.unknown": "未知",
 
     "list.more": "显示更多",

@@ -11,13 +11,16 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
+import msgspec
 import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.desk import figures
 from services.monitor.desk.actions import Action, Actions
-from services.monitor.desk.figures import Board, Figures
+from services.monitor.desk.figures import Board, Figures, TransferFigures
 from services.monitor.desk.metrics import DeskMetrics
 from services.monitor.desk.store import Store
+from services.monitor.desk.transfers import Transfers
 from services.monitor.desk.views import Effect
 from shared.clock import Clock
 from shared.errors import StoreError
@@ -83,7 +86,19 @@ class Effects:
     async def _write(self, action: Action, after: Figures) -> None:
         effect: Effect = "measured" if after.known and action.before.known else "no_data"
         async with self._store.unit_of_work() as session:
+            after = await _with_ended_transfer(session, action, after)
             ours = await Actions(session).put_effect(action.id, effect, after, self._clock.now())
         if ours:
             self._metrics.effects.labels(effect).inc()
             log.info("an action's effect was looked at", action=action.id, site=action.site, effect=effect)
+
+
+async def _with_ended_transfer(session: AsyncSession, action: Action, after: Figures) -> Figures:
+    """How the action's transfer ended, where the board has forgotten it: it shows one for five minutes after its end."""
+    if after.transfer is None or after.transfer.outcome != "over":
+        return after
+    row = await Transfers(session).get(action.site, action.transfer_id)
+    if row is None:
+        return after
+    ended = TransferFigures(outcome=row.outcome, took_s=round(row.took_us / 1_000_000, 3))
+    return msgspec.structs.replace(after, transfer=ended)

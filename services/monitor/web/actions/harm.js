@@ -26,7 +26,6 @@ export const CHANCE = {
   hold: 0.6,
   phone: 0.4,
   nobody: 0.3, // what a supervisor finds
-  watch: 0.1, // it is being answered already
 };
 
 /** One customer who gives up: waited in vain and mostly calls again. In customer-seconds. */

@@ -52,7 +52,7 @@ export class ActionsPanel {
     this.rankedAt = local;
     this.#rank(local);
     this.#draw();
-    this.log.tick();
+    this.log.tick(local);
   }
 
   #rank(local) {
@@ -166,7 +166,7 @@ export class ActionsPanel {
 
   async #done(item) {
     if (!this.#canBeDone(item)) return;
-    const undo = this.marks.add(item, performance.now());
+    const undo = this.marks.add(item, performance.now(), this.board.clocks.now(item.site));
     this.#refuse("");
     this.tick();
     try {
@@ -214,7 +214,7 @@ function calmText(calm) {
 function bodyOf({ site, kind, queue, agents, call, transfer, text, advice }) {
   const ids = agents.filter((key) => key.startsWith(`${site}/`)).map((key) => key.slice(site.length + 1));
   const cut = (words) => words.slice(0, LONGEST_TEXT);
-  const body = { site, kind, text_en: cut(`${text.en}. ${advice.en}`), text_zh: cut(`${text.zh}。${advice.zh}`) };
+  const body = { site, kind, text_en: cut(`${advice.en} ${text.en}.`), text_zh: cut(`${advice.zh}${text.zh}。`) };
   if (queue) body.queue = queue;
   if (ids.length) body.agents = ids.slice(0, MOST_AGENTS);
   if (call) body.call_id = call;

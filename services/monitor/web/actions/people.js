@@ -2,13 +2,15 @@
 
 import { CHANCE, harm, urgency, WEIGHT } from "./harm.js";
 import { both, bounded, spoken } from "./phrases.js";
-import { agentKey, inState, isOver, nameOf, severityOf } from "./survey.js";
+import { agentKey, inState, isOver, labelOf, nameOf, severityOf } from "./survey.js";
 
 const MISSED = 2; // in a row: once is a coincidence
+const UNSTEADY_S = 30; // a phone that is being plugged in again is steady before
+const WALK_S = 60; // beyond a limit that costs no customer: who is only finishing is done before anybody has walked over
 
 // Rules whose cause is looked at here or in the other modules: their flags would say the same again.
 const COVERED = new Set(
-  `slow_transfer long_talk long_hold ring_no_answer long_wrap long_lunch long_tea long_toilet long_training long_break
+  `slow_transfer failed_handover long_talk long_hold ring_no_answer long_wrap long_lunch long_tea long_toilet long_training long_break
    flapping_agent long_wait queue_longest_wait nobody_ready ready_not_offered low_service_level high_abandonment
    high_occupancy link_silent`.split(/\s+/),
 );
@@ -23,7 +25,8 @@ const KINDS = [
   },
   {
     kind: "agent_ringing",
-    is: (floor, agent) => agent.call?.direction !== "outbound" && isOver(floor, agent, ["ringing"], "warn"),
+    is: (floor, agent) => agent.call?.direction !== "outbound" && isOver(floor, agent, ["ringing"], "crit"), // before, the switch looks for another
+    level: "crit",
     score: (floor, agent) => harm(1, WEIGHT.ringing, urgent(floor, agent), CHANCE.ringing),
     severity: inStateSeverity,
   },
@@ -37,26 +40,29 @@ const KINDS = [
   },
   {
     kind: "agent_flapping",
-    is: (_, agent) => Boolean(agent.flapping_since) && agent.state !== "offline",
+    is: (floor, agent) => floor.since(agent, agent.flapping_since) > UNSTEADY_S && agent.state !== "offline",
     score: (floor, agent) => harm(1 / 3, WEIGHT.ringing, serves(floor, agent) ? 2 : 1, CHANCE.phone),
     severity: () => "warning",
-    named: (_, agent) => both("act.agent_flapping.name", { name: nameOf(agent) }),
+    named: (floor, agent) => both("act.named", { name: nameOf(agent), time: spoken(floor.since(agent, agent.flapping_since)) }),
   },
   {
     kind: "agent_talk",
     is: (floor, agent) => isOver(floor, agent, ["talk"], "crit"),
+    level: "crit",
     score: (floor, agent) => harm(1, WEIGHT.served, urgent(floor, agent), CHANCE.phone),
     severity: () => "info",
   },
   {
     kind: "agent_wrap",
-    is: (floor, agent) => isOver(floor, agent, ["wrap"], "crit"),
+    is: (floor, agent) => isOver(floor, agent, ["wrap"], "crit", WALK_S),
+    level: "crit",
     score: (floor, agent) => harm(1, WEIGHT.idle, urgent(floor, agent), CHANCE.wrap),
     severity: () => "info",
   },
   {
     kind: "agent_break",
-    is: (floor, agent) => isOver(floor, agent, ["break"], "crit"),
+    is: (floor, agent) => isOver(floor, agent, ["break"], "crit", WALK_S),
+    level: "crit",
     score: (floor, agent) => harm(1, WEIGHT.idle, urgent(floor, agent), CHANCE.break),
     severity: () => "info",
   },
@@ -88,6 +94,16 @@ export function agentCandidates(floor) {
 
 const causeOf = ({ kind }, agent) => `${kind.kind}:${agentKey(agent)}`;
 
+/** "over 45 s" where the agents have one limit. */
+function beyond(floor, { level = "warn" }, agents) {
+  const limits = new Set(agents.map((agent) => floor.thresholds.agent(agent.state)?.[level]));
+  const [limit] = limits;
+  return limits.size === 1 && Number.isFinite(limit) ? both("act.beyond", { limit: spoken(limit) }) : both("act.too_long");
+}
+
+/** Who it is, and where they sit. */
+const person = (agent) => (agent.team ? both("act.person", { name: nameOf(agent), team: agent.team }) : nameOf(agent));
+
 function item(floor, { kind, site }, left) {
   if (!left.length) return null;
   left.sort((a, b) => b.score - a.score || (agentKey(a.agent) < agentKey(b.agent) ? -1 : 1));
@@ -100,41 +116,48 @@ function item(floor, { kind, site }, left) {
     agents: agents.map(agentKey),
     severity: ["critical", "warning"].find((one) => severities.includes(one)) ?? "info",
     score: left.reduce((sum, { score }) => sum + score, 0),
-    text: both(`act.${kind.kind}`, { n: agents.length, names: bounded(agents, "act.more", (agent) => named(floor, agent)) }),
-    advice: both(`act.${kind.kind}.advice${agents.length === 1 ? ".one" : ""}`, { name: nameOf(agents[0]) }),
+    text: both(`act.${kind.kind}`, {
+      n: agents.length,
+      names: bounded(agents, "act.more", (agent) => named(floor, agent)),
+      beyond: beyond(floor, kind, agents),
+    }),
+    advice: both(`act.${kind.kind}.advice${agents.length === 1 ? ".one" : ""}`, { name: person(agents[0]) }),
     note: null,
   };
 }
 
 const FLAG_SCORES = { critical: 150, warning: 40 };
 
-/** Flags of rules that nothing else here looks at: a floor's own rules. */
+/**
+ * Flags of rules that nothing else here looks at: a floor's own rules. Those of an agent or a queue, because there is where to
+ * go; the others stand among the flags beside, and nothing could be added to them.
+ */
 export function flagCandidates(floor) {
-  return floor.flags
-    .filter((flag) => flag.severity in FLAG_SCORES && !COVERED.has(flag.rule))
-    .map((flag) => {
-      const agent = floor.agent(flag.site, flag.subject === "agent" ? flag.subject_id : flag.labels.agent);
-      const id = `flag:${flag.site}/${flag.flag_id}`;
-      return {
-        id,
-        causes: [{ key: id, site: flag.site }],
-        build: (taken) => (agent && taken.has(agentKey(agent)) ? null : flagItem(flag, agent)),
-      };
-    });
+  return floor.flags.flatMap((flag) => {
+    if (!(flag.severity in FLAG_SCORES) || COVERED.has(flag.rule)) return [];
+    const agent = floor.agent(flag.site, flag.subject === "agent" ? flag.subject_id : flag.labels.agent);
+    const queue = floor.queue(flag.site, flag.subject === "queue" ? flag.subject_id : flag.labels.queue);
+    if (!(agent && agent.state !== "offline") && !queue) return [];
+    const id = `flag:${flag.site}/${flag.flag_id}`;
+    const build = (taken) => (agent && taken.has(agentKey(agent)) ? null : flagItem(floor, flag, agent, queue));
+    return [{ id, causes: [{ key: id, site: flag.site }], build }];
+  });
 }
 
-function flagItem(flag, agent) {
-  const queue = flag.subject === "queue" ? flag.subject_id : (flag.labels.queue ?? "");
+function flagItem(floor, flag, agent, queue) {
+  const whereTo = agent
+    ? both("act.flagged.advice", { name: person(agent), state: both(`act.state.${agent.state}`), time: spoken(inState(floor, agent)) })
+    : both("act.flagged.advice.queue", { queue: labelOf(queue), waiting: queue.waiting, ready: queue.agents.ready ?? 0 });
   return {
     kind: "flagged",
     site: flag.site,
-    queue: agent ? "" : queue,
+    queue: agent ? "" : queue.queue,
     agents: agent ? [agentKey(agent)] : [],
     call: flag.subject === "call" ? flag.subject_id : "",
     severity: flag.severity,
     score: FLAG_SCORES[flag.severity],
     text: { en: flag.summary_en, zh: flag.summary_zh },
-    advice: agent ? both("act.flagged.advice", { name: nameOf(agent) }) : both("act.flagged.advice.nobody"),
+    advice: whereTo,
     note: null,
   };
 }

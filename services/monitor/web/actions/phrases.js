@@ -33,14 +33,29 @@ function inLanguage(values, language) {
   return picked;
 }
 
-/** Seconds as people say them: "62 s" below 100, then "3:20". Never negative: clocks may differ by a moment. */
+const TIME = /\uE000(\d+)\uE001/g; // seconds that still wait for their format
+const AS_SECONDS = 100; // below: "62 s"; a text with a longer time tells all of its times as m:ss
+
+/** Seconds within a text, told once `inOneFormat` has seen all of it. Never negative: clocks may differ by a moment. */
 export function spoken(seconds) {
-  const whole = Math.max(0, Math.floor(seconds));
-  if (whole < 100) return both("act.seconds", { n: whole });
-  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const mark = `\uE000${Math.max(0, Math.floor(seconds))}\uE001`;
+  return { en: mark, zh: mark };
+}
+
+/** The texts (each {en, zh} or null) with their times in one format: all in seconds, or all as m:ss when one is long. */
+export function inOneFormat(...texts) {
+  const times = texts.flatMap((text) => [...(text?.en ?? "").matchAll(TIME)].map((found) => Number(found[1])));
+  const tell = Math.max(0, ...times) < AS_SECONDS ? inSeconds : () => asClock;
+  const told = (text, name) => text.replace(TIME, (_, seconds) => tell(name)(Number(seconds)));
+  return texts.map((text) => text && { en: told(text.en, "en"), zh: spaced(told(text.zh, "zh")) });
+}
+
+const inSeconds = (name) => (n) => phrase(name, "act.seconds", { n });
+
+function asClock(seconds) {
+  const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
   const two = (n) => String(n).padStart(2, "0");
-  const text = hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
-  return { en: text, zh: text };
+  return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
 }
 
 /** Tenths of a second, for what is judged in them. */

@@ -3,10 +3,10 @@
 
 import { transferCandidates } from "./handovers.js";
 import { agentCandidates, flagCandidates } from "./people.js";
-import { both, bounded } from "./phrases.js";
+import { both, bounded, inOneFormat } from "./phrases.js";
 import { settle } from "./steady.js";
 import { survey } from "./survey.js";
-import { breaksEnding, queueCandidates } from "./waits.js";
+import { queueCandidates } from "./waits.js";
 
 export const MOST = 6;
 const ALWAYS = 4; // the fifth and sixth must be more than a remark
@@ -16,7 +16,7 @@ const BLIND = 1e6; // first of all: what is old must not advise
 
 /**
  * `floor, thresholds, now, staleOf, only`: see survey.js; `at`: ms on any steady clock; `memory`: what the last call gave;
- * `done`: Map of cause -> {at, site} that somebody dealt with.
+ * `done`: Map of cause -> {at, site, floorAt} that somebody dealt with, on the same clock and on the site's.
  * Gives {items: up to six {id, kind, site, queue, agents, transfer, call, severity, score, text: {en, zh}, advice: {en, zh},
  * note, causes, ageMs, over}, memory, done: those that still hold back their causes, calm: null or {ready, longest} when there
  * is nothing, "no_data" when nothing can be said}.
@@ -29,7 +29,6 @@ export function rank({ floor, thresholds, now, staleOf, only = "", at, memory = 
     ...transferCandidates(seen),
     ...agentCandidates(seen),
     ...flagCandidates(seen),
-    ...breaksEnding(seen),
   ];
   const absent = new Map();
   const held = stillDone(done, candidates, seen, at, memory?.absent, absent);
@@ -66,12 +65,12 @@ function staleItem(sites, why) {
   };
 }
 
-/** The marks of `done` that still count: not older than five minutes, and their cause has not ended since. */
-function stillDone(done, candidates, { reasons }, at, absentBefore, absent) {
+/** The marks of `done` that still count: not older than five minutes of the floor or of ours, and their cause has not ended since. */
+function stillDone(done, candidates, { reasons, now }, at, absentBefore, absent) {
   const present = new Set(candidates.flatMap(({ causes }) => causes.map(({ key }) => key)));
   const held = new Map();
   for (const [key, mark] of done) {
-    if (at - mark.at >= DONE_MS) continue;
+    if (at - mark.at >= DONE_MS || now(mark.site) - mark.floorAt >= DONE_MS) continue;
     if (!present.has(key) && reasons.get(mark.site) === "") {
       const since = absentBefore?.get(key) ?? at;
       if (at - since >= ENDED_MS) continue;
@@ -99,7 +98,8 @@ function choose(candidates, done, before) {
     if (draft === null) continue;
     for (const agent of draft.agents) taken.add(agent);
     if (causes.every(({ key }) => done.has(key))) continue; // dealt with, and its agents with it
-    const item = { queue: "", transfer: "", call: "", instant: false, ...draft, id };
+    const [text, advice, note] = inOneFormat(draft.text, draft.advice, draft.note);
+    const item = { queue: "", transfer: "", call: "", instant: false, ...draft, text, advice, note, id };
     drafts.push({ ...item, causes: causesOf(item, causes) });
   }
   return drafts;

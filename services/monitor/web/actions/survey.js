@@ -27,8 +27,10 @@ export function survey({ floor, thresholds, now, staleOf, only = "" }) {
     transfers: of("transfers").filter(fresh),
     flags: of("flags").filter(fresh),
     thresholds,
+    now: (site) => times.get(site) ?? NaN,
     since: ({ site }, iso) => elapsed(site, iso ? Date.parse(iso) : NaN),
     inState: (agent) => elapsed(agent.site, beganAt(agent)) ?? 0,
+    call: (site, id) => floor.calls?.get?.(`${site}/${id}`) ?? of("calls").find((view) => view.site === site && view.call_id === id) ?? null,
     waiting: new Set(queues.filter((queue) => queue.waiting > 0).map(queueKey)),
     queue: (site, id) => floor.queues?.get?.(`${site}/${id}`) ?? queues.find((view) => view.site === site && view.queue === id) ?? null,
     agent: (site, id) => floor.agents?.get?.(`${site}/${id}`) ?? agents.find((view) => view.site === site && view.agent_id === id) ?? null,
@@ -53,11 +55,11 @@ export function inState(floor, agent) {
   return floor.inState(agent);
 }
 
-/** Whether an agent is in one of `states` for longer than the threshold `level` ("warn", "crit") of the one it is in. */
-export function isOver(floor, agent, states, level) {
+/** Whether an agent is in one of `states` for longer than the threshold `level` ("warn", "crit") of the one it is in, by `more` seconds. */
+export function isOver(floor, agent, states, level, more = 0) {
   if (!states.includes(agent.state)) return false;
   const limit = floor.thresholds.agent(agent.state)?.[level];
-  return Number.isFinite(limit) && inState(floor, agent) > limit;
+  return Number.isFinite(limit) && inState(floor, agent) > limit + more;
 }
 
 /** `value` against {warn, crit} where more is worse. */

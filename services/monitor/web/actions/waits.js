@@ -2,65 +2,56 @@
 
 import { CHANCE, LOST, harm, harmOfWait, urgency, WEIGHT } from "./harm.js";
 import { both, bounded, joined, share, spoken } from "./phrases.js";
-import { agentKey, inState, isOver, labelOf, nameOf, queueKey, severityOf } from "./survey.js";
+import { helpersOf } from "./helpers.js";
+import { agentKey, inState, labelOf, nameOf, queueKey, severityOf } from "./survey.js";
 
 const WORTH_A_WORD = 0.5; // of the wait's threshold: before, a busy queue is a busy queue
-const NOT_OFFERED_S = 10; // a switch needs a moment to find a phone
+const LEAST_WAIT_S = 10; // whatever the threshold: one who waits less is answered before anybody has been asked
 const FEW_CALLS = 10; // in 15 minutes; shares of fewer say nothing
 const MANY_LOST = 0.1;
 const FALLING = 0.02; // below the day's level
-const BREAK_SOON_S = 120;
-const HELPFUL = ["wrap", "break"];
+const STRAINED = 0.8; // occupancy from which on a queue has too few agents
 
 /** A candidate per queue that waits, loses callers or falls behind: the worst of the three, because they have one cause. */
 export function queueCandidates(floor) {
   const helpers = helpersOf(floor);
   return floor.queues.flatMap((queue) => {
-    const found = waitOf(floor, queue, helpers) ?? lossOf(queue) ?? levelOf(floor, queue);
+    const found = waitOf(floor, queue, helpers) ?? lossOf(floor, queue, helpers) ?? levelOf(floor, queue, helpers);
     return found ? [found] : [];
   });
 }
 
-/** Who could help which queue: {over: "site/queue" -> agents, ready: …, spare: site -> agents}, longest first. */
-function helpersOf(floor) {
-  const [over, ready, spare] = [new Map(), new Map(), new Map()];
-  const put = (map, key, agent) => (map.has(key) ? map.get(key).push(agent) : map.set(key, [agent]));
-  if (floor.waiting.size === 0) return { over, ready, spare };
-  for (const agent of floor.agents) {
-    const isReady = agent.state === "ready" && !agent.flapping_since;
-    if (!isReady && !isOver(floor, agent, HELPFUL, "warn")) continue;
-    const waiting = agent.queues.map((queue) => `${agent.site}/${queue}`).filter((key) => floor.waiting.has(key));
-    for (const key of waiting) put(isReady ? ready : over, key, agent);
-    if (isReady && !waiting.length) put(spare, agent.site, agent);
-  }
-  for (const map of [over, ready, spare]) for (const list of map.values()) list.sort((a, b) => inState(floor, b) - inState(floor, a));
-  return { over, ready, spare };
-}
-
 function waitOf(floor, queue, helpers) {
+  const { ready = 0, ringing = 0 } = queue.agents;
   if (!(queue.waiting > 0)) return null;
-  const key = queueKey(queue);
   const limits = floor.thresholds.of(queue);
+  const limit = limits.longest_wait_s.warn;
   const longest = floor.since(queue, queue.longest_since);
+  const passed = longest > limit || queue.waiting > limits.waiting.warn;
+  if (!passed && !(longest >= Math.max(LEAST_WAIT_S, limit * WORTH_A_WORD) && queue.waiting > ringing)) return null;
   const wait = {
     floor,
     queue,
     limits,
     longest,
-    urgent: urgency(longest ?? 0, limits.longest_wait_s.warn),
+    urgent: urgency(longest ?? 0, limit),
     severity: worse(severityOf(longest ?? 0, limits.longest_wait_s), severityOf(queue.waiting, limits.waiting)),
     text: both(longest === null ? "act.waiting.untold" : "act.waiting", {
       n: queue.waiting,
       queue: labelOf(queue),
       longest: spoken(longest ?? 0),
+      limit: spoken(limit),
     }),
   };
-  const lists = { over: helpers.over.get(key) ?? [], ready: helpers.ready.get(key) ?? [], spare: helpers.spare.get(queue.site) ?? [] };
-  const choose = (taken) => {
+  const key = queueKey(queue);
+  const build = (taken) => {
     const left = (list) => list.filter((agent) => !taken.has(agentKey(agent)));
-    return notOffered(wait, left(lists.ready)) ?? overTarget(wait, left(lists.over)) ?? spareHands(wait, left(lists.spare)) ?? withoutHelp(wait);
+    const asked = ready < queue.waiting ? overTarget(wait, left(helpers.over.get(key) ?? [])) : null; // else those who are ready take the calls
+    const idle = notOffered(wait, left(helpers.idle.get(key) ?? [])) ?? asked;
+    if (idle || ready > 0 || !passed) return idle;
+    return spareHands(wait, left(helpers.spare.get(queue.site) ?? [])) ?? withoutHelp(wait, left(helpers.wrapping.get(key) ?? []));
   };
-  return choose(new Set()) && { id: `wait:${key}`, causes: [{ key: `wait:${key}`, site: queue.site }], build: choose };
+  return build(new Set()) && { id: `wait:${key}`, causes: [{ key: `wait:${key}`, site: queue.site }], build };
 }
 
 const ORDER = ["info", "warning", "critical"];
@@ -83,12 +74,13 @@ function noteOf({ recent }, { service_level: { warn: target } }) {
   return notes.length ? joined(notes, "act.join_groups") : null;
 }
 
-function notOffered(wait, ready) {
+/** Callers and agents wait side by side, while fewer phones ring than calls wait. */
+function notOffered(wait, idle) {
   const { queue, floor, urgent, text } = wait;
-  if (!ready.length || queue.waiting <= (queue.agents.ringing ?? 0) || !(wait.longest > NOT_OFFERED_S)) return null;
-  const few = ready.slice(0, queue.waiting);
+  if (!idle.length || queue.waiting <= (queue.agents.ringing ?? 0)) return null;
+  const few = idle.slice(0, queue.waiting);
   return draft(wait, "wait_ready", few, harmOfWait(queue.waiting, few.length, urgent, CHANCE.ready), {
-    text: both("act.wait_ready", { waiting: text, n: ready.length, names: names(floor, few) }),
+    text: both("act.wait_ready", { waiting: text, n: idle.length, names: names(floor, few) }),
     advice: both("act.wait_ready.advice"),
   });
 }
@@ -96,26 +88,24 @@ function notOffered(wait, ready) {
 function overTarget(wait, over) {
   const { queue, floor, urgent, text } = wait;
   if (!over.length) return null;
-  const groups = ["wrap", "break"].map((state) => over.filter((agent) => agent.state === state));
-  const [wrap, pause] = groups;
-  const kind = wrap.length ? "wait_wrap" : "wait_break";
-  const said = (list, key) => list.length && both(key, { n: list.length, names: names(floor, list) });
-  const who = joined([said(wrap, "act.over_wrap"), said(pause, "act.over_break")].filter(Boolean), "act.join_groups");
-  const advice = wrap.length && pause.length ? "act.wait_both.advice" : `act.${kind}.advice${over.length === 1 ? ".one" : ""}`;
-  const chance = wrap.length ? CHANCE.wrap : CHANCE.break;
-  return draft(wait, kind, over, harmOfWait(queue.waiting, over.length, urgent, chance), {
-    text: both(`act.${kind}`, { waiting: text, who }),
+  const said = (state) => {
+    const list = over.filter((agent) => agent.state === state);
+    const limit = spoken(floor.thresholds.agent(state)?.warn ?? 0);
+    return list.length ? [both(`act.over_${state}`, { n: list.length, names: names(floor, list), limit })] : [];
+  };
+  const groups = [...said("wrap"), ...said("break")];
+  const wraps = over.some(({ state }) => state === "wrap");
+  const kind = wraps ? "wait_wrap" : "wait_break";
+  const advice = groups.length > 1 ? "act.wait_both.advice" : `act.${kind}.advice${over.length === 1 ? ".one" : ""}`;
+  return draft(wait, kind, over, harmOfWait(queue.waiting, over.length, urgent, wraps ? CHANCE.wrap : CHANCE.break), {
+    text: both(`act.${kind}`, { waiting: text, who: joined(groups, "act.join_groups") }),
     advice: both(advice, { name: nameOf(over[0]) }),
   });
 }
 
-function isWorthAWord({ longest, limits, queue }) {
-  return (longest ?? 0) > limits.longest_wait_s.warn * WORTH_A_WORD || queue.waiting > limits.waiting.warn;
-}
-
 function spareHands(wait, spare) {
   const { queue, floor, urgent, text } = wait;
-  if (!spare.length || (queue.agents.ready ?? 0) > 0 || !isWorthAWord(wait)) return null;
+  if (!spare.length) return null;
   const few = spare.slice(0, queue.waiting); // no more than there are calls: the others may help elsewhere
   return draft(wait, "wait_elsewhere", few, harmOfWait(queue.waiting, few.length, urgent, CHANCE.elsewhere), {
     text: both("act.wait_elsewhere", { waiting: text, n: few.length, names: names(floor, few) }),
@@ -123,92 +113,62 @@ function spareHands(wait, spare) {
   });
 }
 
-function withoutHelp(wait) {
-  const { queue, urgent, text } = wait;
-  if (!isWorthAWord(wait)) return null;
-  const { ready = 0, talk = 0, hold = 0, consult = 0, ringing = 0, wrap = 0 } = queue.agents;
-  if (ready > 0) {
-    return draft(wait, "wait_busy", [], harmOfWait(queue.waiting, queue.waiting, urgent, CHANCE.watch), {
-      text: both("act.wait_busy", { waiting: text, n: ready }),
-      advice: both("act.wait_busy.advice"),
-    });
-  }
+/** Nobody can be asked to come at once: those in wrap are free soonest, else it takes the supervisor. */
+function withoutHelp(wait, wrapping) {
+  const { queue, floor, urgent, text } = wait;
+  const { talk = 0, hold = 0, consult = 0, ringing = 0, wrap = 0 } = queue.agents;
   const counts = { talk: talk + hold + consult + ringing, wrap, break: queue.agents.break ?? 0 };
   const busy = Object.entries(counts).filter(([, n]) => n > 0).map(([state, n]) => both(`act.busy.${state}`, { n }));
-  return draft(wait, "wait_nobody", [], harmOfWait(queue.waiting, 0, urgent, CHANCE.nobody), {
+  const asked = wrapping.slice(0, queue.waiting);
+  const how = asked.length ? ".wrap" : busy.length ? "" : ".empty";
+  return draft(wait, "wait_nobody", asked, harmOfWait(queue.waiting, 0, urgent, CHANCE.nobody), {
     text: both("act.wait_nobody", { waiting: text, busy: busy.length ? joined(busy) : both("act.busy.none") }),
-    advice: both(`act.wait_nobody.advice${busy.length ? "" : ".empty"}`, { queue: labelOf(queue) }),
+    advice: both(`act.wait_nobody.advice${how}`, { queue: labelOf(queue), names: names(floor, asked) }),
   });
 }
 
 const enough = ({ recent }) => recent !== null && recent !== undefined && recent.offered >= FEW_CALLS;
 
-function lossOf(queue) {
+/** Callers gave up, and the queue is still short of agents: what is over needs nobody now. */
+function lossOf(floor, queue, helpers) {
   if (!enough(queue) || !(queue.recent.abandonment_rate > MANY_LOST)) return null;
-  const { abandonment_rate: rate, abandoned, offered } = queue.recent;
-  return single(queue, "abandoned", {
-    severity: rate > 2 * MANY_LOST ? "critical" : "warning",
-    score: (offered / 15) * (rate - MANY_LOST / 2) * LOST * CHANCE.nobody,
-    text: both("act.abandoned", { queue: labelOf(queue), share: share(rate), n: abandoned, offered }),
-    advice: both("act.abandoned.advice", { queue: labelOf(queue) }),
+  const { abandonment_rate: rate, abandoned, offered, occupancy } = queue.recent;
+  if ((queue.agents.ready ?? 0) > 0 && !(occupancy > STRAINED)) return null;
+  const score = (offered / 15) * (rate - MANY_LOST / 2) * LOST * CHANCE.nobody;
+  const text = both("act.abandoned", { queue: labelOf(queue), share: share(rate), n: abandoned, offered });
+  return single(queue, "abandoned", rate > 2 * MANY_LOST ? "critical" : "warning", score, text, (taken) => {
+    const others = helpers.spare.get(queue.site) ?? [];
+    const agents = others.filter((agent) => !taken.has(agentKey(agent)) && !agent.queues.includes(queue.queue)).slice(0, 3);
+    const advice = agents.length ? "act.abandoned.advice.spare" : "act.abandoned.advice";
+    return { agents, advice: both(advice, { queue: labelOf(queue), names: names(floor, agents) }) };
   });
 }
 
-function levelOf(floor, queue) {
+/** Far below target and getting worse; a little below is what the tile shows. */
+function levelOf(floor, queue, helpers) {
   const { recent, service_level: day } = queue;
   const { warn: target, crit } = floor.thresholds.of(queue).service_level;
-  if (!enough(queue) || recent.service_level === null || !(recent.service_level < target)) return null;
+  if (!enough(queue) || recent.service_level === null || !(recent.service_level < crit)) return null;
   if (day.value !== null && !(recent.service_level < day.value - FALLING)) return null; // low, but on its way back
   const late = (recent.offered / 15) * (target - recent.service_level); // calls a minute that wait too long
-  return single(queue, "service_level", {
-    severity: recent.service_level < crit ? "warning" : "info",
-    score: harm(late, WEIGHT.waiting, 2, CHANCE.nobody),
-    text: both("act.service_level", {
-      queue: labelOf(queue),
-      value: share(recent.service_level),
-      day: day.value === null ? "–" : share(day.value),
-      target: share(target),
-    }),
-    advice: both("act.service_level.advice"),
+  const text = both("act.service_level", {
+    queue: labelOf(queue),
+    value: share(recent.service_level),
+    day: day.value === null ? "–" : share(day.value),
+    target: share(target),
+  });
+  return single(queue, "service_level", "warning", harm(late, WEIGHT.waiting, 2, CHANCE.nobody), text, (taken) => {
+    const agents = (helpers.pausing.get(queueKey(queue)) ?? []).filter((agent) => !taken.has(agentKey(agent)));
+    return { agents, advice: both(`act.service_level.advice${agents.length ? ".names" : ""}`, { names: names(floor, agents) }) };
   });
 }
 
-function single(queue, kind, texts) {
+/** A candidate about a queue; `whom(taken)` -> {agents, advice}. */
+function single(queue, kind, severity, score, text, whom) {
   const id = `${kind}:${queueKey(queue)}`;
-  const item = { kind, site: queue.site, queue: queue.queue, agents: [], note: null, ...texts };
-  return { id, causes: [{ key: id, site: queue.site }], build: () => item };
-}
-
-/** Breaks that end soon where help is short, one candidate for each site: see that they do end. */
-export function breaksEnding(floor) {
-  const limit = floor.thresholds.agent("break")?.warn;
-  if (!Number.isFinite(limit)) return [];
-  const short = new Set(floor.queues.filter((queue) => queue.waiting > 0 && !queue.agents.ready).map(queueKey));
-  const bySite = new Map();
-  for (const agent of short.size ? floor.agents : []) {
-    const left = agent.state === "break" ? limit - inState(floor, agent) : NaN;
-    if (!(left >= 0 && left <= BREAK_SOON_S) || !agent.queues.some((queue) => short.has(`${agent.site}/${queue}`))) continue;
-    bySite.set(agent.site, [...(bySite.get(agent.site) ?? []), { agent, left }]);
-  }
-  return [...bySite].map(([site, ending]) => ({
-    id: `break_ending:${site}`,
-    causes: ending.map(({ agent }) => ({ key: `break_ending:${agentKey(agent)}`, site })),
-    build: (taken, done) => endingItem(site, ending.filter(({ agent }) => !taken.has(agentKey(agent)) && !done.has(`break_ending:${agentKey(agent)}`))),
-  }));
-}
-
-function endingItem(site, ending) {
-  if (!ending.length) return null;
-  ending.sort((a, b) => a.left - b.left);
-  const parts = ending.map(({ agent, left }) => both("act.break_ending.name", { name: nameOf(agent), time: spoken(left) }));
-  return {
-    kind: "break_ending",
-    site,
-    agents: ending.map(({ agent }) => agentKey(agent)),
-    severity: "info",
-    score: harm(ending.length, WEIGHT.idle, 1, CHANCE.break),
-    text: both("act.break_ending", { n: ending.length, names: bounded(parts) }),
-    advice: both(`act.break_ending.advice${ending.length === 1 ? ".one" : ""}`, { name: nameOf(ending[0].agent) }),
-    note: null,
+  const build = (taken) => {
+    const { agents, advice } = whom(taken);
+    return { kind, site: queue.site, queue: queue.queue, agents: agents.map(agentKey), severity, score, text, advice, note: null };
   };
+  return { id, causes: [{ key: id, site: queue.site }], build };
 }
