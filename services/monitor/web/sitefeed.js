@@ -29,6 +29,13 @@ export class SiteFeed {
     else this.#replace(this.#client());
   }
 
+  /** Whether `message` brings anything of what is shown; what does not can be looked at a little later. */
+  concerns(message) {
+    const { followed } = this.board;
+    if (message.type !== "delta" || followed === null) return true;
+    return message.changes.some(({ key }) => followed.includes(key.split("/", 1)[0]));
+  }
+
   #client() {
     const sites = this.board.neededSites();
     const client = { sites, name: nameOf(sites), whole: false };

@@ -68,19 +68,27 @@ function schedule() {
 }
 
 /** What may follow a little later, at most so often. */
-const rail = {
-  waits: false,
+class Later {
+  constructor(deed) {
+    Object.assign(this, { deed, waits: false });
+  }
+
   soon() {
     if (this.waits) return;
     this.waits = true;
     setTimeout(() => {
       this.waits = false;
-      flags.update();
-      transfers.update();
-      strip.update();
-    }, RAIL_MS);
-  },
-};
+      this.deed();
+    }, LATER_MS);
+  }
+}
+
+const elsewhere = new Later(schedule); // flags of sites that are not shown
+const rail = new Later(() => {
+  flags.update();
+  transfers.update();
+  strip.update();
+});
 
 function redrawAll() {
   everything = true;
@@ -89,7 +97,7 @@ function redrawAll() {
 
 const PATIENCE_MS = 1000;
 const HIDDEN_MS = 1000;
-const RAIL_MS = 300;
+const LATER_MS = 300;
 
 function draw() {
   feed.follow();
@@ -123,7 +131,8 @@ function draw() {
 const feed = new SiteFeed(board, {
   onMessage(message) {
     board.hear(message);
-    schedule();
+    if (feed.concerns(message)) schedule();
+    else elsewhere.soon();
   },
   onState: hearConnection,
 });
