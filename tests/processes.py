@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 
@@ -33,11 +30,3 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
-
-
-async def until(found: Callable[[], object], what: str, timeout_s: float = 20.0) -> None:
-    """Return as soon as `found()` is true; fail naming `what` when it never is."""
-    give_up = time.monotonic() + timeout_s
-    while not found():
-        assert time.monotonic() < give_up, f"not within {timeout_s:g} s: {what}"
-        await asyncio.sleep(0.02)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ from shared.bus import Bus, Record
 from shared.errors import InvalidInput
 from shared.pump import Outgoing, Pump
 from shared.topics import FLOOR_EVENTS, FLOOR_FLAGS
+from tests import waiting
 
 
 class Said(Struct, frozen=True):
@@ -98,17 +99,11 @@ async def running(pump: Pump[Said, Counted]) -> AsyncIterator[asyncio.Task[None]
         yield task
     finally:
         pump.stop()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(waiting.PATIENCE_S):
             await task
 
 
-async def until(condition: Callable[[], bool], *, timeout_s: float = 15.0) -> None:
-    """Return when `condition` holds; it is looked at again whenever the loop has turned."""
-    async with asyncio.timeout(timeout_s):
-        for turn in itertools.count():
-            if condition():
-                return
-            await asyncio.sleep(0 if turn < 1000 else 0.001)
+until = partial(waiting.until, eager=1000, every_s=0.001)  # a pump on a bus in memory is done in some turns of the loop
 
 
 async def read_all(bus: Bus, topic: Any) -> list[Record]:

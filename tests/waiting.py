@@ -1,19 +1,37 @@
-"""Waiting for what is to become true, in tests that watch the loop turn."""
+"""Waiting for what is to become true, in one way and with one patience for all tests."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
+
+PATIENCE_S: Final = (
+    90.0  # until a test fails: what is true sooner does not wait, and a machine may have other things to do
+)
 
 
-async def until(condition: Callable[[], Any], *, timeout_s: float = 15.0) -> Any:
-    """What `condition` gives once it is true; it is asked again whenever the loop has turned."""
-    async with asyncio.timeout(timeout_s):
-        while True:
-            found = condition()
-            if isinstance(found, Awaitable):
-                found = await found
-            if found:
-                return found
-            await asyncio.sleep(0.005)
+async def until(
+    condition: Callable[[], Any],
+    what: str = "",
+    timeout_s: float = PATIENCE_S,
+    *,
+    every_s: float = 0.01,
+    eager: int = 0,
+) -> Any:
+    """What `condition` gives, or what that gives when it is waited for, once it is true.
+
+    It is asked again every `every_s`, before that `eager` times whenever the loop has turned. Fails naming `what`.
+    """
+    try:
+        async with asyncio.timeout(timeout_s):
+            for turn in itertools.count():
+                found = condition()
+                if isinstance(found, Awaitable):
+                    found = await found
+                if found:
+                    return found
+                await asyncio.sleep(0 if turn < eager else every_s)
+    except TimeoutError:
+        raise AssertionError(f"not within {timeout_s:g} s: {what or condition}") from None

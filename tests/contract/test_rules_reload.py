@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -25,6 +24,7 @@ from shared.memorybus import MemoryBus
 from shared.settings import MonitorSettings
 from tests.contract.test_monitor import running
 from tests.floorkit import CONFIG, SITE, at, event
+from tests.waiting import until
 
 BOOK = """\
 rules:
@@ -51,11 +51,6 @@ class Floor:
     def __init__(self, monitor: Monitor, bus: MemoryBus, registry: CollectorRegistry) -> None:
         self.monitor, self.bus, self.registry = monitor, bus, registry
 
-    async def until(self, so: Callable[[], Any]) -> None:
-        async with asyncio.timeout(60):
-            while not so():
-                await asyncio.sleep(0)
-
     def metric(self, name: str) -> float | None:
         return self.registry.get_sample_value(name)
 
@@ -71,7 +66,7 @@ async def following(path: Path) -> AsyncIterator[Floor]:
     tasks = [asyncio.create_task(monitor.pump.run()), asyncio.create_task(monitor.rules.watch(path))]
     floor = Floor(monitor, bus, registry)
     try:
-        await floor.until(lambda: monitor.pump.status.ready)
+        await until(lambda: monitor.pump.status.ready)
         yield floor
     finally:
         monitor.pump.stop()
@@ -97,7 +92,7 @@ async def happens(floor: Floor) -> None:
         await floor.bus.publish(topics.FLOOR_EVENTS, encode(event(second, data, offset)), key=SITE)
     await floor.bus.publish(topics.FLOOR_EVENTS, encode(event(60, Clock())), key=SITE)
     await floor.bus.flush()
-    await floor.until(lambda: floor.monitor.engine.clocks().get(SITE, (None,))[0] == at(60))
+    await until(lambda: floor.monitor.engine.clocks().get(SITE, (None,))[0] == at(60))
 
 
 async def test_new_rules_are_taken_over_and_the_flags_of_the_old_ones_cleared(path: Path) -> None:
@@ -105,7 +100,7 @@ async def test_new_rules_are_taken_over_and_the_flags_of_the_old_ones_cleared(pa
         await happens(floor)
         loaded = floor.metric("monitor_rules_loaded_timestamp_seconds")
         write(path, name="gone_for_tea", hold="20s")
-        await floor.until(lambda: floor.in_force() == ["gone_for_tea"])
+        await until(lambda: floor.in_force() == ["gone_for_tea"])
         assert floor.metric("monitor_rules_loaded") == 1
         assert floor.metric("monitor_rules_loaded_timestamp_seconds") > loaded  # type: ignore[operator]
         # nothing else happens on the floor: no event and no mark, and yet the flag is published as cleared
@@ -115,7 +110,7 @@ async def test_new_rules_are_taken_over_and_the_flags_of_the_old_ones_cleared(pa
             found += [decode_fact(record.value) for record in await reader.getmany(timeout_s=5)]
         assert [type(fact.data) for fact in found] == [FlagRaised, FlagCleared]
         await floor.bus.publish(topics.FLOOR_EVENTS, encode(event(61, Clock())), key=SITE)
-        await floor.until(lambda: [flag.rule for flag in floor.monitor.engine.floor_view().flags] == ["gone_for_tea"])
+        await until(lambda: [flag.rule for flag in floor.monitor.engine.floor_view().flags] == ["gone_for_tea"])
 
 
 async def test_a_bad_file_leaves_the_old_rules_in_force_and_says_why(
@@ -124,20 +119,20 @@ async def test_a_bad_file_leaves_the_old_rules_in_force_and_says_why(
     async with following(path) as floor:
         await happens(floor)
         write(path, when='state == "brake"')
-        await floor.until(lambda: floor.monitor.rules.file_error)
+        await until(lambda: floor.monitor.rules.file_error)
         assert (
             "rules.yaml:4: rules[0].when: state is never 'brake'; it is one of break" in floor.monitor.rules.file_error
         )
         assert floor.in_force() == ["away"]
         assert floor.metric("monitor_rules_reload_failures_total") == 1
         write(path, name="休息", encoding="gb18030")
-        await floor.until(lambda: "is not UTF-8 text" in floor.monitor.rules.file_error)
+        await until(lambda: "is not UTF-8 text" in floor.monitor.rules.file_error)
         assert floor.in_force() == ["away"]
         os.unlink(path)
-        await floor.until(lambda: "cannot be read" in floor.monitor.rules.file_error)
+        await until(lambda: "cannot be read" in floor.monitor.rules.file_error)
         assert floor.in_force() == ["away"]
         write(path)
-        await floor.until(lambda: not floor.monitor.rules.file_error)
+        await until(lambda: not floor.monitor.rules.file_error)
         assert floor.metric("monitor_rules_reload_failures_total") == 3
         assert len(floor.monitor.engine.floor_view().flags) == 1, "as if nothing had been"
     assert "old rules stay in force" in capsys.readouterr().out
@@ -149,7 +144,7 @@ async def test_a_hangup_has_the_file_read_at_once(path: Path, monkeypatch: pytes
         await happens(floor)
         write(path, name="other")
         os.kill(os.getpid(), signal.SIGHUP)
-        await floor.until(lambda: floor.in_force() == ["other"])
+        await until(lambda: floor.in_force() == ["other"])
 
 
 async def test_the_rules_in_force_are_shown() -> None:

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -33,18 +33,10 @@ from shared.siteconfig import Sites
 from shared.topics import Topic
 from tests.brokers import Broker
 from tests.embedded import free_port
+from tests.waiting import until
 
 ROOT: Final = Path(__file__).parents[2]
 START_S: Final = 120.0  # of a service on a machine that is busy with other things; alone it takes 2
-PATIENCE_S: Final = 90.0
-
-
-async def until(found: Callable[[], Awaitable[object]], what: str, timeout_s: float = PATIENCE_S) -> None:
-    """Return as soon as `found()` is true; fail naming `what` when it never is."""
-    give_up = time.monotonic() + timeout_s
-    while not await found():
-        assert time.monotonic() < give_up, f"not within {timeout_s:g} s: {what}"
-        await asyncio.sleep(0.02)
 
 
 def connect(broker: Broker, *, request_timeout_s: float = 5.0) -> KafkaBus:

@@ -12,9 +12,10 @@ import pytest
 from shared import topics
 from shared.bus import Bus
 from tests.brokers import Broker
-from tests.fault.kit import Service, create_topics, following, services, until
+from tests.fault.kit import Service, create_topics, following, services
 from tests.fault.load import Canonical, Plan, pouring
 from tests.sinks import HttpSink, listening
+from tests.waiting import until
 
 pytestmark = pytest.mark.fault
 

@@ -24,10 +24,10 @@ from tests.fault.kit import (
     last_checkpoints,
     read_all,
     services,
-    until,
 )
 from tests.fault.load import FromTheSwitch, Plan, pouring
 from tests.fault.test_alerts import incidents
+from tests.waiting import until
 
 pytestmark = pytest.mark.fault
 

@@ -13,8 +13,9 @@ from shared.bus import Bus
 from shared.codec import decode_event
 from shared.dedup import Passed
 from tests.brokers import Broker
-from tests.fault.kit import Service, create_topics, following, read_all, services, until
+from tests.fault.kit import Service, create_topics, following, read_all, services
 from tests.fault.load import FromTheSwitch, Plan, pouring
+from tests.waiting import until
 
 pytestmark = pytest.mark.fault
 

@@ -28,9 +28,9 @@ from tests.fault.kit import (
     last_checkpoints,
     read_all,
     services,
-    until,
 )
 from tests.fault.load import Canonical, Plan, pouring
+from tests.waiting import until
 
 pytestmark = pytest.mark.fault
 

@@ -23,9 +23,9 @@ from tests.fault.kit import (
     last_checkpoints,
     read_all,
     services,
-    until,
 )
 from tests.fault.load import Canonical, Load, Plan, pouring
+from tests.waiting import until
 
 pytestmark = pytest.mark.fault
 

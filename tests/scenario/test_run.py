@@ -25,7 +25,8 @@ from shared.clock import SystemClock
 from shared.kafka import KafkaBus
 from shared.raw import Raw
 from tests.embedded import free_port
-from tests.processes import alive, children, until
+from tests.processes import alive, children
+from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches processes through /proc")
 
@@ -245,7 +246,7 @@ async def test_what_is_killed_comes_back_and_a_killed_supervisor_leaves_nobody(t
         assert len(pids) == 4
         it.process.kill()
         await it.process.wait()
-        await until(lambda: not any(alive(pid) for pid in pids), "every child is gone", 5)
+        await until(lambda: not any(alive(pid) for pid in pids), "every child is gone")
 
 
 async def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:

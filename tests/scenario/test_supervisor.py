@@ -16,7 +16,8 @@ from floorwatch import processes, supervisor
 from floorwatch.processes import Program
 from floorwatch.supervisor import Stage, StartFailed, Supervisor
 from shared.clock import SystemClock
-from tests.processes import alive, children, until
+from tests.processes import alive, children
+from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches processes through /proc")
 
@@ -190,7 +191,7 @@ async def test_no_child_outlives_a_killed_supervisor(floor: Floor, elsewhere: bo
     pid = floor.pid("service")
     it.kill()
     await it.wait()
-    await until(lambda: not alive(pid), "the child is gone", 5)
+    await until(lambda: not alive(pid), "the child is gone")
 
 
 @pytest.mark.parametrize(
