@@ -205,3 +205,15 @@ async def test_queues_as_lines_keep_their_names_and_their_places(
             " one.checkVisibility() && one.getBoundingClientRect().right > node.getBoundingClientRect().right)).length"
         )
         assert await lines.evaluate_all(over) == 0
+
+
+async def test_rows_of_tiles_never_take_the_room_of_the_agents(viewer: Viewer, answers: Answers) -> None:
+    names = ("Billing 账务", "Complaints 投诉", "Sales 销售", "Support 技术支持")
+    queues = tuple(queue(f"q{n}", name, offered=412, answered=380) for n, name in enumerate(names))
+    async with viewer.show(changed(talking(), queues=queues)) as (_, page):
+        await expect(page.locator(".queues[data-layout=tiles] .queue")).to_have_count(4)  # one row
+        await page.locator(".card", has_text="Ana Silva").click()
+        await expect(page.locator(".queues[data-layout=lines] .queue")).to_have_count(4)  # two would be too high
+        assert await cut(page, ".queue-name") == []
+        await page.set_viewport_size({"width": 1366, "height": 1200})
+        await expect(page.locator(".queues[data-layout=tiles] .queue")).to_have_count(4)

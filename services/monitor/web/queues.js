@@ -10,8 +10,12 @@ import { carriedOver, carriedText, seenText, sinceHint, sinceText } from "./floo
 import { keyOf } from "./store.js";
 import { levelOf, thresholds } from "./thresholds.js";
 
-const MANY = 8; // from here on queues are lines instead of tiles
+// Queues are lines instead of tiles when they are many, or when rows of tiles would take more than a third of the window.
+const MANY = 8;
 const TILE_REM = 17; // no tile is narrower
+const ROW_REM = 10.5; // how high a row of tiles is
+const SHARE = 1 / 3;
+const SCROLLED = matchMedia("(width <= 60rem)"); // the page scrolls: there is room for tiles
 
 export class QueuesPanel {
   constructor(root, board) {
@@ -20,6 +24,7 @@ export class QueuesPanel {
     this.nodes = new Map();
     this.spread = 0; // so many of them
     new ResizeObserver(() => this.#spread()).observe(root);
+    addEventListener("resize", () => this.#spread());
     thresholds.on(() => this.update());
   }
 
@@ -28,7 +33,6 @@ export class QueuesPanel {
     const site = this.board.site();
     const queues = [...store.queues.values()].filter((queue) => !site || queue.site === site);
     setHidden(this.root, queues.length === 0);
-    setData(this.root, "layout", queues.length > MANY ? "lines" : "tiles");
     this.nodes = keyed(
       this.root,
       queues,
@@ -50,6 +54,8 @@ export class QueuesPanel {
     const [gap, rem] = [parseFloat(style.columnGap) || 0, parseFloat(getComputedStyle(document.documentElement).fontSize)];
     const fit = Math.max(1, Math.floor((this.root.clientWidth + gap) / (TILE_REM * rem + gap)));
     const rows = Math.ceil(this.nodes.size / fit);
+    const high = rows > 1 && !SCROLLED.matches && rows * ROW_REM * rem > innerHeight * SHARE;
+    setData(this.root, "layout", this.nodes.size > MANY || high ? "lines" : "tiles");
     this.root.style.setProperty("--columns", String(Math.ceil(this.nodes.size / Math.max(1, rows)) || 1));
   }
 
