@@ -129,7 +129,9 @@ async def test_it_stays_current_and_says_when_the_agent_is_gone_or_the_feed(view
 
 async def test_an_agent_that_nobody_knows_is_said_to_be_none(viewer: Viewer, answers: Answers) -> None:
     async with viewer.show(talking(), "/?agent=hq/4711") as (_, page):
-        await expect(drawer(page).locator(".drawer-notice")).to_have_text("No agent 4711 is on this floor, or none that you may see.")
+        await expect(drawer(page).locator(".drawer-notice")).to_have_text(
+            "No agent 4711 is on this floor, or none that you may see."
+        )
         await expect(drawer(page).locator(".partition-bar")).to_be_hidden()
 
 

@@ -179,6 +179,38 @@ async def test_behind_a_link_that_is_down_everything_is_grey_and_stands_still(vi
         await expect(tile(page, "Sales").locator(".gauge-wait .gauge-value")).to_have_text("0:30")
 
 
+async def test_of_several_sites_only_live_ones_are_summed_up_and_links_are_told_once(viewer: Viewer) -> None:
+    lost = {"link": "down", "link_since": ago(60)}
+    link = {
+        "rule": "link_silent",
+        "severity": "critical",
+        "subject": "site",
+        "labels": {},
+        "started": ago(60),
+        "raised": ago(60),
+    }
+    floor = changed(
+        floor_of(queue("sales", "Sales", waiting=7), queue("sales", "Vertrieb", site="ber", waiting=2)),
+        sites=(site(**lost), site("ber", label="Berlin"), site("cph", label="Copenhagen", **lost)),
+        flags=(flag("f1", subject_id="hq", **link), flag("f2", site="cph", subject_id="cph", **link)),
+    )
+    async with viewer.show(floor, "/hall", **HD) as (feed, page):
+        await expect(page.locator(".head-waiting")).to_have_text("2 waiting")
+        await expect(page.locator(".head-over")).to_have_text("live queues on target")
+        await expect(page.locator(".head-age")).to_have_text("1 of 3 sites live")
+        await expect(page.locator(".hall-notice")).to_have_count(1)
+        await expect(page.locator(".hall-notice")).to_contain_text(
+            "Headquarters (since 19:59:00), Copenhagen (since 19:59:00)"
+        )
+        await expect(page.locator(".hall-flag")).to_have_count(0)  # the notice says it
+        await feed.change("site", "hq", site())
+        await feed.change("site", "cph", site("cph"))
+        await expect(page.locator(".head-waiting")).to_have_text("9 waiting")
+        await expect(page.locator(".hall-flag")).to_have_count(
+            2
+        )  # whoever raises it while the link is up means something else
+
+
 async def test_a_dead_line_is_told_within_three_seconds_and_mends_itself(viewer: Viewer) -> None:
     async with viewer.show(small_floor(), "/hall", **HD) as (feed, page):
         await expect(tile(page, "Sales").locator(".gauge-waiting .gauge-value")).to_have_text("2")

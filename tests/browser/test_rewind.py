@@ -156,6 +156,7 @@ async def test_a_supervisor_looks_back_and_returns(viewer: Viewer, tmp_path: Pat
         await expect(card(page, "Ana Silva")).to_contain_text("Break")
         await expect(card(page, "Bo Lind")).to_contain_text("Break")
         await expect(bar).to_be_hidden()
+        await expect(page.locator(".rewind-open")).to_be_focused()  # the keyboard goes on where it was
         assert "at=" not in page.url
         await page.go_back()
         await expect(mark).to_be_visible()
@@ -185,6 +186,7 @@ async def test_one_of_several_sites_is_chosen_and_played_in_chinese(viewer: View
         await expect(card(page, "Ana Silva")).to_be_visible()
         await expect(card(page, "Cy Young")).to_have_count(0)
         await page.get_by_role("slider").press("Home")
+        await expect(page.locator(".rewind-said")).to_contain_text("是所存的最早时刻")
         await expect(card(page, "Bo Lind")).to_contain_text("就绪")
         for _ in range(3):
             await page.get_by_role("button", name="前进一分钟").click()

@@ -214,6 +214,18 @@ async def test_a_switch_that_falls_silent_is_not_taken_for_a_quiet_floor(viewer:
         assert await card(page, "Bo Lind").locator(".card-time").inner_text() == frozen
 
 
+async def test_of_several_sites_it_says_which_are_live_and_shows_the_time_of_one_that_is(viewer: Viewer) -> None:
+    lost = {"link": "down", "link_since": ago(90)}
+    sites = (site(**lost), site("ber", label="Berlin"), site("cph", label="Copenhagen", link_reason="reboot", **lost))
+    async with viewer.show(with_(small_floor(), sites=sites)) as (_, page):
+        await expect(page.locator(".site-age")).to_have_text("1 of 3 sites live")
+        await expect(page.locator(".clock-of")).to_have_text("Berlin")
+        await expect(page.locator(".site-notice")).to_have_count(1)
+        await expect(page.locator(".site-notice")).to_contain_text(
+            "No link to the switches of Headquarters (since 19:58:30), Copenhagen (since 19:58:30: reboot)."
+        )
+
+
 async def test_a_switch_that_never_came_shows_no_figures(viewer: Viewer) -> None:
     never = site(link="never", link_since=None, now=None)
     floor = with_(small_floor(), sites=(never,), queues=(queue("sales", "Sales", since=None, agents={}),))

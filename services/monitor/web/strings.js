@@ -13,6 +13,7 @@ export default {
 
     "banner.connecting": "Cannot reach the monitor. Is it running?",
     "banner.lost": "Disconnected since {time}. What you see is from then and does not move.",
+    "banner.lost.rewound": "Disconnected since {time}. The moment that you look back at stays; other moments and now cannot be fetched.",
     "banner.refused": "The monitor refused this page: {reason}. Reload it once that is settled.",
     "banner.reason": " The monitor said: {reason}.",
     "banner.retry": "next try in {n} s",
@@ -175,6 +176,7 @@ export default {
 
     "banner.connecting": "无法连接监控服务，它在运行吗？",
     "banner.lost": "自 {time} 起已断开。画面停留在那一刻，不再更新。",
+    "banner.lost.rewound": "自 {time} 起已断开。正在回看的时刻仍然显示，其他时刻和此刻暂时无法取得。",
     "banner.refused": "监控服务拒绝了本页面：{reason}。解决后请重新加载。",
     "banner.reason": "监控服务说明：{reason}。",
     "banner.retry": "{n} 秒后重试",

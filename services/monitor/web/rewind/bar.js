@@ -35,9 +35,10 @@ export class RewindBar {
     setAttr(root, "role", "region");
     fill(
       root,
-      h("div", { class: "rewind-head" }, (this.mark = h("span", { class: "rewind-mark", hidden: true }, icon("rewind"), this.word)), this.time, this.more, this.said),
+      h("div", { class: "rewind-head" }, (this.mark = h("span", { class: "rewind-mark", hidden: true }, icon("rewind"), this.word)), this.time, this.more),
       this.controls,
       h("div", { class: "rewind-end" }, this.sites, this.spans, this.back),
+      this.said,
       this.line.node,
       this.told,
     );

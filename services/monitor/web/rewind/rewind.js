@@ -30,7 +30,7 @@ const wholeSecond = (at) => Math.floor(at / 1000) * 1000;
 export class Rewind {
   constructor(board, { tools, root }) {
     Object.assign(this, { board, root, opened: false, active: false, site: "", at: NaN, reach: null });
-    Object.assign(this, { playing: false, speed: SPEEDS[0], span: 0, asked: 0, reachedAt: 0, telling: null, written: "", store: null, siteBefore: "" });
+    Object.assign(this, { playing: false, speed: SPEEDS[0], span: 0, asked: 0, reachedAt: 0, telling: null, written: "", store: null, siteBefore: "", edge: "" });
     this.word = h("span", { class: "rewind-open-word" });
     this.button = h("button", { class: "button quiet rewind-open", type: "button", hidden: true }, icon("rewind"), this.word);
     this.button.addEventListener("click", () => (this.opened ? this.leave() : this.open()));
@@ -151,7 +151,9 @@ export class Rewind {
   #seek(wanted, settled) {
     if (!this.reach) return;
     const latest = this.#latest();
-    const at = wholeSecond(Math.min(Math.max(wanted, this.reach.from + 999), latest));
+    const first = this.reach.from + 999;
+    const at = wholeSecond(Math.min(Math.max(wanted, first), latest));
+    this.edge = wanted < first ? t("rewind.first", { time: clock(at, this.#zone()) }) : "";
     this.at = at;
     this.clock.set(at, this.playing ? this.speed : 0);
     this.#ask(at);
@@ -172,7 +174,7 @@ export class Rewind {
     if (!this.opened) return;
     this.store.replace(floor);
     this.clock.shown(at);
-    this.bar.say("");
+    this.bar.say(this.edge);
     if (!this.active) {
       this.active = true;
       setData(document.body, "rewound", "yes");
