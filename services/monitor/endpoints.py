@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Response, WebSocket
@@ -18,6 +18,7 @@ from services.monitor.feed.hub import Hub
 from services.monitor.feed.lens import Lens, Wanted
 from services.monitor.feed.messages import Snapshot
 from services.monitor.ruleslive import LiveRules
+from services.monitor.shares import Shares
 from shared.apidoc import answers, problem
 from shared.auth import Principal, authed
 from shared.facts import Severity, Subject
@@ -49,6 +50,9 @@ Reader = Annotated[Principal, Depends(authed("floor.read"))]
 Names = Annotated[list[str] | None, Query(description="only of these; may be given several times")]
 AgentNames = Annotated[list[str] | None, Query(description="only of these, `site/id`; may be given several times")]
 
+FLOORS_EACH: Final = 8  # whole floors on their way to one user
+FLOORS_LOCAL: Final = 64  # to all of those who need not sign in
+
 STRUCTS = (Snapshot, AgentView, QueueView, RulesView)  # for `shared.apidoc.describe`
 
 
@@ -56,7 +60,14 @@ def router_for(engine: Engine, hub: Hub, rules: LiveRules) -> APIRouter:
     """The routes, on this engine, hub and rule book."""
     router = APIRouter(prefix="/api/v1")
 
-    @router.get("/floor", tags=["floor"], response_class=Response, responses=answers(Snapshot, "the floor now"))
+    floors = Shares("floors", FLOORS_EACH, FLOORS_LOCAL)
+
+    @router.get(
+        "/floor",
+        tags=["floor"],
+        response_class=Response,
+        responses=answers(Snapshot, "the floor now") | problem(429, "too many of your floors are on their way"),
+    )
     async def floor(
         who: Reader, site: Names = None, team: Names = None, queue: Names = None, agent: AgentNames = None
     ) -> Response:
@@ -65,8 +76,12 @@ def router_for(engine: Engine, hub: Hub, rules: LiveRules) -> APIRouter:
         Of that what the token allows, narrowed by the parameters as the feed's filter narrows it (docs/feed.md).
         """
         lens = Lens(who.scope, Wanted(_set(site), _set(team), _set(queue), _set(agent)))
-        async with hub.turn_of(who, None, lens):
-            return Response(hub.picture(lens), media_type="application/json")
+
+        async def picture() -> bytes:
+            async with hub.turn_of(who, None, lens):
+                return hub.picture(lens)
+
+        return await floors.answer(who, picture)
 
     @router.get(
         "/agents/{site}/{agent_id}",

@@ -234,11 +234,11 @@ async def test_a_worker_that_is_killed_or_too_slow_costs_one_answer(broker: Brok
         process.limit_s = 1.0
         slow = asyncio.create_task(rewound(client, at))
         await until(lambda: process.waiting == 1)
-        crowd = [asyncio.create_task(rewound(client, at)) for _ in range(6)]
+        crowd = [asyncio.create_task(rewound(client, at)) for _ in range(8)]
         assert (await slow).status_code == 503
         process.limit_s = 60.0
-        sent_away = [one for one in await asyncio.gather(*crowd) if one.status_code == 503]
-        assert len(sent_away) >= 3, "four wait at the most"
+        sent_away = [one for one in await asyncio.gather(*crowd) if one.status_code in (429, 503)]
+        assert len(sent_away) >= 3, "six wait at the most"
         assert all(int(one.headers["retry-after"]) > 0 for one in sent_away)
         again = await rewound(client, at)
         assert (again.status_code, again.json()["floor"]) == (200, floor.shown[at])

@@ -11,14 +11,19 @@ from msgspec import Struct, field
 
 from services.monitor.core.engine import Engine
 from services.monitor.core.views import SiteView
-from services.monitor.rewind.process import Busy
+from services.monitor.rewind.process import MOST_WAITING, Busy
 from services.monitor.rewind.protocol import Answer, AskFloor, AskRange, Kept, RewoundFloor
 from services.monitor.rewind.raised import RaisedFlag
+from services.monitor.shares import Shares
 from shared.apidoc import answers, problem
 from shared.auth import Principal, authed
 from shared.problems import Problem
 
 STEP_S: Final = 1.0
+_EACH: Final = (
+    2  # questions of one user at a time, so that nobody has all places of the worker: the range, and a moment
+)
+_TOO_MANY = problem(429, "you asked twice already and have no answer yet; `Retry-After` says when to come back")
 
 Reader = Annotated[Principal, Depends(authed("history.read"))]
 
@@ -46,6 +51,7 @@ class Worker(Protocol):
 def router_for(engine: Engine, worker: Worker) -> APIRouter:
     """The routes; `engine` knows the present, `worker` the past."""
     router = APIRouter(prefix="/api/v1/rewind", tags=["floor"])
+    questions = Shares("questions", _EACH, MOST_WAITING)
 
     @router.get(
         "/{site}",
@@ -53,15 +59,19 @@ def router_for(engine: Engine, worker: Worker) -> APIRouter:
         responses=answers(RewindRange, "from when to when")
         | problem(404, "a site never heard of")
         | problem(409, "nothing is kept yet")
+        | _TOO_MANY
         | problem(503, "too many rewind, or the log cannot be read"),
     )
     async def reach(site: str, who: Reader) -> Response:
         """The first and the last moment that can be asked for."""
         now = _now(engine, who, site)
-        found = await _answer(worker, AskRange(site, flags=who.scope.whole(site)))
-        kept = msgspec.json.decode(found.body, type=Kept)
-        shown = RewindRange(site, min(kept.since, now), now, flags=kept.flags)
-        return Response(msgspec.json.encode(shown), media_type="application/json")
+
+        async def shown() -> bytes:
+            found = await _answer(worker, AskRange(site, flags=who.scope.whole(site)))
+            kept = msgspec.json.decode(found.body, type=Kept)
+            return msgspec.json.encode(RewindRange(site, min(kept.since, now), now, flags=kept.flags))
+
+        return await questions.answer(who, shown)
 
     @router.get(
         "/{site}/floor",
@@ -70,6 +80,7 @@ def router_for(engine: Engine, worker: Worker) -> APIRouter:
         | problem(404, "a site never heard of")
         | problem(409, "before what is kept (`earliest`), or after now (`latest`)")
         | problem(410, "the log of that time is no longer kept")
+        | _TOO_MANY
         | problem(
             503, "too many rewind, it took too long, or the log cannot be read; `Retry-After` says when to come back"
         ),
@@ -90,8 +101,11 @@ def router_for(engine: Engine, worker: Worker) -> APIRouter:
         moment = _in_utc(at)
         if moment > now:
             raise Problem(409, f"it is {now.isoformat()} at site {site}", reason="after_now", latest=now.isoformat())
-        found = await _answer(worker, AskFloor(site, moment, who.scope))
-        return Response(found.body, media_type="application/json")
+
+        async def shown() -> bytes:
+            return (await _answer(worker, AskFloor(site, moment, who.scope))).body
+
+        return await questions.answer(who, shown)
 
     return router
 

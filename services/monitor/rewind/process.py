@@ -23,7 +23,7 @@ from shared.siteconfig import Sites
 log = structlog.get_logger()
 
 MEMORY_BYTES: Final = 3 << 30  # of addresses, of which it uses a part
-_MOST_WAITING: Final = 4
+MOST_WAITING: Final = 6  # of three users at least
 _ENDING_S: Final = 2.0
 _READ_LIMIT: Final = 1 << 20
 
@@ -62,7 +62,7 @@ class RewindProcess:
 
     async def ask(self, question: AskRange | AskFloor) -> Answer:
         """The worker's answer. Raises Busy."""
-        if self.waiting >= _MOST_WAITING:
+        if self.waiting >= MOST_WAITING:
             raise Busy("others are rewinding", 2)
         self.waiting += 1
         try:

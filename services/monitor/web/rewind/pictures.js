@@ -51,7 +51,7 @@ export class Pictures {
 
   #refused(wanted, error) {
     wanted.tries += 1;
-    const again = [0, 503].includes(error.status) && wanted.tries < TIMES;
+    const again = [0, 429, 503].includes(error.status) && wanted.tries < TIMES;
     if (again) {
       this.wanted = wanted;
       this.timer = setTimeout(() => {
