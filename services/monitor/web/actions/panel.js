@@ -22,6 +22,9 @@ const MOST_AGENTS = 50;
 /** The text of {en, zh} in the reader's language. */
 const said = (texts) => texts[language() === "zh-CN" ? "zh" : "en"];
 
+/** A number and its unit stay on one line. */
+const unbroken = (text) => text.replace(/(\d) (?=s\b|秒)/g, "$1\u00a0");
+
 export class ActionsPanel {
   constructor(root, board) {
     Object.assign(this, { root, board, memory: null, items: [], nodes: new Map(), marks: new Marks(), rankedAt: -Infinity });
@@ -138,9 +141,9 @@ export class ActionsPanel {
     setText(parts.number, n);
     setIcon(parts.shape, item.over ? "ok" : item.severity);
     setText(parts.severity, item.over ? t("act.over") : t(`severity.${item.severity}`));
-    setText(parts.text, said(item.text));
+    setText(parts.text, unbroken(said(item.text)));
     setText(parts.note, item.note ? said(item.note) : "");
-    setText(parts.advice, said(item.advice));
+    setText(parts.advice, unbroken(said(item.advice)));
     setHidden(parts.age, this.#isPast());
     setText(parts.age, item.over ? t("act.over") : age(item.ageMs / 1000));
     setAttr(parts.age, "title", t("act.age", { age: age(item.ageMs / 1000) }));
