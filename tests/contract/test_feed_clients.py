@@ -14,13 +14,14 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from services.monitor.app import Monitor
+from services.monitor.feed import hub
 from shared.clock import SystemClock
 from shared.events import AgentLoggedOn, LinkUp
 from shared.http import Background, ServiceFailed, serve
 from shared.memorybus import MemoryBus
 from shared.settings import MonitorSettings, load
 from tests.contract.test_monitor import Running, message, running, say
-from tests.floorkit import CONFIG, RULES
+from tests.floorkit import CONFIG, RULES, SITE
 
 
 async def close_code(client: ClientConnection) -> int:
@@ -95,6 +96,18 @@ async def test_before_any_site_is_known_the_clock_is_told_all_the_same() -> None
         assert (await message(client, "snapshot"))["floor"]["sites"] == []
         for _ in range(2):
             assert (await message(client, "clock"))["sites"] == {}
+
+
+async def test_who_is_shown_a_site_is_told_its_time_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when the time was read a moment ago for somebody else, and the site was not there then."""
+    monkeypatch.setattr(hub, "_FRESH_S", 60.0)
+    async with running(MemoryBus()) as floor, floor.feed() as before, floor.feed() as after:
+        await say(before, type="subscribe")
+        await message(before, "clock")
+        await floor.happens(0, LinkUp(connector="test"))
+        await say(after, type="subscribe")
+        shown = [site["site"] for site in (await message(after, "snapshot"))["floor"]["sites"]]
+        assert list((await message(after, "clock"))["sites"]) == shown == [SITE]
 
 
 async def test_a_service_that_ends_tells_every_client_to_come_back_and_does_not_linger() -> None:

@@ -280,6 +280,8 @@ class Hub:
             return
         for site, (now, _) in self._engine.clocks().items():
             known = self._moved.get(site)
+            if known is None:
+                self._sites_read = -_FRESH_S  # there is a time that was not there when they were read
             if known is None or known[0] != now:
                 self._moved[site] = (now, arrived)
 
