@@ -121,6 +121,26 @@ async def test_no_data_is_not_no_incidents(viewer: Viewer, tmp_path: Path) -> No
         await expect(floor.page.locator("#notices")).to_contain_text("No data: not connected to Kafka since")
 
 
+async def test_a_service_that_does_not_answer_is_said_to_and_not_that_nothing_is_wrong(
+    viewer: Viewer, tmp_path: Path
+) -> None:
+    keep = """window.EventSource = class extends EventSource {
+      constructor(url) { super(url); window.stream = this; }
+    };"""
+    await viewer.context.add_init_script(keep)
+    async with incidents(viewer, tmp_path) as floor:
+        page = floor.page
+        await expect(page.get_by_text("No open incidents")).to_be_visible()
+        await page.context.route("**/api/v1/stream", lambda route: route.abort())
+        await page.evaluate("() => window.stream.close()")  # nothing is said from now on
+        await expect(page.locator("#notices")).to_contain_text("The incident service has not answered since")
+        await expect(page.locator("#empty")).to_have_text("Whether there are incidents is not known at the moment.")
+        await page.context.unroute("**/api/v1/stream")
+        await expect(page.get_by_text("No open incidents")).to_be_visible()
+        await expect(page.locator("#notices")).not_to_contain_text("has not answered")
+    viewer.complaints.clear()  # the browser itself tells of what it cannot reach
+
+
 async def test_a_link_in_a_notification_opens_its_incident(viewer: Viewer, tmp_path: Path) -> None:
     async with incidents(viewer, tmp_path) as floor:
         await publish(floor.bus, flag())

@@ -63,7 +63,7 @@ function soon() {
 stream("/api/v1/stream", {
   onState(found) {
     connection = found;
-    showConnection();
+    show();
   },
   events: {
     status(found) {
@@ -218,7 +218,8 @@ function showEmpty(count) {
   setHidden(table, count === 0);
   if (count) return;
   const unfiltered = filter.view === "unresolved" && !filter.severity && !filter.text;
-  if (!page || !status) fill(empty, h("p", { text: t("empty.loading") }));
+  if (connection.state === "lost") fill(empty, icon("stale"), h("p", { text: t("away.empty") }));
+  else if (!page || !status) fill(empty, h("p", { text: t("empty.loading") }));
   else if (status.state !== "live") fill(empty, icon("stale"), h("strong", { text: lostTitle() }), h("p", { text: status.reason }));
   else if (!unfiltered) fill(empty, h("p", { text: t("empty.filter") }));
   else fill(empty, icon("ok"), h("strong", { text: t("empty.none") }), h("p", { text: t("empty.none.hint") }));
@@ -230,7 +231,8 @@ function lostTitle() {
 
 function showNotices() {
   const found = [];
-  if (failure) found.push(["critical", t("failed.title"), failure]);
+  if (connection.state === "lost") found.push(["critical", t("away.title", { time: clock(connection.since) }), t("away.hint")]);
+  else if (failure) found.push(["critical", t("failed.title"), failure]);
   if (status && status.state !== "live" && page?.incidents.length) {
     found.push(["critical", lostTitle(), `${status.reason}. ${t("nodata.hint")}`]);
   }

@@ -41,6 +41,9 @@ export default {
 
     "nodata.title": "No data: not connected to Kafka since {time}",
     "nodata.title.never": "No data yet: not connected to Kafka, tried since {time}",
+    "away.title": "The incident service has not answered since {time}",
+    "away.empty": "Whether there are incidents is not known at the moment.",
+    "away.hint": "What is listed here is from then; it goes on by itself once the service is back. The wallboard does not depend on it.",
     "nodata.hint": "What is listed here is from before. It goes on by itself when the connection is back.",
 
     "nochannel.title": "Nobody is notified",
@@ -233,6 +236,9 @@ export default {
 
     "nodata.title": "无数据：自 {time} 起与 Kafka 断开",
     "nodata.title.never": "尚无数据：自 {time} 起尝试连接 Kafka，未成功",
+    "away.title": "事件服务自 {time} 起没有响应",
+    "away.empty": "目前无法得知是否有事件。",
+    "away.hint": "此处列出的是当时的内容，服务恢复后会自动继续。现场看板不受影响。",
     "nodata.hint": "此处列出的是断开之前的内容，连接恢复后会自动继续。",
 
     "nochannel.title": "目前不会通知任何人",
