@@ -70,6 +70,11 @@ class Principal(Struct, frozen=True):
         return any(permission in GRANTS[role] for role in self.roles)
 
     @property
+    def reads_notes(self) -> bool:
+        """Whether they read what people typed as it was typed, numbers and all: who works with it, or may see numbers."""
+        return self.may("floor.act") or self.may("numbers.reveal")
+
+    @property
     def permissions(self) -> tuple[Permission, ...]:
         """All that the roles grant, in the order of PERMISSIONS."""
         return tuple(permission for permission in PERMISSIONS if self.may(permission))

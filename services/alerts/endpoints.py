@@ -95,19 +95,20 @@ class Service:
         return StatusView.of(self.link.status, self.channels, self.clock.now())
 
     async def detail(self, number: int, who: Principal) -> DetailView:
-        """Raises Problem 404, also for an incident that is not theirs to see."""
+        """As they may read it. Raises Problem 404, also for an incident that is not theirs to see."""
         async with self.database.reading() as session:
             incidents = Incidents(session)
             incident = await incidents.get(number)
             if incident is None or not sees(who.scope, incident):
                 raise _missing(number)
-            return DetailView(
+            detail = DetailView(
                 incident=IncidentView.of(incident),
                 time_zone=self.text.sites.site(incident.site).time_zone,
                 timeline=[entry_view(entry) for entry in await incidents.entries(number)],
                 flags=[FlagView.of(flag, clearing) for flag, clearing in await incidents.flags(number)],
                 notifications=[NotificationView.of(*found) for found in await Outbox(session).of(number)],
             )
+        return detail if who.reads_notes else detail.masked()
 
     async def act(self, number: int, who: Principal, step: Callable[[Incident, datetime], Change]) -> IncidentView:
         """Raises Problem 404 and 409."""
@@ -184,7 +185,7 @@ async def list_incidents(
         counts = await Incidents(session).count(query)
     page = found[:limit]
     return PageView(
-        incidents=[IncidentView.of(one) for one in page],
+        incidents=[view if who.reads_notes else view.masked() for view in map(IncidentView.of, page)],
         counts=counts,
         next_cursor=f"before-{page[-1].id}" if len(found) > limit else None,
     )
@@ -247,8 +248,8 @@ async def report(
     lang: Literal["en", "zh"] = "en",
     format: Literal["html", "md", "json"] = "html",
 ) -> Response:
-    """The incident report, written from the facts: a page to print, Markdown or JSON."""
-    detail = await alerts.detail(number, who)
+    """The incident report, written from the facts: a page to print, Markdown or JSON; without numbers that somebody typed."""
+    detail = (await alerts.detail(number, who)).masked()
     name = f"incident-{number}.{format}"
     headers = {
         "content-disposition": f'inline; filename="{name}"',

@@ -33,8 +33,8 @@ class Hub:
         return len(self._readers)
 
     def changed(self, incident: IncidentView) -> None:
-        """Send an incident to everybody who may see it."""
-        self.publish("incident", incident.model_dump_json(), about=incident)
+        """Send an incident to everybody who may see it: the same to all, so without numbers that somebody typed."""
+        self.publish("incident", incident.masked().model_dump_json(), about=incident)
 
     def publish(self, event: str, data: str, *, about: IncidentView | None = None) -> None:
         """Send `data` (JSON, one line) as `event` to everybody who may see what it is about."""

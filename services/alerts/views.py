@@ -22,6 +22,7 @@ from services.alerts.core.incident import (
 from services.alerts.link import LinkState, LinkStatus
 from services.alerts.tables import AttemptRow, NotificationRow
 from shared.facts import Severity, Subject
+from shared.masking import masked_deep, masked_text
 
 
 class View(BaseModel):
@@ -73,6 +74,10 @@ class IncidentView(View):
             **same,
         )
 
+    def masked(self) -> IncidentView:
+        """Without the numbers that somebody typed."""
+        return self.model_copy(update={"cause": masked_text(self.cause)})
+
 
 _INCIDENT_FIELDS = tuple(n for n in IncidentView.model_fields if n not in ("allowed", "summary", "version"))
 
@@ -88,6 +93,10 @@ class EntryView(View):
     flag_id: str
     switch_time: datetime | None = Field(description="The evidence's own time; the switch's clock")
     data: dict[str, Any]
+
+    def masked(self) -> EntryView:
+        """Without the numbers that somebody typed."""
+        return self.model_copy(update={"note": masked_text(self.note), "data": masked_deep(self.data)})
 
 
 class LegView(View):
@@ -208,6 +217,11 @@ class DetailView(View):
     timeline: list[EntryView]
     flags: list[FlagView]
     notifications: list[NotificationView]
+
+    def masked(self) -> DetailView:
+        """Without the numbers that somebody typed."""
+        timeline = [entry.masked() for entry in self.timeline]
+        return self.model_copy(update={"incident": self.incident.masked(), "timeline": timeline})
 
 
 class PageView(View):

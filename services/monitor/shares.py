@@ -20,7 +20,7 @@ from shared.problems import Problem
 
 log = structlog.get_logger()
 
-PIECE_BYTES: Final = 1 << 18  # beside what the server holds back, no more than this waits for a client
+PIECE_BYTES: Final = 1 << 18  # what is handed to the server at a time
 PATIENCE_S: Final = 30.0  # how long a client may take for a piece
 _RETRY_S: Final = 2
 

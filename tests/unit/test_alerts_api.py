@@ -172,7 +172,7 @@ async def test_a_note_must_say_something(alerts: Alerts) -> None:
     [
         ("/api/v1/incidents/2147483647", 404),
         ("/api/v1/incidents/2147483648", 422),
-        ("/api/v1/incidents/-1", 404),
+        ("/api/v1/incidents/-1", 422),
         (f"/api/v1/incidents/{10**30}/report", 422),
         ("/api/v1/incidents?q=%00", 422),
         (f"/api/v1/incidents?q={'x' * 201}", 422),

@@ -18,6 +18,7 @@ from services.monitor.desk.transferapi import AWAY, TOO_MANY
 from services.monitor.desk.visibility import Sight
 from shared.apidoc import answers, problem
 from shared.auth import Principal, authed
+from shared.masking import masked_text
 from shared.problems import Problem
 
 Id = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
@@ -95,7 +96,7 @@ def router_for(desk: Desk) -> APIRouter:
                 speed=_speed(desk, about.site),
             )
         desk.effects.changed.set()
-        return _json(_cut(sight, added, who.user), 201)
+        return _json(_cut(sight, added, who), 201)
 
     @router.get("/actions", response_class=Response, responses=answers(ActionList, "the last actions") | AWAY)
     async def last_actions(who: Reader, site: Id = "", limit: Annotated[int, Query(ge=1, le=200)] = 50) -> Response:
@@ -108,7 +109,7 @@ def router_for(desk: Desk) -> APIRouter:
         async with desk.store.reading() as session:
             while len(found) < limit and looked_at < _LOOKED_AT:
                 page = await Actions(session).newest(sites, _PAGE, before)
-                found += [_cut(sight, action, who.user) for action in page if _sees(sight, action.about)]
+                found += [_cut(sight, action, who) for action in page if _sees(sight, action.about)]
                 looked_at += len(page)
                 before = newest_of(page)
                 if len(page) < _PAGE:
@@ -154,15 +155,18 @@ def _sees(sight: Sight, about: About) -> bool:
     return sight.whole(about.site)
 
 
-def _cut(sight: Sight, action: Action, user: str) -> Action:
-    """The action as `user` may read it: without the agents and the queue that they do not see, who may be named with what
+def _cut(sight: Sight, action: Action, who: Principal) -> Action:
+    """The action as they may read it: without the agents and the queue that they do not see, who may be named with what
     they do see, and without figures of these. Words may name anybody: who does not see the whole site reads only their own."""
     site = action.site
+    if not who.reads_notes:
+        words = {"text_en": masked_text(action.text_en), "text_zh": masked_text(action.text_zh)}
+        action = msgspec.structs.replace(action, **words)
     if sight.whole(site):
         return action
     agents = tuple(agent for agent in action.agents if sight.agent(site, agent))
     queue = action.queue if action.queue and sight.queue(site, action.queue) else ""
-    words = {} if action.by == user else {"text_en": "", "text_zh": ""}
+    words = {} if action.by == who.user else {"text_en": "", "text_zh": ""}
     return msgspec.structs.replace(
         action,
         agents=agents,

@@ -144,7 +144,8 @@ class Desk:
             after = page[-1].after(query.sort)
             more = True
         return TransfersPage(
-            transfers=tuple(self._shown(one) for one in page), next=after.cursor() if more and after else None
+            transfers=tuple(_read_by(who, self._shown(one)) for one in page),
+            next=after.cursor() if more and after else None,
         )
 
     async def transfer(self, who: Principal, site: str, transfer_id: str) -> FinishedTransfer:
@@ -155,14 +156,15 @@ class Desk:
         if row is not None:
             found = Found(row, case)
             if _sees(self.sight(who), found):
-                return self._shown(found)
+                return _read_by(who, self._shown(found))
         elif running := self._running(who, site, transfer_id):
-            return FinishedTransfer(
+            shown = FinishedTransfer(
                 from_name=self._called(site, running.from_agent),
                 to_name=self._called(site, running.to_agent),
                 case=case,
                 **msgspec.structs.asdict(running),
             )
+            return _read_by(who, shown)
         raise NoSuchTransfer(f"there is no transfer {transfer_id} at site {site}")
 
     async def put_case(self, who: Principal, site: str, transfer_id: str, draft: CaseDraft) -> Case:
@@ -197,6 +199,12 @@ class Desk:
 
     def _called(self, site: str, agent_id: str) -> str:
         return self.name(site, agent_id) or agent_id
+
+
+def _read_by(who: Principal, transfer: FinishedTransfer) -> FinishedTransfer:
+    if who.reads_notes or transfer.case is None:
+        return transfer
+    return msgspec.structs.replace(transfer, case=transfer.case.masked())
 
 
 def _sees(sight: Sight, found: Found) -> bool:

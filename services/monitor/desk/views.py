@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 
 from services.monitor.core.views import TransferView
+from shared.masking import masked_deep, masked_text
 
 CaseStatus = Literal["open", "closed"]
 Effect = Literal["measured", "no_data"]
@@ -39,6 +41,14 @@ class Case(Struct, frozen=True, kw_only=True):
     changed_at: datetime
     changed_by: str
     history: tuple[CaseChange, ...] | None = None
+
+    def masked(self) -> Case:
+        """Without the numbers that somebody typed."""
+        history = self.history and tuple(
+            msgspec.structs.replace(one, changes=masked_deep(one.changes)) for one in self.history
+        )
+        words = {"note": masked_text(self.note), "follow_up": masked_text(self.follow_up)}
+        return msgspec.structs.replace(self, history=history, **words)
 
 
 class FinishedTransfer(TransferView, frozen=True, kw_only=True):
