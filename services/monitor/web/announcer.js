@@ -2,7 +2,7 @@
 
 import { setText } from "/static/shared/dom.js";
 import { t } from "/static/shared/i18n.js";
-import { summary } from "./card.js";
+import { summary } from "./floor/card.js";
 
 export class Announcer {
   constructor(node, board) {

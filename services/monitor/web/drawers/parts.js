@@ -5,7 +5,7 @@ import { NO_DATA, clock, duration } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { icon, setIcon } from "/static/shared/icons.js";
 import { SEVERITIES } from "../agentlist.js";
-import { summary } from "../card.js";
+import { summary } from "../floor/card.js";
 
 /** A part of a drawer under its heading; `aside` stands at the heading's right. */
 export function section(title, children, aside = null) {

@@ -3,9 +3,9 @@
 import { fill, h, setAttr, setData, setHidden, setText } from "/static/shared/dom.js";
 import { language, t } from "/static/shared/i18n.js";
 import { icon, setIcon } from "/static/shared/icons.js";
-import { summary } from "../card.js";
 import { drawEvidence, evidenceMark } from "../evidence.js";
 import { judged, transferLabel, transferText, transferTime, wrapText } from "./activity.js";
+import { summary } from "./card.js";
 import { directionText } from "./columns.js";
 
 /** How wide the columns are together, in rem, and as a grid's template. */

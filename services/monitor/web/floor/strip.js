@@ -7,9 +7,9 @@ import { t } from "/static/shared/i18n.js";
 import { icon, setIcon } from "/static/shared/icons.js";
 import { recall, remember } from "/static/shared/storage.js";
 import { SEVERITIES } from "../agentlist.js";
-import { point } from "../agents.js";
-import { summary } from "../card.js";
 import { keyOf } from "../store.js";
+import { point } from "./agents.js";
+import { summary } from "./card.js";
 
 /** The newest of the worst: the worst of all may be what the drawer is open for, and then nothing would move. */
 function worstOf(flags) {

@@ -5,11 +5,11 @@ import { duration } from "/static/shared/format.js";
 import { language, t } from "/static/shared/i18n.js";
 import { icon, setIcon } from "/static/shared/icons.js";
 import { sayReason } from "/static/shared/reasons.js";
-import { STATES } from "./agentlist.js";
-import { evidenceMark } from "./evidence.js";
-import { heldSince, judged, transferLabel, transferText, transferTime, whyText, wrapText } from "./floor/activity.js";
-import { directionText, shortPeer } from "./floor/columns.js";
-import { drawMarks, drawRow, label, tickAge, tickRow } from "./floor/grid.js";
+import { STATES } from "../agentlist.js";
+import { evidenceMark } from "../evidence.js";
+import { heldSince, judged, transferLabel, transferText, transferTime, whyText, wrapText } from "./activity.js";
+import { directionText, shortPeer } from "./columns.js";
+import { drawMarks, drawRow, label, tickAge, tickRow } from "./grid.js";
 
 export function createCard(open) {
   const parts = {

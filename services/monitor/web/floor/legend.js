@@ -4,8 +4,8 @@ import { fill, h, setAttr } from "/static/shared/dom.js";
 import { age } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
-import { STATES } from "./agentlist.js";
-import { KEYS } from "./floor/keys.js";
+import { STATES } from "../agentlist.js";
+import { KEYS } from "./keys.js";
 
 const PROVENANCES = ["observed", "inferred", "timer", "stale"];
 

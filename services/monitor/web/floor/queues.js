@@ -4,11 +4,11 @@ import { h, keyed, setAttr, setData, setHidden, setText } from "/static/shared/d
 import { NO_DATA, duration, number, percent } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
-import { STATES } from "./agentlist.js";
-import { drawEvidence, evidenceMark } from "./evidence.js";
-import { carriedOver, carriedText, seenText, sinceHint, sinceText } from "./floor/counting.js";
-import { keyOf } from "./store.js";
-import { levelOf, thresholds } from "./thresholds.js";
+import { STATES } from "../agentlist.js";
+import { drawEvidence, evidenceMark } from "../evidence.js";
+import { keyOf } from "../store.js";
+import { levelOf, thresholds } from "../thresholds.js";
+import { carriedOver, carriedText, seenText, sinceHint, sinceText } from "./counting.js";
 
 // Queues are lines instead of tiles when they are many, or when rows of tiles would take more than a third of the window.
 const MANY = 8;

@@ -2,14 +2,14 @@
 
 import { h, setAttr, setData, setHidden, setText } from "/static/shared/dom.js";
 import { t } from "/static/shared/i18n.js";
-import { countStates, fits, sortedByName } from "./agentlist.js";
+import { countStates, fits, sortedByName } from "../agentlist.js";
+import { thresholds } from "../thresholds.js";
 import { AgentTools } from "./agenttools.js";
+import { arrange } from "./arrange.js";
 import { createCard, createHead, tickAgent, updateAgent, updateHead } from "./card.js";
-import { arrange } from "./floor/arrange.js";
-import { createRow, GridHead, gridShape } from "./floor/grid.js";
-import { needOf } from "./floor/need.js";
-import { ViewState } from "./floor/viewstate.js";
-import { thresholds } from "./thresholds.js";
+import { createRow, GridHead, gridShape } from "./grid.js";
+import { needOf } from "./need.js";
+import { ViewState } from "./viewstate.js";
 import { VirtualList } from "./virtuallist.js";
 
 // In rem: what a card needs to show its last line without cutting it on most floors.

@@ -3,13 +3,13 @@
 import { fill, h, keyed, setAttr, setData, setHidden, setText } from "/static/shared/dom.js";
 import { onLanguage, t } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
-import { STATES } from "./agentlist.js";
-import { columnChooser } from "./floor/columnchooser.js";
-import { COLUMN } from "./floor/columns.js";
-import { drawPills, filterBox } from "./floor/filters.js";
-import { popup } from "./floor/popup.js";
-import { SORTS, VIEWS } from "./floor/viewstate.js";
+import { STATES } from "../agentlist.js";
+import { columnChooser } from "./columnchooser.js";
+import { COLUMN } from "./columns.js";
+import { drawPills, filterBox } from "./filters.js";
 import { legend } from "./legend.js";
+import { popup } from "./popup.js";
+import { SORTS, VIEWS } from "./viewstate.js";
 
 export class AgentTools {
   constructor(root, view, board) {

@@ -4,12 +4,12 @@ import { fill, h, keyed, setAttr, setData, setHidden, setText } from "/static/sh
 import { duration, number, seconds } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { icon, setIcon } from "/static/shared/icons.js";
-import { SEVERITIES } from "./agentlist.js";
+import { SEVERITIES } from "../agentlist.js";
+import { drawEvidence, evidenceMark } from "../evidence.js";
+import { keyOf } from "../store.js";
+import { isRunning, isSlow, offBy, SLOW_S, tookS } from "../transferfacts.js";
+import { kindText, phaseText, routeText } from "../transferwords.js";
 import { summary } from "./card.js";
-import { drawEvidence, evidenceMark } from "./evidence.js";
-import { keyOf } from "./store.js";
-import { isRunning, isSlow, offBy, SLOW_S, tookS } from "./transferfacts.js";
-import { kindText, phaseText, routeText } from "./transferwords.js";
 
 const SHOWN_ENDED = 6;
 
