@@ -51,7 +51,7 @@ Names = Annotated[list[str] | None, Query(description="only of these; may be giv
 AgentNames = Annotated[list[str] | None, Query(description="only of these, `site/id`; may be given several times")]
 
 FLOORS_EACH: Final = 8  # whole floors on their way to one user
-FLOORS_LOCAL: Final = 64  # to all of those who need not sign in
+FLOORS_LOCAL: Final = 16  # to all of those who need not sign in; each is ten megabytes until it is read or given up
 
 STRUCTS = (Snapshot, AgentView, QueueView, RulesView)  # for `shared.apidoc.describe`
 
