@@ -248,7 +248,7 @@ export default {
 
     "detail.title": "事件 #{n}",
     "detail.report": "报告",
-    "detail.site": "站点",
+    "detail.site": "职场",
     "detail.rule": "规则",
     "detail.about": "对象",
     "detail.started": "情况开始",
@@ -348,7 +348,7 @@ export default {
     "evidence.to_queue": "转入队列",
     "evidence.to_number": "转入号码",
     "evidence.transfer_id": "转接",
-    "evidence.site": "站点",
+    "evidence.site": "职场",
     "evidence.other_calls": "其他通话",
     "evidence.position": "位置",
     "evidence.call.other_calls": "其他通话",
