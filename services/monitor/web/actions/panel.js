@@ -33,7 +33,7 @@ export class ActionsPanel {
     this.list = h("ol", { class: "actions-list" });
     this.refused = h("p", { class: "actions-refused", role: "alert", hidden: true }, icon("critical"), h("span"));
     const logRoot = h("div", { class: "actions-log" });
-    fill(root, h("div", { class: "panel-head" }, this.title), this.refused, this.nothing, h("div", { class: "actions-scroll" }, this.list, logRoot));
+    fill(root, h("div", { class: "panel-head" }, this.title), this.refused, this.nothing, h("div", { class: "actions-scroll", tabindex: "0" }, this.list, logRoot));
     this.log = new ActionLog(logRoot, board, (actions) => this.#hear(actions));
     root.hidden = false;
     document.addEventListener("keydown", (event) => this.#key(event));
