@@ -20,11 +20,11 @@ CLOSE_CODES: Final = MappingProxyType(
         messages.BAD_MESSAGE: "a message could not be read; the reason says which part",
         messages.NOT_AUTHENTICATED: "not signed in: no token or ticket, or one that is used, too old or unknown",
         messages.NOT_ALLOWED: "not allowed",
-        messages.TOO_MANY_MESSAGES: "too many messages",
+        messages.TOO_MANY_MESSAGES: "too many messages, or frames of any kind",
         messages.GOING_AWAY: "this monitor ends",
         messages.TOO_SLOW: "too slow; the reason says from which position to resume",
-        messages.TOO_MANY_CONNECTIONS: "too many connections of this user",
-        messages.AUTHORISATION_ENDED: "the authorisation ran out: come with a new ticket",
+        messages.TOO_MANY_CONNECTIONS: "too many connections of this user, or too many different filters",
+        messages.AUTHORISATION_ENDED: "the token ended, or what its user may see changed: come with a new ticket",
     }
 )
 _VALUES: Final = {

@@ -1,7 +1,7 @@
 """The feed's messages, as JSON text over WebSocket.
 
 The server greets with `hello`; the client answers `subscribe`, or `resume` with what it last had. It then gets a
-`snapshot` in parts (or `resumed` and what it missed), `delta`s, and a `clock` at least once a second. A delta holds the last
+`snapshot` in parts (or `resumed` and what it missed), `delta`s, and a `clock` twice a second. A delta holds the last
 value of every entity that changed; null means that the entity is gone, or not to be seen any more.
 """
 
