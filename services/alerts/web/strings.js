@@ -218,7 +218,7 @@ export default {
     "incident.acknowledged": "已认领",
     "incident.resolved": "已解决",
     "incident.by": "{who}",
-    "incident.flags": "{n} 条告警",
+    "incident.flags": "{n} 条预警",
     "incident.returned": "复发",
 
     "condition.active": "仍在持续",
@@ -230,7 +230,7 @@ export default {
     "list.more": "显示更多",
 
     "empty.none": "没有未解决的事件",
-    "empty.none.hint": "正在接收告警，新事件会自动出现在这里。",
+    "empty.none.hint": "正在接收预警，新事件会自动出现在这里。",
     "empty.filter": "没有符合筛选条件的事件",
     "empty.loading": "正在加载",
 
@@ -279,8 +279,8 @@ export default {
     "act.resolve.more": "解决 …",
     "act.acknowledge.as": "以 {name} 的名义认领",
 
-    "entry.opened": "由告警建立",
-    "entry.flag_joined": "并入新的告警",
+    "entry.opened": "由预警建立",
+    "entry.flag_joined": "并入新的预警",
     "entry.flag_cleared": "情况结束，持续 {duration}",
     "entry.reopened": "重新打开",
     "entry.acknowledged": "已认领",
@@ -300,7 +300,7 @@ export default {
     "transfer.kind.blind": "盲转",
     "transfer.kind.attended": "咨询转接",
     "transfer.kind.queue": "转接至队列",
-    "transfer.outcome.running": "触发告警时仍在进行",
+    "transfer.outcome.running": "触发预警时仍在进行",
     "transfer.outcome.completed": "已完成",
     "transfer.outcome.failed": "失败",
     "transfer.outcome.cancelled": "坐席取消",
