@@ -92,6 +92,7 @@ async def test_what_the_switch_does_not_tell_apart_is_said_and_shown_as_such(vie
     async with desk_page(viewer, tmp_path, FLOOR, path, untold, ended("told", 200, 9.0)) as (_, page):
         row = page.locator("[id='row-hq/untold']")
         await expect(row.locator(".row-untold")).to_be_visible()
+        await expect(row.locator(".row-how")).to_have_text("To queue Support · completed")
         assert await row.evaluate(RIGHT_END) > 0.5
         await expect(page.locator(".desk-legs")).to_contain_text("Not told apart by the switch12.0 s")
         await expect(page.locator(".desk-legs")).to_contain_text("Seek–")

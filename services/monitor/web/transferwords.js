@@ -3,9 +3,10 @@
 import { t } from "/static/shared/i18n.js";
 import { phaseOf } from "./transferfacts.js";
 
-/** The kind in words; a switch may have others than we know. */
-export function kindText({ kind }) {
-  return ["blind", "attended", "queue"].includes(kind) ? t(`transfers.kind.${kind}`) : kind;
+/** The kind in words; a switch may have others than we know. Into which queue, too, once somebody there is the target. */
+export function kindText({ kind, site, to_agent: agent, to_queue: queue }, board) {
+  const words = ["blind", "attended", "queue"].includes(kind) ? t(`transfers.kind.${kind}`) : kind;
+  return kind === "queue" && agent && queue ? `${words} ${board.queueLabel(site, queue)}` : words;
 }
 
 /** Where a running one is, or how it ended. */

@@ -153,7 +153,7 @@ function transferRow(transfer, board) {
       routeText(transfer, board),
       seconds(transfer.customer_gap_s),
       slow ? { shape: "critical", text: total, tone: "critical" } : total,
-      `${kindText(transfer)} · ${phaseText(transfer)}`,
+      `${kindText(transfer, board)} · ${phaseText(transfer)}`,
     ],
   };
 }

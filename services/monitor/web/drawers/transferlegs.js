@@ -44,7 +44,7 @@ function draw(node, transfer, board, local) {
   const off = offBy(transfer);
   setText(parts.total, seconds(took) + (off ? ` ± ${number(off, off < 1 ? 1 : 0)}` : ""));
   setHidden(parts.mark, !slow);
-  setText(parts.words, [kindText(transfer), phaseText(transfer)].join(" · "));
+  setText(parts.words, [kindText(transfer, board), phaseText(transfer)].join(" · "));
   const scale = Math.max(LEAST_SCALE_S, took ?? 0);
   for (const piece of parts.pieces) {
     const leg = legs.get(piece.dataset.leg);

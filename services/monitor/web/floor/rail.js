@@ -148,7 +148,7 @@ function updateTransfer(node, transfer, board) {
   setData(node, "outcome", transfer.outcome);
   setData(node, "stale", board.isStale(transfer.site) ? "yes" : "");
   const unsure = transfer.slow === "cannot_tell" && transfer.outcome !== "running";
-  const words = [kindText(transfer), phaseText(transfer), unsure && t("transfers.cannot_tell")];
+  const words = [kindText(transfer, board), phaseText(transfer), unsure && t("transfers.cannot_tell")];
   setText(node.parts.phase, words.filter(Boolean).join(" · "));
   const off = number(transfer.precision_ms / 1000, transfer.precision_ms % 1000 ? 1 : 0);
   setAttr(node.parts.phase, "title", unsure ? t("transfers.cannot_tell.hint", { off }) : null);

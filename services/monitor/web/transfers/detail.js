@@ -87,7 +87,7 @@ export class Detail {
     if (!transfer) return;
     const { board } = this;
     setText(this.route, routeText(transfer, board));
-    setText(this.how, [kindText(transfer), phaseText(transfer)].join(" · "));
+    setText(this.how, [kindText(transfer, board), phaseText(transfer)].join(" · "));
     setData(this.body, "stale", isRunning(transfer) && board.isStale(transfer.site) ? "yes" : "");
     drawEvidence(this.mark, transfer, board);
     this.#drawFacts(transfer);

@@ -73,7 +73,7 @@ export function updateRow(node, item, look) {
   setText(parts.at, clock(transfer.requested, zone));
   setText(parts.day, dayShort(transfer.requested, zone));
   setText(parts.route, routeText(transfer, board));
-  setText(parts.how, [kindText(transfer), phaseText(transfer), board.manySites() && board.siteLabel(transfer.site), transfer.fresh && t("desk.fresh")].filter(Boolean).join(" · "));
+  setText(parts.how, [kindText(transfer, board), phaseText(transfer), board.manySites() && board.siteLabel(transfer.site), transfer.fresh && t("desk.fresh")].filter(Boolean).join(" · "));
   setHidden(parts.found, !transfer.case);
   setData(parts.found, "tone", transfer.case?.status === "open" ? "warning" : "ok");
   setText(parts.found, transfer.case ? t(`desk.case.${transfer.case.status}`) : "");
