@@ -92,13 +92,21 @@ async def test_the_worst_and_oldest_is_on_top(viewer: Viewer, tmp_path: Path) ->
 
 async def test_the_detail_shows_the_legs_and_nothing_of_a_callers_number(viewer: Viewer, tmp_path: Path) -> None:
     async with incidents(viewer, tmp_path) as floor:
-        await publish(floor.bus, flag(), clearing())
+        labels = {"agent": "1001", "agent_name": "Chen Jing", "target": "Li Na", "queue": "sales"}
+        await publish(floor.bus, flag(labels=labels), clearing())
         # by the switch's clock, of which only the duration can stand beside ours
         await expect(floor.row(1)).to_contain_text("Ended after 9.3 s")
         await floor.row(1).focus()
         await floor.page.keyboard.press("Enter")
         drawer = floor.page.locator("dialog")
-        for said in ("Attended transfer", "3.7 s", "9.3 s", "limit 7.0 s", "09:00:04.900", "No channel configured"):
+        for said in (
+            "Attended transfer Chen Jing → Li Na, completed",
+            "3.7 s",
+            "9.3 s",
+            "limit 7.0 s",
+            "09:00:04.900",
+            "No channel configured",
+        ):
             await expect(drawer).to_contain_text(said)
         assert await drawer.get_by_role("link", name="Report").get_attribute("href") == (
             "/api/v1/incidents/1/report?lang=en"

@@ -93,6 +93,11 @@ function facts({ incident, time_zone: zone }) {
   );
 }
 
+/** The names of a transfer's parties by their ids, as the flag told them. */
+function partiesOf({ labels, evidence: { from_agent: from, to_agent: agent, to_queue: queue, to_number: number } }) {
+  return { [from]: labels.agent_name, [agent || queue || number]: labels.target };
+}
+
 function evidence({ flags, time_zone: zone }) {
   return section(
     "detail.evidence",
@@ -104,7 +109,7 @@ function evidence({ flags, time_zone: zone }) {
         "div",
         { class: "flag stack" },
         flags.length > 1 && h("h4", { text: `${dateTime(flag.raised, zone)} ${summaryOf(flag)}` }),
-        flag.transfer && transferView(flag.transfer, zone),
+        flag.transfer && transferView(flag.transfer, zone, partiesOf(flag)),
         rows.length > 0 && table(rows),
       );
     }),

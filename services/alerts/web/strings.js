@@ -111,7 +111,7 @@ export default {
     "transfer.outcome.cancelled": "cancelled by the agent",
     "transfer.outcome.abandoned": "the customer left",
     "transfer.total": "Total",
-    "transfer.gap": "Customer heard nobody",
+    "transfer.gap": "Customer gap",
     "transfer.limit": "limit {limit}",
     "transfer.unfinished": "not finished, {duration}",
     "transfer.never": "never completed",
@@ -306,12 +306,12 @@ export default {
     "transfer.outcome.cancelled": "坐席取消",
     "transfer.outcome.abandoned": "客户已挂断",
     "transfer.total": "总时长",
-    "transfer.gap": "客户无人应答时长",
+    "transfer.gap": "客户空等",
     "transfer.limit": "上限 {limit}",
     "transfer.unfinished": "未完成，{duration}",
     "transfer.never": "未完成",
 
-    "leg.seek": "寻线",
+    "leg.seek": "寻找",
     "leg.ring": "振铃",
     "leg.brief": "交接",
 

@@ -9,8 +9,10 @@ const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 480;
 const HEIGHT = 40;
 
-export function transferView(transfer, zone) {
-  const who = [transfer.from_agent, transfer.to].filter(Boolean).join(" → ");
+/** `names`: what its parties are called, by their ids. */
+export function transferView(transfer, zone, names) {
+  const parties = [transfer.from_agent, transfer.to].filter(Boolean);
+  const who = parties.map((id) => names[id] || id).join(" → ");
   return h(
     "div",
     { class: "transfer stack" },
