@@ -109,11 +109,18 @@ export class Board {
   chooseSite(site) {
     remember("site", site || null);
     if (place.get("site") === site) this.#showSite(site);
-    else place.set("site", site);
+    else place.update({ site, ...this.#filtersWithout(site) });
+  }
+
+  /** Filters by a queue or team of another site than `site`, each to be taken off: they would hide everybody. */
+  #filtersWithout(site) {
+    const others = ["of_queue", "team"].filter((name) => site && place.get(name) && !place.get(name).startsWith(`${site}/`));
+    return Object.fromEntries(others.map((name) => [name, ""]));
   }
 
   #showSite(site) {
     this.chosenSite = site;
+    this.later = null; // it was for the site that was chosen before
     this.redrawAll();
   }
 
@@ -153,9 +160,15 @@ export class Board {
     return this.shownSites().some((view) => !this.isStale(view.site));
   }
 
-  /** No agent and no queue is known: nothing to show but how to connect a switch. */
+  /** No agent and no queue is known of any site: nothing to show but how to connect a switch. */
   isEmpty() {
-    return this.store.agents.size === 0 && this.store.queues.size === 0;
+    const { agents, queues, sites } = this.store;
+    return agents.size === 0 && queues.size === 0 && [...sites.keys()].every((site) => !this.isComing(site));
+  }
+
+  /** Whether nothing of a site's agents and queues is known only because the page follows others, as yet perhaps. */
+  isComing(site) {
+    return this.followed !== null && !this.rewound && !this.followed.includes(site) && this.store.sites.has(site);
   }
 
   // ages and times
@@ -296,9 +309,9 @@ export class Board {
   /** Bring into view what a flag is about; another site comes first, and that a moment later. */
   focusFlag(flag) {
     const elsewhere = this.site() && this.site() !== flag.site && this.store.sites.has(flag.site);
-    this.later = elsewhere ? () => this.focusFlag(flag) : null;
     if (elsewhere) {
       this.chooseSite(flag.site);
+      this.later = () => this.focusFlag(flag);
       return;
     }
     const agent = this.agentOfFlag(flag);

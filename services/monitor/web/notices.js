@@ -95,10 +95,18 @@ export class Notices {
     if (this.banner.hidden) return;
     const zone = this.board.zone(this.board.shownSites()[0]?.site); // that of the clock above
     const values = { time: clock(since, zone), reason };
-    setText(this.text, t(state === "lost" && this.board.rewound ? "banner.lost.rewound" : `banner.${state}`, values) + (reason && state !== "refused" ? t("banner.reason", values) : ""));
+    const said = t(state === "lost" && this.board.rewound ? "banner.lost.rewound" : `banner.${state}`, values);
+    setText(this.text, said + (reason && state !== "refused" ? t("banner.reason", values) : "") + this.#shownMeanwhile());
     const left = retryAt === null ? 0 : Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
     const next = state === "refused" ? "" : t(left > 0 ? "banner.retry" : "banner.trying", { n: left, attempt });
     setText(this.next, `${duration((Date.now() - since) / 1000)} · ${next}`.replace(/ · $/, ""));
+  }
+
+  /** Another site was chosen and cannot be fetched: which one is on the page still. */
+  #shownMeanwhile() {
+    const { board } = this;
+    const shown = board.site();
+    return shown === board.wantedSite() ? "" : t("banner.still", { site: board.siteLabel(shown) });
   }
 
   #drawSites(node, local) {

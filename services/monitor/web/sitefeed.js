@@ -23,6 +23,7 @@ export class SiteFeed {
     const wanted = nameOf(this.board.neededSites());
     if (wanted === (this.next ?? this.current).name) return;
     this.next?.feed.stop();
+    if (this.next?.feed.status.state === "refused") this.onState(this.current.feed.status);
     this.next = null;
     if (wanted === this.current.name) return; // back before the other had come
     if (this.current.whole) this.next = this.#client();

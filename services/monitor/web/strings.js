@@ -16,6 +16,7 @@ export default {
     "banner.lost.rewound": "Disconnected since {time}. The moment that you look back at stays; other moments and now cannot be fetched.",
     "banner.refused": "The monitor refused this page: {reason}. Reload it once that is settled.",
     "banner.reason": " The monitor said: {reason}.",
+    "banner.still": " Still showing {site}; the site that you chose follows once the monitor is back.",
     "banner.retry": "next try in {n} s",
     "banner.trying": "trying now",
 
@@ -179,6 +180,7 @@ export default {
     "banner.lost.rewound": "自 {time} 起已断开。正在回看的时刻仍然显示，其他时刻和此刻暂时无法取得。",
     "banner.refused": "监控服务拒绝了本页面：{reason}。解决后请重新加载。",
     "banner.reason": "监控服务说明：{reason}。",
+    "banner.still": "目前显示的仍是{site}，恢复连接后切换到所选职场。",
     "banner.retry": "{n} 秒后重试",
     "banner.trying": "正在重试",
 

@@ -177,6 +177,7 @@ onLanguage(() => {
 });
 
 listenToKeys(board);
+place.update({ site: board.chosenSite }, { replace: true }); // a remembered one too: the address says all of what is shown
 place.on(() => feed.follow());
 feed.start();
 redrawAll();

@@ -51,7 +51,7 @@ export class AgentPanel {
   draw(local) {
     const { board, key } = this;
     const agent = board.store.agents.get(key);
-    const gone = board.store.loaded && !agent;
+    const gone = board.store.loaded && !agent && !board.isComing(this.site);
     this.agent = agent ?? this.agent;
     const late = staleness(board, this.site);
     this.notice.draw(gone ? t(this.agent ? "drawer.agent.gone" : "drawer.agent.unknown", { id: this.id }) : late);

@@ -50,7 +50,7 @@ export class QueuePanel {
   draw(local) {
     const { board, key } = this;
     const queue = board.store.queues.get(key);
-    const gone = board.store.loaded && !queue;
+    const gone = board.store.loaded && !queue && !board.isComing(this.site);
     this.queue = queue ?? this.queue;
     const late = staleness(board, this.site);
     this.notice.draw(gone ? t("drawer.queue.gone", { id: this.id }) : late);
