@@ -376,7 +376,7 @@ _service(
 _service("alerts", "services.alerts.app", "Run alerts alone.\n\nIt turns flags into incidents. Settings: ALERTS_*.")
 _service(
     "simulator",
-    "services.ingest.connectors.simulator",
+    "services.ingest.connectors.simulator.connector",
     "Run the simulated floor alone.\n\nIt writes made-up events to switch.raw. Settings: SIMULATOR_*.",
 )
 

@@ -55,6 +55,13 @@ def test_every_command_explains_itself(command: list[str]) -> None:
     assert "..." not in done.stdout.partition("\n")[2], "a help line is cut off"
 
 
+def test_the_simulated_floor_can_be_started_alone() -> None:
+    done = floorwatch("simulator", SIMULATOR_SPEED="0")
+    assert done.returncode == 2
+    assert "SIMULATOR_SPEED" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_version_is_told() -> None:
     assert floorwatch("--version").stdout.startswith("floorwatch 0.")
 

@@ -1,4 +1,6 @@
+import sys
+
 from services.ingest.connectors.simulator.connector import main
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -130,7 +130,7 @@ async def _say_goodbye(connector: SimulatorConnector) -> None:
         log.warning("the link_down could not be written; readers will notice the silence", reason=str(exc))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] = ()) -> None:
     """`python -m services.ingest.connectors.simulator [--site S] [--speed X] [--seed N]`; options go before settings."""
     parser = argparse.ArgumentParser(
         prog="simulator", description="Write a made-up call centre floor to switch.raw, as a switch would."
