@@ -93,7 +93,7 @@ async def test_every_figure_says_how_far_it_is_from_its_limit(viewer: Viewer) ->
     sales = queue("sales", "Sales", waiting=7, longest_since=ago(200), service_level=level(0.75))
     async with viewer.show(floor_of(sales), "/hall", **HD) as (feed, page):
         share = tile(page, "Sales").locator(".gauge-level")
-        await expect(share).to_have_text(re.compile(r"F3s 80/20\s*75%\s*5 pts below"))
+        await expect(share).to_have_text(re.compile(r"service level F3s 80/20\s*75%\s*5 pts below"))
         await expect(share).to_have_attribute("data-tone", "warning")
         await expect(tile(page, "Sales").locator(".gauge-waiting .gauge-gap")).to_have_text("+2 over")
         await expect(tile(page, "Sales").locator(".gauge-wait .gauge-gap")).to_have_text(

@@ -23,6 +23,11 @@ export function gauge(name, { room, bar = true }) {
   return parts;
 }
 
+/** A label is as wide as its words, whatever there is room for. */
+function goesBeyond(label, node) {
+  return label.getBoundingClientRect().right > node.getBoundingClientRect().right + 1;
+}
+
 /** Draw a gauge; `otherwise` is said where there is no distance. */
 export function drawGauge(parts, shown, gap, otherwise = "") {
   setText(parts.value, shown);
@@ -38,9 +43,10 @@ export function drawGauge(parts, shown, gap, otherwise = "") {
   parts.limit.style.left = `${(gap.limit ?? 0) * 100}%`;
 }
 
-/** Make the words fit; `room`: what the tile's size depends on. */
-export function fitGauge({ value, gap, text, shape }, room) {
+/** Make the words fit; `room`: what the tile's size depends on. A label has `labels` to choose from, or stays as it is. */
+export function fitGauge({ node, label, labels, value, gap, text, shape }, room) {
   const key = `${room} ${value.textContent.length} ${shape.hidden}`;
   fit(value, key, SMALLER, { cut: isTooLong });
+  if (labels) fit(label, `${key} ${labels[0]}`, labels, { set: setText, cut: () => goesBeyond(label, node) });
   fit(gap, `${key} ${pattern(text.textContent)}`, SMALLER, { cut: isTooLong });
 }

@@ -16,6 +16,7 @@ export default {
     "hall.no_data": "No data",
     "hall.nobody_waits": "nobody waits",
     "hall.no_level": "none counted yet",
+    "hall.level": "service level {formula}",
     "hall.other": "Other",
 
     "gap.wait.left": "{n} left",
@@ -78,6 +79,7 @@ export default {
     "hall.no_data": "无数据",
     "hall.nobody_waits": "无人等待",
     "hall.no_level": "尚无来电计入",
+    "hall.level": "服务水平 {formula}",
     "hall.other": "其他",
 
     "gap.wait.left": "还剩 {n}",

@@ -64,7 +64,8 @@ export function updateTile(node, queue, board) {
   setText(parts.waiting.label, t("queue.waiting"));
   setText(parts.wait.label, t("queue.longest"));
   const { formula, target, within_s: within } = queue.service_level;
-  setText(parts.level.label, `${formula} ${Math.round(target * 100)}/${number(within)}`);
+  const name = `${formula} ${Math.round(target * 100)}/${number(within)}`;
+  parts.level.labels = [t("hall.level", { formula: name }), name];
   drawAgents(parts, queue.agents, node.never, queue.waiting);
 }
 
