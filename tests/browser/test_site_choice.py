@@ -12,7 +12,7 @@ from services.monitor.core.views import FloorView
 from shared import events
 from tests.browser.conftest import Viewer
 from tests.browser.floors import agent, queue, site
-from tests.browser.test_site_feed import two_sites
+from tests.browser.test_site_feed import ALARMS_CHOSEN, two_sites
 from tests.browser.test_wallboard_live import card
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -36,8 +36,9 @@ async def test_a_remembered_site_stands_in_the_address_and_outlives_a_reload(vie
     async with two_sites(tmp_path) as floor:
         page = await viewer.open(f"{floor.url}/")
         choice = page.locator("select.site-choice")
+        await expect(page.locator(".team-name")).to_have_text(["ber · Blue · 1", "hq · Blue · 2"])
         await choice.select_option("ber")
-        await expect(page.locator(".card")).to_have_count(1)
+        await expect(page.locator(".team-name")).to_have_text(["Blue · 1"])  # of which site is said above
         await page.goto(f"{floor.url}/")
         await expect(page.locator(".card")).to_have_count(1)
         assert "site=ber" in page.url
@@ -75,6 +76,7 @@ async def test_whoever_chooses_a_site_after_a_flag_stays_there(viewer: Viewer, t
             (await client.put("/api/v1/preferences/alarms", json=told)).raise_for_status()
         page = await viewer.open(f"{floor.url}/?site=hq")
         await expect(page.locator(".card")).to_have_count(2)
+        await page.wait_for_function(ALARMS_CHOSEN)
         await floor.say(10, events.CallQueued(call_id="c1", queue="sales"), site="ber")
         await floor.say(11, events.LegStarted(call_id="c1", leg_id="l1", agent_id="0", state="talking"), site="ber")
         asked = events.TransferRequested(

@@ -62,6 +62,10 @@ def only(*sites: str) -> dict[str, Any]:
     return {"sites": list(sites), "channels": ["queues", "agents", "calls"]}
 
 
+ALARMS_CHOSEN = """async () => {
+  const { prefs } = await import("/static/shared/prefs.js");
+  return prefs.get("alarms", {}).notify;
+}"""
 LOOK = """() => {
   window.fewest = Infinity;
   const look = () => { window.fewest = Math.min(window.fewest, document.querySelectorAll(".card").length); };
@@ -110,6 +114,7 @@ async def test_a_flag_of_a_site_that_is_not_shown_is_heard_and_can_be_gone_to(vi
             ).raise_for_status()
         page = await viewer.open(f"{floor.url}/?site=hq")
         await expect(page.locator(".card")).to_have_count(2)
+        await page.wait_for_function(ALARMS_CHOSEN)
         await floor.say(10, events.CallQueued(call_id="c1", queue="sales"), site="ber")
         await floor.say(11, events.LegStarted(call_id="c1", leg_id="l1", agent_id="0", state="talking"), site="ber")
         begins = events.TransferRequested(

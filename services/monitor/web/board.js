@@ -130,6 +130,11 @@ export class Board {
     return this.sites().filter((view) => !chosen || view.site === chosen);
   }
 
+  /** Whether it must be said what is of `site`: not where only that one is shown. */
+  saysSite(site) {
+    return this.manySites() && this.site() !== site;
+  }
+
   siteLabel(site) {
     return this.store.sites.get(site)?.label || site;
   }
@@ -300,7 +305,7 @@ export class Board {
       agent && (agent.name || agent.agent_id),
       agent?.team,
       queue && (queue.label || queue.queue),
-      this.manySites() && this.siteLabel(flag.site),
+      this.saysSite(flag.site) && this.siteLabel(flag.site),
     ]
       .filter(Boolean)
       .join(" · ");

@@ -90,13 +90,18 @@ export class ActionsPanel {
   }
 
   #draw() {
-    const { items, calm } = this;
-    setText(this.title, items.length ? t("act.count", { n: items.length }) : t("act.heading"));
+    const { items, calm, open } = this;
+    setText(this.title, open ? t("act.count", { n: open }) : t("act.heading"));
     setHidden(this.nothing, items.length > 0);
     if (calm) setText(this.nothing, calmText(calm));
     setHidden(this.list, items.length === 0);
     setAttr(this.list, "aria-label", t("act.heading"));
     this.nodes = keyed(this.list, items, ({ id }) => id, () => this.#create(), (node, item) => this.#update(node, item));
+  }
+
+  /** How many there are to be done; what is over stays for a moment and is none. */
+  get open() {
+    return this.items.filter(({ over }) => !over).length;
   }
 
   #create() {

@@ -219,7 +219,7 @@ export default {
     "drawer.aht.note": "通话、保持、案面",
     "drawer.aht.parts": "通话 {talk} · 保持 {hold} · 案面 {wrap}",
     "drawer.occupancy": "占用率",
-    "drawer.missed": "漏接",
+    "drawer.missed": "未接",
     "drawer.missed.row": "连续 {n} 次",
     "drawer.transfers.asked": "发起转接",
     "drawer.calls": "今日通话",

@@ -172,7 +172,7 @@ export class AgentsPanel {
 
   #groupTitle(site, team) {
     const name = team || t("agents.no_team");
-    return this.board.manySites() ? `${this.board.siteLabel(site)} · ${name}` : name;
+    return this.board.saysSite(site) ? `${this.board.siteLabel(site)} · ${name}` : name;
   }
 
   #headOf({ key, title, items }) {

@@ -139,7 +139,7 @@ function updateTile(node, queue, board) {
   setAttr(parts.name, "aria-pressed", String(board.queueFilter() === node.key));
   setAttr(parts.open, "title", t("queue.open", { queue: queue.label || queue.queue }));
   setAttr(parts.open, "aria-label", parts.open.title);
-  setText(parts.site, board.manySites() ? board.siteLabel(queue.site) : "");
+  setText(parts.site, board.saysSite(queue.site) ? board.siteLabel(queue.site) : "");
   setText(parts.mark, board.markOf(queue.site));
   setHidden(parts.flag, !flag);
   setData(parts.flag, "tone", flag?.severity);

@@ -19,7 +19,7 @@ function worstOf(flags) {
 }
 
 export class RailStrip {
-  /** `actions` is the panel of next actions; its `items` are counted. */
+  /** `actions` is the panel of next actions; those still `open` are counted. */
   constructor(root, board, actions) {
     Object.assign(this, { root, board, actions, flag: null, counts: {} });
     this.shape = icon("ok");
@@ -80,7 +80,7 @@ export class RailStrip {
   tick(local) {
     const { board, flag, counts } = this;
     if (flag) setText(this.age, duration(board.clocks.since(flag.site, flag.started, local)));
-    setText(this.words, t("strip.counts", { ...counts, actions: this.actions.items.length }));
+    setText(this.words, t("strip.counts", { ...counts, actions: this.actions.open }));
     setAttr(this.toggle, "title", t("strip.open"));
   }
 }
