@@ -1,4 +1,4 @@
-// What a screen reader is told without being asked: newly raised critical flags, and nothing else.
+// What a screen reader is told without being asked: newly raised critical flags of what is shown, and nothing else.
 
 import { setText } from "/static/shared/dom.js";
 import { t } from "/static/shared/i18n.js";
@@ -13,7 +13,9 @@ export class Announcer {
   announce(changed) {
     if (!changed && this.told !== null) return;
     const critical = [...this.board.store.flags.entries()].filter(([, flag]) => flag.severity === "critical");
-    const fresh = this.told === null ? [] : critical.filter(([key]) => !this.told.has(key));
+    const site = this.board.site();
+    const here = critical.filter(([, flag]) => !site || flag.site === site);
+    const fresh = this.told === null ? [] : here.filter(([key]) => !this.told.has(key));
     this.told = new Set(critical.map(([key]) => key));
     if (fresh.length === 1) setText(this.node, t("announce.flag", { summary: summary(fresh[0][1]) }));
     else if (fresh.length) setText(this.node, t("announce.flags", { n: fresh.length }));
