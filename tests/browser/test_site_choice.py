@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.async_api import expect
 
@@ -12,7 +11,7 @@ from services.monitor.core.views import FloorView
 from shared import events
 from tests.browser.conftest import Viewer
 from tests.browser.floors import agent, queue, site
-from tests.browser.test_site_feed import ALARMS_CHOSEN, two_sites
+from tests.browser.test_site_feed import called_from_berlin, two_sites
 from tests.browser.test_wallboard_live import card
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -67,24 +66,7 @@ async def test_filters_of_another_site_go_with_it_and_an_empty_site_is_no_welcom
 
 async def test_whoever_chooses_a_site_after_a_flag_stays_there(viewer: Viewer, tmp_path: Path) -> None:
     async with two_sites(tmp_path) as floor:
-        await viewer.context.add_init_script(
-            """class Told { constructor() { window.last = this; } close() {} }
-               Told.permission = "granted"; Told.requestPermission = async () => "granted"; window.Notification = Told;"""
-        )
-        async with httpx.AsyncClient(base_url=floor.url) as client:
-            told = {"notify": True, "severities": ["critical", "warning"]}
-            (await client.put("/api/v1/preferences/alarms", json=told)).raise_for_status()
-        page = await viewer.open(f"{floor.url}/?site=hq")
-        await expect(page.locator(".card")).to_have_count(2)
-        await page.wait_for_function(ALARMS_CHOSEN)
-        await floor.say(10, events.CallQueued(call_id="c1", queue="sales"), site="ber")
-        await floor.say(11, events.LegStarted(call_id="c1", leg_id="l1", agent_id="0", state="talking"), site="ber")
-        asked = events.TransferRequested(
-            transfer_id="t1", call_id="c1", kind="blind", from_agent="0", to_queue="support"
-        )
-        await floor.say(12, asked, site="ber")
-        await floor.say(20, events.Clock(), site="ber")
-        await page.wait_for_function("() => window.last")
+        page = await called_from_berlin(viewer, floor)
         await page.evaluate(FLAG_AND_AWAY)
         await page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
         await expect(page.locator("select.site-choice")).to_have_value("hq")

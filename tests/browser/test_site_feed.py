@@ -100,29 +100,31 @@ async def test_another_site_takes_the_place_of_the_first_with_nothing_blank_in_b
         await page.close()
 
 
+async def called_from_berlin(viewer: Viewer, floor: Floor) -> Page:
+    """A page of `hq` that was just told of a slow transfer in `ber`; the notification is `window.last`."""
+    await viewer.context.add_init_script(
+        """class Told { constructor(title, rest) { (window.told ??= []).push(title); window.last = this; } close() {} }
+           Told.permission = "granted"; Told.requestPermission = async () => "granted"; window.Notification = Told;"""
+    )
+    async with httpx.AsyncClient(base_url=floor.url) as client:
+        wanted = {"notify": True, "severities": ["critical", "warning"]}
+        (await client.put("/api/v1/preferences/alarms", json=wanted)).raise_for_status()
+    page = await viewer.open(f"{floor.url}/?site=hq")
+    await expect(page.locator(".card")).to_have_count(2)
+    await page.wait_for_function(ALARMS_CHOSEN)
+    await floor.say(10, events.CallQueued(call_id="c1", queue="sales"), site="ber")
+    await floor.say(11, events.LegStarted(call_id="c1", leg_id="l1", agent_id="0", state="talking"), site="ber")
+    begins = events.TransferRequested(transfer_id="t1", call_id="c1", kind="blind", from_agent="0", to_queue="support")
+    await floor.say(12, begins, site="ber")
+    await floor.say(20, events.Clock(), site="ber")
+    await page.wait_for_function("() => window.last")
+    return page
+
+
 async def test_a_flag_of_a_site_that_is_not_shown_is_heard_and_can_be_gone_to(viewer: Viewer, tmp_path: Path) -> None:
     async with two_sites(tmp_path) as floor:
-        await viewer.context.add_init_script(
-            """class Told { constructor(title, rest) { (window.told ??= []).push(title); window.last = this; } close() {} }
-               Told.permission = "granted"; Told.requestPermission = async () => "granted"; window.Notification = Told;"""
-        )
-        async with httpx.AsyncClient(base_url=floor.url) as client:
-            (
-                await client.put(
-                    "/api/v1/preferences/alarms", json={"notify": True, "severities": ["critical", "warning"]}
-                )
-            ).raise_for_status()
-        page = await viewer.open(f"{floor.url}/?site=hq")
-        await expect(page.locator(".card")).to_have_count(2)
-        await page.wait_for_function(ALARMS_CHOSEN)
-        await floor.say(10, events.CallQueued(call_id="c1", queue="sales"), site="ber")
-        await floor.say(11, events.LegStarted(call_id="c1", leg_id="l1", agent_id="0", state="talking"), site="ber")
-        begins = events.TransferRequested(
-            transfer_id="t1", call_id="c1", kind="blind", from_agent="0", to_queue="support"
-        )
-        await floor.say(12, begins, site="ber")
-        await floor.say(20, events.Clock(), site="ber")
-        await page.wait_for_function("() => window.told?.length === 1")
+        page = await called_from_berlin(viewer, floor)
+        assert await page.evaluate("() => window.told.length") == 1
         await expect(page.locator(".card")).to_have_count(2)
         await page.evaluate("() => window.last.onclick()")
         await expect(card(page, "Cleo Bauer")).to_be_focused()

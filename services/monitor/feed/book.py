@@ -16,9 +16,7 @@ from msgspec import Struct
 from services.monitor.core.engine import Changed, Engine
 from services.monitor.core.floor import Kind
 from services.monitor.feed.frames import change_head
-from services.monitor.feed.lens import FlagTraits, Traits, traits_of
-
-SHELVES: Final[tuple[Kind, ...]] = ("site", "queue", "agent", "call", "transfer", "flag")
+from services.monitor.feed.lens import ALL_KINDS, FlagTraits, Traits, traits_of
 
 _TOLD: Final = 256  # changes that are told one by one, however small the floor
 
@@ -39,12 +37,12 @@ class Book:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.moved: set[Changed] = set()  # by the last `copy`: what came, went or has other traits
-        self.touched: list[Changed] = []  # what may be seen otherwise because of that
+        self._touched: list[Changed] | None = None
         self._clear()
 
     def _clear(self) -> None:
-        self._shelves: dict[Kind, dict[Changed, Entry]] = {kind: {} for kind in SHELVES}
-        self._names: dict[Kind, list[Changed]] = {kind: [] for kind in SHELVES}  # sorted
+        self._shelves: dict[Kind, dict[Changed, Entry]] = {kind: {} for kind in ALL_KINDS}
+        self._names: dict[Kind, list[Changed]] = {kind: [] for kind in ALL_KINDS}  # sorted
 
     def copy_all(self) -> None:
         """Begin anew with the floor as it is now."""
@@ -67,9 +65,8 @@ class Book:
         """Take over these entities as they are now; those of them of which a board has to be told something."""
         self.moved.clear()
         view = self._engine.view
-        told = [name for name in names if self._put(name, view(*name))]
-        self.touched = self._touched_by(self.moved) if self.moved else []
-        return told
+        self._touched = None
+        return [name for name in names if self._put(name, view(*name))]
 
     def refresh_sites(self) -> None:
         """Take over the sites' times, of which boards are told by the clock and not by changes."""
@@ -101,6 +98,12 @@ class Book:
             entry.traits = traits
             self.moved.add(name)
         return True
+
+    def touched(self) -> list[Changed]:
+        """What may be seen otherwise because of what moved; only filters ask."""
+        if self._touched is None:
+            self._touched = self._touched_by(self.moved) if self.moved else []
+        return self._touched
 
     def _touched_by(self, moved: set[Changed]) -> list[Changed]:
         """Calls, transfers and flags of sites where an agent moved, and flags of what moved."""

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 from services.monitor.core.engine import Changed
 from services.monitor.core.floor import Kind
-from services.monitor.feed.book import SHELVES, Book, gone
+from services.monitor.feed.book import Book, gone
 from services.monitor.feed.frames import ROOM, Frame, clock_frame, delta_frame, frame_of, snapshot_json
-from services.monitor.feed.lens import Lens
+from services.monitor.feed.lens import ALL_KINDS, Lens
 from services.monitor.feed.log import ChangeLog
 from services.monitor.feed.messages import CHANNELS, KINDS, Channel
 from services.monitor.feed.picture import Picture
@@ -70,7 +70,7 @@ class Group:
             self._log = ChangeLog(self.position, self._batches, self._book.worth_telling)
             self._visible = {
                 kind: {name for name, entry in self._book.entries(kind).items() if self._sees(kind, entry.traits)}
-                for kind in SHELVES
+                for kind in ALL_KINDS
             }
         self.position = self._log.position
 
@@ -93,7 +93,7 @@ class Group:
             if changed:
                 self._log.note(changed)
         kinds = self._kinds
-        if not changed or (len(kinds) < len(SHELVES) and not any(name[0] in kinds for name in changed)):
+        if not changed or (len(kinds) < len(ALL_KINDS) and not any(name[0] in kinds for name in changed)):
             return False
         self.position = self._log.position
         self._steps.clear()
@@ -112,7 +112,7 @@ class Group:
             was = name in visible[name[0]]
             if (name in moved and self._look_at(name)) or was:
                 concerns.append(name)
-        concerns += [name for name in self._book.touched if self._look_at(name)]
+        concerns += [name for name in self._book.touched() if self._look_at(name)]
         return concerns
 
     def _look_at(self, name: Changed) -> bool:

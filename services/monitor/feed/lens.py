@@ -19,7 +19,7 @@ from services.monitor.core.floor import Kind
 from services.monitor.core.views import AgentView, CallView, FlagView, FloorView, QueueView, SiteView, TransferView
 from shared.identity import WHOLE, Scope
 
-KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+ALL_KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 Look = Callable[[Kind, str, str], Any]  # an entity's view or its traits, by kind, site and id; None when unknown
 
@@ -192,8 +192,8 @@ class Lens:
         """`asked` is asked of the kinds in `narrowed`, None: of all; the others are seen as far as they are allowed."""
         allowed = _conditions(wanted_by(scope))
         both = _conditions(wanted_by(scope), asked or Wanted())
-        kinds = frozenset(KINDS if narrowed is None else narrowed) if both != allowed else frozenset()
-        self._kinds = {kind: both if kind in kinds else allowed for kind in KINDS}
+        kinds = frozenset(ALL_KINDS if narrowed is None else narrowed) if both != allowed else frozenset()
+        self._kinds = {kind: both if kind in kinds else allowed for kind in ALL_KINDS}
         self.open = not any(self._kinds.values())  # nothing is hidden
 
     def sees(self, kind: Kind, view: Any, look: Look) -> bool:

@@ -14,20 +14,22 @@ export class SiteFeed {
   }
 
   start() {
-    this.current = this.#client();
+    this.current = this.#client(this.board.neededSites());
     return this;
   }
 
   /** Call when other sites may be needed; does nothing while they are not. */
   follow() {
-    const wanted = nameOf(this.board.neededSites());
+    const sites = this.board.neededSites();
+    const wanted = nameOf(sites);
     if (wanted === (this.next ?? this.current).name) return;
     this.next?.feed.stop();
     if (this.next?.feed.status.state === "refused") this.onState(this.current.feed.status);
     this.next = null;
     if (wanted === this.current.name) return; // back before the other had come
-    if (this.current.whole) this.next = this.#client();
-    else this.#replace(this.#client());
+    const client = this.#client(sites);
+    if (this.current.whole) this.next = client;
+    else this.#replace(client);
   }
 
   /** Whether `message` brings anything of what is shown; what does not can be looked at a little later. */
@@ -37,8 +39,7 @@ export class SiteFeed {
     return message.changes.some(({ key }) => followed.includes(key.split("/", 1)[0]));
   }
 
-  #client() {
-    const sites = this.board.neededSites();
+  #client(sites) {
     const client = { sites, name: nameOf(sites), whole: false };
     client.feed = new FeedClient({
       filter: sites ? { sites, channels: NARROWED } : undefined,
