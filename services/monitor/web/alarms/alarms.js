@@ -29,7 +29,7 @@ export class Alarms {
     for (const [key, flag] of flags) {
       if (this.known.has(key)) continue;
       this.known.add(key);
-      if (!first) this.waiting.set(key, flag);
+      if (!first && calls(flag, this.choice())) this.waiting.set(key, flag);
     }
     this.#forget(flags);
     if (this.waiting.size) this.#soon();
@@ -55,12 +55,11 @@ export class Alarms {
   #call() {
     if (this.away()) return; // what waits is told when the board is back
     const { flags } = this.board.store;
-    const choice = this.choice(); // now: a page that has just begun did not know it when the flag came
-    const fresh = [...this.waiting].filter(([key, flag]) => flags.has(key) && calls(flag, choice)).map(([, flag]) => flag);
+    const fresh = [...this.waiting].filter(([key]) => flags.has(key)).map(([, flag]) => flag);
     this.waiting.clear();
     if (!fresh.length) return;
     this.last = performance.now();
-    const { sound, volume, notify: desktop } = choice;
+    const { sound, volume, notify: desktop } = this.choice();
     if (sound) playAlarm(volume);
     if (desktop) this.#notify(fresh);
   }
