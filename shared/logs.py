@@ -73,7 +73,6 @@ def configure(service: str, *, level: LogLevel = "info", fmt: LogFormat = "auto"
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
     )
 
 

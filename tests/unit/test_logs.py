@@ -128,3 +128,15 @@ def test_a_library_that_repeats_itself_is_heard_once_and_counted(
         "ours is never held back",
         "cannot connect to broker (4 more lines like this were left out)",
     ]
+
+
+def test_a_logger_that_has_spoken_follows_what_is_configured_later(capsys: pytest.CaptureFixture[str]) -> None:
+    log = structlog.get_logger()
+    logs.configure("ingest", fmt="json")
+    log.info("first")
+    logs.configure("alerts", fmt="json")
+    log.info("second")
+    with structlog.testing.capture_logs() as captured:
+        log.info("third")
+    assert [line["service"] for line in lines(capsys)] == ["ingest", "alerts"]
+    assert [line["event"] for line in captured] == ["third"]
