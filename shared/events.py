@@ -287,10 +287,30 @@ class ListenStarted(Data, frozen=True):
     agent_id: str = ""
     call_id: str = ""
     listener: str = ""
+    ticket: str = ""  # the `fork_id` of the order that this listener belongs to; "" where none of ours can be told
 
 
 class ListenEnded(Data, frozen=True):
     listen_id: str
+
+
+# ---------------------------------------------------------------- what became of commands
+
+
+class CommandAnswered(Data, frozen=True):
+    """What a connector did with a command from `switch.commands`.
+
+    `taken` is said before the switch is asked, so that what follows on the switch can be told from what nobody ordered; then
+    `done` or `failed`. `refused`: it cannot be carried out here. `expired`: it came too late to be carried out.
+    """
+
+    command_id: str
+    action: str  # the kind of the command, such as `listen_start`
+    outcome: Literal["taken", "done", "failed", "refused", "expired"]
+    reason: str = ""
+    fork_id: str = ""
+    agent_id: str = ""
+    call_id: str = ""
 
 
 # ---------------------------------------------------------------- the envelope

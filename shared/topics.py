@@ -21,6 +21,8 @@ class Topic:
 SWITCH_RAW = Topic("switch.raw", "site", timedelta(days=7))
 SWITCH_COMMANDS = Topic("switch.commands", "site", timedelta(days=1))
 SWITCH_DEAD_LETTER = Topic("switch.dead-letter", "site", timedelta(days=30))
+LISTEN_ORDERS = Topic("listen.orders", "site", timedelta(days=1))
+LISTEN_REPORTS = Topic("listen.reports", "site", timedelta(days=1))
 FLOOR_EVENTS = Topic("floor.events", "site", timedelta(days=7))
 FLOOR_FLAGS = Topic("floor.flags", "site", timedelta(days=30))
 FLOOR_RECORDS = Topic("floor.records", "site", timedelta(days=30), linger_s=0.05)
@@ -30,6 +32,8 @@ FLOOR_CHECKPOINTS = Topic("floor.checkpoints", "machine and partition", None, co
 ALL: tuple[Topic, ...] = (
     SWITCH_RAW,
     SWITCH_COMMANDS,
+    LISTEN_ORDERS,
+    LISTEN_REPORTS,
     SWITCH_DEAD_LETTER,
     FLOOR_EVENTS,
     FLOOR_FLAGS,

@@ -1,6 +1,6 @@
-"""Link records: what a connector says of its own connection. The same for every vendor, so no adapter sees them.
+"""Link records: what a connector says of its own connection, and of commands. The same for every vendor, so no adapter sees them.
 
-Their value is a CloudEvent of type `floorwatch.link_up.v1` or `floorwatch.link_down.v1`, as docs/events.md has them.
+Their value is a CloudEvent of type `floorwatch.link_up.v1`, `floorwatch.link_down.v1` or `floorwatch.command_answered.v1`.
 `time` is the switch's clock; a connector that does not know it leaves it out, and the time of receipt stands in.
 """
 
@@ -13,13 +13,15 @@ from services.ingest.adapters.cloudevents import Reader, in_utc
 from shared.codec import encode
 from shared.envelope import cloud_type
 from shared.errors import InvalidInput
-from shared.events import Event, LinkDown, LinkUp
+from shared.events import CommandAnswered, Event, LinkDown, LinkUp
 from shared.raw import Raw
 
-_reader = Reader((LinkUp, LinkDown))
+_reader = Reader((LinkUp, LinkDown, CommandAnswered))
 
 
-def link_value(data: LinkUp | LinkDown, *, id: str, source: str, time: datetime | None = None) -> bytes:
+def link_value(
+    data: LinkUp | LinkDown | CommandAnswered, *, id: str, source: str, time: datetime | None = None
+) -> bytes:
     """The value of a link record, for connectors. `id` is unique within `source`."""
     fields: dict[str, object] = {
         "specversion": "1.0",

@@ -28,8 +28,10 @@ MOST_ATTRIBUTES = 20  # of a call, and characters of each: they go with every re
 LONGEST_ATTRIBUTE = 256
 
 # What the switch's clock shows, and that it was set, ingest finds out by itself: a word from outside would move every timer
-# of the site.
-ACCEPTED: tuple[type[Data], ...] = tuple(t for t in events.DATA_TYPES if t not in (events.Clock, events.ClockJumped))
+# of the site. What became of a command its connector says, in a record of kind `link`.
+ACCEPTED: tuple[type[Data], ...] = tuple(
+    kind for kind in events.DATA_TYPES if kind not in (events.Clock, events.ClockJumped, events.CommandAnswered)
+)
 
 
 class Incoming(Struct, frozen=True, kw_only=True):

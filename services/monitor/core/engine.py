@@ -62,6 +62,7 @@ HANDLERS: Final = MappingProxyType[type[Data], Handler](
         events.TransferEnded: transfers.ended,
         events.ListenStarted: listening.started,
         events.ListenEnded: listening.ended,
+        events.CommandAnswered: listening.answered,
     }
 )
 

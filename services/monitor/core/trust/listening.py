@@ -49,6 +49,10 @@ def ended(floor: Floor, event: Event, data: events.ListenEnded) -> None:
     _drop(floor, data.listen_id)
 
 
+def answered(floor: Floor, event: Event, data: events.CommandAnswered) -> None:
+    """What a connector did with a command changes nothing that is shown."""
+
+
 def with_call(floor: Floor, call: Call, at: datetime) -> None:
     """The call is over: who listened to it listens no longer, unless the agent's phone goes on in another call."""
     state = floor.state
