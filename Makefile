@@ -35,7 +35,7 @@ help:  ## list what `make` can do
 	@echo "  make run MONITORS=2          a second, hot monitor on port 8610"
 	@echo "  make run BROKER=kafka        with your own Kafka at KAFKA_BOOTSTRAP, or with that of make kafka:"
 	@echo "  make run BROKER=kafka KAFKA_BOOTSTRAP=127.0.0.1:9092"
-	@echo "  make run MONITOR_PORT=9000   another port; also INGEST_PORT, ALERTS_PORT, BROKER_PORT"
+	@echo "  make run MONITOR_PORT=9000   another port; also INGEST_PORT, ALERTS_PORT, RELAY_PORT, RELAY_MEDIA_PORT, BROKER_PORT"
 	@echo "  make test TESTS=tests/unit   some of the tests; JOBS=4 runs four at a time instead of two"
 
 setup: $(SETUP)  ## install everything that running needs into .venv

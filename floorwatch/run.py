@@ -25,6 +25,7 @@ from shared.settings import (
     BrokerSettings,
     IngestSettings,
     MonitorSettings,
+    RelaySettings,
     ServiceSettings,
     SimulatorSettings,
     load,
@@ -45,6 +46,7 @@ class Floor:
     ingest: IngestSettings
     monitors: tuple[MonitorSettings, ...]  # replicas: the first has the port that is set
     alerts: AlertsSettings
+    relay: RelaySettings
     simulator: SimulatorSettings | None
     run_dir: Path
 
@@ -59,6 +61,7 @@ def plan(
     given = {key: value for key, value in (("speed", speed), ("seed", seed)) if value is not None}
     broker_settings = load(BrokerSettings, **({} if monitors is None else {"monitors": monitors}))
     ingest, monitor, alerts = load(IngestSettings), load(MonitorSettings), load(AlertsSettings)
+    relay = load(RelaySettings)
     signin.users_of(monitor)  # a wrong file is told of before anything starts
     return Floor(
         broker=broker,
@@ -67,6 +70,7 @@ def plan(
         ingest=ingest,
         monitors=tuple(_replica(monitor, number) for number in range(broker_settings.monitors)),
         alerts=alerts,
+        relay=relay,
         simulator=load(SimulatorSettings, **given) if simulator else None,
         run_dir=broker_settings.run_dir,
     )
@@ -86,8 +90,9 @@ def check_ports(floor: Floor) -> None:
     """Raises SettingsError naming every port that cannot be had and the setting that changes it."""
     wanted = [
         (settings.host, settings.port, variable(type(settings), "port"))
-        for settings in (floor.monitors[0], floor.ingest, floor.alerts)
+        for settings in (floor.monitors[0], floor.ingest, floor.alerts, floor.relay)
     ]
+    wanted.append((floor.relay.media_host, floor.relay.media_port, variable(RelaySettings, "media_port")))
     wanted += [
         (monitor.host, monitor.port, f"MONITOR_PORT plus {number * _APART}")
         for number, monitor in enumerate(floor.monitors)
@@ -113,7 +118,7 @@ def check_ports(floor: Floor) -> None:
 
 
 def stages(floor: Floor) -> list[Stage]:
-    """The broker and its topics; the three services; the simulated floor."""
+    """The broker and its topics; the services; the simulated floor."""
     found: list[Stage] = []
     if floor.broker == "embedded":
         from floorwatch import broker
@@ -132,6 +137,7 @@ def stages(floor: Floor) -> list[Stage]:
                 _service("ingest", "services.ingest.app", floor.ingest, env),
                 *_monitors(floor, env),
                 _service("alerts", "services.alerts.app", floor.alerts, env),
+                _service("relay", "services.monitor.listen.relay", floor.relay, env),
             ]
         )
     )
@@ -210,6 +216,7 @@ def welcome(floor: Floor, seconds: float) -> str:
         f"  Hall          {url_of(floor.monitors[0])}hall   for the screen on the wall",
         f"  Incidents     {url_of(floor.alerts)}   for operations: what went wrong, who has it, reports",
         f"  Connections   {url_of(floor.ingest)}   for integrators: switches, event feed, dead letters",
+        f"  Audio relay   {floor.relay.media_host}:{floor.relay.media_port}   for switches: the sound of calls",
         f"  Kafka         {floor.bootstrap}   for `floorwatch publish` and programs that write switch.raw",
         "",
     ]

@@ -44,6 +44,15 @@ class Hosts:
         """Whether a request with this `Host` may be answered. One without any is no browser's."""
         return not host or ANY in self._given or _is_address(name := _name(host)) or name in self._names
 
+    def listed(self, host: str) -> bool:
+        """Whether somebody named it: `*` names nobody."""
+        return _name(host) in self._given - {ANY}
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two hosts are the same but for their ports."""
+    return bool(one) and _name(one) == _name(other)
+
 
 def refusal(host: str) -> str:
     """What to tell who asks by another name."""

@@ -41,11 +41,13 @@ __all__ = ["Background", "Check", "Problem", "ServiceFailed", "create_app", "mou
 Check = Callable[[], str | Awaitable[str | None] | None]
 
 # no inline script or style, nothing from elsewhere, in no frame; 'self' covers this page's WebSocket too
-CONTENT_SECURITY_POLICY = (
+_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; media-src 'self' blob:; worker-src 'self'; manifest-src 'self'; "
+    "connect-src {connect}; media-src 'self' blob:; worker-src 'self'; manifest-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+CONTENT_SECURITY_POLICY = _POLICY.format(connect="'self'")
+Connect = Callable[[str], str]  # for the name in `Host`, where else its pages may connect to
 _WITHOUT_DATA = ("/healthz", "/readyz", "/metrics")  # asked by probes, by whatever name they find their way
 _SHARED_WEB = Path(__file__).parent / "web"
 
@@ -75,11 +77,14 @@ def create_app(
     lifespan: Any = None,
     auth: Authenticator | None = None,
     names: Hosts | None = None,
+    connect: Connect | None = None,
+    pages_elsewhere: bool = False,
 ) -> FastAPI:
     """The base of service `name` (`monitor`): /healthz, /readyz, /metrics, /api/openapi.json, error handling, signing in.
 
     `app.state.service` is the name; the port's setting is `<NAME>_PORT`. `app.state.auth` is `auth`, else that of mode `local`.
-    Who asks by a name that is none of `names` is refused, except for health and metrics.
+    Who asks by a name that is none of `names` is refused, except for health and metrics. `connect` tells where pages may
+    connect to besides; `pages_elsewhere`: WebSockets are for pages of another port of the same host.
     """
     app = FastAPI(
         title=title or f"Floorwatch {name}",
@@ -94,7 +99,7 @@ def create_app(
     problems.install(app)
     apidoc.describe(app)
     app.include_router(sessionapi.router)
-    app.add_middleware(_Guard, names=names or Hosts())
+    app.add_middleware(_Guard, names=names or Hosts(), connect=connect, pages_elsewhere=pages_elsewhere)
     all_checks = dict(checks or {})
     if background is not None:
         all_checks["tasks"] = background.check
@@ -182,9 +187,11 @@ def _tell_ports(app: FastAPI) -> None:
 class _Guard:
     """Safe headers on every response, a refusal of other sites' pages, and a problem document for unexpected errors."""
 
-    def __init__(self, app: ASGIApp, names: Hosts) -> None:
+    def __init__(self, app: ASGIApp, names: Hosts, connect: Connect | None, pages_elsewhere: bool) -> None:
         self._app = app
         self._names = names
+        self._connect = connect
+        self._pages_elsewhere = pages_elsewhere
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -194,7 +201,7 @@ class _Guard:
         if not self._names.ours(host) and scope["path"] not in _WITHOUT_DATA:
             await _refuse(421, hosts.refusal(host), scope, receive, send)
             return
-        if _from_elsewhere(scope):
+        if _from_elsewhere(scope) and not self._known_page(scope):
             await _refuse(403, "a page of another origin may not change anything here", scope, receive, send)
             return
         if scope["type"] == "websocket":
@@ -206,7 +213,7 @@ class _Guard:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                _add_headers(MutableHeaders(scope=message), scope["path"])
+                _add_headers(MutableHeaders(scope=message), scope["path"], self._policy(host))
             await send(message)
 
         try:
@@ -217,10 +224,25 @@ class _Guard:
                 raise
             await response(scope, receive, send_safely)
 
+    def _policy(self, host: str) -> str:
+        elsewhere = self._connect(host) if self._connect is not None else ""
+        return _POLICY.format(connect=f"'self' {elsewhere}") if elsewhere else CONTENT_SECURITY_POLICY
 
-def _add_headers(headers: MutableHeaders, path: str) -> None:
+    def _known_page(self, scope: Scope) -> bool:
+        """True for a WebSocket that is there for pages of another port, asked for by a page of the host or of a listed one."""
+        if scope["type"] != "websocket" or not self._pages_elsewhere:
+            return False
+        headers = Headers(scope=scope)
+        try:
+            page = urlsplit(headers.get("origin", "")).netloc
+        except ValueError:
+            return False
+        return bool(page) and (hosts.same_name(page, headers.get("host", "")) or self._names.listed(page))
+
+
+def _add_headers(headers: MutableHeaders, path: str, policy: str) -> None:
     """Defaults: a response that sets one of these itself keeps its own."""
-    headers.setdefault("content-security-policy", CONTENT_SECURITY_POLICY)
+    headers.setdefault("content-security-policy", policy)
     headers.setdefault("x-content-type-options", "nosniff")
     headers.setdefault("referrer-policy", "no-referrer")
     headers.setdefault("cross-origin-opener-policy", "same-origin")

@@ -136,6 +136,10 @@ class MonitorSettings(ServiceSettings):
     # cases, actions and preferences that one user may change, a minute's worth at once: people make a few, and a script in a
     # loop must not fill the database
     changes_per_minute: int = Field(120, ge=1)
+    # where pages find the relay's WebSocket; none: on the page's own host at RELAY_PORT
+    relay_url: str = Field(
+        "", pattern=r"^(wss?://[^\s/]+\S*)?$", description="a URL such as wss://floor.example.org/relay"
+    )
 
 
 class AlertsSettings(ServiceSettings):
@@ -150,6 +154,21 @@ class AlertsSettings(ServiceSettings):
     reopen_s: Seconds = 900.0  # a flag this soon after a resolution reopens the incident; later it is a new one
     quiet_s: Seconds = 28_800.0  # over for a shift and taken by nobody: the incident resolves itself
     critical_quiet_s: Seconds = 86_400.0  # the same for critical ones: a day, so that every shift has seen it
+
+
+class RelaySettings(ServiceSettings):
+    """`RELAY_*`: where the sound of calls comes in and goes out to listeners."""
+
+    model_config = SettingsConfigDict(env_prefix="RELAY_")
+
+    port: Port = 8603
+    media_host: str = "127.0.0.1"  # AudioSocket has neither a password nor TLS: loopback, a VPN, or behind a firewall
+    media_port: Port = 8604
+    # where switches are told to send the sound; none: audiosocket:// to media_host and media_port
+    media_url: str = Field("", pattern=r"^([a-z]+://\S+)?$", description="a URL such as audiosocket://10.0.0.9:8604")
+    name: str = Field("relay", pattern=SITE_PATTERN, description=SITE_WORDS)
+    max_forks: int = Field(1000, ge=1)  # calls listened to at a time, and connections that have not named theirs yet
+    max_listeners: int = Field(2000, ge=1)  # connections of pages
 
 
 class SimulatorSettings(CommonSettings):
@@ -201,7 +220,7 @@ def variable(kind: type[BaseSettings], name: str) -> str:
 
 def misspelled(names: Iterable[str]) -> dict[str, str]:
     """Of environment variables `names` those that look like settings of ours and are none, with the nearest one there is."""
-    kinds = (IngestSettings, MonitorSettings, AlertsSettings, SimulatorSettings, BrokerSettings)
+    kinds = (IngestSettings, MonitorSettings, AlertsSettings, RelaySettings, SimulatorSettings, BrokerSettings)
     known = {variable(kind, field) for kind in kinds for field in kind.model_fields} | OF_COMMANDS
     prefixes = (*(str(kind.model_config["env_prefix"]) for kind in kinds), "FLOORWATCH_", "AUTH_")
     wrong = (name for name in names if name.startswith(prefixes) and name not in known)

@@ -70,7 +70,8 @@ SHOTS: Final = (
 @contextlib.asynccontextmanager
 async def started() -> AsyncIterator[dict[Service, str]]:
     """Floorwatch with its simulated floor, in a directory that is gone afterwards; where its pages are."""
-    ports = {name: str(free_port()) for name in ("BROKER_PORT", "MONITOR_PORT", "INGEST_PORT", "ALERTS_PORT")}
+    names = ("BROKER_PORT", "MONITOR_PORT", "INGEST_PORT", "ALERTS_PORT", "RELAY_PORT", "RELAY_MEDIA_PORT")
+    ports = {name: str(free_port()) for name in names}
     with tempfile.TemporaryDirectory(prefix="screens-") as folder:
         command = (sys.executable, "-m", "floorwatch.cli", "run", "--seed", str(SEED), "--speed", str(SPEED))
         env = {**os.environ, **ports, "FLOORWATCH_RUN_DIR": folder}

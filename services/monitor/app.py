@@ -22,6 +22,7 @@ from services.monitor.desk.retention import Keep
 from services.monitor.desk.routes import install_desk_routes
 from services.monitor.endpoints import STRUCTS, router_for
 from services.monitor.feed.hub import Hub
+from services.monitor.listen.addresses import connects_to
 from services.monitor.metrics import EngineMetrics, FeedMetrics
 from services.monitor.rewind.part import STRUCTS as REWIND_STRUCTS
 from services.monitor.rewind.part import Rewind
@@ -42,7 +43,7 @@ from shared.http import create_app, mount_web, serve
 from shared.kafka import KafkaBus
 from shared.pump import Outgoing, Pace, Pump
 from shared.service import Background, run
-from shared.settings import MonitorSettings, variable
+from shared.settings import MonitorSettings, RelaySettings, load, variable
 from shared.sites import Sites, load_sites
 
 WEB = Path(__file__).parent / "web"
@@ -85,6 +86,7 @@ class Monitor:
         is kept and no finished transfer recorded."""
         self.auth = Authenticator.of(settings, clock)
         self._names = Hosts.of(settings)
+        self._connect = connects_to(settings, load(RelaySettings))
         self.engine = Engine(sites, rules)
         self.rules = LiveRules(rules, clock, registry, self._use_rules)
         self._registry = registry
@@ -158,6 +160,7 @@ class Monitor:
             background=background,
             auth=self.auth,
             names=self._names,
+            connect=self._connect,
         )
         describe(app, *STRUCTS, *anomalyapi.STRUCTS, *figureapi.STRUCTS)
         app.include_router(router_for(self.engine, self.hub, self.rules))

@@ -36,8 +36,9 @@ SERVICES = {
     "ingest": "services.ingest.app",
     "monitor": "services.monitor.app",
     "alerts": "services.alerts.app",
+    "relay": "services.monitor.listen.relay",
 }
-PORTS = ("BROKER_PORT", "MONITOR_PORT", "INGEST_PORT", "ALERTS_PORT")
+PORTS = ("BROKER_PORT", "MONITOR_PORT", "INGEST_PORT", "ALERTS_PORT", "RELAY_PORT", "RELAY_MEDIA_PORT")
 START_S = 60.0  # on a machine that is busy with other things; alone it takes 3
 
 
@@ -89,7 +90,7 @@ class Running:
 
 
 def environment(folder: Path, ports: dict[str, int]) -> dict[str, str]:
-    ours = ("INGEST_", "MONITOR_", "ALERTS_", "SIMULATOR_", "BROKER_", "KAFKA_", "FLOORWATCH_")
+    ours = ("INGEST_", "MONITOR_", "ALERTS_", "RELAY_", "SIMULATOR_", "BROKER_", "KAFKA_", "FLOORWATCH_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**kept, **{name: str(port) for name, port in ports.items()}, "FLOORWATCH_RUN_DIR": str(folder / "run")}
 
@@ -173,13 +174,13 @@ async def test_a_second_run_in_the_same_directory_touches_nothing(tmp_path: Path
         )
         assert out == b""
         assert {file.name: file.stat().st_ino for file in (run_dir / "logs").iterdir()} == logs
-        assert len(children(it.process.pid)) == 4
+        assert len(children(it.process.pid)) == len(SERVICES)
 
 
 async def test_a_slow_transfer_goes_from_raw_event_to_flag_to_incident(tmp_path: Path) -> None:
     async with running(tmp_path) as it:
         pids = children(it.process.pid)
-        assert len(pids) == 4
+        assert len(pids) == len(SERVICES)
         asked = it.clock.now()
         slow = {"transfer_id": "slow", "call_id": "c1", "kind": "attended", "from_agent": "1001", "to_agent": "1002"}
         async with connect(it.url("monitor", "/api/v1/feed").replace("http", "ws")) as feed:
@@ -243,7 +244,7 @@ async def test_what_is_killed_comes_back_and_a_killed_supervisor_leaves_nobody(t
         await a_call_is_on()
 
         pids = children(it.process.pid)
-        assert len(pids) == 4
+        assert len(pids) == len(SERVICES)
         it.process.kill()
         await it.process.wait()
         await until(lambda: not any(alive(pid) for pid in pids), "every child is gone")

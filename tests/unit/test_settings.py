@@ -24,7 +24,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for name in list(os.environ):
         if name.startswith(
-            ("INGEST_", "MONITOR_", "ALERTS_", "SIMULATOR_", "BROKER_", "KAFKA_", "FLOORWATCH_", "AUTH_")
+            ("INGEST_", "MONITOR_", "ALERTS_", "RELAY_", "SIMULATOR_", "BROKER_", "KAFKA_", "FLOORWATCH_", "AUTH_")
         ):
             monkeypatch.delenv(name)
 
