@@ -17,7 +17,9 @@ Permission = Literal[
     "floor.act",  # cases of transfers, actions on the floor, incidents taken and resolved
     "history.read",  # finished calls and transfers, the floor of an earlier moment
     "numbers.reveal",  # callers' numbers in full; each time is audited
-    "audit.read",  # who saw which number
+    "calls.listen",  # hear calls as they are, as far as the site's policy lets them; each time is audited
+    "calls.speak",  # and speak into them
+    "audit.read",  # who saw which number, who listened to whom
     "operations.read",  # anomalies, raw records, dead letters
     "events.write",  # hand events in over HTTP
 ]
@@ -26,8 +28,8 @@ PERMISSIONS: Final[tuple[Permission, ...]] = get_args(Permission)
 
 _GRANTS: Final[dict[Role, frozenset[Permission]]] = {
     "viewer": frozenset({"floor.read"}),
-    "supervisor": frozenset({"floor.read", "floor.act", "history.read"}),
-    "inspector": frozenset({"floor.read", "history.read", "numbers.reveal"}),
+    "supervisor": frozenset({"floor.read", "floor.act", "history.read", "calls.listen", "calls.speak"}),
+    "inspector": frozenset({"floor.read", "history.read", "numbers.reveal", "calls.listen", "calls.speak"}),
     "operations": frozenset({"floor.read", "floor.act", "history.read", "operations.read", "events.write"}),
     "auditor": frozenset({"floor.read", "history.read", "audit.read"}),
     "admin": frozenset(PERMISSIONS),
@@ -56,7 +58,10 @@ WHOLE: Final = Scope()
 
 
 class Principal(Struct, frozen=True):
-    """Who asks. `issued` and `expires`: when the token begins and ends; None: there is none (mode `local`)."""
+    """Who asks. `issued` and `expires`: when the token begins and ends; None: there is none (mode `local`).
+
+    `agent`: which agent they are themselves, as `site/id`; "" for none. They may see who listened to them.
+    """
 
     user: str
     name: str
@@ -64,6 +69,7 @@ class Principal(Struct, frozen=True):
     scope: Scope = WHOLE
     expires: datetime | None = None
     issued: datetime | None = None
+    agent: str = ""
 
     def may(self, permission: Permission) -> bool:
         """Whether one of the roles grants it."""

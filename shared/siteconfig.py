@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct, field
+
+from shared.commands import Mode
+from shared.identity import Role
 
 ServiceLevelFormula = Literal["F1", "F2", "F3", "F3s", "F4", "F5"]
 
@@ -49,6 +52,49 @@ class Leases(Struct, frozen=True, forbid_unknown_fields=True):
     call_s: float = 14_400.0  # a call without any event: swept as a ghost
 
 
+Purpose = Literal["live_qa", "new_agent", "coaching", "complaint", "spot_check"]
+PURPOSES: Final[tuple[Purpose, ...]] = get_args(Purpose)
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+TellAgent = Literal["never", "during", "after"]
+
+
+class ListenRule(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who may listen to whom, how and when. A condition that is left out is no condition; all of the others must hold.
+
+    Of who listens: `roles` (one of them), `users`. Of the agent: `teams`, `tags` (one of them). `queues`: of the call, without
+    one of the agent. `hours` are of the site's day, such as "08:00-20:00" or several; a window belongs to the day it begins on.
+    """
+
+    roles: tuple[Role, ...] = ()
+    users: tuple[str, ...] = ()
+    teams: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    modes: tuple[Mode, ...] = ()
+    purposes: tuple[Purpose, ...] = ()
+    hours: str | tuple[str, ...] = ()
+    days: tuple[Day, ...] = ()
+
+    @property
+    def windows(self) -> tuple[str, ...]:
+        """The hours as a list."""
+        return (self.hours,) if isinstance(self.hours, str) else self.hours
+
+
+class Listening(Struct, frozen=True, forbid_unknown_fields=True):
+    """A site's policy of live listening. Without rules everybody with the permission may, within their scope.
+
+    `mute_on_hold`: nothing is heard while the customer is on hold. `tell_agent`: when an agent can see that they were listened
+    to. `max_s`: seconds that one listen may take. `purposes`: those that may be given.
+    """
+
+    rules: tuple[ListenRule, ...] = ()
+    mute_on_hold: bool = True
+    tell_agent: TellAgent = "never"
+    max_s: float = 3600.0
+    purposes: tuple[Purpose, ...] = PURPOSES
+
+
 class SiteConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """One site; everything has a default."""
 
@@ -58,6 +104,7 @@ class SiteConfig(Struct, frozen=True, forbid_unknown_fields=True):
     agents: dict[str, AgentConfig] = field(default_factory=dict)
     default_queue: QueueConfig = field(default_factory=QueueConfig)
     leases: Leases = field(default_factory=Leases)
+    listening: Listening = field(default_factory=Listening)
 
     def queue(self, name: str) -> QueueConfig:
         """The settings of queue `name`, or the default ones."""

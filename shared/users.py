@@ -35,20 +35,24 @@ log = structlog.get_logger()
 
 
 class User(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One user as the file has them. `hours`: how long a token is good for; tokens from before `tokens_since` are not."""
+    """One user as the file has them. `hours`: how long a token is good for; tokens from before `tokens_since` are not.
 
-    roles: tuple[Role, ...]
+    `agent`: which agent this is, as `site/id`. Whoever is one needs no role: they may see who listened to them, and no more.
+    """
+
+    roles: tuple[Role, ...] = ()
     name: str = ""
     sites: tuple[str, ...] | None = None
     teams: tuple[str, ...] | None = None
     queues: tuple[str, ...] | None = None
     hours: float = 12.0
     tokens_since: Annotated[datetime, Meta(tz=True)] | None = None
+    agent: str = ""
 
     def principal(self, user: str) -> Principal:
         """Whom requests of this user come from."""
         scope = Scope(sites=_all_or(self.sites), teams=_all_or(self.teams), queues=_all_or(self.queues))
-        return Principal(user, self.name or user, frozenset(self.roles), scope)
+        return Principal(user, self.name or user, frozenset(self.roles), scope, agent=self.agent)
 
 
 class UsersFile(Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,8 +77,10 @@ def _check(name: str, user: User, where: Where) -> None:
         raise SettingsError(f"{where(key)}: a user is called by letters, digits and . _ @ -, 64 at most")
     if name == LOCAL.user:
         raise SettingsError(f"{where(key)}: this name is that of everybody where there is no users file")
-    if not user.roles:
+    if not user.roles and not user.agent:
         raise SettingsError(f"{where(f'{key}.roles')}: no role may do nothing; give one or take the user out")
+    if user.agent and not all(user.agent.partition("/")):
+        raise SettingsError(f"{where(f'{key}.agent')}: expected site/id, such as hq/1001, got {user.agent!r}")
     for what, names in (("sites", user.sites), ("teams", user.teams), ("queues", user.queues)):
         if names is not None and not names:
             raise SettingsError(f"{where(f'{key}.{what}')}: none of them is nothing to see; leave the key out for all")

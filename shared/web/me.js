@@ -8,7 +8,7 @@ const NOBODY_IN_PARTICULAR = {
   user: "local",
   name: "",
   roles: ["supervisor", "inspector", "operations"],
-  permissions: ["floor.read", "floor.act", "numbers.reveal", "history.read", "operations.read"],
+  permissions: ["floor.read", "floor.act", "numbers.reveal", "calls.listen", "calls.speak", "history.read", "operations.read"],
   scope: { sites: null, teams: null, queues: null },
   mode: "local",
 };

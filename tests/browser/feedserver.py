@@ -134,7 +134,8 @@ class FeedServer:
 
     def _answer_pages(self, app: Any) -> None:
         """What pages ask besides the feed: they are `local`, and nobody did anything."""
-        permissions = ["floor.read", "floor.act", "numbers.reveal", "history.read", "operations.read"]
+        permissions = ["floor.read", "floor.act", "numbers.reveal", "calls.listen", "calls.speak"]
+        permissions += ["history.read", "operations.read"]
         everything = {"sites": None, "teams": None, "queues": None}
         local = {"user": "local", "name": "", "roles": ["supervisor", "inspector", "operations"], "mode": "local"}
         answers: dict[tuple[str, str], Any] = {

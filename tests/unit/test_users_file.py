@@ -90,6 +90,8 @@ def test_what_each_role_may_do() -> None:
         "floor.act": {"supervisor", "operations"},
         "history.read": {"supervisor", "inspector", "operations", "auditor"},
         "numbers.reveal": {"inspector"},
+        "calls.listen": {"inspector", "supervisor"},
+        "calls.speak": {"inspector", "supervisor"},
         "audit.read": {"auditor"},
         "operations.read": {"operations"},
         "events.write": {"operations", "service"},
