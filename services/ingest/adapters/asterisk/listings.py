@@ -7,9 +7,9 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
-from services.ingest.adapters.asterisk import agents, visits
+from services.ingest.adapters.asterisk import agents, listens, visits
 from services.ingest.adapters.asterisk.model import RINGING, UP, Channel, Listing
-from services.ingest.adapters.asterisk.names import device_of, local_half
+from services.ingest.adapters.asterisk.names import CARRIES_SOUND, device_of, local_half, tech_of
 from services.ingest.adapters.asterisk.packet import EPOCH
 from services.ingest.adapters.asterisk.settle import hang_up, settle
 from services.ingest.adapters.asterisk.switch import Switch
@@ -38,6 +38,8 @@ def on_channel(switch: Switch) -> None:
         switch.enter_bridge(channel, bridge)
     if not known and device_of(channel.name) in switch.state.on_hold:
         channel.held = True
+    if packet.get("Application") in listens.SPIES:
+        listens.on_listed(switch, channel, packet.get("ApplicationData"))
 
 
 def _duration(text: str) -> timedelta:
@@ -63,6 +65,8 @@ def on_channels_complete(switch: Switch) -> None:
         _adopt_consultation(switch, channel)
         switch.touch(channel.uid)
     settle(switch)
+    if switch.state.members:  # else agents are still to be listed
+        listens.adopt(switch)
     if whole:
         switch.state.kept.clear()
         known = tuple(call.call_id for call in switch.state.calls.values() if call.announced)
@@ -151,6 +155,7 @@ def on_queues_complete(switch: Switch) -> None:
         if channel.app and switch.agent_of(channel):
             switch.touch(channel.uid)
     settle(switch)
+    listens.adopt(switch)
     for queue, agent_id in listing.in_call:
         _connect(switch, queue, agent_id)
     for agent_id in switch.config.agents:
@@ -187,6 +192,8 @@ def _connect(switch: Switch, queue: str, agent_id: str) -> None:
 def on_device(switch: Switch) -> None:
     """DeviceStateChange: holds matter, of channels that were held before we came, and that a device has no call."""
     device, state = switch.packet.get("Device"), switch.packet.get("State")
+    if tech_of(device) in CARRIES_SOUND:
+        return
     _use(switch, device, state)
     if state != "ONHOLD":
         switch.state.on_hold.pop(device, None)

@@ -190,6 +190,7 @@ class State(Struct, gc=False):
     leaving: dict[str, None] = field(default_factory=dict)  # channels whose visit has `left`
     transfers: dict[str, Transfer] = field(default_factory=dict)
     listens: dict[str, str] = field(default_factory=dict)  # listen id -> spying channel
+    spying: dict[str, str] = field(default_factory=dict)  # channels listed as spying, not told yet -> whom, as listed
     extens: dict[str, str] = field(default_factory=dict)  # extension -> the queue it leads to
     told_at: datetime | None = None  # of the last event told
     resuming: dict[str, datetime] = field(default_factory=dict)  # channels that Unhold was said of a moment ago

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-# Channels that carry media or glue for the switch itself. They are nobody's phone, so never a party of a call.
+# Channels that carry sound out of the switch, such as to a listener.
+CARRIES_SOUND: Final = frozenset({"AudioSocket", "WebSocket", "Snoop", "UnicastRTP", "MulticastRTP"})
+# These and channels that are glue of the switch itself are nobody's phone, so never a party of a call.
 NOT_A_PHONE: Final = frozenset(
     {
-        *(
-            "Local",
-            "AudioSocket",
-            "WebSocket",
-            "Snoop",
-            "UnicastRTP",
-            "MulticastRTP",
-            "AsyncGoto",
-            "Bridge",
-            "Surrogate",
-        ),
+        *CARRIES_SOUND,
+        *("Local", "AsyncGoto", "Bridge", "Surrogate"),
         *("CBAnn", "CBRec", "Announcer", "Recorder", "Message", "Parked", "Bogus"),
     }
 )
