@@ -19,6 +19,7 @@ export const api = {
   /** `patienceMs`: how long an answer may take. */
   post: (path, body, patienceMs) => ask("POST", path, body, patienceMs),
   put: (path, body) => ask("PUT", path, body),
+  patch: (path, body) => ask("PATCH", path, body),
   del: (path) => ask("DELETE", path),
 };
 

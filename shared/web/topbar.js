@@ -9,7 +9,8 @@
 import { fill, h, setAttr, setData, setHidden, setText } from "./dom.js";
 import { LANGUAGES, language, onLanguage, setLanguage, t } from "./i18n.js";
 import { icon, setIcon } from "./icons.js";
-import { pageAddress, PAGES } from "./pages.js";
+import { may, me } from "./me.js";
+import { NEEDED, pageAddress, PAGES } from "./pages.js";
 import { setTheme, theme, THEMES } from "./theme.js";
 import { whoIsIt } from "./who.js";
 
@@ -21,8 +22,9 @@ export function topbar(root, { page }) {
   const slot = h("div", { class: "topbar-slot" });
   const tools = h("div", { class: "topbar-tools" });
   const links = PAGES.map((name) =>
-    h("a", { href: pageAddress(name, page), "data-t": `page.${name}`, "aria-current": name === page ? "page" : null }),
+    h("a", { href: pageAddress(name, page), "data-t": `page.${name}`, "aria-current": name === page ? "page" : null, hidden: name in NEEDED && name !== page }),
   );
+  showAllowed(links, page);
   const connection = connectionIndicator();
   const languages = languageSwitch();
   const themes = themeSwitch();
@@ -64,6 +66,12 @@ export function topbar(root, { page }) {
       render();
     },
   };
+}
+
+/** Links to pages that are not for everybody come once it is known who looks. */
+function showAllowed(links, page) {
+  const show = () => PAGES.forEach((name, index) => setHidden(links[index], name !== page && name in NEEDED && !may(NEEDED[name])));
+  me().then(show, () => {}); // away or not signed in: then without them
 }
 
 function brandMark() {
