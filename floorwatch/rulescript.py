@@ -60,12 +60,31 @@ class Script:
         yield events.WrapEnded(agent_id=said["agent"])
 
     def listened(self, said: dict[str, str]) -> Iterator[Data]:
-        self._count += 1
-        self._listens[said["agent"]] = f"listen-{self._count}"
-        yield events.ListenStarted(listen_id=self._listens[said["agent"]], agent_id=said["agent"])
+        agent_id, listen_id = said["agent"], self._listen_to(said["agent"])
+        for outcome in ("taken", "done"):
+            yield events.CommandAnswered(
+                command_id=listen_id,
+                action="listen_start",
+                outcome=outcome,  # type: ignore[arg-type]
+                fork_id=listen_id,
+                agent_id=agent_id,
+            )
+        yield events.ListenStarted(listen_id=listen_id, agent_id=agent_id, listener="floorwatch", ticket=listen_id)
+
+    def listened_unordered(self, said: dict[str, str]) -> Iterator[Data]:
+        agent_id, call_id = said.get("agent") or "", said.get("call") or ""
+        listen_id = self._listen_to(agent_id or call_id)
+        yield events.ListenStarted(
+            listen_id=listen_id, agent_id=agent_id, call_id=call_id, listener=said["listener"].strip()
+        )
 
     def not_listened(self, said: dict[str, str]) -> Iterator[Data]:
-        yield events.ListenEnded(listen_id=self._listens.pop(said["agent"], "none"))
+        yield events.ListenEnded(listen_id=self._listens.pop(said.get("agent") or said.get("call") or "", "none"))
+
+    def _listen_to(self, whom: str) -> str:
+        self._count += 1
+        listen_id = self._listens[whom] = f"listen-{self._count}"
+        return listen_id
 
     # ------------------------------------------------------------ calls
 
@@ -183,7 +202,16 @@ _LANGUAGE: Final[tuple[tuple[str, str, Callable[[Script, dict[str, str]], Iterat
     ("agent 1001 wraps up call c1", _A + r" wraps up(?: " + _C + ")?", Script.wraps),
     ("agent 1001 ends wrap", _A + " ends wrap", Script.ends_wrap),
     ("somebody listens to agent 1001", "somebody listens to " + _A, Script.listened),
-    ("nobody listens to agent 1001", "nobody listens to " + _A, Script.not_listened),
+    (
+        "1040 listens to agent 1001 without an order",
+        r"(?P<listener>.+?) listens to (?:call (?P<call>[\w.@-]+)|(?:agent )?(?P<agent>[\w.@-]+)) without an order",
+        Script.listened_unordered,
+    ),
+    (
+        "nobody listens to agent 1001",
+        r"nobody listens to (?:call (?P<call>[\w.@-]+)|(?:agent )?(?P<agent>[\w.@-]+))",
+        Script.not_listened,
+    ),
     (
         "call c1 starts, outbound with priority=2, service=loans",
         _C + r" starts(?:, (?P<direction>inbound|outbound|internal))?(?: with (?P<attributes>.+))?",

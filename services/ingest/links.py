@@ -1,7 +1,8 @@
 """Link records: what a connector says of its own connection, and of commands. The same for every vendor, so no adapter sees them.
 
 Their value is a CloudEvent of type `floorwatch.link_up.v1`, `floorwatch.link_down.v1` or `floorwatch.command_answered.v1`.
-`time` is the switch's clock; a connector that does not know it leaves it out, and the time of receipt stands in.
+`time` is the switch's clock; a connector that does not know it leaves it out, and the time of receipt stands in; that of a
+command's answer is put on the switch's clock as far as ingest knows it (`marks.SiteClock.place`).
 """
 
 from __future__ import annotations

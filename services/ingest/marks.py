@@ -126,7 +126,7 @@ class SiteClock:
         if raw.kind == "link":
             told = _told_time(found)
             if told is None or abs(told - expected) <= LEAST * scale:
-                return found
+                return [_in_switch_time(event, expected) for event in found]
             return self._jump(raw, found, told - expected, told, told, on_jump)
         if stamp is not None:
             one = Record(received, _micros(stamp), expected, raw.connector)
@@ -159,7 +159,9 @@ class SiteClock:
         return True
 
     def observe(self, event: Event, session: str = "") -> None:
-        """Learn from an event that goes to `floor.events`."""
+        """Learn from an event that goes to `floor.events`; what became of a command is none of the switch's."""
+        if isinstance(event.data, events.CommandAnswered):
+            return
         state = self._state
         occurred = _micros(event.time)
         received = _micros(event.receivedtime) if event.receivedtime is not None else occurred
@@ -328,6 +330,13 @@ def _told_time(found: list[Event]) -> int | None:
         if isinstance(event.data, events.LinkUp) and event.time != event.receivedtime:
             return _micros(event.time)
     return None
+
+
+def _in_switch_time(event: Event, expected: int) -> Event:
+    """What became of a command, told by a connector that does not know the switch's clock, by what that shows."""
+    if isinstance(event.data, events.CommandAnswered) and event.time == event.receivedtime:
+        return msgspec.structs.replace(event, time=_time(expected))
+    return event
 
 
 def _silent(link: Link, wall: int) -> bool:

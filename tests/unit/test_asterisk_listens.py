@@ -144,7 +144,12 @@ def queues(pbx: Pbx, *agents: str) -> None:
             Name=f"Agent {agent}",
             Location=f"PJSIP/{agent}",
             StateInterface=f"PJSIP/{agent}",
-            **{"Paused": 0, "PausedReason": "", "Wrapuptime": 0, "LastCall": 0, "InCall": 0, "Status": 2},
+            Paused=0,
+            PausedReason="",
+            Wrapuptime=0,
+            LastCall=0,
+            InCall=0,
+            Status=2,
         )
     pbx.reply("QueueStatusComplete", EventList="Complete", ListItems=1 + len(agents))
 
@@ -183,7 +188,7 @@ def test_a_listen_that_runs_when_we_come_is_told_by_the_listing(named: str) -> N
 
 
 def test_a_listen_that_runs_through_a_lost_link_is_told_again(pbx: Pbx) -> None:
-    customer, agent, bridge = pbx.at(10).queue_call("sales", "1001")
+    customer, agent, _ = pbx.at(10).queue_call("sales", "1001")
     feed(pbx, leg(FORK, whom(agent), T0 + 20, T0 + 99)[:-8])
     assert len(pbx.told(events.ListenStarted)) == 1
     assert not pbx.told(events.ListenEnded)

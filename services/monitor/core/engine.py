@@ -20,7 +20,7 @@ from services.monitor.core.floor import OTHER_QUEUES, Floor, Kind
 from services.monitor.core.rules import newrules, pulse, watching
 from services.monitor.core.rules.rulebook import RuleBook
 from services.monitor.core.state import Anomaly, SiteState, Timer
-from services.monitor.core.trust import clockjump, crowd, ghosts, listening, positions, resync
+from services.monitor.core.trust import clockjump, crowd, ghosts, listening, positions, resync, tickets
 from services.monitor.core.views import FloorView
 from shared import events
 from shared.envelope import Data
@@ -78,7 +78,7 @@ def _of_known(handle: Handler) -> Handler:
 
 # by whether the site knows as many agents as it may
 _HANDLERS: Final = (dict(HANDLERS), {kind: _of_known(handle) for kind, handle in HANDLERS.items()})
-_SPECIAL: Final = frozenset({events.LinkUp, events.LinkDown, events.ClockJumped})
+_SPECIAL: Final = frozenset({events.LinkUp, events.LinkDown, events.ClockJumped, events.CommandAnswered})
 
 _states = msgspec.msgpack.Decoder(dict[str, SiteState])
 
@@ -132,8 +132,11 @@ class Engine:
         return out
 
     def _special(self, floor: Floor, event: Event) -> Event:
-        """Bring the site to the time of an event after which time goes on differently."""
+        """Bring the site to the time of an event after which time goes on differently. What became of a command is no word of the
+        switch and may be stamped by our clock: for it no time passes."""
         state, data = floor.state, event.data
+        if isinstance(data, events.CommandAnswered):
+            return msgspec.structs.replace(event, time=state.now or event.time)
         if isinstance(data, events.ClockJumped):
             if state.began is None:
                 links.begin(floor, event)
@@ -165,7 +168,7 @@ class Engine:
             return event.time > moment and clockjump.usable(state, event, data)
         if isinstance(data, events.ClockJumped):
             return max(event.time, clockjump.before(event, data)) > moment
-        if state.link_heard is not None:
+        if state.link_heard is not None or isinstance(data, events.CommandAnswered):
             return False
         return (links.in_switch_time(floor, event) if type(data) in _SPECIAL else event).time > moment
 
@@ -280,6 +283,13 @@ class Engine:
         floor = self._floors.get(site)
         return None if floor is None else queueviews.site(floor)
 
+    def tagged(self, site: str, tag: str) -> list[str]:
+        """The agents of a site that were heard of and have this tag."""
+        floor = self._floors.get(site)
+        if floor is None:
+            return []
+        return [agent_id for agent_id in floor.state.agents if tag in floor.config.agent(agent_id).tags]
+
     def sites(self) -> list[str]:
         """The sites heard of."""
         return list(self._floors)
@@ -384,6 +394,10 @@ def _fire_listen(floor: Floor, timer: Timer) -> None:
     listening.due(floor, timer.about[0], timer.due)
 
 
+def _fire_ticket(floor: Floor, timer: Timer) -> None:
+    tickets.due(floor, timer.about[0], timer.due)
+
+
 def _fire_forget(floor: Floor, timer: Timer) -> None:
     transfers.forget(floor, timer.about[0], timer.due)
 
@@ -400,6 +414,7 @@ _FIRE: Final[dict[str, Callable[[Floor, Timer], None]]] = {
     "calls": _fire_calls,
     "flap": _fire_flap,
     "listen": _fire_listen,
+    "ticket": _fire_ticket,
 }
 # these timers wait while nobody listens
-_OF_WHAT_WAS_HEARD: Final = frozenset({"flag", "keep", "pulse", "lease", "calls"})
+_OF_WHAT_WAS_HEARD: Final = frozenset({"flag", "keep", "pulse", "lease", "calls", "ticket"})

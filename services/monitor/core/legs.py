@@ -9,7 +9,7 @@ from services.monitor.core import agents, calls, visits
 from services.monitor.core.counting import agentday
 from services.monitor.core.floor import Floor
 from services.monitor.core.state import Call, Early, Leg, LegRole, LegState, Over, Visit
-from services.monitor.core.trust import late, over
+from services.monitor.core.trust import late, listening, over
 from shared import events
 from shared.events import Event
 
@@ -48,6 +48,8 @@ def leg_started(floor: Floor, event: Event, data: events.LegStarted) -> None:
     calls.settle(floor, call, at)
     if agent is not None:
         agents.settle(floor, agent, at)
+    if floor.state.listening and agent is not None and leg.state == "talking":
+        listening.talks(floor, leg)
     if floor.state.early:
         for early in late.take(floor, _leg_key(leg.leg_id), at):
             _catch_up(floor, leg, early)
@@ -107,6 +109,8 @@ def _bring(floor: Floor, leg: Leg, at: datetime, to: LegState, valid: Sequence[L
     if to == "talking":
         agentday.answered(floor, leg)
         _talks(call, leg, at)
+        if floor.state.listening and leg.agent_id:
+            listening.talks(floor, leg)
     else:
         _unheard(floor, call, leg, at)
     calls.settle(floor, call, at)
@@ -158,6 +162,8 @@ def _move(floor: Floor, leg: Leg, at: datetime, call_id: str, role: LegRole, pee
         call.legs.append(leg.leg_id)
     if leg.state == "talking":
         _talks(call, leg, at)
+        if floor.state.listening and leg.agent_id:
+            listening.talks(floor, leg)
     calls.settle(floor, call, at)
     _settle_agent(floor, leg, at)
 
@@ -185,6 +191,8 @@ def end(floor: Floor, leg: Leg, at: datetime) -> None:
         agent.legs.remove(leg.leg_id)
     _leave(floor, call, leg, at)
     del floor.state.legs[leg.leg_id]
+    if floor.state.listening:
+        listening.left(floor, leg)
     calls.settle(floor, call, at)
     if agent is not None:
         agents.settle(floor, agent, at)

@@ -16,7 +16,7 @@ from services.monitor.core import agents, calls, transfers
 from services.monitor.core.counting import books
 from services.monitor.core.floor import Floor
 from services.monitor.core.state import Connector, SiteState
-from services.monitor.core.trust import flapping, leases
+from services.monitor.core.trust import flapping, leases, listening, tickets
 from services.monitor.core.trust.ghosts import end_call, sweeping
 from services.monitor.core.trust.late import nothing_declared, start_anew
 from shared import events
@@ -131,14 +131,14 @@ def _sweep(floor: Floor, at: datetime) -> None:
         end_call(floor, call_id, at)
     for agent in state.agents.values():
         nothing_declared(agent)
-        agent.listeners, agent.lapsed, agent.promise_s = [], False, None
+        agent.lapsed, agent.promise_s = False, None
         flapping.stop(floor, agent)
         agents.settle(floor, agent, at, "inferred")
         if was_down and agent.provenance == "stale":
             agents.close_interval(floor, agent, max(at, agent.since))
             agent.provenance = "inferred"
         floor.touch("agent", agent.agent_id)
-    state.listening.clear()
+    listening.not_heard(floor, at)
     if was_down:
         _touch_all(floor)
 
@@ -147,6 +147,7 @@ def _resume(floor: Floor, at: datetime) -> None:
     """The site was not heard for a while, and nothing of that time was lost: what was known holds again."""
     state = floor.state
     state.link, state.link_since = "up", at
+    tickets.heard_again(floor, at)
     if state.calls:
         leases.arm_calls(floor, at)
     for agent in state.agents.values():

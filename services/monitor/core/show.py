@@ -152,6 +152,8 @@ def _card(floor: Floor, agent: Agent) -> AgentView:
         until=agent.wrap_until if agent.state == "wrap" else None,
         call=call,
         listened=bool(agent.listeners),
+        listeners=len(agent.listeners),
+        unordered=agent.unordered > 0,
         tags=floor.config.agent(agent.agent_id).tags,
         today=agentday.view(floor, agent),
         flapping_since=agent.flapping_since,

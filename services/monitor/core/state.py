@@ -18,7 +18,9 @@ LegRole = Literal["agent", "consult", "internal"]
 LegState = Literal["ringing", "dialing", "talking", "held"]
 CallState = Literal["started", "queued", "ringing", "answered", "held", "transferring"]
 Shown = Literal["observed", "inferred", "timer", "stale"]
-TimerKind = Literal["wrap", "flag", "forget", "step", "lease", "calls", "flap", "listen", "keep", "hours", "pulse"]
+TimerKind = Literal[
+    "wrap", "flag", "forget", "step", "lease", "calls", "flap", "listen", "ticket", "keep", "hours", "pulse"
+]
 
 
 class Leg(Struct, gc=False):
@@ -107,6 +109,7 @@ class Agent(Struct, gc=False):
     shown_queue: str = ""
     shown_reason: str = ""
     listeners: list[str] = field(default_factory=list)
+    unordered: int = 0  # of them, those that nobody ordered here
     on_at: datetime | None = None  # newest log-on, log-off, word of ready or not, of ready, begin and end of wrap:
     off_at: datetime | None = None  # what is older than these comes late
     said_at: datetime | None = None
@@ -266,6 +269,20 @@ class Listen(Struct, gc=False):
     call_id: str
     since: datetime
     ended: datetime | None = None
+    listener: str = ""
+    ticket: str = ""
+    ordered: bool = False  # its ticket was taken
+
+
+class Ticket(Struct, gc=False):
+    """A listen was ordered here: the switch was, or is to be, asked for it. `due`: when it must have begun; None if nothing waits
+    for that, because it did, or nobody could have seen it. `over`: since when nothing is expected of it any more."""
+
+    agent_id: str
+    call_id: str
+    due: datetime | None = None
+    used: bool = False
+    over: datetime | None = None
 
 
 class SiteState(Struct, gc=False):
@@ -299,6 +316,7 @@ class SiteState(Struct, gc=False):
     told: dict[str, dict[str, datetime]] = field(default_factory=dict)  # rule -> subject id -> start of its last flag
     flags: dict[str, Flag] = field(default_factory=dict)
     listening: dict[str, Listen] = field(default_factory=dict)
+    tickets: dict[str, Ticket] = field(default_factory=dict)  # by fork
     over_legs: dict[str, Over] = field(default_factory=dict)  # this and the next: late.py
     early: dict[str, list[Early]] = field(default_factory=dict)
     timers: list[Timer] = field(default_factory=list)  # a heap

@@ -86,6 +86,8 @@ class AgentView(Struct, frozen=True, kw_only=True, gc=False):
     )
     lease_until: datetime | None = None  # when we stop believing it unless it is heard of
     today: AgentFiguresView | None = None
+    listeners: int = 0  # how many listen
+    unordered: bool = False  # some of them were not ordered here
 
 
 class ServiceLevelView(Struct, frozen=True, kw_only=True, gc=False):

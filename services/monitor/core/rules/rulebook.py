@@ -17,7 +17,7 @@ from msgspec import Struct, field
 
 from services.monitor.core.rules.expressions import Condition, ExpressionError, Holds, any_of, compile_all
 from services.monitor.core.rules.hours import DAYS, Hours, parse_window
-from services.monitor.core.rules.rulefields import EVERY_SECOND, FIELDS, NOW_ONLY, SCOPES
+from services.monitor.core.rules.rulefields import EVERY_SECOND, FIELDS, NOW_ONLY, SCOPES, UNTIL_TOLD
 from shared.facts import Severity, Subject
 
 Value = str | bool | int | float
@@ -26,7 +26,6 @@ Names = str | tuple[str, ...]
 When = str | Mapping[str, Any]
 
 PULSED: Final[frozenset[Subject]] = frozenset({"queue", "site"})
-_LINK: Final = frozenset({"link", "site"})  # what is so until an event says otherwise
 _SAID_ALWAYS: Final = frozenset({"for", "site"})  # by every summary
 _LARGEST_KEEP: Final = timedelta(days=1)
 
@@ -107,7 +106,7 @@ class Armed:
         self.condition = _condition(rule, key)
         self.holds, self.direct = self.condition.holds, self.condition.direct
         self.hours = _hours(rule.where, key)
-        self.on_grid = rule.subject in PULSED and not self.condition.names <= _LINK
+        self.on_grid = rule.subject in PULSED and not self.condition.names <= UNTIL_TOLD
         self.every_second = rule.subject in PULSED and bool(self.condition.names & EVERY_SECOND)
         self.figures = rule.subject in PULSED and not self.condition.names <= EVERY_SECOND | NOW_ONLY
 

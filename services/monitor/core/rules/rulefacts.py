@@ -11,11 +11,14 @@ from typing import Any, Final
 from services.monitor.core.counting.figures import QUEUE_FIGURES, SITE_FIGURES, AskedQueue, AskedSite
 from services.monitor.core.floor import Floor
 from services.monitor.core.state import Agent, Call, Transfer
+from services.monitor.core.trust import listening
 from shared.facts import Subject
+from shared.masking import masked_text
 
 Reader = Callable[[Floor, Any, datetime], Any]
 
 _RECENT: Final = timedelta(minutes=15)
+_NOBODY: Final = "–"  # the switch does not say who
 
 
 class Facts(dict[str, Any]):
@@ -106,6 +109,10 @@ def _anomalies_recent(floor: Floor, it: None, now: datetime) -> int:
     return count
 
 
+def _names(listeners: list[str]) -> tuple[str, ...]:
+    return tuple(masked_text(one) or _NOBODY for one in listeners)
+
+
 AGENT: Final[Mapping[str, Reader]] = MappingProxyType(
     {
         "state": lambda floor, agent, now: agent.state,
@@ -116,6 +123,9 @@ AGENT: Final[Mapping[str, Reader]] = MappingProxyType(
         "team": lambda floor, agent, now: agent.team,
         "tags": lambda floor, agent, now: floor.config.agent(agent.agent_id).tags,
         "listened": lambda floor, agent, now: bool(agent.listeners),
+        "listeners": lambda floor, agent, now: len(agent.listeners),
+        "unordered_listeners": lambda floor, agent, now: agent.unordered,
+        "unordered_by": lambda floor, agent, now: _names(listening.unordered(floor, agent)),
         "flapping": lambda floor, agent, now: agent.flapping_since is not None,
         "missed_in_row": lambda floor, agent, now: agent.missed_in_row,
         "on_transfer": _on_transfer,
@@ -165,6 +175,8 @@ SITE: Final[Mapping[str, Reader]] = MappingProxyType(
         "flags": lambda floor, it, now: len(floor.state.flags),
         "anomalies_recent": _anomalies_recent,
         "skew_s": lambda floor, it, now: floor.state.skew_s,
+        "unordered_listeners": lambda floor, it, now: len(listening.unordered(floor, None)),
+        "unordered_by": lambda floor, it, now: _names(listening.unordered(floor, None)),
         "site": lambda floor, it, now: floor.state.site,
     }
 )

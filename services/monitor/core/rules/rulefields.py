@@ -65,6 +65,9 @@ FIELDS: Final[Mapping[Subject, Mapping[str, Field]]] = MappingProxyType(
             "team": _text("from the sites file, or the switch", direct="it.team"),
             "tags": _texts("from the sites file, such as new_agent"),
             "listened": _flag("somebody listens", direct="it.listeners"),
+            "listeners": _number("how many do", direct="len(it.listeners)"),
+            "unordered_listeners": _number("those of them whom nobody here ordered", direct="it.unordered"),
+            "unordered_by": _texts("who these are, as the switch names them"),
             "flapping": _flag("the state changes every few seconds", direct="(it.flapping_since is not None)"),
             "missed_in_row": _number(
                 "calls that rang and were not answered, since the last answered one", direct="it.missed_in_row"
@@ -131,6 +134,8 @@ FIELDS: Final[Mapping[Subject, Mapping[str, Field]]] = MappingProxyType(
             "flags": _number("flags that are raised now"),
             "anomalies_recent": _number("events of the last 15 minutes that could not be"),
             "skew_s": _number("our clock minus the switch's", optional=True),
+            "unordered_listeners": _number("listeners to nobody known whom nobody here ordered"),
+            "unordered_by": _texts("who these are, as the switch names them"),
             "site": _text("the name", direct="it.site"),
         },
     }
@@ -138,7 +143,10 @@ FIELDS: Final[Mapping[Subject, Mapping[str, Field]]] = MappingProxyType(
 
 # Whether a rule need be asked only when its subject changed, or also because time goes on.
 EVERY_SECOND: Final = frozenset({"longest_wait_s"})
-NOW_ONLY: Final = frozenset({"waiting", "staffed", "service_level_target", "queue", "site", "link"}).union(
+UNTIL_TOLD: Final = frozenset(
+    {"link", "site", "unordered_listeners", "unordered_by"}
+)  # of a site, until an event says so
+NOW_ONLY: Final = frozenset({"waiting", "staffed", "service_level_target", "queue", *UNTIL_TOLD}).union(
     "on_break" if state == "break" else state for state in AGENT_STATES
 )
 SHARES: Final = frozenset({"service_level", "service_level_target", "abandonment_rate", "occupancy"})

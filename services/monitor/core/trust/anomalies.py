@@ -60,6 +60,9 @@ KINDS: Final = MappingProxyType(
         # listening
         "listen_ended_without_start": "A listen ended that had not begun. Nothing was changed.",
         "listen_end_lost": "The end of a listen was never told. It was ended when its call was over, or by its lease.",
+        "listen_ticket_unused": (
+            "A listen that was ordered here, and that the switch said it does, did not begin within 10 s. Nothing was changed."
+        ),
         # queues
         "queued_twice": "A call entered the queue in which it waits. It keeps its place.",
         "queued_while_queued": "A call entered a queue while it waited in another. It was taken to have been moved.",
@@ -173,6 +176,7 @@ _SUBJECTS: Final = (
     ("call_id", "call"),
     ("agent_id", "agent"),
     ("queue", "queue"),
+    ("fork_id", "listen"),
     ("connector", "site"),
 )
 

@@ -24,9 +24,9 @@ def passed(state: SiteState, position: tuple[int, int, int]) -> bool:
 
 
 def began_anew(state: SiteState, event: Event) -> bool:
-    """Whether an event whose position was passed proves that positions began anew. One about the link proves nothing: it may
-    be stamped with another clock."""
-    if state.heard_next is None or isinstance(event.data, events.LinkUp | events.LinkDown):
+    """Whether an event whose position was passed proves that positions began anew. One about the link, or a command, proves
+    nothing: it may be stamped with another clock."""
+    if state.heard_next is None or isinstance(event.data, events.LinkUp | events.LinkDown | events.CommandAnswered):
         return False
     return event.time >= state.heard_next and (state.positions_from is None or event.time >= state.positions_from)
 
@@ -39,8 +39,10 @@ def begin_anew(floor: Floor) -> None:
 
 
 def heard(floor: Floor, event: Event) -> None:
-    """The newest event, to the second: the board is told no more often than that."""
+    """The newest event, to the second: the board is told no more often than that. What became of a command does not count."""
     state = floor.state
+    if isinstance(event.data, events.CommandAnswered):
+        return
     state.heard, state.heard_next = event.time, event.time + _STEP
     floor.touch("site", state.site)
 
