@@ -65,7 +65,7 @@ class Script:
             yield events.CommandAnswered(
                 command_id=listen_id,
                 action="listen_start",
-                outcome=outcome,  # type: ignore[arg-type]
+                outcome=outcome,
                 fork_id=listen_id,
                 agent_id=agent_id,
             )
