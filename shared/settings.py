@@ -169,6 +169,7 @@ class RelaySettings(ServiceSettings):
     name: str = Field("relay", pattern=SITE_PATTERN, description=SITE_WORDS)
     max_forks: int = Field(1000, ge=1)  # calls listened to at a time, and connections that have not named theirs yet
     max_listeners: int = Field(2000, ge=1)  # connections of pages
+    late_s: Seconds = 0.2  # sound that comes so much after its time is dropped: it would be played late
 
 
 class SimulatorSettings(CommonSettings):

@@ -28,6 +28,7 @@ class DirectProtocol(WebSocketsSansIOProtocol):
 
     on_writable: Callable[[bool], None] = staticmethod(_nothing)
     may_write = True
+    frames_per_s = FRAMES_PER_S  # of this connection
     _frames_left = _BURST
     _counted_at = 0.0
     _flooded = False
@@ -46,7 +47,7 @@ class DirectProtocol(WebSocketsSansIOProtocol):
         """As uvicorn's, and count what came."""
         found = self.conn.events
         now = self.loop.time()
-        self._frames_left = min(_BURST, self._frames_left + (now - self._counted_at) * FRAMES_PER_S) - len(found)
+        self._frames_left = min(_BURST, self._frames_left + (now - self._counted_at) * self.frames_per_s) - len(found)
         self._counted_at = now
         super().handle_events()
 
@@ -59,10 +60,15 @@ class DirectProtocol(WebSocketsSansIOProtocol):
     def _end_flood(self) -> None:
         self._flooded = True
         if self.handshake_complete:
-            self.close_now(TOO_MANY_FRAMES, f"more than {FRAMES_PER_S:g} frames a second", _GOODBYE_S)
+            self.close_now(TOO_MANY_FRAMES, f"more than {self.frames_per_s:g} frames a second", _GOODBYE_S)
             self.transport.pause_reading()
         else:
             self.transport.abort()
+
+    def keepalive_timeout(self) -> None:
+        """Cut the line of one that no longer answers pings: it would not read a goodbye, nor what waits before it."""
+        super().keepalive_timeout()
+        self.transport.abort()
 
     async def run_asgi(self) -> None:
         """Serve the connection, which finds this protocol in its scope."""
