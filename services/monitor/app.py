@@ -23,6 +23,9 @@ from services.monitor.desk.routes import install_desk_routes
 from services.monitor.endpoints import STRUCTS, router_for
 from services.monitor.feed.hub import Hub
 from services.monitor.listen.addresses import connects_to
+from services.monitor.listen.part import Listening
+from services.monitor.listen.routes import install_listen_routes
+from services.monitor.listen.work.workapi import install_work_routes
 from services.monitor.metrics import EngineMetrics, FeedMetrics
 from services.monitor.rewind.part import STRUCTS as REWIND_STRUCTS
 from services.monitor.rewind.part import Rewind
@@ -36,7 +39,7 @@ from shared.clock import Clock, SystemClock
 from shared.codec import decode_event, encode
 from shared.collector import set_aside
 from shared.db import Database
-from shared.events import Event
+from shared.events import CommandAnswered, Event
 from shared.facts import FLAG_TYPES, Fact
 from shared.hosts import Hosts
 from shared.http import create_app, mount_web, serve
@@ -81,12 +84,15 @@ class Monitor:
         reasons: Reasons | None = None,
         history: Bus | None = None,
         records: Bus | None = None,
+        orders: Bus | None = None,
+        reports: Bus | None = None,
     ) -> None:
         """Without a `database` the desk answers that it is away; without `history` and `records`, each a bus of its own, no past
-        is kept and no finished transfer recorded."""
+        is kept and no finished transfer recorded; without `orders` and `reports` nobody listens."""
         self.auth = Authenticator.of(settings, clock)
         self._names = Hosts.of(settings)
-        self._connect = connects_to(settings, load(RelaySettings))
+        relay = load(RelaySettings)
+        self._connect = connects_to(settings, relay)
         self.engine = Engine(sites, rules)
         self.rules = LiveRules(rules, clock, registry, self._use_rules)
         self._registry = registry
@@ -98,7 +104,7 @@ class Monitor:
             bus,
             self.engine,
             topics=[topics.FLOOR_EVENTS],
-            decode=decode,
+            decode=self._decode,
             route=route,
             on_batch=self._on_batch,
             on_restored=self._on_restored,
@@ -136,6 +142,15 @@ class Monitor:
             present=lambda: self.not_ready() is None and self.pump.status.input_age_s(clock.now()) < _PRESENT_S,
             changes_per_minute=settings.changes_per_minute,
         )
+        self.listening = Listening(
+            settings, relay, self.engine, self.auth, sites, self.desk, clock, registry, orders=orders, reports=reports
+        )
+
+    def _decode(self, record: Record) -> Event:
+        event = decode(record)
+        if isinstance(event.data, CommandAnswered):
+            self.listening.answered(event.data)
+        return event
 
     def _transfer_limit_s(self, site: str) -> float | None:
         rule = self.rules.book.by_name.get(SLOW_TRANSFER)
@@ -149,6 +164,7 @@ class Monitor:
         for kind, count in Counter(type(fact.data) for fact in facts).items():
             self._facts[kind].inc(count)
         self.hub.on_batch(facts)
+        self.listening.on_batch()
 
     def app(self, background: Background | None = None) -> FastAPI:
         """The HTTP side, pages included."""
@@ -168,6 +184,8 @@ class Monitor:
         app.include_router(asyncdoc.router())
         app.include_router(figureapi.router_for(self.engine))
         install_desk_routes(app, self.desk)
+        install_listen_routes(app, self.listening)
+        install_work_routes(app, self.desk)
         describe(app, *REWIND_STRUCTS)
         app.include_router(self.rewind.router())
         mount_web(app, WEB)
@@ -193,6 +211,8 @@ async def start(settings: MonitorSettings) -> None:
     database = Database(settings.db_url.get_secret_value())
     history = KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent)
     records = KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent)
+    orders = KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent)
+    reports = KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent)
     monitor = Monitor(
         settings,
         bus,
@@ -204,6 +224,8 @@ async def start(settings: MonitorSettings) -> None:
         reasons=reasons,
         history=history,
         records=records,
+        orders=orders,
+        reports=reports,
     )
     try:
         async with Background() as background:
@@ -212,6 +234,7 @@ async def start(settings: MonitorSettings) -> None:
             following = monitor.rules.watch(settings.rules_file, setting=variable(MonitorSettings, "rules_file"))
             background.start("rules", following)
             monitor.desk.start(background)
+            monitor.listening.start(background)
             monitor.rewind.start(background)
             await serve(
                 monitor.app(background),
@@ -225,7 +248,7 @@ async def start(settings: MonitorSettings) -> None:
             await asyncio.wait([pumping], timeout=settings.shutdown_s)
     finally:
         await monitor.rewind.close()
-        await part(bus, history, records)
+        await part(bus, history, records, orders, reports)
         await database.close()
 
 

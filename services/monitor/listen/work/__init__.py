@@ -1,0 +1,1 @@
+"""What inspectors do around listening: take calls, write notes, and see of whom how much was heard."""
