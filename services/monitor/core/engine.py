@@ -21,7 +21,7 @@ from services.monitor.core.rules import newrules, pulse, watching
 from services.monitor.core.rules.rulebook import RuleBook
 from services.monitor.core.state import Anomaly, SiteState, Timer
 from services.monitor.core.trust import clockjump, crowd, ghosts, listening, positions, resync, tickets
-from services.monitor.core.views import FloorView
+from services.monitor.core.views import FloorView, LegView
 from shared import events
 from shared.envelope import Data
 from shared.events import Event
@@ -239,6 +239,11 @@ class Engine:
         """The picture of one entity; None when it is gone."""
         floor = self._floors.get(site)
         return None if floor is None else show.view(floor, kind, key)
+
+    def legs_of(self, site: str, agent_id: str) -> tuple[tuple[str, LegView], ...]:
+        """An agent's phones in calls, each with its call; also of one who flaps, whose card shows none."""
+        floor = self._floors.get(site)
+        return () if floor is None else show.legs_of(floor, agent_id)
 
     def numbers(self, site: str, call_id: str, transfer_id: str = "") -> tuple[str, str] | None:
         """The numbers (from, to) of a call on the board in full, of a transfer its target's; None when neither is there.

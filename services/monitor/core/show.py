@@ -189,6 +189,16 @@ def call_view(floor: Floor, call: Call) -> CallView:
     )
 
 
+def legs_of(floor: Floor, agent_id: str) -> tuple[tuple[str, LegView], ...]:
+    """An agent's phones in calls, each with its call."""
+    agent = floor.state.agents.get(agent_id)
+    legs = [floor.state.legs[leg_id] for leg_id in agent.legs] if agent is not None else []
+    return tuple(
+        (leg.call_id, LegView(leg_id=leg.leg_id, agent_id=agent_id, role=leg.role, state=leg.state, since=leg.since))
+        for leg in legs
+    )
+
+
 def transfer_view(floor: Floor, transfer: Transfer) -> TransferView:
     return TransferView(
         site=floor.state.site,

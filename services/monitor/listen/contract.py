@@ -48,14 +48,16 @@ class ListenOrdered(Data, frozen=True):
     version: int
     user: str
     state: ListenState
-    reason: str  # why it is in this state, one of REASONS; "" when it is live
+    reason: (
+        str  # why it is in this state, one of `model.REASONS`; while live why it fell back to mode listen, mostly ""
+    )
     mode: Mode
     fork_id: str  # what is heard; "" while there is nothing
     speak_fork_id: str  # where the microphone goes; "" in mode listen
     call_id: str
     agent_id: str
     muted: str  # "": the sound passes; "hold": the site's policy keeps back what is said on hold
-    until: datetime  # when the relay ends it whatever happens
+    until: datetime  # when the relay ends it whatever happens: moved on every few seconds for as long as it can be written down
 
 
 # ---------------------------------------------------------------- reports: relay to monitor

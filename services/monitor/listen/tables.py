@@ -6,8 +6,9 @@ All times are our clock. The columns of `listens` and `listen_forks` are the fie
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, Double, Index, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Double, Index, LargeBinary, Text, UniqueConstraint
 from sqlmodel import Field
 
 from services.monitor.desk.tables import METADATA, Base
@@ -61,6 +62,8 @@ class ListenRow(Base, table=True):
     told_at: datetime | None = time_column(default=None)
     started_at: datetime = time_column(index=True)
     until: datetime = time_column()
+    leased_until: datetime = time_column()
+    live_at: datetime | None = time_column(default=None)
     ended_at: datetime | None = time_column(default=None)
     connected: bool = False
     ever_connected: bool = False
@@ -69,11 +72,7 @@ class ListenRow(Base, table=True):
     alone_since: datetime | None = time_column(default=None)
     failures: int = 0
     retry_at: datetime | None = time_column(default=None)
-    counted_fork: str = text_column(default="")
-    counted_bytes: int = _count()
-    counted_seconds: float = _seconds()
-    counted_discarded: int = _count()
-    settle_at: datetime | None = time_column(default=None)
+    counted: dict[str, Any] = Field(default_factory=dict, sa_type=JSON, nullable=False)
     open: bool = Field(default=True, index=True)  # not ended, or what was heard is not written down yet
 
 

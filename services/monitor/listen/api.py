@@ -1,0 +1,279 @@
+"""Listens over HTTP."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+import msgspec
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from services.monitor.listen import policy
+from services.monitor.listen.book import Book, ListenQuery
+from services.monitor.listen.model import REASONS, Listen
+from services.monitor.listen.part import Deaf, Listening, ListensAlready, NotAllowed, NotThere, Wish
+from services.monitor.listen.session import NobodyThere, Over, SomebodySpeaks
+from services.monitor.listen.views import (
+    Audio,
+    ListensPage,
+    ListenView,
+    PolicyRuleView,
+    PolicyView,
+    PurposeView,
+)
+from shared.apidoc import Responses, answers, problem
+from shared.auth import Principal, authed
+from shared.commands import Mode
+from shared.problems import Problem, problem_response
+from shared.siteconfig import Purpose
+
+STRUCTS: Final = (Audio, ListenView, ListensPage, PolicyView)  # for `shared.apidoc.describe`
+
+Id = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=r"^[^\x00]*$")]
+Listener = Annotated[Principal, Depends(authed("calls.listen"))]
+Limit = Annotated[int, Query(ge=1, le=500)]
+Cursor = Annotated[str, Query(description="`next` of the page before", max_length=30)]
+_AWAY: Final = problem(
+    503, "the database is away, or the switch is not heard: what cannot be written down is not heard"
+)
+_GONE: Final = problem(404, "no such listen, or none that you may see")
+_LOOKED_AT: Final = 5000
+
+
+class ListenBody(BaseModel):
+    """Whom to hear, and what for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    site: Id
+    call_id: Id = Field("", description="Follow this call until it is over; or `agent_id`, one of them")
+    agent_id: Id = Field("", description="Follow this agent from call to call")
+    mode: Mode = "listen"
+    purpose: Purpose
+    comment: Text = Field("", description="Why, in your own words; it is kept")
+
+
+class ModeBody(BaseModel):
+    """How to go on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    mode: Mode
+
+
+def router_for(listening: Listening) -> APIRouter:
+    """The routes, on this part of the monitor."""
+    router = APIRouter(prefix="/api/v1", tags=["listening"])
+    _changing(router, listening)
+    _reading(router, listening)
+    return router
+
+
+def _changing(router: APIRouter, listening: Listening) -> None:
+    @router.post(
+        "/listens",
+        status_code=201,
+        response_class=Response,
+        responses=_created(ListenView, "the listen, with where it is heard")
+        | problem(
+            403,
+            "it needs `calls.listen`, or the site's policy does not let you: `policy` says which part, `reason_zh` in Chinese",
+        )
+        | problem(404, "no such call or agent on the board, or none that you may see")
+        | problem(
+            409, "you listen to it already (`listen_id`), somebody else speaks (`speaker`), or nobody to speak to"
+        )
+        | _AWAY,
+    )
+    async def ask(request: Request, who: Listener, body: ListenBody) -> Response:
+        """Listen to a call, through its transfers, or to an agent, from call to call. It is written down before it begins."""
+        if bool(body.call_id) == bool(body.agent_id):
+            raise Problem(422, "either call_id or agent_id says whom to hear", title="Invalid request")
+        listening.desk.admit_change(who)
+        wish = Wish(body.site, body.call_id, body.agent_id, body.mode, body.purpose, body.comment)
+        listen = await listening.ask(who, wish)
+        return _json(view(listen, _audio(listening, listen, request)), 201)
+
+    @router.patch(
+        "/listens/{listen_id}",
+        response_class=Response,
+        responses=answers(ListenView, "the listen as it is now")
+        | problem(
+            403,
+            "it needs `calls.listen`, or the site's policy does not let you use this mode: `policy` says which part of it",
+        )
+        | _GONE
+        | problem(409, "somebody else speaks (`speaker`), nobody is there to speak to, or the listen is over")
+        | _AWAY,
+    )
+    async def switch(who: Listener, listen_id: Id, body: ModeBody) -> Response:
+        """Listen, whisper (the agent alone hears you) or barge in (both do)."""
+        listening.desk.admit_change(who)
+        return _json(view(await listening.switch(who, listen_id, body.mode)))
+
+    @router.delete(
+        "/listens/{listen_id}", response_class=Response, responses=answers(ListenView, "it, ended") | _GONE | _AWAY
+    )
+    async def stop(who: Listener, listen_id: Id) -> Response:
+        """End a listen: your own, or with `floor.act` anybody's that you see. One that is over stays as it is."""
+        return _json(view(await listening.stop(who, listen_id)))
+
+
+def _reading(router: APIRouter, listening: Listening) -> None:
+    @router.get("/listens", response_class=Response, responses=answers(ListensPage, "a page of them") | _AWAY)
+    async def listens(
+        who: Listener,
+        site: Id = "",
+        mine: Annotated[bool, Query(description="only one's own")] = False,
+        open_: Annotated[bool | None, Query(alias="open", description="only those that go on, or that do not")] = None,
+        agent: Id = "",
+        user: Id = "",
+        start: Annotated[datetime | None, Query(alias="from", description="began then or later")] = None,
+        end: Annotated[datetime | None, Query(alias="to", description="began before then")] = None,
+        limit: Limit = 100,
+        cursor: Cursor = "",
+    ) -> Response:
+        """Listens of what you see, and your own, newest first. A page may be short and still have a next one."""
+        sites = who.scope.sites
+        if site:
+            sites = frozenset({site}) if sites is None else sites & {site}
+        query = ListenQuery(sites, who.user if mine else user, agent, "", open_, _aware(start), _aware(end))
+        before = before_of(cursor)
+        found: list[ListenView] = []
+        after: int | None = None
+        async with listening.store.reading() as session:
+            rows = await Book(session).listens(query, before, _LOOKED_AT)
+        for number, listen in rows:
+            if not listening.shows(who, listen):
+                continue
+            if len(found) == limit:
+                return _json(ListensPage(tuple(found), f"before-{after}"))
+            found.append(view(listen))
+            after = number
+        more = f"before-{rows[-1][0]}" if len(rows) == _LOOKED_AT else None
+        return _json(ListensPage(tuple(found), more))
+
+    @router.get("/listens/{listen_id}", response_class=Response, responses=answers(ListenView, "it") | _GONE | _AWAY)
+    async def one(who: Listener, listen_id: Id) -> Response:
+        """One listen."""
+        return _json(view(await listening.listen(who, listen_id)))
+
+    @router.get(
+        "/listens/{listen_id}/pass",
+        response_class=Response,
+        responses=answers(Audio, "where it is heard, with a new pass")
+        | _GONE
+        | problem(409, "the listen is over")
+        | _AWAY,
+    )
+    async def new_pass(request: Request, who: Listener, listen_id: Id) -> Response:
+        """Where a listen of yours is heard, with a pass that is good for a minute: to come back after a connection was lost."""
+        listen = await listening.listen(who, listen_id)
+        if listen.user != who.user:
+            raise Problem(404, f"there is no listen {listen_id} of yours")
+        audio = _audio(listening, listen, request)
+        if audio is None:
+            raise Problem(409, f"the listen is over: {_words(listen.reason)[0]}", reason=listen.reason)
+        return _json(audio)
+
+    @router.get(
+        "/listen-policy/{site}", response_class=Response, responses=answers(PolicyView, "what you may do there")
+    )
+    async def listen_policy(who: Listener, site: Id) -> Response:
+        """What you may do at a site. What you may hear there also depends on whom."""
+        return _json(policy_view(listening, who, site))
+
+
+def view(listen: Listen, audio: Audio | None = None) -> ListenView:
+    """The listen as it is shown."""
+    en, zh = _words(listen.reason)
+    names = [name for name in ListenView.__struct_fields__ if name not in ("reason_en", "reason_zh", "audio")]
+    values: dict[str, Any] = {name: getattr(listen, name) for name in names}
+    return ListenView(**values, reason_en=en, reason_zh=zh, audio=audio)
+
+
+def policy_view(listening: Listening, who: Principal, site: str) -> PolicyView:
+    """What `who` may do there; nothing at a site outside of their scope."""
+    config = listening.sites.site(site)
+    found, zone, now = config.listening, config.zone, listening.clock.now()
+    here = who.scope.site(site)
+    modes = policy.modes_for(who, found) if here else ()
+    rules = policy.rules_for(who, found) if here else ()
+    return PolicyView(
+        site=site,
+        allowed=bool(modes),
+        open_now=bool(modes) and (not rules or any(policy.is_open(rule, now, zone) for rule in rules)),
+        purposes=tuple(
+            PurposeView(one, *policy.PURPOSE_LABELS[one]) for one in (policy.purposes_for(who, found) if here else ())
+        ),
+        modes=modes,
+        max_s=found.max_s,
+        mute_on_hold=found.mute_on_hold,
+        tell_agent=found.tell_agent,
+        time_zone=config.time_zone,
+        rules=tuple(
+            PolicyRuleView(one.teams, one.queues, one.tags, one.modes, one.purposes, one.windows, one.days)
+            for one in rules
+        ),
+    )
+
+
+def before_of(cursor: str) -> int | None:
+    """The number in a cursor that this service gave. Raises Problem 400."""
+    if cursor and not re.fullmatch(r"before-\d{1,9}", cursor):
+        raise Problem(400, "cursor: not one that this service gave; leave it out for the first page")
+    return int(cursor.removeprefix("before-")) if cursor else None
+
+
+def install_answers(app: FastAPI) -> None:
+    """Have `app` answer for what can go wrong here."""
+
+    def not_there(_request: Request, exc: Exception) -> Response:
+        return problem_response(404, str(exc))
+
+    def not_allowed(_request: Request, exc: Exception) -> Response:
+        assert isinstance(exc, NotAllowed)
+        why = exc.why
+        return problem_response(403, why.en, title="Not allowed here", policy=why.code, reason_zh=why.zh)
+
+    def deaf(_request: Request, exc: Exception) -> Response:
+        return problem_response(503, str(exc), title="The switch is not heard", headers={"retry-after": "5"})
+
+    def conflict(_request: Request, exc: Exception) -> Response:
+        more: dict[str, Any] = {}
+        if isinstance(exc, ListensAlready):
+            more["listen_id"] = exc.listen_id
+        if isinstance(exc, SomebodySpeaks):
+            more |= {"speaker": exc.user, "speaker_name": exc.name}
+        return problem_response(409, str(exc), **more)
+
+    app.add_exception_handler(NotThere, not_there)
+    app.add_exception_handler(NotAllowed, not_allowed)
+    app.add_exception_handler(Deaf, deaf)
+    for kind in (ListensAlready, SomebodySpeaks, NobodyThere, Over):
+        app.add_exception_handler(kind, conflict)
+
+
+def _audio(listening: Listening, listen: Listen, request: Request) -> Audio | None:
+    return listening.audio(listen, request.headers.get("host", ""), request.url.scheme)
+
+
+def _words(reason: str) -> tuple[str, str]:
+    return REASONS.get(reason, (reason, reason))
+
+
+def _aware(moment: datetime | None) -> datetime | None:
+    if moment is not None and moment.tzinfo is None:
+        raise Problem(422, "a time needs its zone, such as 2026-03-02T09:00:00Z", title="Invalid request")
+    return moment
+
+
+def _created(kind: type[msgspec.Struct], description: str) -> Responses:
+    return {201: answers(kind, description)[200]}
+
+
+def _json(found: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(found), status, media_type="application/json")

@@ -1,0 +1,90 @@
+"""The audit's rows: added at the end of the chain, and read. Nothing else is done to them; the database refuses it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from datetime import datetime
+from typing import Final
+
+import msgspec
+from sqlalchemy import Select, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from services.monitor.listen.chain import BEGIN, Link, link
+from services.monitor.listen.model import Entry
+from services.monitor.listen.tables import AuditRow
+
+_PAGE: Final = 1000
+
+
+class AuditQuery(msgspec.Struct, frozen=True):
+    """Which rows. `sites` None: of all; `listen_id`, `agent_id`, `by`, `kind` "": any; `start` and `end`: by their time."""
+
+    sites: frozenset[str] | None = None
+    listen_id: str = ""
+    agent_id: str = ""
+    by: str = ""
+    kind: str = ""
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+class Trail:
+    """Queries of the audit. Who adds holds the lock of `Book`, so that nobody else adds meanwhile."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, entries: Iterable[Entry]) -> Link | None:
+        """Add these at the end; the last of them."""
+        head = await self._session.scalar(select(AuditRow).order_by(col(AuditRow.id).desc()).limit(1))
+        number, prev_hash = (head.id, head.hash) if head is not None else (0, BEGIN)
+        made: Link | None = None
+        for entry in entries:
+            made = link(number + 1, entry, prev_hash)
+            number, prev_hash = made.id, made.hash
+            self._session.add(AuditRow(**msgspec.structs.asdict(made)))
+        await self._session.flush()
+        return made
+
+    async def newest(self, query: AuditQuery, *, before: int | None = None, limit: int = 100) -> list[Link]:
+        """The last ones, newest first; `before`: only those with a smaller number."""
+        found = _where(query)
+        if before is not None:
+            found = found.where(col(AuditRow.id) < before)
+        rows = await self._session.scalars(found.order_by(col(AuditRow.id).desc()).limit(limit))
+        return [_link(row) for row in rows]
+
+    async def all(self, query: AuditQuery | None = None) -> AsyncIterator[Link]:
+        """All of them in their order, read by pages."""
+        after: int | None = None
+        while True:
+            found = _where(query or AuditQuery())
+            if after is not None:
+                found = found.where(col(AuditRow.id) > after)
+            rows = list(await self._session.scalars(found.order_by(col(AuditRow.id)).limit(_PAGE)))
+            for row in rows:
+                yield _link(row)
+            if len(rows) < _PAGE:
+                return
+            after = rows[-1].id
+            self._session.expunge_all()
+
+
+def _where(query: AuditQuery) -> Select[AuditRow]:
+    found = select(AuditRow)
+    if query.sites is not None:
+        found = found.where(col(AuditRow.site).in_(sorted(query.sites)))
+    for name in ("listen_id", "agent_id", "by", "kind"):
+        if wanted := getattr(query, name):
+            found = found.where(getattr(AuditRow, name) == wanted)
+    if query.start is not None:
+        found = found.where(col(AuditRow.at) >= query.start)
+    if query.end is not None:
+        found = found.where(col(AuditRow.at) < query.end)
+    return found
+
+
+def _link(row: AuditRow) -> Link:
+    return Link(**{name: getattr(row, name) for name in Link.__struct_fields__})
