@@ -87,7 +87,10 @@ def test_slow_transfers_are_flagged_at_seven_seconds_and_nothing_else_is() -> No
             slow += 1
             assert abs(flag.raised_at.timestamp() - (transfer["start"] + LIMIT)) <= 0.15
     assert slow == 4
-    assert set(raised) == {("ring_no_answer", "1006")}, "let two calls ring; flags without a transfer otherwise"
+    (spy,) = truth("spy")
+    assert set(raised) == {("ring_no_answer", "1006"), ("unordered_listen", spy["agent"])}, "none but these otherwise"
+    listen = raised["unordered_listen", spy["agent"]]
+    assert (listen.severity, spy["supervisor"] in listen.summary_en) == ("critical", True)
 
 
 def how_long(transfer: dict[str, Any], call: dict[str, Any]) -> float:

@@ -14,7 +14,7 @@ from shared import events
 from shared.errors import InvalidInput
 from shared.events import CommandAnswered, Event
 from shared.siteconfig import Sites
-from tests.ingestkit import T0, cloud, raw
+from tests.ingestkit import cloud, raw
 from tests.unit.test_marks import at
 
 UP = events.LinkUp(connector="c1", switch="a switch")
@@ -150,4 +150,3 @@ def test_an_answer_does_not_make_a_floor_lively() -> None:
     slow = clock.interval_s(at(60))
     feed.link(60, TAKEN)
     assert clock.interval_s(at(60)) == slow
-    assert T0 == at(0)
