@@ -21,7 +21,7 @@ DEV := $(VENV)/.setup-dev
 LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-kafka test-postgres bench check format docs screens kafka kafka-stop kafka-reset lock vendor clean
+.PHONY: help setup run test test-kafka test-postgres bench check format docs screens kafka kafka-stop kafka-reset lock vendor voices clean
 .DELETE_ON_ERROR:
 
 help:  ## list what `make` can do
@@ -92,6 +92,9 @@ lock: $(DEV)  ## choose the newest versions that fit pyproject.toml and write bo
 
 vendor: $(SETUP)  ## fetch the newest of what the pages carry, a font, from npm; needs npm, which running does not
 	@$(BIN)/python -m tools.vendor
+
+voices: $(SETUP)  ## make what is spoken on the simulated floor anew; needs flite, espeak-ng and sox, which running does not
+	@$(BIN)/python -m tools.voices
 
 clean:  ## remove .venv, .run and everything generated or fetched
 	@test ! -e .run/kafka/pid || $(PYTHON) -m tools.real_kafka stop

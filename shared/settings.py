@@ -179,6 +179,7 @@ class SimulatorSettings(CommonSettings):
 
     speed: Annotated[float, Field(gt=0, le=1000)] = 1.0  # seconds of floor time in one of ours
     seed: int = 1  # the same seed gives the same day
+    audio: Literal["speech", "tones"] = "speech"  # what calls sound like; tones are for tests
     site: str = Field(
         "demo",
         pattern=SITE_PATTERN,

@@ -175,6 +175,10 @@ class AudioConnection:
         """Send bytes as they are."""
         self._writer.write(data)
 
+    def stop_reading(self) -> None:
+        """Take nothing more from the wire."""
+        self._writer.transport.pause_reading()  # type: ignore[attr-defined]
+
     def close(self) -> None:
         self._writer.close()
 

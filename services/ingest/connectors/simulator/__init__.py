@@ -8,5 +8,7 @@ world.py         who is free, who waits
 switchboard.py   queueing, ringing, ending
 calls.py         customers
 transfers.py     handing over
+obeying.py       what commands do on the floor
+sound/           what calls sound like, and who gets a copy of it
 connector.py     paces the floor by the wall clock and publishes
 """
