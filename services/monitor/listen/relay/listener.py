@@ -24,6 +24,7 @@ TICK_S: Final = 1.0
 STUCK_S: Final = 5.0  # one that takes nothing for so long is let go
 GOODBYE_S: Final = 1.0
 HEARD_EVERY: Final = 5  # ticks
+_LEAVES: Final = (1000, 1001)
 _UNSENT_FRAMES: Final = 50  # a second of sound may wait for one page
 _SEND_BUFFER: Final = 16 << 10  # the kernel's: else it holds seconds of old sound, unseen
 
@@ -150,20 +151,23 @@ class Listener:
     # ---------------------------------------------------------------- its end
 
     def end(self, code: int, reason: str, how: Left) -> None:
-        """Say goodbye and close."""
+        """Close, and say so before when it is for good: otherwise the page comes back."""
         if self.left is not None:
             return
-        self.tell(wire.Ended(reason))
+        if code == wire.OVER:
+            self.tell(wire.Ended(reason))
         self.left = how
         self._protocol.close_now(code, reason, GOODBYE_S)
 
     def gone(self) -> Left:
-        """The connection is over: how that came. A page says so before it leaves; what falls silent or breaks is lost."""
+        """The connection is over: how that came. A page that leaves says so (1000, 1001); whoever falls silent, breaks off or
+        closes without a code is lost, and may come back."""
         for timer in (self._timer, self._until):
             if timer is not None:
                 timer.cancel()
         if self.left is None:
-            self.left = "closed" if self._protocol.conn.close_rcvd is not None else "lost"
+            said = self._protocol.conn.close_rcvd
+            self.left = "closed" if said is not None and said.code in _LEAVES else "lost"
         return self.left
 
     # ---------------------------------------------------------------- once a second

@@ -101,7 +101,7 @@ class Pong(Struct, frozen=True, tag_field="type", tag="pong"):
 
 
 class Ended(Struct, frozen=True, tag_field="type", tag="ended"):
-    """The last word before the close."""
+    """The listen is over: the last word before the close with 4410."""
 
     reason: str
 
@@ -120,7 +120,7 @@ def text(message: Message) -> bytes:
 # ---------------------------------------------------------------- from the page
 
 
-class Ping(Struct, frozen=True, tag_field="type", tag="ping", forbid_unknown_fields=True):
+class Ping(Struct, frozen=True, tag_field="type", tag="ping"):
     """How long the way there and back is; `n` comes back."""
 
     n: int
