@@ -67,6 +67,19 @@ def test_nothing_of_a_listening_leg_stays(pbx: Pbx) -> None:
     assert not state.listens
 
 
+def test_a_listener_who_leaves_as_a_call_is_resumed_moves_no_moment_of_it(pbx: Pbx) -> None:
+    """That an Unhold was no transfer's is known a moment later, and then put after what was told meanwhile."""
+    _, agent, _ = pbx.at(10).queue_call("sales", "1001")
+    pbx.at(20).send("Hold", agent.block())
+    spied = leg(FORK, whom(agent), T0 + 21, T0 + 30.01)
+    feed(pbx, [one for one in spied if one[0] < T0 + 30])
+    pbx.at(30).send("Unhold", agent.block())
+    feed(pbx, [one for one in spied if one[0] > T0 + 30])
+    pbx.at(31).send("PeerStatus", Peer="PJSIP/1")
+    assert pbx.told(events.ListenEnded)
+    assert pbx.when(events.LegRetrieved) == pytest.approx([30], abs=0.001)
+
+
 @pytest.mark.parametrize(
     ("uid", "ticket"),
     [

@@ -142,6 +142,11 @@ class AsteriskAdapter:
         """The Timestamp of the packet fed last; None when it had none."""
         return self._stamp
 
+    @property
+    def state(self) -> State:
+        """The mirror of the switch, for whoever has to find a channel in it; not to be changed."""
+        return self._state
+
     def clock_jumped(self, by: timedelta, since: datetime) -> None:
         """The switch's clock was set by `by`; `since` is the first stamp of the new time."""
         clock.jumped(self._state, by, since, self._stamp or since)
@@ -171,8 +176,9 @@ class AsteriskAdapter:
             self._apply(read(one), emitter)
         if known is not None and not (packet.stamped and self._repeated(raw.value)):
             self._apply(packet, emitter)
-        if emitter.events:
-            state.told_at = emitter.events[-1].time
+        for event in emitter.events:
+            if not isinstance(event.data, listens.LISTENING):  # no listener moves what a call's events are put after
+                state.told_at = event.time
         return emitter.events
 
     def _checked(self, packet: Packet) -> tuple[Handler, tuple[str, ...]] | None:

@@ -17,6 +17,7 @@ from services.ingest.adapters.asterisk.switch import Switch
 from shared import events
 from shared.events import Provenance
 
+LISTENING: Final = (events.ListenStarted, events.ListenEnded)
 SPIES: Final = frozenset({"ChanSpy", "ExtenSpy"})  # the applications with which somebody listens
 _TICKET: Final = re.compile(r"listen-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.IGNORECASE)
 _LAST: Final = re.compile(r"-(0x)?[0-9a-f]+(-[0-9a-f]{4}){0,3}(-[0-9a-f]{12})?$")  # of a channel's name: new each time

@@ -192,7 +192,7 @@ class State(Struct, gc=False):
     listens: dict[str, str] = field(default_factory=dict)  # listen id -> spying channel
     spying: dict[str, str] = field(default_factory=dict)  # channels listed as spying, not told yet -> whom, as listed
     extens: dict[str, str] = field(default_factory=dict)  # extension -> the queue it leads to
-    told_at: datetime | None = None  # of the last event told
+    told_at: datetime | None = None  # of the last event told, but for listens
     resuming: dict[str, datetime] = field(default_factory=dict)  # channels that Unhold was said of a moment ago
     on_hold: dict[str, None] = field(default_factory=dict)  # devices that said ONHOLD
     in_use: dict[str, None] = field(default_factory=dict)  # devices that said so
