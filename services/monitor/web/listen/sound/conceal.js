@@ -5,6 +5,7 @@ const REMEMBERED_S = 0.04;
 const COMPARED_S = 0.01;
 const SHORTEST_S = 0.0025; // the period of a 400 Hz voice
 const LONGEST_S = 0.015; // and of one of 66 Hz
+const JOINT_S = 0.002;
 const FADE_S = 0.06;
 
 export class Concealer {
@@ -12,7 +13,6 @@ export class Concealer {
     this.rate = rate;
     const length = Math.round(REMEMBERED_S * rate);
     this.past = [new Float32Array(length), new Float32Array(length)];
-    this.period = [1, 1];
     this.made = 0;
     this.running = false;
   }
@@ -33,11 +33,10 @@ export class Concealer {
     if (!this.running) this.#begin();
     const fade = FADE_S * this.rate;
     [left, right].forEach((out, side) => {
-      const past = this.past[side];
-      const period = this.period[side];
+      const { loop, step } = this.voices[side];
       for (let n = 0; n < count; n += 1) {
         const at = this.made + n;
-        out[from + n] = at < fade ? past[past.length - period + (at % period)] * (1 - at / fade) : 0;
+        out[from + n] = at < fade ? (loop[at % loop.length] + step * Math.max(0, 1 - at / this.joint)) * (1 - at / fade) : 0;
       }
     });
     this.made += count;
@@ -46,8 +45,23 @@ export class Concealer {
   #begin() {
     this.running = true;
     this.made = 0;
-    this.period = this.past.map((past) => periodOf(past, this.rate));
+    this.joint = Math.round(JOINT_S * this.rate);
+    this.voices = this.past.map((past) => loopOf(past, periodOf(past, this.rate), this.joint));
   }
+}
+
+/**
+ * The last `period` of `past` as a loop whose end leads to its beginning also where the voice was not quite periodic, and the step that
+ * is between what was heard last and the loop's beginning.
+ */
+function loopOf(past, period, joint) {
+  const loop = past.slice(past.length - period);
+  const before = past.length - 2 * period;
+  for (let n = 1; n <= Math.min(joint, period); n += 1) {
+    const share = 1 - (n - 0.5) / joint;
+    loop[period - n] += (past[before + period - n] - loop[period - n]) * share;
+  }
+  return { loop, step: past[past.length - 1] - past[past.length - period - 1] };
 }
 
 /** The lag at which the end of `past` is most like what was before it. */

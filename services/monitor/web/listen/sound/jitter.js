@@ -17,7 +17,7 @@ export const MAX_HELD_MS = 200;
 const MARGIN_MS = 10;
 const CONCEALED_MS = 100; // the longest that is bridged; after that it is a gap
 const CROSS_FADE_MS = 8;
-const LOWERED_MS_PER_S = 10;
+const LOWERED_MS_PER_S = 20;
 const JUDGED_EVERY = 10; // frames
 const TOLERATED_MS = 5;
 const FULL_CORRECTION_MS = 20;
@@ -56,8 +56,8 @@ export class JitterBuffer {
     frame.pushed = now;
     this.frames.set(frame.seq, frame);
     const delay = now - frame.seq * this.stream.frame_ms;
-    this.fastest = Math.min(this.fastest, delay);
-    this.spread.add(delay);
+    if (this.playing) this.spread.add(delay);
+    else this.fastest = Math.min(this.fastest, delay); // a burst after a gap says nothing of how evenly frames come
     if (this.playing && this.stalled) this.counts.late += 1;
     if (this.counts.received % JUDGED_EVERY === 0) this.#judge();
     if (this.frames.size > MOST_FRAMES) this.#forget(Math.min(...this.frames.keys()) + 1, true);
@@ -71,7 +71,7 @@ export class JitterBuffer {
       return;
     }
     this.reset();
-    if (!same) Object.assign(this, { concealer: new Concealer(rate), tail: null });
+    if (!same) Object.assign(this, { concealer: new Concealer(rate), tail: null, covered: false });
     this.stream = { rate, length, channels, frame_ms: (length / rate) * 1000 };
     if (!same) this.crossFade = Math.round((CROSS_FADE_MS * rate) / 1000);
     this.newest = seq - 1;
@@ -155,12 +155,15 @@ export class JitterBuffer {
     if (!this.frames.size) return;
     const first = Math.min(...this.frames.keys()) * this.stream.length;
     if (!(wanted >= first)) return;
+    const little = wanted - first <= this.#sample(MIN_TARGET_MS) && this.held <= MAX_HELD_MS;
     this.#fade();
+    this.spread.restart();
+    this.spread.add(this.fastest);
     this.playing = true;
     this.begun = true;
     this.stalled = 0;
     this.error = 0;
-    this.position = Math.max(first, wanted);
+    this.position = little ? first : wanted; // a little is taken back unheard
     this.#forget(Math.floor(this.position / this.stream.length), true);
   }
 
@@ -185,16 +188,23 @@ export class JitterBuffer {
 
   /** Let what would have come next go out under what comes instead. */
   #fade() {
-    const length = this.crossFade;
-    const tail = { left: new Float32Array(length), right: new Float32Array(length), at: 0 };
-    for (let done = 0; done < length; ) {
-      const frame = this.playing ? this.#at(this.position + done) : undefined;
+    const tail = { left: new Float32Array(this.crossFade), right: new Float32Array(this.crossFade), at: 0 };
+    const real = this.playing && !this.concealer.running;
+    for (let done = 0; done < this.crossFade; ) {
+      const frame = real ? this.#at(this.position + done) : undefined;
       const from = (this.position + done) % this.stream.length;
-      const count = frame ? Math.min(length - done, this.stream.length - from) : length - done;
+      const count = frame ? Math.min(this.crossFade - done, this.stream.length - from) : this.crossFade - done;
       if (frame) copy(frame, from, tail.left, tail.right, done, count);
       else this.concealer.make(tail.left, tail.right, done, count);
       done += count;
     }
+    this.#fadeUnder(tail);
+    this.covered = true;
+  }
+
+  /** `tail` goes out from now on; with it goes one that still does. */
+  #fadeUnder(tail) {
+    if (this.tail) this.#mix(tail.left, tail.right, 0, this.crossFade);
     this.tail = tail;
   }
 
@@ -224,26 +234,26 @@ export class JitterBuffer {
       this.#miss(known, count);
     }
     this.#mix(left, right, from, count);
+    if (frame) this.concealer.heard(left, right, from, count);
+    this.covered = false;
     if (known) this.position += count;
     if (frame && offset + count === length) this.frames.delete(frame.seq);
     return count;
   }
 
   #play(frame, offset, left, right, from, count) {
-    if (this.concealer.running) this.#fadeConcealed();
+    if (this.concealer.running && !this.covered) this.#fadeConcealed();
     this.stalled = 0;
     if (offset === 0 || this.playedNow === null) {
       this.playedNow = { ...describe(frame), waited_ms: this.moment - frame.pushed - (offset / this.stream.rate) * 1000 };
     }
     copy(frame, offset, left, right, from, count);
-    this.concealer.heard(left, right, from, count);
   }
 
   #fadeConcealed() {
-    if (this.tail) return; // begun or jumped just now: it has its own
-    const length = this.crossFade;
-    this.tail = { left: new Float32Array(length), right: new Float32Array(length), at: 0 };
-    this.concealer.make(this.tail.left, this.tail.right, 0, length);
+    const tail = { left: new Float32Array(this.crossFade), right: new Float32Array(this.crossFade), at: 0 };
+    this.concealer.make(tail.left, tail.right, 0, this.crossFade);
+    this.#fadeUnder(tail);
   }
 
   #miss(known, count) {
@@ -258,7 +268,6 @@ export class JitterBuffer {
     this.stalled = 0;
     this.fastest = Infinity;
     this.playedNow = null;
-    this.spread.restart();
   }
 
   #mix(left, right, from, count) {
