@@ -22,6 +22,7 @@ from shared.errors import BusError, SettingsError
 from shared.ports import listen
 from shared.settings import (
     AlertsSettings,
+    AsteriskSettings,
     BrokerSettings,
     IngestSettings,
     MonitorSettings,
@@ -48,6 +49,7 @@ class Floor:
     alerts: AlertsSettings
     relay: RelaySettings
     simulator: SimulatorSettings | None
+    asterisk: AsteriskSettings | None
     run_dir: Path
 
 
@@ -72,8 +74,20 @@ def plan(
         alerts=alerts,
         relay=relay,
         simulator=load(SimulatorSettings, **given) if simulator else None,
+        asterisk=_asterisk(),
         run_dir=broker_settings.run_dir,
     )
+
+
+def _asterisk() -> AsteriskSettings | None:
+    """The connector to Asterisk switches, where a file names some. Raises SettingsError for what is wrong in that."""
+    settings = load(AsteriskSettings)
+    if settings.file is None:
+        return None
+    from services.ingest.connectors.asterisk.config import load_switches
+
+    load_switches(settings.file)
+    return settings
 
 
 def _replica(monitor: MonitorSettings, number: int) -> MonitorSettings:
@@ -98,6 +112,8 @@ def check_ports(floor: Floor) -> None:
         for number, monitor in enumerate(floor.monitors)
         if number
     ]
+    if floor.asterisk is not None:
+        wanted.append((floor.asterisk.host, floor.asterisk.port, variable(AsteriskSettings, "port")))
     if floor.broker == "embedded":
         wanted.append(("127.0.0.1", floor.broker_port, variable(BrokerSettings, "port")))
     problems: list[str] = []
@@ -145,6 +161,8 @@ def stages(floor: Floor) -> list[Stage]:
         own = {"SIMULATOR_SPEED": str(floor.simulator.speed), "SIMULATOR_SEED": str(floor.simulator.seed)}
         command = _python("services.ingest.connectors.simulator")
         found.append(Stage([Program("simulator", command, env={**env, **own})]))
+    if floor.asterisk is not None:  # not waited for: a switch that cannot be reached must not keep the board from opening
+        found.append(Stage([Program("asterisk", _python("services.ingest.connectors.asterisk"), env=env)]))
     return found
 
 

@@ -187,6 +187,16 @@ class SimulatorSettings(CommonSettings):
     )
 
 
+class AsteriskSettings(ServiceSettings):
+    """`ASTERISK_*`: the connector to Asterisk switches."""
+
+    model_config = SettingsConfigDict(env_prefix="ASTERISK_")
+
+    port: Port = 8605
+    # which switches to log in to, such as deploy/asterisk.example.yaml; none: `floorwatch run` starts no such connector
+    file: OptionalPath = None
+
+
 class BrokerSettings(BaseSettings):
     """`BROKER_*`: the embedded broker that `floorwatch run` starts; and what else only `run` needs to know."""
 
@@ -222,7 +232,10 @@ def variable(kind: type[BaseSettings], name: str) -> str:
 
 def misspelled(names: Iterable[str]) -> dict[str, str]:
     """Of environment variables `names` those that look like settings of ours and are none, with the nearest one there is."""
-    kinds = (IngestSettings, MonitorSettings, AlertsSettings, RelaySettings, SimulatorSettings, BrokerSettings)
+    kinds = (
+        *(IngestSettings, MonitorSettings, AlertsSettings, RelaySettings),
+        *(SimulatorSettings, AsteriskSettings, BrokerSettings),
+    )
     known = {variable(kind, field) for kind in kinds for field in kind.model_fields} | OF_COMMANDS
     prefixes = (*(str(kind.model_config["env_prefix"]) for kind in kinds), "FLOORWATCH_", "AUTH_")
     wrong = (name for name in names if name.startswith(prefixes) and name not in known)
