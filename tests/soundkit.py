@@ -39,7 +39,8 @@ class ListeningFloor:
         self.stage = self.connector._stage
         self._machine = IngestMachine(Sites())
         self._read = 0
-        self.told: list[Data] = []  # since the floor opened
+        self.events: list[events.Event] = []  # since the floor opened
+        self.told: list[Data] = []  # what they say
         self._ids = 0
 
     async def look(self) -> None:
@@ -48,7 +49,8 @@ class ListeningFloor:
         records = self.bus.records(topics.SWITCH_RAW)
         for one in records[self._read :]:
             raw = from_record(one.value, one.headers, one.partition, one.offset, one.written)
-            self.told.extend(event.data for event in self._machine.apply(raw))
+            self.events.extend(self._machine.apply(raw))
+        self.told.extend(event.data for event in self.events[len(self.told) :])
         self._read = len(records)
 
     async def advance(self, seconds: float) -> None:

@@ -12,9 +12,12 @@ import pytest
 from msgspec.structs import replace
 
 from services.ingest.connectors.simulator.sound.stage import Call
+from services.monitor.core.engine import Engine
+from services.monitor.core.rules.rulebook import RuleBook
 from shared import events
-from shared.commands import ListenMode, ListenStart, ListenStop, Mode
+from shared.commands import AgentLogoff, AgentPause, AgentUnpause, ListenMode, ListenStart, ListenStop, Mode, Resync
 from shared.envelope import Data
+from shared.siteconfig import Sites
 from tests.audiokit import DTMF, MONO_FRAME, RATE, STEREO_FRAME, frame, goertzel, split, tone
 from tests.soundkit import (
     AGENT,
@@ -371,3 +374,34 @@ async def test_a_switch_that_goes_says_that_nobody_listens_any_more(floor: Liste
         events.ListenEnded(listen_id=f"listen-{order.fork_id}"),
         events.LinkDown(connector="simulator", reason="enough"),
     ]
+
+
+# ---------------------------------------------------------------- what agents are told to do
+
+
+async def test_agents_are_paused_and_come_back(floor: ListeningFloor) -> None:
+    agent = floor.stage.legs[floor.talking()[0].partner].agent_id
+    await floor.obeyed(AgentPause(agent_id=agent, reason="coaching"))
+    away = events.AgentNotReady(agent_id=agent, reason="coaching")
+    await floor.until(lambda: away in floor.told, step_s=1)
+    await floor.obeyed(AgentUnpause(agent_id=agent))
+    back = events.AgentReady(agent_id=agent)
+    await floor.until(lambda: back in floor.told[floor.told.index(away) :])
+    await floor.obeyed(AgentLogoff(agent_id=agent))
+    await floor.until(lambda: events.AgentLoggedOff(agent_id=agent) in floor.told, step_s=1)
+    assert "not logged on" in (await floor.obeyed(AgentPause(agent_id=agent), outcome="failed")).reason
+    assert "all queues" in (await floor.obeyed(AgentPause(agent_id=agent, queue="sales"), outcome="refused")).reason
+
+
+async def test_a_snapshot_says_what_everybody_knows(floor: ListeningFloor) -> None:
+    await floor.listen(floor.talking()[0])
+    await floor.advance(30)
+    await floor.obeyed(Resync())
+    (snapshot,) = [one for one in floor.told if isinstance(one, events.Snapshot)]
+    assert snapshot.agents
+    assert snapshot.legs
+    assert set(snapshot.calls or ()) >= set().union(*(snapshot.queues or {}).values())
+    engine = Engine(Sites(), RuleBook(()))
+    for event in floor.events:
+        engine.apply(event)
+    assert engine.anomalies("demo") == {}, "nothing that it names is unknown, nothing that is known was not named"

@@ -1,6 +1,7 @@
 """The simulated floor: a connector without a switch. Everything it says is made up, and says so.
 
 floor.py         what happened until now: pure and seeded
+orders.py        what a supervisor makes agents do
 kernel.py        discrete events
 people.py        who works there
 day.py           how the day goes, every chance

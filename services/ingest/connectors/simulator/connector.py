@@ -7,12 +7,13 @@ import asyncio
 import os
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
 from services.ingest.connectors.common.commands import CommandReader
 from services.ingest.connectors.simulator.floor import SimulatedFloor, Told
-from services.ingest.connectors.simulator.obeying import Obeying
+from services.ingest.connectors.simulator.obeying import Deed, Obeying
 from services.ingest.connectors.simulator.sound.ears import Ears
 from services.ingest.connectors.simulator.sound.forks import Fork, Forks
 from services.ingest.connectors.simulator.sound.pcm import FRAME_S
@@ -23,7 +24,7 @@ from shared import topics
 from shared.bus import Bus, part
 from shared.clock import Clock, SystemClock
 from shared.codec import encode
-from shared.envelope import Data, cloud_type
+from shared.envelope import cloud_type
 from shared.errors import BusError
 from shared.events import CommandAnswered, LinkDown, LinkUp, ListenEnded
 from shared.kafka import KafkaBus
@@ -63,7 +64,7 @@ class SimulatorConnector:
         self._stage = Stage(sounds)
         self._over: asyncio.Queue[Fork] = asyncio.Queue()  # as many as there were forks
         self.forks = Forks(clock, self._began, self._stage, Ears(self._stage, sounds), self._over.put_nowait)
-        self._obeying = Obeying(self._floor, self._stage, self.forks, self.happened)
+        self._obeying = Obeying(self._floor, self._stage, self.forks, self.do, CONNECTOR)
 
     def commands(self, bus: Bus) -> CommandReader:
         """What takes this site's commands; `bus` is its own, to read them from."""
@@ -94,7 +95,7 @@ class SimulatorConnector:
         while True:
             fork = await self._over.get()
             log.info("a listener is gone", fork=fork.id, why=fork.why, frames=fork.connection.sent)
-            await self.happened(ListenEnded(listen_id=fork.listen_id))
+            await self.do(partial(ListenEnded, listen_id=fork.listen_id))
 
     async def stop(self, reason: str) -> None:
         """End every listener, say that the link is down, and see that it is heard."""
@@ -106,10 +107,16 @@ class SimulatorConnector:
             await self._publish_link(LinkDown(connector=CONNECTOR, reason=reason), now)
             await self._bus.flush()
 
-    async def happened(self, data: Data) -> None:
-        """Tell that this happened just now, behind all that had happened by then. Raises BusError."""
+    async def do(self, deed: Deed) -> None:
+        """Do something as of now, behind all that has happened, and tell what follows at once. Raises BusError, and what
+        `deed` raises."""
         async with self._writing:
-            await self._publish(Told(await self._catch_up(), data))
+            now = await self._catch_up()
+            told = deed()
+            if told is not None:
+                await self._publish(Told(now, told))
+            else:
+                await self._catch_up()
 
     async def answer(self, answer: CommandAnswered) -> None:
         """Write what became of a command, and see that it is there. Raises BusError."""

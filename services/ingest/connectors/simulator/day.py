@@ -37,11 +37,13 @@ TRANSFER_KINDS = {"blind": 0.4, "attended": 0.4, "queue": 0.2}
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """A planned break: seconds since midnight of the shift's day, its reason, and how long it will really take."""
+    """A break: seconds since midnight of the shift's day, its reason, and how long it will really take. One that is not
+    planned but `ordered` ends when a supervisor says so, and at the end of the shift."""
 
     at_s: float
     reason: str
     lasts_s: float
+    ordered: bool = False
 
 
 def load(now_s: float) -> float:

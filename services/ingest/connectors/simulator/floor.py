@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from services.ingest.connectors.simulator import orders
 from services.ingest.connectors.simulator.calls import Calls
 from services.ingest.connectors.simulator.day import HOUR
 from services.ingest.connectors.simulator.kernel import Millis
@@ -52,6 +53,18 @@ class SimulatedFloor:
         """When something may happen next."""
         at = self._world.kernel.next_at()
         return None if at is None else self._time(at)
+
+    def pause(self, agent_id: str, reason: str) -> None:
+        """See `orders.pause`; like everything that is ordered, as of the last `next`."""
+        orders.pause(self._world, agent_id, reason)
+
+    def unpause(self, agent_id: str) -> None:
+        """See `orders.unpause`."""
+        orders.unpause(self._world, agent_id)
+
+    def log_off(self, agent_id: str) -> None:
+        """See `orders.log_off`."""
+        orders.log_off(self._world, agent_id)
 
     def _taken(self) -> list[Happening]:
         told, self._world.told = self._world.told, []

@@ -31,6 +31,9 @@ class Agent:
         self.free_since: Millis = 0
         self.wants: Break | None = None
         self.leaves: Signal | None = None
+        self.away: Signal | None = None  # on a break; it ends when this fires, or by itself
+        self.ordered = False  # the break that they are on
+        self.sent_home = False
 
 
 def logged_on(person: Person) -> events.AgentLoggedOn:
@@ -102,10 +105,11 @@ class World:
 
     def release(self, agent: Agent) -> None:
         """The agent has nothing more to do here: go home, go on a break, take who waits longest, or be idle."""
-        if agent.leaves is not None:
+        if agent.leaves is not None or agent.sent_home:
             self.tell(events.AgentLoggedOff(agent_id=agent.id))
-            agent.on = False
-            agent.leaves.fire(self.kernel)
+            agent.on = agent.sent_home = False
+            if agent.leaves is not None:
+                agent.leaves.fire(self.kernel)
             agent.leaves = agent.wants = None
         elif agent.wants is not None:
             wish, agent.wants = agent.wants, None
@@ -156,14 +160,17 @@ class World:
 
     def after_no_answer(self, agent: Agent) -> Process:
         """The switch makes an agent who did not answer not ready; they notice after a while."""
-        self.tell(events.AgentNotReady(agent_id=agent.id, reason="no answer"))
-        yield self.chance.between(15, 70)
-        self.tell(events.AgentReady(agent_id=agent.id))
-        self.release(agent)
+        yield from self._away(agent, "no answer", self.chance.between(15, 70))
 
     def _break(self, agent: Agent, wish: Break) -> Process:
-        self.tell(events.AgentNotReady(agent_id=agent.id, reason=wish.reason))
-        yield wish.lasts_s
+        agent.ordered = wish.ordered
+        yield from self._away(agent, wish.reason, wish.lasts_s)
+
+    def _away(self, agent: Agent, reason: str, lasts_s: float) -> Process:
+        self.tell(events.AgentNotReady(agent_id=agent.id, reason=reason))
+        agent.away = Signal()
+        yield Wait(agent.away, lasts_s)
+        agent.away, agent.ordered = None, False
         self.tell(events.AgentReady(agent_id=agent.id))
         self.release(agent)
 
@@ -188,16 +195,21 @@ class World:
             if at < self.now_s:
                 continue
             yield at - self.now_s
-            if not agent.wants:
-                self._wish(agent, one)
+            if agent.on and not agent.wants:
+                self.wish(agent, one)
         yield max(0.0, midnight + agent.person.ends_h * HOUR + self.chance.between(-60, 420) - self.now_s)
+        if not agent.on:
+            return  # sent home before
         gone = agent.leaves = Signal()
+        if agent.ordered and agent.away is not None:
+            agent.away.fire(self.kernel)
         if not agent.busy:
             agent.busy = True
             self.release(agent)
         yield Wait(gone, DAY)
 
-    def _wish(self, agent: Agent, wish: Break) -> None:
+    def wish(self, agent: Agent, wish: Break) -> None:
+        """Go on a break as soon as there is nothing else to do: at once, or after the call and its wrap."""
         agent.wants = wish
         if not agent.busy:
             agent.busy = True

@@ -1,16 +1,19 @@
-"""What a telephone plays: a small melody of our own on hold and in queues, and the tone of a phone that rings elsewhere."""
+"""What a telephone plays: a small melody of our own on hold and in queues, the tone of a phone that rings elsewhere, and the
+faint noise of a room in which nobody speaks."""
 
 from __future__ import annotations
 
 import math
 from array import array
 from functools import lru_cache
+from random import Random
 from typing import Final
 
 from services.ingest.connectors.simulator.sound.pcm import FRAME, FRAME_S, RATE, SILENCE, Sound, frames_of
 
 _STEP: Final = 18  # frames of a note: 0.36 s
-_VOLUME: Final = 3200.0
+_VOLUME: Final = 5000.0
+_FAINT: Final = 20.0  # root mean square, -64 dBFS
 # Semitones above A3 (220 Hz), a bar of eight to a line; None: the note before rings on
 _MELODY: Final = (
     *(3, 10, 15, 19, 22, 19, 15, 10),
@@ -50,6 +53,18 @@ def music(tick: int) -> Sound[int]:
 def ringback(tick: int) -> Sound[int]:
     """450 Hz, one second of five, as in China."""
     return tone_frame(450, 3500, tick) if tick * FRAME_S % 5 < 1 else SILENCE
+
+
+@lru_cache(maxsize=1)
+def _noise() -> tuple[Sound[int], ...]:
+    chance = Random("a room")
+    return frames_of(array("h", (round(chance.gauss(0, _FAINT)) for _ in range(RATE))))
+
+
+def room(tick: int) -> Sound[int]:
+    """A line that is there, and nobody speaks."""
+    frames = _noise()
+    return frames[tick * 7 % len(frames)]
 
 
 @lru_cache(maxsize=64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from array import array
-from itertools import chain, repeat
+from itertools import repeat
 from typing import Final
 
 RATE: Final = 8000
@@ -53,19 +53,15 @@ def from_ulaw(code: bytes) -> Sound[int]:
 
 def paced(sound: Sound[int], pace: float) -> Sound[int]:
     """The same, `pace` times as fast and as high: a voice that is another one."""
-    if pace == 1.0 or len(sound) < 2:
-        return sound
-    found = array("h")
-    for n in range(length_of(len(sound), pace)):
-        at = min(n * pace, len(sound) - 1.001)
-        here = int(at)
-        found.append(round(sound[here] + (sound[here + 1] - sound[here]) * (at - here)))
-    return found
+    step = round(pace * 256)  # in fixed point, because whoever hears this is waiting
+    ats = range(0, step * length_of(len(sound), pace), step)
+    sound = sound + sound[-1:]
+    return array("h", [sound[at >> 8] + ((sound[(at >> 8) + 1] - sound[at >> 8]) * (at & 255) >> 8) for at in ats])
 
 
 def length_of(samples: int, pace: float) -> int:
     """Samples of what is `paced`."""
-    return int(samples / pace)
+    return (samples << 8) // round(pace * 256)
 
 
 def frames_in(samples: int) -> int:
@@ -93,8 +89,3 @@ def interleaved(left: Sound[int], right: Sound[int]) -> Sound[int]:
     both = array("h", bytes(4 * len(left)))
     both[0::2], both[1::2] = left, right
     return both
-
-
-def joined(sounds: list[Sound[int]]) -> Sound[int]:
-    """One after the other."""
-    return array("h", chain.from_iterable(sounds))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal, NamedTuple, Protocol
 
 from services.ingest.connectors.simulator.sound import music
-from services.ingest.connectors.simulator.sound.pcm import SILENCE, Sound
+from services.ingest.connectors.simulator.sound.pcm import Sound
 from services.ingest.connectors.simulator.sound.talk import Conversation, Party, Talk
 from services.ingest.connectors.simulator.sound.voices import Voices, language_of
 
@@ -62,14 +62,14 @@ class Speech:
         return Conversation(key, one, voices.customer(second.number, language))
 
     def agent_alone(self, tick: int) -> Sound[int]:
-        return SILENCE
+        return music.room(tick)
 
     def customer_alone(self, customer: Speaker, tick: int, waits: int) -> Sound[int]:
         """They wait in silence, mostly: a remark after six seconds and then every twenty."""
         line = self._voices.customer(customer.number, language_of(customer.number)).aside
         at = (waits - 300) % 1000
         if line is None or waits < 300 or at >= line.length:
-            return SILENCE
+            return music.room(tick)
         return line.frames[at]
 
     def music(self, tick: int) -> Sound[int]:

@@ -6,7 +6,8 @@ from collections import deque
 from random import Random
 from typing import Literal, NamedTuple, Protocol
 
-from services.ingest.connectors.simulator.sound.pcm import SILENCE, Sound
+from services.ingest.connectors.simulator.sound.music import room
+from services.ingest.connectors.simulator.sound.pcm import Sound
 from services.ingest.connectors.simulator.sound.voices import Line, Voice
 
 Party = Literal[0, 1]
@@ -49,7 +50,7 @@ class Conversation:
         for turn in self._turns:
             if turn.party == party and turn.begins <= position < turn.ends:
                 return turn.line.frames[position - turn.begins]
-        return SILENCE
+        return room(position + 25 * party)
 
     def _turn(self) -> Turn:
         party, line = self._next, self._line(self._next)
