@@ -22,6 +22,7 @@ CONFIG = Sites(
 AGENTS = st.sampled_from(["1", "2", "3"])
 CALLS = st.sampled_from(["a", "b", "c"])
 LEGS = st.sampled_from(["k", "l", "m", "n"])
+FORKS = st.sampled_from(["f", "g"])
 QUEUES = st.sampled_from(["sales", "support"])
 TRANSFERS = st.sampled_from(["t", "u"])
 CONNECTORS = st.sampled_from(["test", "test", "other"])
@@ -42,8 +43,27 @@ def _about_agents() -> st.SearchStrategy[Data]:
         ),
         st.builds(events.WrapEnded, agent_id=AGENTS),
         st.builds(events.AgentSeen, agent_id=AGENTS, lease_s=st.sampled_from([None, 0.0, 10.0, 45.0])),
-        st.builds(events.ListenStarted, listen_id=LEGS, agent_id=AGENTS | st.just(""), call_id=CALLS | st.just("")),
+        _about_listeners(),
+    )
+
+
+def _about_listeners() -> st.SearchStrategy[Data]:
+    return st.one_of(
+        st.builds(
+            events.ListenStarted,
+            listen_id=LEGS,
+            agent_id=AGENTS | st.just(""),
+            call_id=CALLS | st.just(""),
+            ticket=FORKS | st.just(""),
+        ),
         st.builds(events.ListenEnded, listen_id=LEGS),
+        st.builds(
+            events.CommandAnswered,
+            command_id=st.just("k"),
+            action=st.sampled_from(["listen_start", "listen_start", "listen_stop", "agent_pause"]),
+            outcome=st.sampled_from(["taken", "taken", "done", "done", "failed", "expired"]),
+            fork_id=FORKS,
+        ),
     )
 
 

@@ -24,8 +24,11 @@ from shared.events import CommandAnswered, Event
 from shared.raw import Raw
 from shared.settings import ROOT
 from shared.siteconfig import Sites
+from tests.floorkit import RULES, event
+from tests.floorkit import SITE as HQ
 from tests.listeningkit import leg, spyee
 from tests.perturb import Packet
+from tests.property import histories
 from tests.recordedasterisk import CONFIG, SITE, packets
 
 LISTENING = events.ListenStarted | events.ListenEnded | events.CommandAnswered
@@ -62,10 +65,10 @@ def outcome(recording: Iterable[tuple[float, Any]], base: frozenset[int]) -> Out
         clock = machine.clocks.get(SITE)
         mark = clock.mark(raw.received) if clock is not None and id(what) in base else None
         found = [] if mark is None else [mark]
-        for event in [*found, *machine.apply(raw)]:
-            made += engine.apply(event)
-            if mark is None or event is not mark:
-                told.append(event)
+        for one in [*found, *machine.apply(raw)]:
+            made += engine.apply(one)
+            if one is not mark:
+                told.append(one)
     made += engine.finish()
     return Outcome(
         story=[(one.time, one.provenance, one.data) for one in told if not isinstance(one.data, LISTENING)],
@@ -209,3 +212,52 @@ def assert_same(found: Outcome) -> None:
     assert found.facts == expected.facts
     assert found.board == expected.board
     assert found.figures == expected.figures
+
+
+# ---------------------------------------------------------------- the engine alone, whatever happens
+
+
+def stream_of(history: histories.History) -> list[Event]:
+    """The history as events with positions, after a first word of the site."""
+    second, found = 100, [event(100, events.LinkUp(connector="test"), 0), event(100, events.Clock())]
+    for offset, (step, data) in enumerate(history, 1):
+        second = max(0, second + step)
+        found.append(event(second, data, -1 if isinstance(data, events.Clock) else offset))
+    return found
+
+
+@given(histories.histories)
+@settings(max_examples=150)
+def test_who_listens_is_known_of_each_agent_and_of_no_other(history: histories.History) -> None:
+    engine = Engine(histories.CONFIG, RULES)
+    for one in stream_of(history):
+        engine.apply(one)
+        state = engine._floors[HQ].state
+        running = {key: listen for key, listen in state.listening.items() if listen.ended is None}
+        for agent in state.agents.values():
+            mine = [key for key, listen in running.items() if listen.agent_id == agent.agent_id]
+            assert sorted(agent.listeners) == sorted(mine)
+            assert agent.unordered == sum(not running[key].ordered for key in mine)
+        for listen in state.listening.values():
+            assert not listen.agent_id or listen.agent_id in state.agents
+            assert not listen.ordered or listen.ticket
+
+
+@given(histories.histories)
+@settings(max_examples=150)
+def test_without_its_listeners_any_history_is_the_same(history: histories.History) -> None:
+    """Time passes as it did: a mark stands where a listener came or went."""
+    told: list[list[Any]] = []
+    for heard in (True, False):
+        engine, made = Engine(histories.CONFIG, RULES), []
+        for one in stream_of(history):
+            if heard or not isinstance(one.data, LISTENING):
+                made += engine.apply(one)
+            elif not isinstance(one.data, CommandAnswered):
+                made += engine.apply(msgspec.structs.replace(event(0, events.Clock()), time=one.time))
+        board = msgspec.to_builtins(engine.floor_view())
+        for site in board["sites"]:
+            for name in ("anomalies", "heard"):
+                del site[name]
+        told.append([(one.id, one.time, _bare(one.data)) for one in made] + [_bare(board), engine.site_figures(HQ)])
+    assert told[0] == told[1]
