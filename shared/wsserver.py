@@ -29,6 +29,7 @@ class DirectProtocol(WebSocketsSansIOProtocol):
     on_writable: Callable[[bool], None] = staticmethod(_nothing)
     may_write = True
     frames_per_s = FRAMES_PER_S  # of this connection
+    heard_at = 0.0  # of the loop's clock, when something came last
     _frames_left = _BURST
     _counted_at = 0.0
     _flooded = False
@@ -36,6 +37,7 @@ class DirectProtocol(WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         """Read it piece by piece, and no further once the client sent more frames than it may: what nobody waits for, such as
         pings and empty parts of a message, must not keep the loop either."""
+        self.heard_at = self.loop.time()
         for begin in range(0, len(data), _SLICE):
             if self._flooded or self.transport.is_closing():
                 return

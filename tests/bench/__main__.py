@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from tests.bench import brokers, burst, fanout, memory, onscreen, reconnect, recovery, throughput, timers
+from tests.bench import audio, brokers, burst, fanout, memory, onscreen, reconnect, recovery, throughput, timers
 from tests.bench.figures import Figure, Scale, table
 from tests.bench.machine import busy, machine
 
@@ -24,6 +24,8 @@ FIGURES: Final[dict[str, Measure]] = {
     "P3": burst.measure,
     "P4": onscreen.measure,
     "P6": fanout.measure,
+    "P7": audio.measure_stall,
+    "P8": audio.measure,
     "P9": timers.measure,
     "P11": recovery.measure,
     "P12": reconnect.measure,

@@ -23,7 +23,7 @@ from services.monitor.listen.contract import (
     ListenerLeft,
     RelayStarted,
 )
-from services.monitor.listen.relay import listener, pages, wire
+from services.monitor.listen.relay import listener, wire
 from tests import audiokit
 from tests.audiokit import AudioCaller, goertzel, interleave, split, tone
 from tests.relaykit import SITE, Page, Running, forked, running
@@ -322,7 +322,7 @@ async def test_a_page_that_answers_no_pings_is_gone_within_two_seconds_and_so_is
     fork_id, listen_id, switch, page = await listening(relay)
     await switch.play(voices(40), audiokit.STEREO_FRAME)
     await page.heard(2)
-    assert pages.PING_S + pages.PONG_S < 1.9
+    assert listener.SILENT_S + listener.TICK_S < 1.9
     page.socket.transport.pause_reading()  # a browser that was frozen, a cable that was pulled
     await switch.back.ended()
     left = await relay.reported(ListenerLeft, listen_id=listen_id)
@@ -363,7 +363,7 @@ async def test_a_second_connection_of_a_listen_takes_it_over(relay: Running) -> 
 async def test_a_page_that_does_not_read_slows_nobody_and_is_let_go(
     relay: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "PONG_S", 60.0)
+    monkeypatch.setattr(listener, "SILENT_S", 60.0)
     monkeypatch.setattr(listener, "STUCK_S", 1.0)
     fork_id, listen_id, switch, page = await listening(relay)
     sock = socket.socket()
@@ -445,6 +445,7 @@ async def test_who_may_not_hear_is_told_why(relay: Running) -> None:
 async def test_a_page_may_be_faster_than_the_order_and_its_pings_are_answered(relay: Running) -> None:
     opening = asyncio.create_task(relay.page("soon"))
     page = await opening
+    await asyncio.sleep(1.3)  # longer than a page may be silent that is served
     await relay.listen("", "soon")
     await page.told("hello")
     await page.socket.send('{"type": "ping", "n": 7}')
@@ -453,6 +454,8 @@ async def test_a_page_may_be_faster_than_the_order_and_its_pings_are_answered(re
         await page.socket.send(odd)
     await page.socket.send('{"type": "ping", "n": 8}')
     await page.told("pong", n=8)
+    await page.told("stats", received=0)
+    assert page.code is None
 
 
 async def test_a_relay_that_is_replaced_reads_its_orders_again_and_says_that_it_is_new(tmp_path: Path) -> None:

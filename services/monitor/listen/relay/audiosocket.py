@@ -63,6 +63,11 @@ class Parser:
         self._rest = data[at:]
         return found
 
+    @property
+    def holds(self) -> bool:
+        """Whether a part of a frame waits for its rest."""
+        return bool(self._rest)
+
 
 class AudioSocket(asyncio.Protocol):
     """One connection of a switch."""
@@ -79,6 +84,11 @@ class AudioSocket(asyncio.Protocol):
         self._early: list[tuple[int, bytes]] = []  # what came with the name; nothing more is read until it is known
         self._stream: Stream | None = None
         self._kind = 0
+        self._usual = (
+            0  # bytes of a whole frame as nearly all come: alone, 20 ms, nothing to decode; 0 while others may come
+        )
+        self._usual_head = b""
+        self._format = (0, 0)
         self._timer: asyncio.TimerHandle | None = None
         self._asking: asyncio.Task[None] | None = None
         self._over = False
@@ -98,9 +108,13 @@ class AudioSocket(asyncio.Protocol):
         self._timer = self._loop.call_later(IDENTITY_S, self._refuse, "unnamed")
 
     def data_received(self, data: bytes) -> None:
-        """Some bytes."""
+        """Some bytes: most often one frame of 20 ms, for which no list is made."""
+        if len(data) == self._usual and data[:3] == self._usual_head and self._fork is not None:
+            self._fork.sound(data[3:], self._loop.time(), *self._format)
+            return
         if self._over:
             return
+        self._usual = 0
         try:
             frames = self._parser.feed(data)
             if self._fork is not None:
@@ -154,13 +168,19 @@ class AudioSocket(asyncio.Protocol):
                     fork.sound(pcm, now, self._stream.channels, self._stream.rate_hz)
             else:
                 self._other(fork, kind, payload, now)
+        stream = self._stream
+        if stream is not None and stream.steady and not self._parser.holds and self._fork is not None:
+            self._usual = 3 + stream.unit
+            self._usual_head = struct.pack(">BH", self._kind, stream.unit)
+            self._format = (stream.channels, stream.rate_hz)
 
     def _other(self, fork: Fork, kind: int, payload: bytes, now: float) -> None:
         """The first frame of sound, or something else than sound."""
         if kind in RATES and not self._kind:
             self._stream = Stream("slin", RATES[kind], split=fork.order.audio == "split")
             self._kind = kind
-            self._take([(kind, payload)])
+            for pcm in self._stream.take(payload, now):
+                fork.sound(pcm, now, self._stream.channels, self._stream.rate_hz)
         elif kind in RATES:
             raise BadAudio(f"sound of kind 0x{kind:02x} after such of kind 0x{self._kind:02x}")
         elif kind == HANGUP:

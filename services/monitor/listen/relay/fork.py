@@ -94,6 +94,11 @@ class Fork:
         return self.order.fork_id
 
     @property
+    def frame_bytes(self) -> tuple[int, int]:
+        """Of a frame as it goes to a page, and of the sound in it; 0 before the first."""
+        return (self._sound.size, self._sound.pcm_bytes) if self._sound is not None else (0, 0)
+
+    @property
     def listeners(self) -> list[Listener]:
         """Who hears it, in the order in which they came."""
         return list(self._listeners)
@@ -116,24 +121,24 @@ class Fork:
         self.frames += 1
         apart, self._last = now - self._last, now
         self.gaps.take(apart, now)
-        if self.slots.late(now):
+        slots = self.slots
+        if slots.late(now):
             self.late += 1
             self._gap = wire.GAP
             return
-        if apart > _GAP_S or self.slots.gap:
+        if apart > _GAP_S or slots.gap:
             self._gap = wire.GAP
-            self.slots.gap = False
+            slots.gap = False
         flags, self._gap = self._gap, 0
         assert self._sound is not None
         if self._open:
             frame = self._sound.frame(swapped(pcm) if self._swap else pcm, sequence, self._hub.wall_us(now), flags)
-            size = len(pcm)
             for listener in self._open:
-                listener.hear(frame, size)
+                listener.hear(frame)
         if self._muted:
             frame = self._sound.frame(b"", sequence, self._hub.wall_us(now), flags | wire.MUTED)
             for listener in self._muted:
-                listener.hear(frame, 0)
+                listener.hear_nothing(frame)
 
     def source_ended(self, source: Source) -> None:
         """The switch hung up."""

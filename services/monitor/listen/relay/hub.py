@@ -286,6 +286,7 @@ class Hub:
 
     def _detach(self, listener: Listener) -> None:
         listener.gone()
+        listener.settle()
         counts = self.counts
         counts.sent_frames += listener.sent_frames
         counts.sent_bytes += listener.sent_bytes
@@ -299,6 +300,7 @@ class Hub:
 
     def report_heard(self, listener: Listener) -> None:
         """How much it was sent of what it hears now."""
+        listener.settle()
         fork = listener.fork
         heard = self._heard.get(listener.listen_id, {}).get(fork.fork_id) if fork is not None else None
         if fork is None or heard is None:

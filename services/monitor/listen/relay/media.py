@@ -44,13 +44,18 @@ class Stream:
         self.channels = 0  # not known before the first payload
         self._split = split
         self._decode = _DECODERS[encoding]
-        self._unit = 0
+        self.unit = 0  # bytes of 20 ms as they come; not known before the first payload
         self._rest = b""
         self._doubt: Doubt | None = Doubt() if encoding == "slin" and rate_hz == 8000 else None
 
+    @property
+    def steady(self) -> bool:
+        """Whether the next payload of `unit` bytes is a frame as it is."""
+        return bool(self.unit) and not self._rest and self._doubt is None and self._decode is None
+
     def take(self, payload: bytes, now: float) -> Sequence[bytes]:
         """The frames that are complete with `payload`, which came at `now` (monotonic seconds). Raises BadAudio."""
-        if len(payload) == self._unit and not self._rest and self._doubt is None:
+        if len(payload) == self.unit and not self._rest and self._doubt is None:
             return (payload if self._decode is None else self._decode(payload),)
         if self._doubt is not None:
             if len(payload) == _SUSPECT_BYTES:
@@ -67,10 +72,10 @@ class Stream:
         """How many channels: two were asked for, but an older switch may send one all the same."""
         mono = round(self.rate_hz * FRAME_S) * (1 if self._decode else 2)
         self.channels = 2 if self._split and size % (2 * mono) == 0 else 1
-        self._unit = mono * self.channels
+        self.unit = mono * self.channels
 
     def _cut(self, payload: bytes) -> Sequence[bytes]:
-        data, unit = self._rest + payload, self._unit
+        data, unit = self._rest + payload, self.unit
         end = len(data) // unit * unit
         self._rest = data[end:]
         frames = [data[at : at + unit] for at in range(0, end, unit)]
@@ -118,10 +123,11 @@ class Doubt:
 
 def swapped(pcm: bytes) -> bytes:
     """Two interleaved channels, left for right."""
-    both = array("H", pcm)
-    turned = array("H", pcm)
-    turned[0::2], turned[1::2] = both[1::2], both[0::2]
-    return turned.tobytes()
+    pairs = array("I", pcm)
+    pairs.byteswap()  # the other way round: right and left, each with its bytes turned
+    sides = array("H", pairs.tobytes())
+    sides.byteswap()
+    return sides.tobytes()
 
 
 def interleaved(left: bytes, right: bytes) -> bytes:

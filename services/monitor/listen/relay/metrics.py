@@ -51,6 +51,8 @@ class RelayCollector(Collector):
 
     def _counters(self) -> Iterator[Metric]:
         counts, forks, listeners = self._hub.counts, self._hub.forks.values(), self._hub.listeners.values()
+        for one in listeners:
+            one.settle()
         yield CounterMetricFamily(
             "relay_frames_in", "Frames of 20 ms from switches", counts.frames + sum(fork.frames for fork in forks)
         )

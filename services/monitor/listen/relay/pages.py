@@ -15,9 +15,6 @@ from services.monitor.listen.relay.listener import Listener
 from shared.tokens import NotAuthenticated
 from shared.wsserver import EXTENSION, DirectProtocol
 
-# a page that fell silent is noticed after 0.5 + 1.2 s at the latest: browsers answer pings whatever their page does
-PING_S: Final = 0.5
-PONG_S: Final = 1.2
 _UNEXPECTED: Final = 1011
 
 
@@ -36,7 +33,7 @@ async def serve_page(socket: WebSocket, hub: Hub, secret: str, listen_id: str) -
     """Serve one connection from its pass to its close code."""
     protocol = socket.scope.get("extensions", {}).get(EXTENSION)
     if isinstance(protocol, DirectProtocol):
-        protocol.ping_interval, protocol.ping_timeout = PING_S, PONG_S
+        protocol.ping_interval = None  # a listener does that more often, and for less
     await socket.accept()
     try:
         user, named = read_pass(secret, socket.query_params.get("ticket", ""), hub.clock.now())

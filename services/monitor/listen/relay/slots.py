@@ -39,20 +39,21 @@ class Slots:
             self._seen = 1
             return False
         apart, self._last = now - self._last, now
-        self._due += FRAME_S
-        behind = now - self._due
-        self._seen += 1
+        due = self._due + FRAME_S
+        behind = now - due
+        self._seen = seen = self._seen + 1
         if now - self._window >= 1.0:
             self._window, self._seen = now, 1
-        elif self._seen > _MOST:
-            self._due = min(self._due, now)
+        elif seen > _MOST:
+            self._due = min(due, now)
             self.gap = True
             return True
         if behind <= 0.0:
             self._due = now
         elif behind <= self._late_s:
-            self._due += behind * _FOLLOW
+            self._due = due + behind * _FOLLOW
         else:
+            self._due = due
             return self._is_late(now, behind, apart)
         self._steady = 0
         return False

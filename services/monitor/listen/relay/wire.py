@@ -39,15 +39,18 @@ class Sound:
 
     def __init__(self, channels: int, rate_hz: int, pcm_bytes: int) -> None:
         self._head = head(_BINARY, HEADER.size + pcm_bytes)
+        self._pack = struct.Struct(f"<{len(self._head)}s{HEADER.format.removeprefix('<')}").pack
         self._channels = channels
         self._khz = rate_hz // 1000
         self._silence = bytes(pcm_bytes)
+        self.size = len(self._head) + HEADER.size + pcm_bytes
+        self.pcm_bytes = pcm_bytes
 
     def frame(self, pcm: bytes, sequence: int, captured_us: int, flags: int = 0) -> bytes:
         """A frame with its WebSocket head; of `MUTED` ones nothing but silence."""
         if flags & MUTED:
             pcm = self._silence
-        return self._head + HEADER.pack(VERSION, flags, self._channels, self._khz, sequence, captured_us) + pcm
+        return self._pack(self._head, VERSION, flags, self._channels, self._khz, sequence, captured_us) + pcm
 
 
 # ---------------------------------------------------------------- to the page
