@@ -4,7 +4,9 @@ import { fill, h, setData, setHidden, setText } from "/static/shared/dom.js";
 import { NO_DATA, age, clock, duration, number, percent } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { icon, setIcon } from "/static/shared/icons.js";
+import { may } from "/static/shared/me.js";
 import { reasonText } from "/static/shared/reasons.js";
+import { listenedText } from "../floor/listened.js";
 import { levelOf, thresholds } from "../thresholds.js";
 import { CallPart } from "./callpart.js";
 import { callsToday, transfersToday } from "./daylists.js";
@@ -17,6 +19,7 @@ export class AgentPanel {
     Object.assign(this, { root, board, key, agent: null, counted: "" });
     Object.assign(this, apart(key));
     this.head = new Head(board);
+    this.listen = listenLink(key);
     this.notice = new Notice();
     this.flags = new FlagList(board);
     this.call = new CallPart(board);
@@ -30,6 +33,7 @@ export class AgentPanel {
       "div",
       { class: "drawer-parts" },
       this.head.node,
+      this.listen.node,
       this.flags.node,
       section(t("drawer.call"), this.call.nodes),
       this.legsPart,
@@ -65,6 +69,7 @@ export class AgentPanel {
   #drawAgent(agent, local) {
     const { board, key, id } = this;
     this.head.draw(agent, local);
+    setHidden(this.listen.node, board.rewound || !may("calls.listen"));
     this.flags.draw([...board.store.flags.values()].filter((flag) => board.agentOfFlag(flag) === key), local);
     this.call.draw(agent, local);
     const transfers = [...board.store.transfers.values()].filter((one) => one.site === this.site && concerns(one, id, agent.call));
@@ -100,6 +105,13 @@ export class AgentPanel {
 /** Whether a transfer is this agent's, or of the call the agent is on. */
 function concerns(transfer, id, call) {
   return transfer.from_agent === id || transfer.to_agent === id || (call && transfer.call_id === call.call_id);
+}
+
+/** The way to the page on which this agent can be heard. */
+function listenLink(key) {
+  const site = key.slice(0, key.indexOf("/"));
+  const address = `/listen?${new URLSearchParams({ site, agent: key })}`;
+  return { node: h("a", { class: "button drawer-listen", href: address, hidden: true }, icon("listened"), t("drawer.listen")) };
 }
 
 /** State with shape, word and time; who, below. */
@@ -142,7 +154,7 @@ class Head {
       const left = -board.clocks.since(agent.site, agent.until, local);
       words.push(t("drawer.wrap_ends", { time: clock(agent.until, zone), left: duration(Math.ceil(left)) }));
     }
-    if (agent.listened) words.push(t("card.listened"));
+    if (agent.listened) words.push(listenedText(agent));
     return [...words, agent.team, board.manySites() && board.siteLabel(agent.site), board.markOf(agent.site)].filter(Boolean);
   }
 }

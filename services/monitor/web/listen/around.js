@@ -5,6 +5,7 @@ import { prefs } from "/static/shared/prefs.js";
 import { Asked } from "./asking.js";
 
 const EVERY_MS = 2000;
+const BELIEVED = 1; // failures in a row over which the last answer still counts
 const FOLLOWED = "listen.followed";
 const MOST_FOLLOWED = 100;
 
@@ -52,7 +53,9 @@ export class Around {
     this.onChange();
   }
 
+  /** Who hears the call, or waits for the agent's next one. While that cannot be asked nobody is said to: the switch's word is left. */
   listensOf(callKey, agentKey) {
+    if (this.listens.failures > BELIEVED) return [];
     return [...(this.byCall.get(callKey) ?? []), ...(this.byAgent.get(agentKey) ?? [])];
   }
 

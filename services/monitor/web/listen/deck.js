@@ -1,7 +1,7 @@
 // Up to six calls or agents at hand, of which one sounds. Hopping ends the listen that sounded and begins another, so that
 // the audit says of each call exactly when it was heard; what one set up and wrote stays with each place.
 
-import { DeckItem } from "./deckitem.js";
+import { DeckItem, keyOf } from "./deckitem.js";
 import { unlockAudio } from "./soundbox.js";
 
 export const PLACES = 6;
@@ -25,7 +25,7 @@ export class Deck {
 
   /** The place of `target`, from 1; 0 when it is not on the deck. */
   placeOf(target) {
-    const { key } = new DeckItem(target, () => {});
+    const key = keyOf(target);
     return this.items.findIndex((item) => item?.key === key) + 1;
   }
 

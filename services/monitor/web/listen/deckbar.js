@@ -39,7 +39,7 @@ export class DeckBar {
       place.open.disabled = !item;
       setAttr(place.open, "aria-current", item && index === deck.selected ? "true" : null);
       setHidden(place.drop, !item);
-      setHidden(place.shape, !item);
+      setAttr(place.shape, "hidden", !item);
       setText(place.name, item ? nameOfItem(item, board) : t("listen.deck.empty"));
       if (item) {
         setIcon(place.shape, shapeOf(item));

@@ -1,25 +1,26 @@
 // One place on the deck: a call or an agent that this reader hears, heard, or means to hear.
 //
 // Phases: parked (on the deck, not heard), asking (the server was asked), starting, live, waiting (for the agent's next call, or
-// for a connection that broke), lost (the page's own connection), refused, ended. Only starting, live, waiting and lost have an
-// open listen.
+// for a connection that broke), lost (the page's own connection), refused, ended. Only asking, starting, live, waiting and lost
+// have an open listen.
 
 import { api } from "/static/shared/api.js";
 import { createListening } from "./soundbox.js";
 
 const OPEN = ["asking", "starting", "live", "waiting", "lost"];
+const MOST_MARKS = 60;
 
 export class DeckItem {
   /** `target` = {site, follow: "call" | "agent", call_id, agent_id}; `changed()` is called after each change of it. */
   constructor(target, changed) {
-    Object.assign(this, { target, changed, phase: "parked", reason: "", trouble: null, soundTrouble: "" });
-    Object.assign(this, { listen: null, listening: null, purpose: "", mode: "listen", wantedMode: "", muted: "", stats: null, discarded: 0 });
-    Object.assign(this, { heardAt: -Infinity, liveSince: null, spans: [], listeners: [], volumes: { agent: 1, customer: 1 }, silent: false, turn: 0 });
+    Object.assign(this, { target, changed, phase: "parked", reason: "", trouble: null, troubles: new Set(), turn: 0 });
+    Object.assign(this, { listen: null, listening: null, purpose: "", mode: "listen", wantedMode: "", muted: "", speaking: false, stats: null });
+    Object.assign(this, { heardAt: -Infinity, startedMs: null, endedMs: null, liveSince: null, spans: [], listeners: [], marks: [] });
+    Object.assign(this, { volumes: { agent: 1, customer: 1 }, side: "both", silent: false, microphone: "off", microphonePeak: 0 });
   }
 
   get key() {
-    const { site, follow, call_id: call, agent_id: agent } = this.target;
-    return `${follow}:${site}/${follow === "call" ? call : agent}`;
+    return keyOf(this.target);
   }
 
   get isOpen() {
@@ -41,15 +42,16 @@ export class DeckItem {
   async hear(purpose) {
     if (this.isOpen) return;
     const mine = (this.turn += 1);
-    this.#become("asking", { reason: "", trouble: null, soundTrouble: "", purpose, mode: "listen", stats: null, discarded: 0, muted: "", heardAt: performance.now() });
+    this.troubles = new Set();
+    this.#become("asking", { reason: "", trouble: null, purpose, mode: "listen", stats: null, muted: "", listeners: [], heardAt: performance.now() });
     const { site, follow, call_id: call, agent_id: agent } = this.target;
     const whom = follow === "call" ? { call_id: call } : { agent_id: agent };
     try {
       const listen = await api.post("/api/v1/listens", { site, ...whom, mode: "listen", purpose });
       if (mine !== this.turn) return void end(listen.listen_id); // parked before the server had answered
-      this.listen = listen;
-      this.#become(listen.state === "ended" ? "ended" : listen.state, { reason: listen.reason ?? "" });
-      this.#connect(listen, mine);
+      Object.assign(this, { listen, startedMs: Date.now(), endedMs: null });
+      this.#become(listen.state, { reason: listen.reason });
+      if (listen.audio) this.#connect(listen, mine);
     } catch (error) {
       if (error.name !== "ApiError") throw error;
       if (mine === this.turn) this.#become("refused", { trouble: error });
@@ -59,34 +61,31 @@ export class DeckItem {
   #connect(listen, mine) {
     const renewPass = () => api.get(`/api/v1/listens/${listen.listen_id}/pass`);
     const listening = (this.listening = createListening({ audio: listen.audio, renewPass }));
-    const take = (name, deed) => listening.on(name, (told) => mine === this.turn && deed(told ?? {}));
+    const take = (name, deed) => listening.on(name, (told) => mine === this.turn && deed(told));
     take("state", (state) => this.#takeState(state));
-    take("stats", (stats) => {
-      this.stats = stats;
+    take("stats", (stats) => (this.stats = stats));
+    take("ended", ({ reason, detail }) => this.#over("ended", reason, detail));
+    take("microphone", ({ on, peak }) => {
+      Object.assign(this, { microphonePeak: peak, ...(on ? { microphone: "on" } : this.microphone === "on" ? { microphone: "off" } : {}) });
     });
-    take("discarded", ({ total }) => {
-      this.discarded = total ?? this.discarded;
+    take("trouble", () => {
+      this.troubles = new Set(listening.troubles);
+      this.changed();
     });
-    take("ended", ({ reason }) => this.#over("ended", reason ?? ""));
-    take("trouble", (trouble) => this.#takeTrouble(trouble));
     for (const [side, volume] of Object.entries(this.volumes)) listening.volume(side, volume);
+    listening.select(this.side);
     listening.mute(this.silent);
     listening.connect();
     this.changed();
   }
 
-  #takeState({ state, reason = "", mode, muted = "", call_id: call, agent_id: agent, listeners }) {
-    if (call !== undefined) this.listen = { ...this.listen, call_id: call, agent_id: agent || this.listen.agent_id };
-    if (mode) this.mode = mode;
-    if (mode && mode === this.wantedMode) this.wantedMode = "";
-    if (listeners) this.listeners = listeners;
-    this.#become(state, { reason, muted });
-  }
-
-  #takeTrouble({ kind = "", ...more }) {
-    this.soundTrouble = kind;
-    this.troubleMore = more;
-    this.changed();
+  #takeState({ link, state, reason, mode, muted, speaking, call_id: call, agent_id: agent, listeners }) {
+    if (link === "idle" || link === "closed") return;
+    if (call || agent) this.listen = { ...this.listen, call_id: call, agent_id: agent || this.listen.agent_id };
+    if (mode !== this.mode && mode === "listen") this.#hush(); // the relay or the switch fell back: nobody is to be spoken to unawares
+    if (mode === this.wantedMode) this.wantedMode = "";
+    const phase = link === "lost" ? "lost" : state;
+    this.#become(phase, { reason: link === "lost" ? "" : reason, mode, muted, speaking, listeners });
   }
 
   #become(phase, values = {}) {
@@ -106,34 +105,72 @@ export class DeckItem {
     return spans.reduce((sum, [from, to]) => sum + to - from, 0) / 1000;
   }
 
+  /** Seconds into the listen, which stand still at its end; null when it was never heard. */
+  atS() {
+    return this.startedMs === null ? null : ((this.endedMs ?? Date.now()) - this.startedMs) / 1000;
+  }
+
+  /** Something happened at this moment: {at (ms), kind, label}. */
+  mark(mark) {
+    this.marks = [...this.marks, mark].slice(-MOST_MARKS);
+  }
+
   /** Hear it no longer; it stays on the deck. The listen ends: nobody is said to hear what they do not hear. */
   park() {
     if (this.isOpen) this.#over("parked", "");
   }
 
-  #over(phase, reason) {
+  #over(phase, reason, detail = "") {
     const { listen, listening } = this;
     const wasOpen = this.isOpen && phase !== "ended";
     this.turn += 1;
     this.listening = null;
-    this.#become(phase, { reason, muted: "", wantedMode: "", mode: "listen" });
+    this.#become(phase, { reason, detail, muted: "", wantedMode: "", mode: "listen", speaking: false, microphone: "off", endedMs: Date.now(), troubles: new Set() });
     listening?.close();
     if (listen && wasOpen) end(listen.listen_id);
   }
 
-  /** Whisper or barge, or only listen again. Raises ApiError. */
+  /**
+   * Whisper or barge, or only listen again. To speak the microphone is asked for first. Raises ApiError, or MicrophoneRefused
+   * whose `code` says why.
+   */
   async switchMode(mode) {
-    const { listen } = this;
-    if (!listen || !this.isOpen || mode === this.mode) return;
+    const { listen, listening, turn } = this;
+    if (!listening || mode === this.mode) return;
     this.wantedMode = mode;
     this.changed();
     try {
-      const now = await api.patch(`/api/v1/listens/${listen.listen_id}`, { mode });
-      if (this.listen?.listen_id === listen.listen_id && now?.mode) this.mode = now.mode;
+      if (mode !== "listen") await this.#openMicrophone();
+      if (turn !== this.turn) return;
+      const { mode: now } = await api.patch(`/api/v1/listens/${listen.listen_id}`, { mode });
+      if (turn === this.turn) this.mode = now;
+    } catch (error) {
+      if (turn === this.turn && this.mode === "listen") this.#hush();
+      throw error;
     } finally {
-      this.wantedMode = "";
+      if (turn === this.turn) {
+        this.wantedMode = "";
+        if (this.mode === "listen") this.#hush();
+      }
       this.changed();
     }
+  }
+
+  async #openMicrophone() {
+    if (this.microphone === "on") return;
+    this.microphone = "asking";
+    this.changed();
+    try {
+      await this.listening.microphone(true);
+    } catch (error) {
+      this.microphone = error.code ?? "mic_failed";
+      throw error;
+    }
+  }
+
+  #hush() {
+    this.listening?.microphone(false);
+    if (["on", "asking"].includes(this.microphone)) this.microphone = "off";
   }
 
   mute(on) {
@@ -146,6 +183,17 @@ export class DeckItem {
     this.volumes[side] = value;
     this.listening?.volume(side, value);
   }
+
+  select(side) {
+    this.side = side;
+    this.listening?.select(side);
+    this.changed();
+  }
+}
+
+/** The name of a target: the same call, or the same agent, is one place on the deck. */
+export function keyOf({ site, follow, call_id: call, agent_id: agent }) {
+  return `${follow}:${site}/${follow === "call" ? call : agent}`;
 }
 
 /** Tell the server that it is over; whoever cannot be told finds out, because the sound's connection is closed. */

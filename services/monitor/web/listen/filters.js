@@ -32,7 +32,7 @@ export class Filters {
     this.team = this.#select("team");
     this.queue = this.#select("of_queue");
     this.clear = h("button", { class: "button quiet", type: "button", on: { click: clearFilter } });
-    this.node = h("div", { class: "listen-filters", role: "search" }, this.show, this.search, this.team, this.queue, this.clear);
+    this.node = h("div", { class: "listen-filters", role: "search" }, this.show, this.team, this.queue);
   }
 
   #select(name) {

@@ -1,11 +1,13 @@
 // The page of inspectors: live calls on the left, what is heard on the right.
 
-import { fill, h, setHidden } from "/static/shared/dom.js";
+import { fill, h, setHidden, setText } from "/static/shared/dom.js";
 import { onLanguage, t, translateTree, useStrings } from "/static/shared/i18n.js";
 import { may, me } from "/static/shared/me.js";
 import { onPrefs } from "/static/shared/prefs.js";
 import { onTick } from "/static/shared/ticker.js";
 import { topbar } from "/static/shared/topbar.js";
+import alarmStrings from "../alarms/strings.js";
+import { unblockAtTouch } from "../alarms/sound.js";
 import { Board } from "../board.js";
 import drawerStrings from "../drawers/strings.js";
 import { Notices } from "../notices.js";
@@ -14,42 +16,58 @@ import { SiteFeed } from "../sitefeed.js";
 import { StatusBar } from "../statusbar.js";
 import boardStrings from "../strings.js";
 import { Around } from "./around.js";
+import { openCoverage } from "./coverage.js";
 import { Deck } from "./deck.js";
 import { DeckBar } from "./deckbar.js";
+import { clearFilter } from "./filters.js";
+import { installHelp } from "./help.js";
+import { listenToKeys } from "./keys.js";
 import { CallList } from "./list.js";
+import { MarkWatch } from "./marks.js";
 import { NEW_AGENT } from "./model.js";
 import { emptyDeck, Player } from "./player.js";
+import { Policies } from "./policies.js";
 import { purposeFor, PurposeChooser } from "./purpose.js";
+import soundStrings from "./sound/strings.js";
 import strings from "./strings.js";
+import { ListenTroubles } from "./troubles.js";
+import { Uncovered } from "./uncovered.js";
 
-useStrings(boardStrings);
-useStrings(drawerStrings);
-useStrings(strings);
+for (const words of [boardStrings, drawerStrings, alarmStrings, soundStrings, strings]) useStrings(words);
 translateTree(document);
 
 const PATIENCE_MS = 1000;
+const SETTLE_MS = 300;
 const element = (id) => document.getElementById(id);
 const bar = topbar(element("topbar"), { page: "listen" });
 const board = new Board();
+const who = { user: "", name: "" };
+let known = false; // who looks
 const status = new StatusBar(bar, board);
 const notices = new Notices(board, (id) => element(id) ?? h("div"));
 const around = new Around(board, schedule);
+const policies = new Policies(schedule);
 const deck = new Deck({ purposeOf, changed: schedule });
 const chooser = new PurposeChooser();
 const deckBar = new DeckBar(deck, board);
-const player = new Player(board, deck);
+const player = new Player(board, deck, { allowed: (item) => policies.modes(item.target.site), user: () => who });
+const marks = new MarkWatch(board);
 const none = emptyDeck();
+const deckTitle = h("h2");
+const help = installHelp(bar.tools);
+const troubles = new ListenTroubles(element("troubles"));
 const list = new CallList(element("calls"), board, around, {
   deeds: { hear, claim, follow: (item) => around.toggleFollow(item.agentKey) },
-  look: () => ({ user, sounding: isSounding, onDeck: (item) => placeOf(item) }),
+  look: () => ({ user: who.user, sounding: isSounding, onDeck: placeOf }),
 });
+const uncovered = new Uncovered(element("uncovered"), board, { deeds: { hear, claim, coverage: () => openCoverage(board) }, user: () => who.user, say });
 
-fill(element("deck"), h("div", { class: "panel-head" }, h("h2", { "data-t": "listen.deck" }), chooser.node), deckBar.node, none.node, player.node);
+fill(element("deck"), h("div", { class: "panel-head" }, deckTitle, chooser.node), deckBar.node, none.node, player.node);
 board.connect({ redrawAll: schedule });
 
-let user = "";
 let drawing = false;
 let patience = null;
+let sounded = null; // what sounded when this was last drawn
 
 function schedule() {
   if (drawing) return;
@@ -67,14 +85,38 @@ function update() {
   board.store.takeChanged();
   status.update();
   notices.update();
-  setHidden(element("console"), !board.store.loaded);
+  const allowed = !known || may("calls.listen");
+  setHidden(element("refused"), allowed);
+  setHidden(element("console"), !board.store.loaded || !allowed);
+  if (!allowed) {
+    fill(element("refused"), h("h1", { text: t("listen.not_allowed") }), h("p", { text: t("listen.not_allowed.how") }));
+    setHidden(element("uncovered"), true);
+    return;
+  }
+  fetchPolicy();
   list.update();
-  chooser.update([]);
+  uncovered.update(list.items);
+  marks.look(deck.sounding);
+  if (known && deck.sounding !== sounded) setTimeout(() => around.listens.now(), SETTLE_MS); // whom everybody hears has just changed
+  sounded = deck.sounding;
+  setText(deckTitle, t("listen.deck"));
   deckBar.update();
   setHidden(none.node, Boolean(deck.item));
   none.draw();
   player.update();
   board.drawn();
+}
+
+/** Of the site that is heard, else of the one that is shown. */
+function fetchPolicy() {
+  const site = deck.item?.target.site || board.site() || board.sites()[0]?.site;
+  const policy = known ? policies.of(site) : null;
+  chooser.update(policy?.purposes ?? []);
+  troubles.update({ trouble: around.trouble, policy, site: board.siteLabel(site), away: board.connection.state !== "live" });
+}
+
+function say(text) {
+  setText(element("announcer"), text);
 }
 
 // deeds
@@ -97,7 +139,8 @@ function isSounding(item) {
 
 function purposeOf(target) {
   const agent = board.store.agents.get(`${target.site}/${target.agent_id}`);
-  return purposeFor(agent?.tags.includes(NEW_AGENT) ?? false);
+  const offered = policies.of(target.site)?.purposes.map(({ code }) => code);
+  return purposeFor(agent?.tags.includes(NEW_AGENT) ?? false, offered);
 }
 
 function hear(item, follow) {
@@ -107,13 +150,34 @@ function hear(item, follow) {
 
 async function claim(item) {
   const { site, call } = item;
+  const name = item.agent?.name || item.agentKey;
   try {
-    if (item.claim?.user === user) await around.release(site, call.call_id);
+    if (item.claim?.user === who.user) await around.release(site, call.call_id);
     else await around.claim(site, call.call_id);
   } catch (error) {
     if (error.name !== "ApiError") throw error;
-    around.claimed.now(); // somebody else was faster, which the list then says
+    say(t("listen.claim.failed", { name, why: error.detail || error.title }));
+    around.claimed.now(); // somebody else was faster, which the list then shows
   }
+}
+
+/** The new agent's call that has been alone for longest, at once. */
+function hearAlone() {
+  const [first] = uncovered.items;
+  if (first) hear(first, "call");
+}
+
+/** A link names whom to hear: on the deck, ready; the sound waits for a touch of the page, as browsers want it. */
+function takeLink() {
+  const [agent, call] = [place.get("agent"), place.get("call")];
+  if (!board.store.loaded || (!agent && !call)) return;
+  place.update({ agent: "", call: "" }, { replace: true });
+  const key = call || agent;
+  const site = key.split("/", 1)[0];
+  const id = key.slice(site.length + 1);
+  const legOf = board.store.calls.get(key)?.legs.find((leg) => leg.agent_id)?.agent_id ?? "";
+  const agentId = call ? legOf : id;
+  deck.put({ site, follow: call ? "call" : "agent", call_id: call ? id : "", agent_id: agentId, name: board.agentName(site, agentId) });
 }
 
 // what comes by itself
@@ -121,6 +185,7 @@ async function claim(item) {
 const feed = new SiteFeed(board, {
   onMessage(message) {
     board.hear(message);
+    if (message.type === "snapshot") takeLink();
     if (message.type !== "clock") schedule();
   },
   onState: follow,
@@ -145,20 +210,43 @@ onTick((local) => {
   status.tick(local);
   notices.tick(local);
   list.tick(local);
+  uncovered.tick(local);
   deckBar.tick();
   player.tick(local);
+});
+
+listenToKeys({
+  hop: (index) => deck.hop(index),
+  step: (by) => deck.step(by),
+  mute: () => player.toggleMute(),
+  toggle: () => deck.toggle(),
+  mode: () => player.modes.cycle(),
+  note: () => player.notes.focus(),
+  alone: hearAlone,
+  drop: () => deck.drop(deck.selected),
+  list: () => list.focus(),
+  find: () => list.filters.search.focus(),
+  help: () => help.open(),
+  back(target) {
+    if (player.modes.asked) player.modes.cancel();
+    else if (target === list.filters.search || target.closest("#calls")) clearFilter();
+    list.focus();
+  },
 });
 
 place.on(schedule);
 onPrefs(schedule);
 onLanguage(() => {
   document.title = t("listen.title");
+  help.render();
   schedule();
 });
+unblockAtTouch(() => {});
 
 me().then(
-  (known) => {
-    user = known.user;
+  (found) => {
+    Object.assign(who, { user: found.user, name: found.name });
+    known = true;
     if (may("calls.listen")) around.start();
     schedule();
   },

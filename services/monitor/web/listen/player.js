@@ -4,13 +4,18 @@ import { fill, h, setAttr, setData, setHidden, setText } from "/static/shared/do
 import { duration } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { icon, setIcon } from "/static/shared/icons.js";
+import { Modes } from "./modes.js";
+import { Notes } from "./notes.js";
 import { Parties } from "./parties.js";
+import { purposeText } from "./purpose.js";
 import { otherParty } from "./row.js";
+import { SoundPanel } from "./soundpanel.js";
 import { nameOfItem, reasonWords, refusalWords, shapeOf, toneOf } from "./words.js";
 
 export class Player {
-  constructor(board, deck) {
-    Object.assign(this, { board, deck, item: null });
+  /** `allowed(item)` -> modes that the policy lets this reader use; `user()` -> who reads. */
+  constructor(board, deck, { allowed, user }) {
+    Object.assign(this, { board, deck, user, item: null });
     this.who = h("h2", { class: "player-who truncate" });
     this.other = h("span", { class: "player-other truncate" });
     this.direction = icon("internal");
@@ -20,15 +25,21 @@ export class Player {
     this.word = h("strong");
     this.more = h("span", { class: "player-more" });
     this.state = h("p", { class: "player-state", role: "status" }, this.shape, this.word, this.more);
-    this.toggle = h("button", { class: "button primary player-toggle", type: "button", on: { click: () => deck.toggle() } }, icon("play"), h("span"), h("kbd", { text: "Enter" }));
+    this.toggle = h("button", { class: "button primary player-toggle", type: "button", on: { click: () => deck.toggle() } }, icon("play"), h("span"), h("kbd", { text: "S" }));
     this.mute = h("button", { class: "button player-mute", type: "button", on: { click: () => this.toggleMute() } }, icon("muted"), h("span"), h("kbd", { text: "␣" }));
+    this.sound = new SoundPanel(deck);
+    this.modes = new Modes(deck, allowed);
     this.parties = new Parties(board);
+    this.notes = new Notes(board, deck, user);
     this.node = h(
       "div",
       { class: "player" },
       h("header", { class: "player-head" }, h("div", { class: "player-names" }, h("div", { class: "player-line" }, this.who, this.direction, this.other), this.facts), this.follows),
       h("div", { class: "player-bar" }, this.state, this.mute, this.toggle),
+      this.sound.node,
+      this.modes.node,
       this.parties.node,
+      this.notes.node,
     );
   }
 
@@ -45,7 +56,7 @@ export class Player {
     const { board } = this;
     const call = board.store.calls.get(item.callKey) ?? null;
     setText(this.who, nameOfItem(item, board));
-    setHidden(this.direction, !call);
+    setAttr(this.direction, "hidden", !call);
     const agent = board.store.agents.get(item.agentKey) ?? null;
     if (call) setIcon(this.direction, call.direction);
     setText(this.other, call ? otherParty(call, agent, call.site, board) : "");
@@ -57,7 +68,13 @@ export class Player {
     setData(this.toggle, "open", item.isOpen ? "yes" : "");
     setAttr(this.mute, "aria-pressed", String(item.silent));
     setText(this.mute.children[1], t(item.silent ? "listen.unmute" : "listen.mute"));
+    for (const part of [this.sound, this.modes, this.notes]) part.update();
     this.tick();
+  }
+
+  /** Who else hears it: names. */
+  #others({ listeners, isOpen }) {
+    return isOpen ? listeners.filter((name) => name !== this.user().name && name !== this.user().user) : [];
   }
 
   #drawState(item) {
@@ -76,10 +93,12 @@ export class Player {
     const facts = [
       agent?.team, call?.queue && board.queueLabel(call.site, call.queue), call && t(`direction.${call.direction}`),
       call && t("listen.call.length", { time: duration(board.clocks.since(call.site, call.started, local)) }),
-      item.purpose && t("listen.for", { purpose: t(`listen.purpose.${item.purpose}`) }),
+      item.purpose && t("listen.for", { purpose: purposeText(item.purpose) }),
+      this.#others(item).length > 0 && t("listen.listening", { names: this.#others(item).join(", ") }),
     ];
     setText(this.facts, facts.filter(Boolean).join(" · "));
     this.parties.draw(item, local);
+    for (const part of [this.sound, this.modes, this.notes]) part.tick();
   }
 }
 

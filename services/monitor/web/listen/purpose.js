@@ -23,9 +23,9 @@ export class PurposeChooser {
     this.node = h("label", { class: "purpose" }, this.words, this.select);
   }
 
-  /** `purposes`: [{code, en, zh}] as the site's policy has them; empty: the usual ones. */
+  /** `purposes`: [{code, label_en, label_zh}] as the site's policy has them; empty: the usual ones. */
   update(purposes) {
-    const options = purposes.length ? purposes.map((one) => [codeOf(one), labelOf(one)]) : PURPOSES.map((code) => [code, purposeText(code)]);
+    const options = purposes.length ? purposes.map((one) => [one.code, labelOf(one)]) : PURPOSES.map((code) => [code, purposeText(code)]);
     const text = JSON.stringify(options);
     if (this.offered !== text) fill(this.select, options.map(([code, words]) => h("option", { value: code }, words)));
     this.offered = text;
@@ -36,11 +36,8 @@ export class PurposeChooser {
   }
 }
 
-export const codeOf = (one) => one.code ?? one.purpose ?? one;
-
-function labelOf(one) {
-  const own = language() === "en" ? one.en : one.zh;
-  return own || purposeText(codeOf(one));
+function labelOf({ code, label_en: en, label_zh: zh }) {
+  return (language() === "en" ? en : zh) || purposeText(code);
 }
 
 export function purposeText(code) {

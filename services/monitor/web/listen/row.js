@@ -5,6 +5,7 @@ import { duration, seconds } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { icon, setIcon } from "/static/shared/icons.js";
 import { reasonText } from "/static/shared/reasons.js";
+import { shortPeer } from "../floor/columns.js";
 import { tookS } from "../transferfacts.js";
 import { phaseText } from "../transferwords.js";
 
@@ -103,7 +104,7 @@ export function agentName({ agent, leg, agentKey }) {
 const stateWord = (agent) => [t(`state.${agent.state}`), agent.reason && reasonText(agent.reason)].filter(Boolean).join(" · ");
 
 function drawParty(parts, { call, agent, site }, board) {
-  setHidden(parts.direction, !call);
+  setAttr(parts.direction, "hidden", !call);
   if (!call) {
     setText(parts.peer, t("listen.no_call"));
     setText(parts.directionWord, "");
@@ -112,7 +113,9 @@ function drawParty(parts, { call, agent, site }, board) {
   const direction = ["inbound", "outbound", "internal"].includes(call.direction) ? call.direction : "internal";
   setIcon(parts.direction, direction);
   setText(parts.directionWord, t(`direction.${direction}`));
-  setText(parts.peer, otherParty(call, agent, site, board));
+  const peer = otherParty(call, agent, site, board);
+  setText(parts.peer, shortPeer(peer));
+  setAttr(parts.peer, "title", peer);
 }
 
 /** Who is at the other end: the customer's number with its last four digits, or the colleague. */
@@ -134,7 +137,7 @@ function drawFlag(node, { flags }, board) {
 
 function drawOthers(parts, { listens, claim, agent }, { user }) {
   const names = listens.map((listen) => (listen.user === user ? t("listen.you") : listen.user_name || listen.user));
-  const told = names.length ? names.join(", ") : agent?.listened ? t("listen.somebody") : "";
+  const told = names.length ? [...new Set(names)].join(", ") : agent?.listened ? t("listen.somebody") : "";
   setHidden(parts.listeners, !told);
   setText(parts.listeners.lastChild, told);
   setAttr(parts.listeners, "title", told && t("listen.listening", { names: told }));

@@ -1,20 +1,20 @@
-// The page's one way to sound: makes what plays a listen, on one audio output for all of them.
+// The page's one sound output: every listen plays there, and it waits for the first touch of the page.
 
-import { Listening } from "./stub.js";
+import { Listening } from "./sound/player.js";
 
 let context = null;
 
 /** The browser's sound output; null where it has none. */
-export function audioContext() {
+function output() {
   if (context === null && typeof AudioContext === "function") context = new AudioContext({ latencyHint: "interactive" });
   return context;
 }
 
 /** Ask the browser to let sound through; call it in a click or a key press. */
 export function unlockAudio() {
-  audioContext()?.resume().catch(() => {}); // still blocked, which the player says
+  output()?.resume().catch(() => {}); // still blocked, which the player says
 }
 
 export function createListening({ audio, renewPass }) {
-  return new Listening({ audio, renewPass, context: audioContext() });
+  return new Listening({ audio, renewPass, context: output() });
 }
