@@ -59,6 +59,25 @@ async def test_the_states_of_a_day_add_up_to_the_clock(viewer: Viewer, answers: 
         await expect(pieces.last).to_have_attribute("title", re.compile(r"Talk: \d+:\d\d · 4\d%"))
 
 
+@pytest.mark.parametrize(
+    ("who", "said"),
+    [
+        ({"listened": True, "listeners": 1}, "Somebody listens to this call"),
+        ({"listened": True, "listeners": 3}, "3 listen to this call"),
+        ({"listened": True, "listeners": 3, "unordered": True}, "nobody here ordered it"),
+    ],
+)
+async def test_who_listens_is_said_and_who_does_so_unordered_first(
+    viewer: Viewer, answers: Answers, who: dict[str, Any], said: str
+) -> None:
+    async with viewer.show(talking(**who), ANA) as (_, page):
+        await expect(drawer(page).locator(".drawer-note").first).to_contain_text(said)
+        mark = page.locator("#agents .card-listened:visible").first
+        await expect(mark).to_have_attribute("aria-label", re.compile(said))
+        tone = "critical" if who.get("unordered") else None
+        assert await mark.get_attribute("data-tone") == tone
+
+
 async def test_time_that_nobody_told_of_is_unknown_and_said(viewer: Viewer, answers: Answers) -> None:
     async with viewer.show(talking(since=ago(40)), ANA) as (_, page):
         table = drawer(page).locator(".partition-table")

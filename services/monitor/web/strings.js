@@ -95,6 +95,8 @@ export default {
     "agents.clear": "Show all agents",
 
     "card.listened": "Somebody listens to this call",
+    "card.listened.many": "{n} listen to this call",
+    "card.unordered": "Somebody listens to this call, and nobody here ordered it",
     "card.flapping": "Its state has been changing every few seconds since {time}; shown is the one it is mostly in",
     "card.other_calls": "+{n}",
     "card.ends_in": "ends in {time}",
@@ -259,6 +261,8 @@ export default {
     "agents.clear": "显示全部坐席",
 
     "card.listened": "有人正在监听此通话",
+    "card.listened.many": "{n} 人正在监听此通话",
+    "card.unordered": "有人正在监听此通话，该监听并非由本系统发起",
     "card.flapping": "自 {time} 起状态每隔几秒就变化；显示的是其中占时最多的状态",
     "card.other_calls": "+{n}",
     "card.ends_in": "{time} 后结束",

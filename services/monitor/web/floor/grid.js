@@ -7,6 +7,7 @@ import { drawEvidence, evidenceMark } from "../evidence.js";
 import { judged, transferLabel, transferText, transferTime, wrapText } from "./activity.js";
 import { summary } from "./card.js";
 import { directionText } from "./columns.js";
+import { listenedText } from "./listened.js";
 
 /** How wide the columns are together, in rem, and as a grid's template. */
 export function gridShape(columns) {
@@ -153,7 +154,10 @@ export function drawMarks(parts, agent, flag, board) {
     label(parts.flag, summary(flag));
   }
   setHidden(parts.listened, !agent.listened);
-  if (agent.listened) label(parts.listened, t("card.listened"));
+  if (agent.listened) {
+    setData(parts.listened, "tone", agent.unordered ? "critical" : "");
+    label(parts.listened, listenedText(agent));
+  }
   setHidden(parts.flapping, !agent.flapping_since);
   if (agent.flapping_since) label(parts.flapping, t("card.flapping", { time: board.time(agent.site, agent.flapping_since) }));
   drawEvidence(parts.provenance, agent, board);
