@@ -88,7 +88,6 @@ class Conversation:
         self.sent = bytearray()
         self.asked: list[dict[str, str]] = []
         self.logged_in = False
-        self.over = False
 
     async def say(self, *data: bytes) -> None:
         """Send these pieces, one write each."""
@@ -144,7 +143,7 @@ class PretendSwitch:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         talk = Conversation(writer)
         self.talks.append(talk)
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             if self.greets is not None:
                 await talk.say(self.greets)
             while text := await reader.readuntil(b"\r\n\r\n"):
@@ -155,9 +154,7 @@ class PretendSwitch:
                 await talk.say(*self._answer(talk, headers))
                 if headers["Action"] in ("Logoff",) or (headers["Action"] == "Login" and not talk.logged_in):
                     break
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
-        talk.over = True
+        writer.close()
 
     def _answer(self, talk: Conversation, headers: dict[str, str]) -> Iterable[bytes]:
         name, asked = headers["Action"], headers["ActionID"]
@@ -279,7 +276,9 @@ class Wired:
 
     async def done(self, command: Command) -> CommandAnswered:
         """Its last answer."""
-        found = await until(lambda: [one for one in self.answers(command) if one.outcome != "taken"], f"{command.data}")
+        found: list[CommandAnswered] = await until(
+            lambda: [one for one in self.answers(command) if one.outcome != "taken"], f"{command.data}"
+        )
         return found[-1]
 
 
