@@ -422,12 +422,13 @@ async def test_a_listen_that_ends_says_why(relay: Running) -> None:
     assert await again.closed() == wire.OVER
 
 
-async def test_a_listen_ends_when_its_time_is_up_whatever_happens(relay: Running) -> None:
+async def test_a_listen_that_nobody_prolongs_lapses(relay: Running) -> None:
     fork_id = await relay.fork()
     listen_id = await relay.listen(fork_id, until=relay.clock.now() + timedelta(seconds=0.5))
     page = await relay.page(listen_id)
+    await relay.listen(fork_id, listen_id, until=relay.clock.now() + timedelta(seconds=1))
     assert await page.closed() == wire.OVER
-    assert page.last("ended")["reason"] == "time_up"
+    assert page.last("ended")["reason"] == "lapsed"
 
 
 async def test_who_may_not_hear_is_told_why(relay: Running) -> None:

@@ -29,6 +29,7 @@ GOODBYE_S: Final = 1.0
 STATS_EVERY: Final = 2  # ticks
 HEARD_EVERY: Final = 10  # ticks
 _PING: Final = b"\x89\x00"
+_MONITOR_FIRST_S: Final = 1.0  # it ends a listen whose time is up, and knows why; the relay ends what nobody prolongs
 _LEAVES: Final = (1000, 1001)
 _UNSENT_FRAMES: Final = 50  # a second of sound may wait for one page
 _SEND_BUFFER: Final = 16 << 10  # the kernel's: else it holds seconds of old sound, unseen
@@ -244,13 +245,13 @@ class Listener:
     def _set_until(self) -> None:
         if self._until is not None:
             self._until.cancel()
-        left_s = (self.order.until - self._hub.clock.now()).total_seconds()
+        left_s = (self.order.until - self._hub.clock.now()).total_seconds() + _MONITOR_FIRST_S
         # a day at the most: the loop's timers cannot be set for years
         self._until = self._loop.call_later(min(max(0.0, left_s), 86_400.0), self._time_is_up)
 
     def _time_is_up(self) -> None:
         self._until = None
         if self._hub.clock.now() >= self.order.until:
-            self.end(wire.OVER, "time_up", "ended")
+            self.end(wire.OVER, "lapsed", "ended")
         else:
             self._set_until()
