@@ -28,8 +28,8 @@ from services.monitor.listen.chain import Link, verify
 from services.monitor.listen.part import Listening
 from services.monitor.listen.routes import install_listen_routes
 from services.monitor.listen.trail import Trail
-from shared import commands
 from shared.clock import FakeClock
+from shared.commands import Command, decode_command
 from shared.db import Database
 from shared.envelope import Data
 from shared.events import AgentLoggedOn, CallStarted, CommandAnswered, LegAnswered, LegStarted, LinkUp
@@ -37,7 +37,7 @@ from shared.http import create_app
 from shared.identity import LOCAL, Principal
 from shared.memorybus import MemoryBus
 from shared.service import Background
-from shared.settings import MonitorSettings, RelaySettings
+from shared.settings import MonitorSettings, RelaySettings, load
 from shared.siteconfig import AgentConfig, SiteConfig, Sites
 from shared.siteconfig import Listening as Policy
 from shared.topics import LISTEN_ORDERS, LISTEN_REPORTS, SWITCH_COMMANDS, SWITCH_DEAD_LETTER
@@ -128,7 +128,7 @@ class ListenFloor:
                 replica.answered(one)
         await self.settle()
 
-    async def taken(self, start: commands.ListenStart | Any, *outcomes: str, reason: str = "") -> None:
+    async def taken(self, start: Any, *outcomes: str, reason: str = "") -> None:
         """The connector says this of a ListenStart."""
         for outcome in outcomes:
             said = CommandAnswered(
@@ -200,8 +200,8 @@ class ListenFloor:
     def commands(self, kind: type[D]) -> list[D]:
         return [one.data for one in self.envelopes() if isinstance(one.data, kind)]
 
-    def envelopes(self) -> list[commands.Command]:
-        return [commands.decode_command(record.value) for record in self.bus.records(SWITCH_COMMANDS)]
+    def envelopes(self) -> list[Command]:
+        return [decode_command(record.value) for record in self.bus.records(SWITCH_COMMANDS)]
 
     async def audit(self, listen_id: str = "") -> list[Link]:
         """The audit in its order; it holds."""
@@ -239,13 +239,13 @@ async def listening(
     auth = People()
     floor = ListenFloor(bench, bus, clock, auth, database)
     floor.intakes = {}
-    settings = MonitorSettings(auth_secret=SECRET, run_dir=Path("/nonexistent"))
+    settings = load(MonitorSettings, auth_secret=SECRET, run_dir=Path("/nonexistent"))
     for _ in range(replicas):
         registry = CollectorRegistry()
         desk = Desk(bench.engine, clock, registry, database)
         desk.store.migrated.set()
         part = Listening(
-            settings, RelaySettings(), bench.engine, auth, config, desk, clock, registry, orders=bus, reports=bus
+            settings, load(RelaySettings), bench.engine, auth, config, desk, clock, registry, orders=bus, reports=bus
         )
         app = create_app("monitor", registry=registry, background=Background(), auth=auth)
         install_desk_routes(app, desk)

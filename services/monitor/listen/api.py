@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Final
 
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from services.monitor.listen import policy
 from services.monitor.listen.book import Book, ListenQuery
 from services.monitor.listen.model import REASONS, Listen
-from services.monitor.listen.part import Deaf, Listening, ListensAlready, NotAllowed, NotThere, Wish
+from services.monitor.listen.part import Deaf, Listening, ListensAlready, NotAllowed, NotThere, TooManyListens, Wish
 from services.monitor.listen.session import NobodyThere, Over, SomebodySpeaks
 from services.monitor.listen.views import (
     Audio,
@@ -40,7 +41,8 @@ _AWAY: Final = problem(
     503, "the database is away, or the switch is not heard: what cannot be written down is not heard"
 )
 _GONE: Final = problem(404, "no such listen, or none that you may see")
-_LOOKED_AT: Final = 5000
+_BATCH: Final = 200
+_LOOKED_AT: Final = 5000  # rows of a list that somebody may not see, at most, before the answer goes out all the same
 
 
 class ListenBody(BaseModel):
@@ -140,21 +142,9 @@ def _reading(router: APIRouter, listening: Listening) -> None:
         sites = who.scope.sites
         if site:
             sites = frozenset({site}) if sites is None else sites & {site}
-        query = ListenQuery(sites, who.user if mine else user, agent, "", open_, _aware(start), _aware(end))
-        before = before_of(cursor)
-        found: list[ListenView] = []
-        after: int | None = None
-        async with listening.store.reading() as session:
-            rows = await Book(session).listens(query, before, _LOOKED_AT)
-        for number, listen in rows:
-            if not listening.shows(who, listen):
-                continue
-            if len(found) == limit:
-                return _json(ListensPage(tuple(found), f"before-{after}"))
-            found.append(view(listen))
-            after = number
-        more = f"before-{rows[-1][0]}" if len(rows) == _LOOKED_AT else None
-        return _json(ListensPage(tuple(found), more))
+        query = ListenQuery(sites, who.user if mine else user, agent, "", open_, aware(start), aware(end))
+        found, after = await page_of(listening, query, cursor, limit, lambda one: listening.shows(who, one))
+        return _json(ListensPage(tuple(view(one) for one in found), after))
 
     @router.get("/listens/{listen_id}", response_class=Response, responses=answers(ListenView, "it") | _GONE | _AWAY)
     async def one(who: Listener, listen_id: Id) -> Response:
@@ -221,6 +211,26 @@ def policy_view(listening: Listening, who: Principal, site: str) -> PolicyView:
     )
 
 
+async def page_of(
+    listening: Listening, query: ListenQuery, cursor: str, limit: int, shown: Callable[[Listen], bool]
+) -> tuple[list[Listen], str | None]:
+    """Those of a page that may be shown, and the cursor of the next. Raises Problem 400, StoreError."""
+    before, found, looked_at = before_of(cursor), list[Listen](), 0
+    async with listening.store.reading() as session:
+        while looked_at < _LOOKED_AT:
+            rows = await Book(session).listens(query, before, _BATCH)
+            for number, listen in rows:
+                if shown(listen):
+                    if len(found) == limit:
+                        return found, f"before-{before}"
+                    found.append(listen)
+                before = number
+            if len(rows) < _BATCH:
+                return found, None
+            looked_at += len(rows)
+    return found, f"before-{before}"
+
+
 def before_of(cursor: str) -> int | None:
     """The number in a cursor that this service gave. Raises Problem 400."""
     if cursor and not re.fullmatch(r"before-\d{1,9}", cursor):
@@ -253,7 +263,7 @@ def install_answers(app: FastAPI) -> None:
     app.add_exception_handler(NotThere, not_there)
     app.add_exception_handler(NotAllowed, not_allowed)
     app.add_exception_handler(Deaf, deaf)
-    for kind in (ListensAlready, SomebodySpeaks, NobodyThere, Over):
+    for kind in (ListensAlready, TooManyListens, SomebodySpeaks, NobodyThere, Over):
         app.add_exception_handler(kind, conflict)
 
 
@@ -265,7 +275,8 @@ def _words(reason: str) -> tuple[str, str]:
     return REASONS.get(reason, (reason, reason))
 
 
-def _aware(moment: datetime | None) -> datetime | None:
+def aware(moment: datetime | None) -> datetime | None:
+    """The moment, if its zone is known. Raises Problem 422."""
     if moment is not None and moment.tzinfo is None:
         raise Problem(422, "a time needs its zone, such as 2026-03-02T09:00:00Z", title="Invalid request")
     return moment

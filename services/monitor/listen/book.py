@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Select, delete, or_, select, text
+from sqlalchemy import Select, delete, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -83,6 +83,12 @@ class Book:
             found = found.where(col(ListenRow.id) < before)
         rows = await self._session.scalars(found.order_by(col(ListenRow.id).desc()).limit(limit))
         return [(row.id or 0, _listen(row)) for row in rows]
+
+    async def seconds(self, listen_ids: Iterable[str], agent_id: str) -> dict[str, float]:
+        """How long each of these listens heard this agent."""
+        which = col(HeardRow.listen_id).in_(list(listen_ids)), col(HeardRow.agent_id) == agent_id
+        query = select(col(HeardRow.listen_id), func.sum(HeardRow.seconds)).where(*which)
+        return dict((await self._session.execute(query.group_by(col(HeardRow.listen_id)))).tuples().all())
 
     async def save(self, outcome: Outcome, now: datetime) -> tuple[list[Posted], Link | None]:
         """Write what changed; the messages, with their places in the outbox, and the audit's newest row if there is one."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -45,8 +45,12 @@ class Finding(Struct, frozen=True):
 def digest(number: int, entry: Entry, prev_hash: str) -> str:
     """SHA-256 over the JSON array of all fields in their order, times as UTC with microseconds; hexadecimal."""
     fields = [getattr(entry, name) for name in Entry.__struct_fields__ if name != "at"]
-    at = entry.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return hashlib.sha256(msgspec.json.encode([number, at, *fields, prev_hash])).hexdigest()
+    return hashlib.sha256(msgspec.json.encode([number, stamp(entry.at), *fields, prev_hash])).hexdigest()
+
+
+def stamp(at: datetime) -> str:
+    """A time as it is hashed and exported: `2026-03-02T09:00:00.000000Z`."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def link(number: int, entry: Entry, prev_hash: str) -> Link:

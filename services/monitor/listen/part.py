@@ -37,6 +37,7 @@ from shared.settings import MonitorSettings, RelaySettings
 from shared.siteconfig import Purpose, Sites
 from shared.tokens import secret_of
 
+MOST_OPEN: Final = 50  # of one user
 _AGAIN_S: Final = 10.0
 
 log = structlog.get_logger()
@@ -64,6 +65,10 @@ class ListensAlready(FloorwatchError):
     def __init__(self, listen_id: str) -> None:
         super().__init__("you listen to this already")
         self.listen_id = listen_id
+
+
+class TooManyListens(FloorwatchError):
+    """The user has as many listens open as one may."""
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -105,6 +110,7 @@ class Listening:
         self.world = LiveWorld(engine, auth, sites, clock, addresses.media_url(relay), desk.present)
         self.metrics = ListenMetrics(registry)
         self.sites = sites
+        self._auth = auth
         self._settings = settings
         self._relay = relay
         self._reports = reports
@@ -152,7 +158,10 @@ class Listening:
     # ------------------------------------------------------------ what people want
 
     async def ask(self, who: Principal, wish: Wish) -> Listen:
-        """Begin to listen. Raises NotThere, NotAllowed, Deaf, ListensAlready, SomebodySpeaks, NobodyThere, StoreError."""
+        """Begin to listen.
+
+        Raises NotThere, NotAllowed, Deaf, ListensAlready, TooManyListens, SomebodySpeaks, NobodyThere, StoreError.
+        """
         keeper = self._keeper()
         world, board = self.world, self.world.engine_board
         if not board.knows(wish.site):
@@ -193,9 +202,12 @@ class Listening:
         )
 
         def work(sessions: Sessions) -> Listen:
-            for other in sessions.listens.values():
-                if other.ended_at is None and _same(other, who, wish):
-                    raise ListensAlready(other.listen_id)
+            mine = [one for one in sessions.listens.values() if one.user == who.user and one.ended_at is None]
+            same = next((one for one in mine if _same(one, wish)), None)
+            if same is not None and self._auth.mode == "users":  # without users everybody is the same one
+                raise ListensAlready(same.listen_id)
+            if len(mine) >= MOST_OPEN:
+                raise TooManyListens(f"you have {len(mine)} listens open; end one first")
             sessions.ask(listen)
             return listen
 
@@ -311,8 +323,8 @@ def _nothing(wish: Wish) -> str:
     return f"there is no {what} at site {wish.site} on the board"
 
 
-def _same(other: Listen, who: Principal, wish: Wish) -> bool:
-    if (other.user, other.site, other.follow) != (who.user, wish.site, wish.follow):
+def _same(other: Listen, wish: Wish) -> bool:
+    if (other.site, other.follow) != (wish.site, wish.follow):
         return False
     return other.call_id == wish.call_id if wish.follow == "call" else other.agent_id == wish.agent_id
 

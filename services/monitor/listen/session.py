@@ -72,8 +72,8 @@ class Sessions(Ledger):
             return
         own = self._speaking_fork(listen)
         if mode != "listen":
-            spot = self._spot(listen)
-            if spot is None or not spot.agent_id:
+            spot = self._spot(listen) if self.world.board.knows(listen.site) and listen.fork_id else None
+            if spot is None or not spot.agent_id or spot.call_id != listen.call_id:
                 raise NobodyThere("nobody is on the phone to speak to; try again when the agent talks")
             if own is not None and own.leg_id not in spot.lines:
                 self._end_fork(own, "agent_left")
@@ -88,10 +88,10 @@ class Sessions(Ledger):
         own = self._speaking_fork(listen)
         if own is not None:
             self._end_fork(own, reason)
+        listen.mode, listen.speak_fork_id = "listen", ""
         self._detach(listen)
         before = listen.state
-        listen.state, listen.reason, listen.detail, listen.mode = "ended", reason, detail, "listen"
-        listen.speak_fork_id = listen.muted = ""
+        listen.state, listen.reason, listen.detail = "ended", reason, detail
         listen.ended_at = self.now
         if not listen.connected:  # the relay has told how much was heard
             self._write_heard(listen, all_of_it=True)
@@ -145,9 +145,13 @@ class Sessions(Ledger):
 
     def review(self) -> None:
         """Follow calls and agents, and do what time alone brings."""
-        for listen in list(self.listens.values()):
-            if listen.ended_at is None:
-                self._review(listen)
+        forks = -1
+        while forks != len(self.forks):  # a fork that one ordered is there for the others, too
+            forks = len(self.forks)
+            for listen in list(self.listens.values()):
+                if listen.ended_at is None:
+                    self._review(listen)
+        for listen in self.listens.values():
             if listen.open:
                 self._write_heard(listen)
                 listen.open = listen.ended_at is None or bool(listen.counted)
@@ -267,6 +271,8 @@ class Sessions(Ledger):
     def _show(self, listen: Listen, fork: Fork) -> None:
         """What state it is in, with this fork."""
         if fork.state != "up":
+            if listen.state == "waiting" and listen.reason not in ("retrying", "relay_restarted"):
+                listen.reason = ""
             listen.state = "starting"
             return
         if listen.state != "live":
@@ -293,6 +299,8 @@ class Sessions(Ledger):
         if counted is not None:
             counted.due = self._in(SETTLE_S)
         listen.fork_id = ""
+        if listen.mode != "listen":  # who does not hear does not speak
+            self._fall_back(listen, "mode_failed", "the sound was lost")
         if listen.muted:
             listen.muted = ""
             self._note(listen, "unmuted", reason="nothing is heard")
@@ -407,6 +415,9 @@ class Sessions(Ledger):
             if (fork.relay == data.relay and fork.run != data.run) or (not fork.relay and fork.state != "ordered"):
                 hearers = self._hearers(fork)
                 self._end_fork(fork, "relay_restarted")
+                owner = self.listens.get(fork.owner)
+                if owner is not None and owner.mode != "listen":
+                    self._fall_back(owner, "mode_failed", "the relay began anew")
                 for listen in hearers:
                     self._detach(listen)
                     self._wait(listen, "relay_restarted")
