@@ -162,6 +162,7 @@ EXAMPLES: dict[str, Any] = {
     "reason": "no answer",
     "reason of AgentInterval": "",
     "reason of AgentNotReady": "lunch",
+    "reason of CommandAnswered": "",
     "reason of LinkDown": "connection reset by the switch",
     "reason of TransferEnded": "",
     "released_at": "2026-03-02T09:15:00.600Z",
