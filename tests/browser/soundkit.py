@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 from collections.abc import AsyncIterator
 from typing import Any
 
 from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import TimeoutError as NotInTime
 
 from tests.browser.conftest import CHROMIUM, PATIENCE_MS
 
@@ -17,14 +19,16 @@ ARGUMENTS = (
     "--disable-background-networking",
     "--no-first-run",
     "--use-fake-device-for-media-stream",  # a microphone that beeps
-    "--use-fake-ui-for-media-stream",  # and is allowed
 )
-UNTOUCHED = "--autoplay-policy=no-user-gesture-required"  # sound also where nobody clicked
+WILLING = (
+    "--use-fake-ui-for-media-stream",  # the microphone is allowed
+    "--autoplay-policy=no-user-gesture-required",  # and sound comes also where nobody clicked
+)
 
 
 @contextlib.asynccontextmanager
 async def hearing(*arguments: str) -> AsyncIterator[Browser]:
-    """A Chromium of its own, with a fake microphone."""
+    """A Chromium of its own, with a fake microphone; `WILLING` makes it allow what people must allow."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *arguments])
         yield browser
@@ -32,10 +36,12 @@ async def hearing(*arguments: str) -> AsyncIterator[Browser]:
 
 
 @contextlib.asynccontextmanager
-async def page_at(browser: Browser, url: str) -> AsyncIterator[tuple[Page, list[str]]]:
-    """A page in a window of its own, and what it complained about."""
+async def page_at(browser: Browser, url: str, script: str = "") -> AsyncIterator[tuple[Page, list[str]]]:
+    """A page in a window of its own, and what it complained about; `script` runs there first."""
     context = await browser.new_context(locale="en-GB")
     context.set_default_timeout(PATIENCE_MS)
+    if script:
+        await context.add_init_script(script)
     page = await context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
@@ -113,5 +119,103 @@ def uneven(frames: list[tuple[int, float]], by_ms: float, dice: random.Random) -
 async def simulate(page: Page, arrivals: list[tuple[int, float]], until_ms: float, **rates: int) -> dict[str, Any]:
     """What the buffer made of it."""
     found = await page.evaluate(SIMULATE, {"arrivals": arrivals, "until": until_ms, **rates})
+    assert isinstance(found, dict)
+    return found
+
+
+# ---------------------------------------------------------------- a page that listens
+
+# keeps what the listening tells in `told`, its levels in `levels`, and measures the worklet's own output, side by side
+LISTENS = """async ({ url, pass, fresh, shown }) => {
+  const { Listening } = await import("/static/monitor/listen/sound/player.js");
+  const { useStrings } = await import("/static/shared/i18n.js");
+  useStrings((await import("/static/monitor/listen/sound/strings.js")).default);
+  const context = (window.context = new AudioContext());
+  const begun = performance.now();
+  window.told = [];
+  window.levels = [];
+  window.firstSound = null;
+  window.renewals = 0;
+  window.answer = async () => ({ audio: { url, pass: `${fresh}${window.renewals}` } });
+  const renewPass = () => (window.renewals++, window.answer());
+  const listening = (window.listening = new Listening({ audio: { url, pass }, renewPass, context }));
+  for (const name of ["state", "stats", "discarded", "ended", "trouble", "microphone"]) {
+    listening.on(name, (value) => told.push({ name, at: performance.now(), ...value }));
+  }
+  listening.on("level", (level) => {
+    levels.push(level);
+    if (level.agent.peak > 0.05) window.firstSound ??= performance.now() - begun;
+  });
+  if (shown) {
+    const { LevelMeters } = await import("/static/monitor/listen/sound/meters.js");
+    const { Waveform } = await import("/static/monitor/listen/sound/waveform.js");
+    window.meters = new LevelMeters(document.getElementById("main"), listening);
+    window.wave = new Waveform(document.getElementById("main"), listening);
+  }
+  await listening.connect();
+  const ears = (node) => {
+    const apart = context.createChannelSplitter(2);
+    node.connect(apart);
+    return [0, 1].map((channel) => {
+      const ear = context.createAnalyser();
+      ear.fftSize = 8192;
+      ear.smoothingTimeConstant = 0;
+      apart.connect(ear, channel);
+      return ear;
+    });
+  };
+  if (listening.node) window.ears = { worklet: ears(listening.node), out: ears(listening.outlet.output) };
+}"""
+
+# dB of the strongest within 2 % of each tone, for the left and the right side: a player that catches up is 1 % off
+TONES = """({ where, hz }) => ears[where].map((ear) => {
+  const found = new Float32Array(ear.frequencyBinCount);
+  ear.getFloatFrequencyData(found);
+  const bin = (f) => Math.round((f * ear.fftSize) / context.sampleRate);
+  return hz.map((f) => Math.max(-200, ...found.slice(bin(f * 0.98), bin(f * 1.02) + 1)));
+})"""
+PRESENT_DB, ABSENT_DB = -50, -80
+
+
+def at_load(url: str) -> str:
+    """A script that listens as soon as the page is there. Scripts that a test runs in a page count as somebody's touch of it."""
+    asked = {"url": url.replace("http", "ws", 1), "pass": "first", "fresh": "fresh", "shown": False}
+    return f"addEventListener('DOMContentLoaded', () => ({LISTENS})({json.dumps(asked)}))"
+
+
+async def listen_in(page: Page, url: str, *, shown: bool = False, token: str = "first", fresh: str = "fresh") -> None:
+    """Listen in `page` to the sound at `url`, coming with the pass `token` and afterwards with fresh ones."""
+    at = url.replace("http", "ws", 1)
+    await page.evaluate(LISTENS, {"url": at, "pass": token, "fresh": fresh, "shown": shown})
+
+
+async def until_sides(
+    page: Page, left: list[bool], right: list[bool], hz: tuple[float, ...], where: str = "worklet"
+) -> None:
+    """Wait until on each side exactly those of the tones `hz` are heard for which it says True."""
+    judge = f"""asked => {{
+      const found = ({TONES})(asked);
+      window.heard = found;
+      const fits = (is, db) => (is ? db > {PRESENT_DB} : db < {ABSENT_DB});
+      return asked.wanted.every((side, n) => side.every((is, k) => fits(is, found[n][k])));
+    }}"""
+    asked = {"where": where, "hz": list(hz), "wanted": [left, right]}
+    try:
+        await page.wait_for_function(judge, arg=asked, timeout=PATIENCE_MS, polling=50)
+    except NotInTime as exc:
+        raise AssertionError(f"heard {await page.evaluate('window.heard')} of {asked}") from exc
+
+
+async def told(page: Page, name: str) -> list[dict[str, Any]]:
+    """What the listening told under this name so far."""
+    found = await page.evaluate("name => told.filter((one) => one.name === name)", name)
+    assert isinstance(found, list)
+    return found
+
+
+async def until_told(page: Page, name: str, holds: str = "true", *, after: int = 0) -> dict[str, Any]:
+    """The first of that name, from number `after` of all on, for which the JavaScript `holds` about `it`."""
+    judge = f"([name, after]) => told.slice(after).find((it) => it.name === name && ({holds}))"
+    found = await (await page.wait_for_function(judge, arg=[name, after], timeout=PATIENCE_MS, polling=20)).json_value()
     assert isinstance(found, dict)
     return found

@@ -17,6 +17,7 @@ from fastapi.responses import HTMLResponse
 import services.monitor
 from services.monitor.listen.relay import wire
 from shared.clock import SystemClock
+from shared.hosts import Hosts
 from shared.http import create_app, mount_web
 from shared.ports import listen
 from tests.audiokit import FRAME_MS, RATE, interleave, tone
@@ -24,6 +25,7 @@ from tests.audiokit import FRAME_MS, RATE, interleave, tone
 WEB = Path(services.monitor.__file__).parent / "web"
 CLOCK = SystemClock()
 LISTEN = "11111111-2222-4333-8444-555555555555"
+ELSEWHERE = "floor.example"  # a name by which a browser asks for a page that is not safe to it
 AGENT_HZ, CUSTOMER_HZ, LOUD = 1000, 440, 8000
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Sound</title>
 <link rel="icon" href="/static/shared/favicon.svg">
@@ -48,13 +50,15 @@ class SoundRelay:
         self.spoken: list[tuple[float, bytes]] = []  # microphone frames and when they came
         self.state: dict[str, Any] = {"state": "live", "fork_id": "fork", "channels": 2, "rate_hz": RATE}
         self.flowing = True  # sound is sent
-        self.speaks = True  # text is sent
         self.late: list[float] = []  # seconds by which the next frames are late, one after the other
         self.flags = 0
         self.skipped = 0  # frames that are to be left out next
         self.rate = RATE
         self.channels = 2
-        self.refuse: int | None = None
+        self.answers = True  # to pings
+        self.first = 0  # added to the numbers of frames
+        self.deaf: set[WebSocket] = set()  # connections on which nothing comes any more
+        self.left = 0  # connections that are over
         self._moved = asyncio.Event()
 
     # ------------------------------------------------------------ what a test does
@@ -62,14 +66,14 @@ class SoundRelay:
     async def tell(self, **state: Any) -> None:
         """Say how it is with the listen from now on."""
         self.state |= state
-        await self._say({"type": "state", **self.whole_state()})
+        await self.say({"type": "state", **self.whole_state()})
 
     def whole_state(self) -> dict[str, Any]:
         usual = {"reason": "", "mode": "listen", "muted": "", "call_id": "c1", "agent_id": "1001"}
         return usual | {"speaking": False, "listeners": ["Iris"]} | self.state
 
     async def end(self, reason: str) -> None:
-        await self._say({"type": "ended", "reason": reason})
+        await self.say({"type": "ended", "reason": reason})
         await self.sockets[-1].close(wire.OVER)
 
     async def connections(self, number: int) -> None:
@@ -77,6 +81,15 @@ class SoundRelay:
         async with asyncio.timeout(20):
             while len(self.sockets) < number:
                 await self._moves()
+
+    async def gone(self) -> None:
+        """Wait until no connection is left."""
+        while self.left < len(self.sockets):
+            await self._moves()
+
+    @property
+    def sound_url(self) -> str:
+        return f"{self.url}/api/v1/listens/{LISTEN}/audio"
 
     async def heard(self, frames: int) -> list[tuple[float, bytes]]:
         """The next frames of the microphone."""
@@ -92,22 +105,19 @@ class SoundRelay:
 
     # ------------------------------------------------------------ the server
 
-    async def _say(self, message: dict[str, Any]) -> None:
-        if self.speaks and self.sockets:
+    async def say(self, message: dict[str, Any]) -> None:
+        if self.sockets and self.sockets[-1] not in self.deaf:
             with contextlib.suppress(RuntimeError, WebSocketDisconnect):
                 await self.sockets[-1].send_text(json.dumps(message))
 
     async def serve(self, socket: WebSocket, listen_id: str, ticket: str) -> None:
         assert listen_id == LISTEN
         await socket.accept()
-        if self.refuse is not None:
-            await socket.close(self.refuse)
-            return
         self.sockets.append(socket)
         self.passes.append(ticket)
         self._moved.set()
-        await self._say({"type": "hello", "listen_id": listen_id, "now_us": now_us()})
-        await self._say({"type": "state", **self.whole_state()})
+        await self.say({"type": "hello", "listen_id": listen_id, "now_us": now_us()})
+        await self.say({"type": "state", **self.whole_state()})
         tasks = [asyncio.create_task(self._sound(socket)), asyncio.create_task(self._figures())]
         try:
             await self._hear(socket)
@@ -115,6 +125,8 @@ class SoundRelay:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
+            self.left += 1
+            self._moved.set()
 
     async def _hear(self, socket: WebSocket) -> None:
         while True:
@@ -126,7 +138,9 @@ class SoundRelay:
             else:
                 said = json.loads(message["text"])
                 self.said.append(said)
-                await self._say({"type": "pong", "n": said["n"], "now_us": now_us()})
+                if not self.answers:
+                    continue
+                await self.say({"type": "pong", "n": said["n"], "now_us": now_us()})
             self._moved.set()
 
     async def _figures(self) -> None:
@@ -135,20 +149,20 @@ class SoundRelay:
             figures = dict.fromkeys(
                 ("received", "lost", "late", "discarded", "gap_ms_max", "spoken", "spoken_discarded"), 0
             )
-            await self._say({"type": "stats", "now_us": now_us(), **figures})
+            await self.say({"type": "stats", "now_us": now_us(), **figures})
 
     async def _sound(self, socket: WebSocket) -> None:
         began = CLOCK.monotonic()
         for number in itertools.count():
             late = self.late.pop(0) if self.late else 0.0
             await CLOCK.sleep(max(0.0, began + number * FRAME_MS / 1000 + late - CLOCK.monotonic()))
-            if not self.flowing:
+            if not self.flowing or socket in self.deaf:
                 continue
             if self.skipped:
                 self.skipped -= 1
                 continue
             with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-                await socket.send_bytes(self.frame(number))
+                await socket.send_bytes(self.frame(self.first + number))
 
     def frame(self, number: int) -> bytes:
         sides = [tone(hz, LOUD, FRAME_MS, self.rate, start_ms=number * FRAME_MS) for hz in (AGENT_HZ, CUSTOMER_HZ)]
@@ -163,7 +177,7 @@ class SoundRelay:
 async def relaying() -> AsyncIterator[SoundRelay]:
     """Run one on a free port."""
     relay = SoundRelay()
-    app = create_app("monitor")
+    app = create_app("monitor", names=Hosts([ELSEWHERE]))
 
     @app.get("/sound", include_in_schema=False)
     async def page() -> HTMLResponse:

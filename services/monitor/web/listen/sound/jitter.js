@@ -24,7 +24,8 @@ const FULL_CORRECTION_MS = 20;
 const MOST_CORRECTION = 0.01;
 const SKIPPED_WHEN_QUIET_MS = 40;
 const MOST_FRAMES = 50; // that wait while nobody pulls
-const ANEW = 50; // a number that is so far behind is that of another stream
+const ANEW = 50; // a number that is so far behind is that of another stream,
+const FAR = 1500; // or so far ahead: 30 s
 
 export class JitterBuffer {
   constructor() {
@@ -38,6 +39,7 @@ export class JitterBuffer {
   reset() {
     this.frames = new Map();
     this.newest = -1;
+    this.fresh = true; // no frame of this stream came yet
     this.position = 0; // the sample that is played next
     this.playing = false;
     this.begun = false; // something was played
@@ -66,7 +68,7 @@ export class JitterBuffer {
   #follow({ seq, rate, length, channels }) {
     const { stream } = this;
     const same = stream && stream.rate === rate && stream.length === length;
-    if (same && seq > this.newest - ANEW) {
+    if (same && !this.fresh && seq > this.newest - ANEW && seq < this.newest + FAR) {
       stream.channels = channels;
       return;
     }
@@ -75,6 +77,7 @@ export class JitterBuffer {
     this.stream = { rate, length, channels, frame_ms: (length / rate) * 1000 };
     if (!same) this.crossFade = Math.round((CROSS_FADE_MS * rate) / 1000);
     this.newest = seq - 1;
+    this.fresh = false;
   }
 
   /** Whether the frame of this number is still of use. */

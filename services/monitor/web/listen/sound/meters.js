@@ -36,6 +36,7 @@ export class LevelMeters {
   }
 
   #hush() {
+    for (const meter of this.meters) meter.told = -Infinity;
     this.#hear({ kind: "none", channels: 0, agent: { peak: 0, rms: 0 }, customer: { peak: 0, rms: 0 } });
   }
 
