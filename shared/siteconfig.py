@@ -23,11 +23,16 @@ class ServiceLevelTarget(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class QueueConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """A queue: `wrap_up_s` of after-call work that the switch grants (0: none), its name for people, its target."""
+    """A queue: `wrap_up_s` of after-call work that the switch grants (0: none), its name for people, its target.
+
+    `direction`: what its calls are, whatever the switch says; "" is what it says. A dialler hands over those whom it reached by a
+    queue, and many switches call that inbound.
+    """
 
     label: str = ""
     wrap_up_s: float = 0.0
     service_level: ServiceLevelTarget = field(default_factory=ServiceLevelTarget)
+    direction: Literal["", "inbound", "outbound"] = ""
 
 
 class AgentConfig(Struct, frozen=True, forbid_unknown_fields=True):

@@ -51,6 +51,7 @@ def started(floor: Floor, event: Event, data: events.CallStarted) -> None:
     if event.time < call.started:
         call.started = event.time
     call.direction = data.direction
+    _direct(call)
     call.from_number = data.from_number or call.from_number
     call.to_number = data.to_number or call.to_number
     call.attributes = data.attributes or call.attributes
@@ -58,6 +59,21 @@ def started(floor: Floor, event: Event, data: events.CallStarted) -> None:
         if agent_id := floor.state.legs[leg_id].agent_id:
             floor.touch("agent", agent_id)  # their cards show the direction
     settle(floor, call, event.time)
+
+
+def of_queue(floor: Floor, call: Call, queue: str) -> None:
+    """The queue has to do with the call. What the site's file says of the direction of its calls, counts; of several queues'
+    words `outbound` does."""
+    direction = floor.config.queue(queue).direction
+    if direction > call.directed:
+        call.directed = direction
+        _direct(call)
+
+
+def _direct(call: Call) -> None:
+    """Calls between colleagues are what they are."""
+    if call.directed and call.direction != "internal":
+        call.direction = call.directed
 
 
 def let_go(floor: Floor, call: Call, at: datetime, waiting_outcome: str = "cleared") -> None:

@@ -25,6 +25,8 @@ def leg_started(floor: Floor, event: Event, data: events.LegStarted) -> None:
     if over.is_over(floor, data.call_id, at, begins=True):
         return
     call = floor.call(data.call_id, at)
+    if data.queue:
+        calls.of_queue(floor, call, data.queue)
     leg = Leg(
         leg_id=data.leg_id,
         call_id=data.call_id,

@@ -75,6 +75,7 @@ class Call(Struct, gc=False):
     attributes: dict[str, str] = field(default_factory=dict)
     seen: datetime | None = None  # the newest event of it
     provenance: Shown = "observed"  # of `state`
+    directed: str = ""  # what the site's file says of its queues' calls
 
 
 class Flap(Struct, gc=False):

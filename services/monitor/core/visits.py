@@ -25,6 +25,7 @@ def queued(floor: Floor, event: Event, data: events.CallQueued) -> None:
     if over.is_over(floor, data.call_id, at, begins=True):
         return
     call = floor.call(data.call_id, at)
+    calls.of_queue(floor, call, data.queue)
     call.from_number = data.from_number or call.from_number
     key = _key(data.call_id, data.queue)
     left = late.pick(floor, key, "left", since=at) if floor.state.early else None
