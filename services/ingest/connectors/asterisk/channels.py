@@ -82,7 +82,8 @@ class Mirror:
     # ------------------------------------------------------------ whom a command means
 
     @property
-    def _state(self) -> State:
+    def state(self) -> State:
+        """The adapter's; not to be changed."""
         return self._adapter.state
 
     def target_of(self, command: ListenStart) -> Channel:
@@ -92,21 +93,21 @@ class Mirror:
     def _agents(self, command: ListenStart) -> Channel:
         """The agent's own phone, not the Local channel by which the queue calls it."""
         if command.leg_id:
-            leg = self._state.legs.get(command.leg_id)
+            leg = self.state.legs.get(command.leg_id)
             uid = leg.uid if leg is not None else command.leg_id.partition("/")[0]
-            found = self._state.channels.get(uid)
+            found = self.state.channels.get(uid)
             if found is None or not is_phone(found.name):
                 raise CommandFailed("the agent's part in the call is over")
             return found
-        legs = [leg for leg in self._state.legs.values() if leg.call == command.call_id]
+        legs = [leg for leg in self.state.legs.values() if leg.call == command.call_id]
         uids = {leg.uid for leg in legs if not command.agent_id or leg.agent_id == command.agent_id}
-        if len(uids) == 1 and (found := self._state.channels.get(uids.pop())) is not None:
+        if len(uids) == 1 and (found := self.state.channels.get(uids.pop())) is not None:
             return found
         raise CommandFailed("the agent is not in this call any more" if not uids else "several agents are in this call")
 
     def _customers(self, command: ListenStart) -> Channel:
         """The outside party of the call; of several the one that the agent speaks with."""
-        state = self._state
+        state = self.state
         call = state.calls.get(command.call_id)
         if call is not None and call.direction == "internal":
             raise CommandFailed("a call between colleagues has no customer to listen to")
@@ -124,11 +125,11 @@ class Mirror:
         return found[0]
 
     def _is_agents(self, channel: Channel) -> bool:
-        return any(ident_of(device_of(channel.name)) == agent for agent in self._state.agents)
+        return any(ident_of(device_of(channel.name)) == agent for agent in self.state.agents)
 
     def _beside(self, uid: str) -> list[Channel]:
         """Who is in the same bridge, Local channels walked through."""
-        state, found, seen, places = self._state, [], {uid}, [uid]
+        state, found, seen, places = self.state, [], {uid}, [uid]
         for _ in range(_DEEPEST):
             around = [
                 one for place in places if place in state.channels for one in self._bridged(state.channels[place])
@@ -143,12 +144,12 @@ class Mirror:
         return found
 
     def _bridged(self, channel: Channel) -> list[str]:
-        return list(self._state.bridges.get(channel.bridge, ())) if channel.bridge else []
+        return list(self.state.bridges.get(channel.bridge, ())) if channel.bridge else []
 
     def memberships(self, agent_id: str, queue: str = "") -> list[tuple[str, str]]:
         """Queue and interface of each membership that the agent has now, in one queue or in all."""
         return [
             (member.queue, member.interface)
-            for member in self._state.members.values()
+            for member in self.state.members.values()
             if member.present and member.agent_id == agent_id and queue in ("", member.queue)
         ]

@@ -209,7 +209,7 @@ class Session:
         config = switch.config
         words = {"Username": config.user, "Events": config.events}
         try:
-            await within(self._clock, config.connect_s, self._greeted)
+            await within(self._clock, config.connect_s, asyncio.shield(self._greeted))
             if config.login == "challenge":
                 challenge = await self.ask("Challenge", {"AuthType": "MD5"})
                 proof = {"AuthType": "MD5", "Key": answer_to(challenge.get("Challenge", ""), switch.password)}
@@ -220,7 +220,7 @@ class Session:
             # the switch closes behind such an answer, which is not what it is about
             raise LinkFailed("wrong user or password", self._where, str(exc)) from None
         except TimeoutError as exc:
-            what: What = "no answer" if self._greeted.done() else "no manager port"
+            what: What = "no answer" if self.greeting else "no manager port"
             raise LinkFailed(what, self._where, str(exc)) from None
 
     async def version(self) -> str:
