@@ -1,0 +1,450 @@
+"""The inspectors' page: what should be heard first, one click to hear it, six at hand, and what stands in the way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Locator, Page, expect
+
+from services.monitor.core.views import FloorView
+from tests.browser.conftest import Viewer
+from tests.browser.floors import agent, ago, changed, flag, transfer
+from tests.browser.listenserver import ListenServer, busy_floor, leg, live_call, on_call, serving_listens
+from tests.deskkit import principal
+from tests.waiting import until
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+
+@asynccontextmanager
+async def console(
+    viewer: Viewer, floor: FloorView | None = None, path: str = "/listen", **more: Any
+) -> AsyncIterator[tuple[ListenServer, Page]]:
+    """The page on a scripted floor; `more`: attributes of its server."""
+    async with serving_listens(floor) as server:
+        for name, value in more.items():
+            setattr(server, name, value)
+        page = await viewer.open(server.url + path)
+        try:
+            yield server, page
+        finally:
+            await page.goto("about:blank")
+            await page.close()
+
+
+def row(page: Page, name: str) -> Locator:
+    return page.locator(".call-row", has=page.locator(".call-who", has_text=name))
+
+
+def show(page: Page, name: str) -> Locator:
+    return page.locator(f"[data-show={name}]")
+
+
+async def order(page: Page) -> list[str]:
+    """Names in the order in which they are shown."""
+    found: list[str] = await page.evaluate(
+        """() => [...document.querySelectorAll(".call-row")]
+          .sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top)
+          .map((row) => row.querySelector(".call-who").textContent)"""
+    )
+    return found
+
+
+def asked(server: ListenServer, method: str) -> list[Any]:
+    return [(path, body) for verb, path, body in server.asked_for if verb == method]
+
+
+# ---------------------------------------------------------------- the list
+
+
+async def test_calls_come_in_the_order_in_which_they_should_be_heard(viewer: Viewer) -> None:
+    async with console(viewer) as (server, page):
+        await expect(page.locator(".call-row")).to_have_count(6)
+        assert await order(page) == ["Cao Wei", "Di Ng", "Bo Lind", "Ana Silva", "Han Bo", "Fei Long"]
+        await expect(row(page, "Cao Wei").locator(".call-happening")).to_contain_text("alone")
+        await expect(row(page, "Di Ng").locator(".call-happening")).to_contain_text("transfer, ringing")
+        await expect(row(page, "Bo Lind").locator(".call-flag")).to_contain_text("on hold for more than 60 s")
+        await expect(row(page, "Fei Long").locator(".call-listeners")).to_have_text("somebody")
+        await expect(row(page, "Ana Silva").locator(".call-peer")).to_have_text("••4821")
+        await expect(row(page, "Ana Silva")).to_have_attribute(
+            "aria-label", re.compile("Ana Silva, Blue · Sales, Inbound")
+        )
+        server.listens.append(
+            server.listen("x", call_id="c3", agent_id="1003", user="wu", user_name="Wu", state="live")
+        )
+        await expect(row(page, "Cao Wei").locator(".call-listeners")).to_have_text("Wu")
+        await until(lambda: server.listens and order(page), "the list")
+        await expect(page.locator("#uncovered")).to_contain_text("Every outbound call of a new agent is heard")
+        assert (await order(page))[0] == "Di Ng"
+
+
+async def test_time_hold_and_transfer_tick(viewer: Viewer) -> None:
+    async with console(viewer) as (_, page):
+        time, took = row(page, "Ana Silva").locator(".call-time"), row(page, "Di Ng").locator(".call-happening .num")
+        before = [await time.inner_text(), await took.inner_text()]
+        await expect(time).not_to_have_text(before[0])
+        await expect(took).not_to_have_text(before[1])
+        await expect(row(page, "Bo Lind").locator(".call-happening")).to_contain_text("on hold")
+
+
+async def test_the_list_is_narrowed_and_the_address_says_so(viewer: Viewer) -> None:
+    async with console(viewer) as (_, page):
+        for name, count in (("all", "6"), ("mine", "2"), ("new", "1"), ("flagged", "1"), ("slow", "1")):
+            await expect(show(page, name).locator(".show-count")).to_have_text(count)
+        for name, wanted in (("flagged", ["Bo Lind"]), ("slow", ["Di Ng"]), ("new", ["Cao Wei", "Gu Ling"])):
+            await show(page, name).click()
+            await expect(page.locator(".call-who")).to_have_text(wanted)
+        await expect(page).to_have_url(re.compile("show=new"))
+        await expect(row(page, "Gu Ling")).to_contain_text("between calls")
+        await page.go_back()
+        await expect(page.locator(".call-who")).to_have_text(["Di Ng"])
+        await page.get_by_role("button", name="Clear").click()
+        await page.get_by_label("Team", exact=True).select_option("hq/Blue")
+        await expect(page.locator(".call-row")).to_have_count(4)
+        await page.get_by_label("Queue", exact=True).select_option("hq/support")
+        await expect(page.locator(".call-who")).to_have_text(["Bo Lind"])
+        other = await viewer.open(page.url)
+        await expect(other.locator(".call-who")).to_have_text(["Bo Lind"])
+        await other.close()
+        await page.get_by_role("button", name="Clear").click()
+        await page.keyboard.press("/")
+        await page.keyboard.type("fei sales")
+        await expect(page.locator(".call-who")).to_have_text(["Fei Long"])
+        await page.keyboard.press("Escape")
+        await expect(page.locator(".call-row")).to_have_count(6)
+
+
+async def test_my_list_has_what_i_claimed_what_i_follow_and_what_needs_somebody(viewer: Viewer) -> None:
+    async with console(viewer, path="/listen?show=mine") as (server, page):
+        await expect(page.locator(".call-who")).to_have_text(["Cao Wei", "Di Ng"])
+        server.claims.append({"site": "hq", "call_id": "c4", "user": "wu", "user_name": "Wu"})
+        await expect(page.locator(".call-who")).to_have_text(["Cao Wei"])
+        await show(page, "all").click()
+        await expect(row(page, "Di Ng").locator(".call-claimed")).to_have_text("Wu: taken")
+        await row(page, "Han Bo").locator(".call-star").click()
+        await row(page, "Ana Silva").focus()
+        await page.keyboard.press("f")
+        await show(page, "mine").click()
+        await expect(page.locator(".call-row")).to_have_count(3)
+        await until(lambda: sorted(server.preferences.get("listen.followed", [])) == ["hq/1001", "hq/1008"])
+
+
+async def test_a_large_floor_has_as_many_lines_as_are_seen(viewer: Viewer) -> None:
+    agents = tuple(agent(f"{n:05}", f"Agent {n:05}", "talk", call=on_call(f"c{n}")) for n in range(3000))
+    calls = tuple(live_call(f"c{n}", leg(f"{n:05}", seconds=n)) for n in range(3000))
+    async with console(viewer, changed(busy_floor(), agents=agents, calls=calls, flags=(), transfers=())) as (_, page):
+        await expect(page.locator("#calls h2")).to_have_text("3000 calls")
+        assert await page.locator(".call-row").count() < 60
+        await page.locator(".call-row").first.focus()
+        await page.keyboard.press("End")
+        await expect(page.locator(".call-row:focus")).to_have_attribute("aria-posinset", "3000")
+
+
+# ---------------------------------------------------------------- one click
+
+
+async def test_one_click_listens_and_the_next_one_hops(viewer: Viewer) -> None:
+    async with console(viewer) as (server, page):
+        await row(page, "Ana Silva").click()
+        await expect(page.locator(".player-state")).to_have_text("live")
+        assert asked(server, "POST") == [
+            ("listens", {"site": "hq", "call_id": "c1", "mode": "listen", "purpose": "live_qa"})
+        ]
+        await expect(page.locator(".player-who")).to_have_text("Ana Silva")
+        await expect(page.locator(".player-other")).to_have_text("+45••••4821")
+        await expect(page.locator(".party-who")).to_have_text(["+45••••4821", "Ana Silva"])
+        await expect(row(page, "Ana Silva").locator(".call-listeners")).to_have_text("you")
+        await row(page, "Cao Wei").get_by_role("button", name="Listen to Cao Wei").click()
+        await expect(page.locator(".player-follows")).to_have_text("this agent")
+        await expect(page.locator(".deck-name")).to_have_text(["Ana Silva", "Cao Wei", "free", "free", "free", "free"])
+        await expect(page.locator(".deck-state").first).to_contain_text("not heard")
+        assert asked(server, "DELETE") == [("listens/l1", None)], "one sounds at a time"
+        wanted = {"site": "hq", "agent_id": "1003", "mode": "listen", "purpose": "new_agent"}
+        assert asked(server, "POST")[-1] == ("listens", wanted), "a new agent's call is heard as that"
+
+
+async def test_the_keyboard_does_all_of_it(viewer: Viewer) -> None:
+    async with console(viewer) as (server, page):
+        state = page.locator(".player-state")
+        await expect(page.locator(".call-row")).to_have_count(6)
+        await page.keyboard.press("l")
+        await expect(page.locator(".call-row:focus .call-who")).to_have_text("Cao Wei")
+        await page.keyboard.press("ArrowDown")
+        await page.keyboard.press("Enter")
+        await expect(state).to_have_text("live")
+        await expect(page.locator(".player-who")).to_have_text("Di Ng")
+        await page.keyboard.press("ArrowDown")
+        await page.keyboard.press("Shift+Enter")
+        await expect(page.locator(".player-who")).to_have_text("Bo Lind")
+        await expect(state).to_have_text("live")
+        await page.keyboard.press("1")
+        await expect(page.locator(".player-who")).to_have_text("Di Ng")
+        await expect(state).to_have_text("live")
+        await page.keyboard.press("ArrowRight")
+        await expect(page.locator(".player-who")).to_have_text("Bo Lind")
+        await expect(state).to_have_text("live")
+        await page.locator("#main").focus()
+        await page.keyboard.press("Space")
+        await expect(page.get_by_role("button", name="Unmute")).to_have_attribute("aria-pressed", "true")
+        await page.keyboard.press("s")
+        await expect(state).to_contain_text("not heard")
+        await page.keyboard.press("x")
+        await expect(page.locator(".deck-name").nth(1)).to_have_text("free")
+        await page.keyboard.press("a")
+        await expect(page.locator(".player-who")).to_have_text("Cao Wei")
+        await expect(state).to_have_text("live")
+        await page.keyboard.press("?")
+        await expect(page.locator(".listen-help")).to_be_visible()
+        await page.keyboard.press("Escape")
+        assert all(one["state"] == "ended" for one in server.listens[:-1])
+
+
+async def test_the_seventh_takes_the_place_of_what_was_heard_longest_ago(viewer: Viewer) -> None:
+    agents = tuple(agent(f"{n}", f"Agent {n}", "talk", call=on_call(f"c{n}")) for n in range(1, 8))
+    calls = tuple(live_call(f"c{n}", leg(f"{n}", seconds=90 - n)) for n in range(1, 8))
+    floor = changed(busy_floor(), agents=agents, calls=calls, flags=(), transfers=())
+    async with console(viewer, floor) as (_, page):
+        for n in range(1, 8):
+            await row(page, f"Agent {n}").click()
+            await expect(page.locator(".player-who")).to_have_text(f"Agent {n}")
+            await expect(page.locator(".player-state")).to_have_text("live")
+        await expect(page.locator(".deck-name")).to_have_text([f"Agent {n}" for n in (7, 2, 3, 4, 5, 6)])
+        await page.reload()
+        await expect(page.locator(".deck-name")).to_have_text([f"Agent {n}" for n in (7, 2, 3, 4, 5, 6)])
+        await expect(page.locator(".player-state")).to_contain_text("not heard")  # nothing is heard without a click
+
+
+async def test_a_link_puts_the_agent_on_the_deck(viewer: Viewer) -> None:
+    async with console(viewer, path="/listen?agent=hq/1003") as (server, page):
+        await expect(page.locator(".player-who")).to_have_text("Cao Wei")
+        await expect(page.locator(".player-state")).to_contain_text("not heard")
+        assert asked(server, "POST") == []
+        await page.keyboard.press("s")
+        await expect(page.locator(".player-state")).to_have_text("live")
+        assert asked(server, "POST")[0][1]["agent_id"] == "1003"
+
+
+# ---------------------------------------------------------------- while listening
+
+
+async def test_states_are_told_in_words(viewer: Viewer) -> None:
+    async with console(viewer) as (server, page):
+        state = page.locator(".player-state")
+        await row(page, "Ana Silva").click()
+        await expect(state).to_have_text("live")
+        await server.relay.tell(muted="hold")
+        await expect(state).to_have_text("On hold: kept silent by the site's policy")
+        await server.relay.tell(muted="", state="waiting", reason="between_calls")
+        await expect(state).to_contain_text("for the agent's next call")
+        await server.relay.tell(state="live", reason="")
+        await expect(state).to_have_text("live")
+        await server.relay.sockets[-1].close(1012)
+        await server.relay.connections(2)
+        await expect(state).to_have_text("live")
+        await server.relay.end("call_ended")
+        await expect(state).to_contain_text("ended")
+        await expect(state).to_contain_text("the call is over")
+        await expect(page.locator(".deck-place").first).to_have_attribute("data-tone", "quiet")
+    viewer.complaints.clear()
+
+
+async def test_hold_transfer_and_flags_are_marked_and_the_parties_are_live(viewer: Viewer) -> None:
+    async with console(viewer) as (server, page):
+        await row(page, "Ana Silva").click()
+        await expect(page.locator(".player-state")).to_have_text("live")
+        held = live_call("c1", leg("1001", "held", 0), leg("1002", "ringing", 0, "consult"), state="transferring")
+        await server.change("call", "hq/c1", held)
+        await server.change("transfer", "hq/t9", transfer("t9", from_agent="1001", to_agent="1002", requested=ago(0)))
+        await server.change("flag", "hq/f9", flag("f9", subject="call", subject_id="c1", summary_en="Trouble ahead"))
+        parties = ["customer · on hold", "with the customer · on hold", "consultation · ringing"]
+        await expect(page.locator(".party-what")).to_have_text(parties)
+        await expect(page.locator(".party-transfer")).to_contain_text("Ana Silva → Bo Lind")
+        wave = page.locator(".wave")
+        for mark in ("on hold", "transfer", "Trouble ahead"):
+            await expect(wave).to_have_attribute("aria-label", re.compile(mark))
+        await server.change("call", "hq/c1", live_call("c1", leg("1002", seconds=0)))
+        await expect(page.locator(".player-who")).to_have_text("Bo Lind")  # the listen follows the call
+
+
+async def test_notes_are_pinned_to_when_one_began_and_drafts_stay_with_their_call(viewer: Viewer) -> None:
+    async with console(viewer) as (server, page):
+        note = page.get_by_label("Write a note")
+        await row(page, "Ana Silva").click()
+        await expect(page.locator(".player-state")).to_have_text("live")
+        await page.keyboard.press("n")
+        await page.keyboard.type("asks for the ")
+        pinned = await page.locator(".note-pin").inner_text()
+        await row(page, "Bo Lind").click()
+        await expect(note).to_have_value("")
+        await page.locator(".deck-open").first.click()
+        await expect(note).to_have_value("asks for the ")
+        await expect(page.locator(".note-pin")).to_have_text(pinned)
+        await note.press("End")
+        await page.keyboard.type("contract")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".note-text")).to_have_text("asks for the contract")
+        ((path, body),) = [one for one in asked(server, "POST") if one[0].endswith("/notes")]
+        assert (path, body["text"]) == ("listens/l1/notes", "asks for the contract")
+        minutes, seconds = pinned.split(":")
+        assert int(minutes) * 60 + int(seconds) <= body["at_s"] < int(minutes) * 60 + int(seconds) + 1.1
+        server.away = True
+        await page.keyboard.type("is kept")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".notes [role=alert]")).to_contain_text("your text is still here")
+        await expect(note).to_have_value("is kept")
+    viewer.complaints.clear()
+
+
+async def test_nobody_is_spoken_to_without_a_warning(viewer: Viewer) -> None:
+    await viewer.context.grant_permissions([])
+    async with console(viewer) as (server, page):
+        await row(page, "Ana Silva").click()
+        await expect(page.locator(".player-state")).to_have_text("live")
+        await page.keyboard.press("m")
+        ask = page.locator(".mode-ask")
+        await expect(ask).to_contain_text("The agent will hear you. The customer will not.")
+        await page.get_by_role("button", name="Barge").click()
+        await expect(ask).to_contain_text("The customer will hear you, too")
+        await page.keyboard.press("Enter")  # the focus is on the harmless answer
+        await expect(ask).to_be_hidden()
+        await page.get_by_role("button", name="Barge").click()
+        await page.get_by_role("button", name="Speak to both").click()
+        await expect(page.locator(".modes [role=alert]")).to_contain_text("microphone")
+        assert asked(server, "PATCH") == [], "without a microphone the mode stays"
+        await expect(page.locator(".player-state")).to_have_text("live")
+        await expect(page.get_by_role("button", name="Listen", exact=True).first).to_be_visible()
+
+
+async def test_modes_are_those_that_the_policy_lets_one_use(viewer: Viewer) -> None:
+    policy = {"allowed": True, "open_now": True, "modes": ["listen"]}
+    async with console(viewer, policy=policy) as (_, page):
+        await row(page, "Ana Silva").click()
+        await expect(page.locator(".player-state")).to_have_text("live")
+        await expect(page.locator(".modes")).to_be_hidden()
+
+
+# ---------------------------------------------------------------- new agents
+
+
+async def test_a_new_agents_call_that_nobody_hears_is_counted_and_alarms(viewer: Viewer) -> None:
+    async with console(viewer) as (server, page):
+        strip = page.locator("#uncovered")
+        await expect(strip.locator(".uncovered-count")).to_have_text("1")
+        await expect(strip).to_contain_text("Cao Wei")
+        await expect(strip).to_have_attribute("data-tone", "critical")
+        await expect(page.locator("#announcer")).to_have_text("New agents alone for too long: Cao Wei")
+        await strip.get_by_label("Alarm after").fill("600")
+        await page.keyboard.press("Tab")
+        await expect(strip).to_have_attribute("data-tone", "warning")
+        await strip.get_by_role("button", name="Take: Cao Wei").click()
+        await expect(strip).to_contain_text("you: taken")
+        assert asked(server, "POST") == [("claims", {"site": "hq", "call_id": "c3"})]
+        await strip.get_by_role("button", name="Listen: Cao Wei").click()
+        await expect(strip).to_contain_text("Every outbound call of a new agent is heard")
+        await page.keyboard.press("s")
+        await expect(strip.locator(".uncovered-count")).to_have_text("1")
+        await expect(strip.locator(".uncovered-time")).to_have_text(re.compile(r"0:0\d"))  # alone again, from now on
+
+
+async def test_somebody_elses_claim_is_seen_and_not_taken(viewer: Viewer) -> None:
+    claim = {"site": "hq", "call_id": "c3", "user": "wu", "user_name": "Wu"}
+    async with console(viewer, claims=[claim]) as (_, page):
+        await expect(page.locator("#uncovered")).to_contain_text("Wu: taken")
+        await expect(page.locator("#uncovered").get_by_role("button", name="Take: Cao Wei")).to_be_hidden()
+        await expect(row(page, "Cao Wei").get_by_role("button", name="Take", exact=True)).to_be_disabled()
+
+
+async def test_coverage_tells_of_each_new_agent_how_much_was_heard(viewer: Viewer) -> None:
+    shares = {"calls_share": 9 / 14, "seconds_share": 0.38}
+    told = {"agent_id": "1003", "name": "Cao Wei", "team": "Red", "new_agent": True, "calls": 14, "heard": 9}
+    async with console(viewer, coverage=[told | shares | {"talk_s": 2210.0, "heard_s": 840.0}]) as (_, page):
+        await page.get_by_role("button", name="Coverage").click()
+        drawer = page.locator(".coverage-drawer")
+        await expect(drawer).to_contain_text("9 of 14 calls heard, 64%")
+        await expect(drawer.locator("tbody tr td")).to_have_text(["14", "9", "64%", "36:50", "14:00"])
+
+
+# ---------------------------------------------------------------- what stands in the way
+
+
+async def test_who_may_not_listen_is_told_so_and_has_no_link(viewer: Viewer) -> None:
+    async with console(viewer, who=principal("va", "viewer")) as (server, page):
+        await expect(page.locator("#refused")).to_contain_text("not among your permissions")
+        await expect(page.locator("#console")).to_be_hidden()
+        await page.goto(f"{server.url}/transfers")
+        await expect(page.get_by_role("link", name="Wallboard")).to_be_visible()
+        await expect(page.get_by_role("link", name="Listen")).to_be_hidden()
+    viewer.complaints.clear()
+
+
+async def test_what_the_server_refuses_is_said_with_its_reason(viewer: Viewer) -> None:
+    async with console(viewer, refuse_listen=(403, "not within the hours")) as (server, page):
+        await row(page, "Ana Silva").click()
+        await expect(page.locator(".player-state")).to_contain_text("You may not listen here. not within the hours")
+        server.refuse_listen = None
+        await page.keyboard.press("s")
+        await expect(page.locator(".player-state")).to_have_text("live")
+    viewer.complaints.clear()
+
+
+async def test_while_the_database_is_away_nobody_is_said_to_listen(viewer: Viewer) -> None:
+    async with console(viewer) as (server, page):
+        server.listens.append(
+            server.listen("x", call_id="c3", agent_id="1003", user="wu", user_name="Wu", state="live")
+        )
+        await expect(page.locator("#uncovered")).to_contain_text("is heard")
+        server.away = True
+        await expect(page.locator("#troubles")).to_contain_text("The database is away")
+        await expect(page.locator("#uncovered .uncovered-count")).to_have_text("1")
+        await expect(page.locator(".call-row")).to_have_count(6)
+        server.away = False
+        await expect(page.locator("#troubles")).to_be_empty()
+    viewer.complaints.clear()
+
+
+async def test_a_browser_without_sound_is_told_what_is_missing(viewer: Viewer) -> None:
+    await viewer.context.add_init_script("delete window.AudioContext; delete window.webkitAudioContext;")
+    async with console(viewer) as (_, page):
+        await expect(page.locator("#troubles")).to_contain_text("no sound output for pages")
+        await expect(page.locator(".call-row")).to_have_count(6)
+
+
+async def test_a_silent_switch_greys_the_list_and_an_empty_floor_says_so(viewer: Viewer) -> None:
+    async with console(viewer) as (server, page):
+        await expect(row(page, "Ana Silva")).to_be_visible()
+        server.stop_the_switch()
+        await expect(row(page, "Ana Silva")).to_have_attribute("data-stale", "yes")
+        await expect(page.locator("#site-notices")).not_to_be_empty()
+    async with console(viewer, changed(busy_floor(), calls=(), flags=(), transfers=())) as (_, page):
+        await expect(page.locator("#calls .empty")).to_contain_text("No calls right now")
+        await expect(page.locator("#deck .empty")).to_contain_text("Nothing is being heard")
+
+
+@pytest.mark.parametrize(("width", "height", "language"), [(1366, 768, "zh-CN"), (1366, 768, "en"), (1920, 1080, "en")])
+async def test_it_fits_and_reads_in_both_languages(viewer: Viewer, width: int, height: int, language: str) -> None:
+    async with serving_listens() as server:
+        page = await viewer.open(f"{server.url}/listen?lang={language}", width=width, height=height)
+        await row(page, "Di Ng").click()
+        await expect(page.locator(".player-state strong")).to_have_text("live" if language == "en" else "监听中")
+        assert await page.evaluate("document.documentElement.scrollWidth") == width
+        assert not re.search(r"\b(listen|sound|drawer)\.[a-z_.]+", await page.inner_text("body"))
+        await page.goto("about:blank")
+        await page.close()
+
+
+async def test_it_has_no_serious_finding_while_one_listens(viewer: Viewer) -> None:
+    async with console(viewer) as (_, page):
+        await page.emulate_media(color_scheme="light", reduced_motion="reduce")
+        await row(page, "Di Ng").click()
+        await expect(page.locator(".player-state")).to_have_text("live")
+        await page.keyboard.press("m")
+        found = (await Axe().run(page)).response
+    viewer.complaints.clear()  # the scan itself tries styles that the pages' policy forbids
+    assert len(found["passes"]) > 10, "it looked"
+    bad = [one for one in found["violations"] if one["impact"] in ("serious", "critical")]
+    assert [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in bad] == []
