@@ -151,12 +151,27 @@ def test_of_a_second_that_was_held_up_only_the_last_200_ms_are_passed_on() -> No
     assert 38 <= len(dropped) <= 42
 
 
+def test_after_ten_seconds_that_were_held_up_sound_goes_on_at_once() -> None:
+    arrivals = [number * 0.02 for number in range(50)] + [11.0 + 0.00001 * number for number in range(500)]
+    dropped = late_ones([*arrivals, *(11.02 + number * 0.02 for number in range(50))])
+    assert dropped == list(range(50, 50 + len(dropped)))
+    assert 485 <= len(dropped) <= 495
+
+
 def test_a_switch_that_pauses_is_heard_again_at_once() -> None:
     slots = Slots()
     arrivals = [*(number * 0.02 for number in range(50)), *(11.0 + number * 0.02 for number in range(50))]
     dropped = [number for number, now in enumerate(arrivals) if slots.late(now)]
     assert dropped == [50, 51]  # until it is clear that it is no burst
     assert slots.lost == pytest.approx(500, abs=5)
+
+
+def test_a_switch_that_leaves_frames_out_is_followed_within_a_second_or_two() -> None:
+    """It skips 190 ms, after which the least unevenness would be too late."""
+    arrivals = [number * 0.02 for number in range(100)]
+    arrivals += [2.19 + number * 0.02 + (0.015 if number % 7 == 0 else 0.0) for number in range(500)]
+    dropped = late_ones(arrivals)
+    assert max(dropped) < 200
 
 
 @pytest.mark.parametrize("drift", [-0.001, 0.001])

@@ -1,22 +1,23 @@
 """Which frames come too late. Pure.
 
 A frame is due 20 ms after the one before. What comes much later than that (200 ms) is dropped, so that what a stalled network
-held back is not played later and later. But a switch may pause: when frames go on coming at their pace, all of them equally
-late, the frames in between never were, and their time is the new one. The slots also follow a switch whose clock is slower
-than ours, and one that is faster.
+held back is not played later and later. But a switch may pause, or leave frames out: when those that come go on at their pace,
+all of them late, the ones in between never were, and their time is the new one. So the slots follow: at once where nothing
+would be heard otherwise, and each second to the frame that was least late, by which they also keep up with a slower clock.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from services.monitor.listen.relay.media import FRAME_S
 
 LATE_S: Final = 0.2
-_FOLLOW: Final = 0.001  # of the lateness, with each frame: forgotten in 20 s; a clock 0.1 % slow is 20 ms late for good
+_WINDOW_S: Final = 1.0
 _PACE_S: Final = 0.01  # further apart than frames of a burst
 _STEADY: Final = 3  # frames at their pace, all of them late
-_MOST: Final = 100  # frames within a second, twice as many as there are; the others are a flood
+_MOST: Final = 100  # frames passed on within a second, twice as many as there can be; the others are a flood
 
 
 class Slots:
@@ -30,33 +31,40 @@ class Slots:
         self._last: float | None = None
         self._steady = 0
         self._window = 0.0
-        self._seen = 0
+        self._least = 0.0  # late, of the frames of this window
+        self._passed = 0
 
     def late(self, now: float) -> bool:
         """A frame came: whether it is to be dropped."""
         if self._last is None:
             self._due = self._last = self._window = now
-            self._seen = 1
+            self._least = 0.0
+            self._passed = 1
             return False
         apart, self._last = now - self._last, now
-        due = self._due + FRAME_S
+        if now - self._window >= _WINDOW_S:
+            self._turn(now)
+        self._due = due = self._due + FRAME_S
         behind = now - due
-        self._seen = seen = self._seen + 1
-        if now - self._window >= 1.0:
-            self._window, self._seen = now, 1
-        elif seen > _MOST:
-            self._due = min(due, now)
-            self.gap = True
+        if behind < self._least:
+            self._least = behind
+        if behind > self._late_s and self._is_late(now, behind, apart):
             return True
         if behind <= 0.0:
             self._due = now
-        elif behind <= self._late_s:
-            self._due = due + behind * _FOLLOW
-        else:
-            self._due = due
-            return self._is_late(now, behind, apart)
         self._steady = 0
+        self._passed = passed = self._passed + 1
+        if passed > _MOST:
+            self.gap = True
+            return True
         return False
+
+    def _turn(self, now: float) -> None:
+        """A window is over."""
+        if 0.0 < self._least < math.inf:
+            self._due += self._least
+            self.lost += int(self._least / FRAME_S)
+        self._window, self._least, self._passed = now, math.inf, 0
 
     def _is_late(self, now: float, behind: float, apart: float) -> bool:
         self._steady = self._steady + 1 if apart >= _PACE_S else 0
@@ -65,5 +73,5 @@ class Slots:
             return True
         self.lost += round(behind / FRAME_S)
         self._due = now
-        self._steady = 0
+        self._least = 0.0
         return False
