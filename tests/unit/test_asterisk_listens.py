@@ -230,6 +230,17 @@ def test_a_listener_who_left_before_all_was_listed_is_not_told() -> None:
     assert not pbx.adapter._state.spying
 
 
+def test_where_no_agents_are_ever_listed_nothing_piles_up() -> None:
+    pbx = Pbx()
+    _, agent, spy, rows = running("name")
+    pbx.at(1).send("PeerStatus", Peer="PJSIP/1")
+    listing(pbx, *rows)
+    assert pbx.adapter._state.spying
+    pbx.hangup(spy)
+    assert not pbx.adapter._state.spying
+    assert agent.uid in pbx.adapter._state.channels
+
+
 def test_an_agents_phone_that_is_listed_as_listening_is_in_no_call() -> None:
     pbx = Pbx()
     _, _, _, rows = running("name")

@@ -29,6 +29,7 @@ def forget(state: State) -> None:
     state.legs.clear()
     state.transfers.clear()
     state.listens.clear()
+    state.spying.clear()
     state.leaving.clear()
     for call in state.calls.values():
         call.announced = False

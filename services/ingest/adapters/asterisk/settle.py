@@ -109,6 +109,7 @@ def hang_up(switch: Switch, channel: Channel, code: int = 0) -> None:
         clear(switch, channel, leg.leg_id, code)
     visits.on_hangup(switch, channel)
     calls.leave(switch, channel)
+    switch.state.spying.pop(channel.uid, None)
     for listen_id in [one for one, uid in switch.state.listens.items() if uid == channel.uid]:
         del switch.state.listens[listen_id]
         switch.emit(events.ListenEnded(listen_id=listen_id))
