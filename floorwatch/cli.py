@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from floorwatch.asterisk import app as asterisk_app
 from shared.errors import FloorwatchError
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 rules_app = typer.Typer(help="Work with rule books.", no_args_is_help=True)
 app.add_typer(rules_app, name="rules")
+app.add_typer(asterisk_app, name="asterisk")
 
 
 class BrokerChoice(StrEnum):
