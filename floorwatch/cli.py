@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -27,6 +28,8 @@ app = typer.Typer(
 rules_app = typer.Typer(help="Work with rule books.", no_args_is_help=True)
 app.add_typer(rules_app, name="rules")
 app.add_typer(asterisk_app, name="asterisk")
+audit_app = typer.Typer(help="The audit of listening: who listened to whom.", no_args_is_help=True)
+app.add_typer(audit_app, name="audit")
 
 
 class BrokerChoice(StrEnum):
@@ -315,6 +318,66 @@ def rules_dry_run(
         until=until,
         config=config,
     )
+
+
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        help="The monitor's database, such as sqlite:///FILE or postgresql://USER@HOST/NAME (MONITOR_DB_URL)."
+    ),
+]
+
+
+class FormChoice(StrEnum):
+    ndjson = "ndjson"
+    csv = "csv"
+
+
+def _monitor_db(url: str | None) -> str:
+    from shared.settings import MonitorSettings, load
+
+    settings = load(MonitorSettings)
+    if url or "MONITOR_DB_URL" in os.environ:
+        return url or settings.db_url.get_secret_value()
+    return f"sqlite:///{settings.run_dir / 'monitor.db'}"  # where `floorwatch run` keeps it
+
+
+@audit_app.command("verify")
+def audit_verify(
+    db: DatabaseUrl = None,
+    expect: Annotated[
+        list[str] | None,
+        typer.Option(help="ROW:HASH as an earlier run printed it: only so is it seen that rows at the end are gone."),
+    ] = None,
+) -> None:
+    """Look whether the audit's chain holds.
+
+    Each row carries the hash of the one before. Says in words where a row was changed, removed, inserted or moved (exit code 1);
+    else how many rows there are and the last one's hash. Nothing is written.
+    """
+    from floorwatch import audit
+
+    finding = audit.verify(_monitor_db(db), expect or [])
+    audit.tell(finding)
+    if finding.breaks:
+        raise typer.Exit(1)
+
+
+@audit_app.command("export")
+def audit_export(
+    db: DatabaseUrl = None,
+    form: Annotated[FormChoice, typer.Option("--format", help="JSON objects, one a line, or CSV.")] = FormChoice.ndjson,
+    site: Annotated[str, typer.Option(help="Only this site's rows.")] = "",
+    out: Annotated[
+        Path | None, typer.Option(dir_okay=False, writable=True, help="A file instead of the screen.")
+    ] = None,
+) -> None:
+    """Write the audit of listening out, oldest row first."""
+    from floorwatch import audit
+
+    with open(out, "wb") if out else contextlib.nullcontext(sys.stdout.buffer) as file:
+        count = audit.export(_monitor_db(db), file, form.value, site)
+    typer.echo(f"{count} rows", err=True)
 
 
 User = Annotated[str, typer.Argument(help="As the users file calls them.")]

@@ -166,7 +166,7 @@ class Run:
 
     def ask(self, pick: int) -> None:
         user, follow = USERS[pick % 2], ("call", "agent")[pick // 2 % 2]
-        mode: Mode = ("listen", "listen", "whisper", "barge")[pick // 4 % 4]  # type: ignore[assignment]
+        mode: Mode = ("listen", "listen", "whisper", "barge")[pick // 4 % 4]
         call_id = CALLS[pick // 16 % 2] if follow == "call" else ""
         if user not in self.users or (call_id and call_id not in self.board.calls):
             return

@@ -38,8 +38,13 @@ _ORDERED: Final = (
 class World(Protocol):
     """What a session knows of everything else."""
 
-    board: Board
-    media: str  # where switches send sound
+    @property
+    def board(self) -> Board: ...
+
+    @property
+    def media(self) -> str:
+        """Where switches send sound."""
+        ...
 
     def policy(self, site: str) -> Listening: ...
 
