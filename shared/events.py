@@ -301,7 +301,8 @@ class CommandAnswered(Data, frozen=True):
     """What a connector did with a command from `switch.commands`.
 
     `taken` is said before the switch is asked, so that what follows on the switch can be told from what nobody ordered; then
-    `done` or `failed`. `refused`: it cannot be carried out here. `expired`: it came too late to be carried out.
+    `done` or `failed`. `refused`: it cannot be carried out here. `expired`: it came too late to be carried out. No word of the
+    switch: `time` is its clock as far as that is known, else ours, and says nothing of it.
     """
 
     command_id: str
