@@ -126,7 +126,8 @@ async def simulate(page: Page, arrivals: list[tuple[int, float]], until_ms: floa
 # ---------------------------------------------------------------- a page that listens
 
 # keeps what the listening tells in `told`, its levels in `levels`, and measures the worklet's own output, side by side
-LISTENS = """async ({ url, pass, fresh, shown }) => {
+# with `wish` it asks the monitor for a listen first, as somebody's click does
+LISTENS = """async ({ url, pass, fresh, shown, wish }) => {
   const { Listening } = await import("/static/monitor/listen/sound/player.js");
   const { useStrings } = await import("/static/shared/i18n.js");
   useStrings((await import("/static/monitor/listen/sound/strings.js")).default);
@@ -136,9 +137,16 @@ LISTENS = """async ({ url, pass, fresh, shown }) => {
   window.levels = [];
   window.firstSound = null;
   window.renewals = 0;
+  let audio = { url, pass };
   window.answer = async () => ({ audio: { url, pass: `${fresh}${window.renewals}` } });
+  if (wish) {
+    const { api } = await import("/static/shared/api.js");
+    const listen = (window.listen = await api.post("/api/v1/listens", wish));
+    audio = listen.audio;
+    window.answer = () => api.get(`/api/v1/listens/${listen.listen_id}/pass`);
+  }
   const renewPass = () => (window.renewals++, window.answer());
-  const listening = (window.listening = new Listening({ audio: { url, pass }, renewPass, context }));
+  const listening = (window.listening = new Listening({ audio, renewPass, context }));
   for (const name of ["state", "stats", "discarded", "ended", "trouble", "microphone"]) {
     listening.on(name, (value) => told.push({ name, at: performance.now(), ...value }));
   }
@@ -179,7 +187,7 @@ PRESENT_DB, ABSENT_DB = -50, -80
 
 def at_load(url: str) -> str:
     """A script that listens as soon as the page is there. Scripts that a test runs in a page count as somebody's touch of it."""
-    asked = {"url": url.replace("http", "ws", 1), "pass": "first", "fresh": "fresh", "shown": False}
+    asked = {"url": url.replace("http", "ws", 1), "pass": "first", "fresh": "fresh"}
     return f"addEventListener('DOMContentLoaded', () => ({LISTENS})({json.dumps(asked)}))"
 
 
@@ -189,8 +197,20 @@ async def listen_in(page: Page, url: str, *, shown: bool = False, token: str = "
     await page.evaluate(LISTENS, {"url": at, "pass": token, "fresh": fresh, "shown": shown})
 
 
+async def ask_and_listen(page: Page, wish: dict[str, str]) -> float:
+    """Ask the monitor for a listen and hear it; the seconds from asking to the first sound."""
+    await page.evaluate(LISTENS, {"wish": wish})
+    found = await page.wait_for_function("() => window.firstSound", timeout=PATIENCE_MS)
+    return float(await found.json_value()) / 1000
+
+
 async def until_sides(
-    page: Page, left: list[bool], right: list[bool], hz: tuple[float, ...], where: str = "worklet"
+    page: Page,
+    left: list[bool],
+    right: list[bool],
+    hz: tuple[float, ...],
+    where: str = "worklet",
+    timeout_ms: float = PATIENCE_MS,
 ) -> None:
     """Wait until on each side exactly those of the tones `hz` are heard for which it says True."""
     judge = f"""asked => {{
@@ -201,7 +221,7 @@ async def until_sides(
     }}"""
     asked = {"where": where, "hz": list(hz), "wanted": [left, right]}
     try:
-        await page.wait_for_function(judge, arg=asked, timeout=PATIENCE_MS, polling=50)
+        await page.wait_for_function(judge, arg=asked, timeout=timeout_ms, polling=50)
     except NotInTime as exc:
         raise AssertionError(f"heard {await page.evaluate('window.heard')} of {asked}") from exc
 
@@ -213,9 +233,11 @@ async def told(page: Page, name: str) -> list[dict[str, Any]]:
     return found
 
 
-async def until_told(page: Page, name: str, holds: str = "true", *, after: int = 0) -> dict[str, Any]:
+async def until_told(
+    page: Page, name: str, holds: str = "true", *, after: int = 0, timeout_ms: float = PATIENCE_MS
+) -> dict[str, Any]:
     """The first of that name, from number `after` of all on, for which the JavaScript `holds` about `it`."""
     judge = f"([name, after]) => told.slice(after).find((it) => it.name === name && ({holds}))"
-    found = await (await page.wait_for_function(judge, arg=[name, after], timeout=PATIENCE_MS, polling=20)).json_value()
+    found = await (await page.wait_for_function(judge, arg=[name, after], timeout=timeout_ms, polling=20)).json_value()
     assert isinstance(found, dict)
     return found

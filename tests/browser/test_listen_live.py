@@ -1,0 +1,174 @@
+"""From the switch to the ear: the simulated switch's tones through the real relay into a real page, and how each may die."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page
+
+from services.ingest.connectors.simulator.sound.sounds import AGENT_HZ, CUSTOMER_HZ
+from shared.clock import SystemClock
+from shared.kafka import KafkaBus
+from tests.browser.livesystem import PATIENCE_MS, Switch, System
+from tests.browser.soundkit import WILLING, ask_and_listen, hearing, page_at, told, until_sides, until_told
+from tests.processes import children
+from tests.scenario.test_run import running
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+SITE = "demo"
+TONES = (AGENT_HZ, CUSTOMER_HZ)
+BOTH = ([True, False], [False, True])  # the agent left, the customer right
+FIRST_S = 1.0
+TRIES, IN_TIME = 5, 3  # most must be in time: any one may meet a moment in which the machine is busy
+GONE_S = 2.0
+BUSY_S = 1.0  # by which a busy machine may be later, and we by looking
+CLOCK = SystemClock()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
+async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
+    """The simulated floor, half as quick again as life, with calls that are tones."""
+    folder = tmp_path_factory.mktemp("listening")
+    async with running(folder, "--simulator", "--speed", "1.5", "--seed", "7", SIMULATOR_AUDIO="tones") as it:
+        bus = KafkaBus(f"127.0.0.1:{it.ports['BROKER_PORT']}")
+        try:
+            system = System(it, Switch(bus))
+            await system.until(lambda floor: calls_in(floor), "somebody talks to a customer")
+            yield system
+        finally:
+            await bus.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
+async def ears() -> AsyncIterator[Browser]:
+    async with hearing(*WILLING) as browser:
+        yield browser
+
+
+def calls_in(floor: dict[str, Any]) -> list[dict[str, Any]]:
+    """Calls in which one agent and nobody else talks to a customer, the youngest first."""
+    found = []
+    for call in floor["calls"]:
+        legs = call["legs"]
+        if [leg["state"] for leg in legs if leg["role"] == "agent"] == ["talking"] and len(legs) <= 2:
+            found.append(call)
+    return sorted(found, key=lambda call: str(call["started"]), reverse=True)
+
+
+def agent_of(call: dict[str, Any]) -> str:
+    return next(str(leg["agent_id"]) for leg in call["legs"] if leg["role"] == "agent")
+
+
+async def a_call(system: System, *, youngest: bool = True) -> dict[str, Any]:
+    """A call that nobody hears yet."""
+    floor = await system.until(lambda floor: any(calls_in(floor)), "there is a call")
+    return calls_in(floor)[0 if youngest else -1]
+
+
+@contextlib.asynccontextmanager
+async def a_page(system: System, browser: Browser) -> AsyncIterator[Page]:
+    """The inspectors' page, under its own policy of what it may connect to."""
+    async with page_at(browser, system.url("/listen")) as (page, complaints):
+        yield page
+        assert [said for said in complaints if "WebSocket" not in said] == []
+
+
+def listeners(floor: dict[str, Any], agent_id: str) -> int:
+    return next(int(agent["listeners"]) for agent in floor["agents"] if agent["agent_id"] == agent_id)
+
+
+async def test_a_call_is_heard_at_once_left_and_right(ears: Browser, system: System, record_property: Any) -> None:
+    found: list[float] = []
+    for _ in range(TRIES):
+        async with a_page(system, ears) as page:
+            call = await a_call(system)
+            found.append(await ask_and_listen(page, wish_of(call)))
+            if not found[1:]:
+                await until_sides(page, *BOTH, TONES)
+            await page.evaluate("listening.close()")
+            await end(page)
+        if sum(seconds <= FIRST_S for seconds in found) >= IN_TIME:
+            break
+    record_property("first_sound_s", [round(seconds, 3) for seconds in found])
+    assert sorted(found)[IN_TIME - 1] <= FIRST_S, found
+
+
+def wish_of(call: dict[str, Any]) -> dict[str, str]:
+    return {"site": SITE, "call_id": str(call["call_id"]), "purpose": "live_qa"}
+
+
+async def end(page: Page) -> None:
+    await page.evaluate("() => fetch(`/api/v1/listens/${listen.listen_id}`, { method: 'DELETE' })")
+
+
+async def test_the_end_of_the_call_ends_the_listen(ears: Browser, system: System) -> None:
+    async with a_page(system, ears) as page:
+        await ask_and_listen(page, wish_of(await a_call(system, youngest=False)))
+        ended = await until_told(page, "ended", timeout_ms=120_000)
+        state = (await told(page, "state"))[-1]
+        assert (state["link"], state["state"]) == ("closed", "ended")
+        assert ended["reason"] == "call_ended"
+        assert await page.evaluate("renewals") == 0
+
+
+async def test_a_page_that_dies_leaves_nothing_on_the_switch(system: System) -> None:
+    async with hearing(*WILLING) as browser, a_page(system, browser) as page:
+        call = await a_call(system)
+        await ask_and_listen(page, wish_of(call))
+        agent_id = agent_of(call)
+        await system.until(lambda floor: listeners(floor, agent_id) == 1, "the switch tells of the listener")
+        with frozen_browsers():
+            since = CLOCK.monotonic()
+            await system.until(lambda floor: listeners(floor, agent_id) == 0, "the switch's leg is gone")
+            took = CLOCK.monotonic() - since
+        assert took < GONE_S + BUSY_S
+
+
+@contextlib.contextmanager
+def frozen_browsers() -> Iterator[None]:
+    """Everything of the newest browser stands still: it answers nothing, and closes nothing."""
+    pids = newest_browser(os.getpid())
+    assert pids
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in reversed(pids):
+            os.kill(pid, signal.SIGCONT)
+
+
+def newest_browser(pid: int) -> list[int]:
+    """The processes of the browser that this process started last."""
+    drivers = [one for one, command in children(pid).items() if "playwright" in command]
+    return [one for one, command in descendants(max(drivers)).items() if "chrom" in command]
+
+
+def descendants(pid: int) -> dict[int, str]:
+    found = dict(children(pid))
+    for child in tuple(found):
+        found |= descendants(child)
+    return found
+
+
+async def test_a_relay_that_dies_is_replaced_and_the_page_hears_on(ears: Browser, system: System) -> None:
+    async with a_page(system, ears) as page:
+        call = await a_call(system)
+        await ask_and_listen(page, {"site": SITE, "agent_id": agent_of(call), "purpose": "coaching"})
+        await until_sides(page, *BOTH, TONES)
+        relay = system.it.pid_of("relay")
+        os.kill(relay, signal.SIGKILL)
+        await until_told(page, "trouble", "it.code === 'lost' && !it.over")
+        await until_told(page, "trouble", "it.code === 'lost' && it.over", timeout_ms=PATIENCE_MS)
+        await until_sides(page, *BOTH, TONES, timeout_ms=PATIENCE_MS)
+        assert system.it.pid_of("relay") not in (0, relay)
+        assert await told(page, "ended") == [], "it is the same listen"
+        await end(page)
+        assert (await until_told(page, "ended"))["reason"] == "by_listener"
