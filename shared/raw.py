@@ -23,8 +23,8 @@ LIFE: Final = 10**12
 class Raw(Struct, frozen=True, kw_only=True):
     """One raw record with its position on `switch.raw` (-1 before it is written).
 
-    `kind` "event" is the switch's own words; "link" is the connector's: a JSON `LinkUp`, `LinkDown` or
-    `CommandAnswered`, the same for every vendor. `session` names one unbroken connection and `seq` counts its records from 0: equal or smaller is a
+    `kind` "event" is the switch's own words; "link" is the connector's: a JSON `LinkUp`, `LinkDown` or `CommandAnswered`, the
+    same for every vendor. `session` names one unbroken connection and `seq` counts its records from 0: equal or smaller is a
     duplicate, a jump is a gap. `shift_s` is added to the switch's stamps (replaying a recording as if it were now); 0 otherwise.
     """
 
