@@ -35,6 +35,7 @@ from shared.envelope import Data
 from shared.events import AgentLoggedOn, CallStarted, CommandAnswered, LegAnswered, LegStarted, LinkUp
 from shared.http import create_app
 from shared.identity import LOCAL, Principal
+from shared.intake import LogReplaced
 from shared.memorybus import MemoryBus
 from shared.service import Background
 from shared.settings import MonitorSettings, RelaySettings, load
@@ -266,7 +267,11 @@ def _steps(part: Listening, bus: MemoryBus) -> Any:
 
     async def step() -> None:
         if not reader:
-            reader.append(await intake._open())
+            try:
+                reader.append(await intake._open())
+            except LogReplaced as exc:  # another bus on the same database
+                await intake._start_anew(exc.partition)
+                reader.append(await intake._open())
         records = await reader[0].getmany(timeout_s=0)
         records = [record for record in records if not intake._is_anchor(record)]
         if records:

@@ -88,7 +88,8 @@ class Book:
         """How long each of these listens heard this agent."""
         which = col(HeardRow.listen_id).in_(list(listen_ids)), col(HeardRow.agent_id) == agent_id
         query = select(col(HeardRow.listen_id), func.sum(HeardRow.seconds)).where(*which)
-        return dict((await self._session.execute(query.group_by(col(HeardRow.listen_id)))).tuples().all())
+        found = await self._session.execute(query.group_by(col(HeardRow.listen_id)))
+        return {listen_id: float(seconds) for listen_id, seconds in found}
 
     async def save(self, outcome: Outcome, now: datetime) -> tuple[list[Posted], Link | None]:
         """Write what changed; the messages, with their places in the outbox, and the audit's newest row if there is one."""
