@@ -1,4 +1,4 @@
-// Reasons of breaks and failed transfers: switches say "tea", pages say it in the reader's language.
+// Reasons of breaks, failed transfers and lost links: switches say "tea", pages say it in the reader's language.
 
 import { known, t } from "./i18n.js";
 
@@ -6,6 +6,13 @@ import { known, t } from "./i18n.js";
 export function reasonText(reason) {
   const key = `reason.${reason.toLowerCase().replace(/[\s-]+/g, "_")}`;
   return known(key) ? t(key) : reason;
+}
+
+/** Why a link is down in the reader's language where a connector says `what: where`, such as `no answer: pbx:5038`; else as it is. */
+export function linkReasonText(reason) {
+  const [what, ...where] = reason.split(": ");
+  const kind = what.toLowerCase().replaceAll(" ", "_");
+  return where.length && known(`link_reason.${kind}`) ? t(`link_reason.${kind}`, { where: where.join(": ") }) : reason;
 }
 
 /** A rule's summary with `reason` said that way where it stands alone in brackets: "休息（tea）" -> "休息（茶歇）". */

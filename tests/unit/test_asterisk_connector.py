@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -11,10 +11,12 @@ from structlog.testing import capture_logs
 
 from services.ingest.connectors.asterisk.backoff import Backoff
 from services.ingest.connectors.asterisk.connector import LISTINGS
+from services.ingest.connectors.asterisk.failures import ADVICE, What
 from services.ingest.connectors.asterisk.metrics import AsteriskMetrics
 from shared import topics
 from shared.events import LinkDown, LinkUp, Snapshot
 from tests.amikit import PASSWORD, USER, Wired, packet, wired
+from tests.unit.test_web_strings import LANGUAGES, SHARED, strings_of
 from tests.waiting import until
 
 
@@ -249,3 +251,11 @@ def test_waits_grow_and_start_anew() -> None:
     backoff.worked()
     assert Backoff(chance=lambda: 1.0).next_s("no answer") == 0.25
     assert backoff.next_s("connection lost") == 0.5
+
+
+def test_every_failure_has_advice_and_words_in_both_languages() -> None:
+    words = strings_of(SHARED)
+    for what in get_args(What):
+        assert what in ADVICE
+        for language in LANGUAGES:
+            assert "{where}" in words[language][f"link_reason.{what.replace(' ', '_')}"]

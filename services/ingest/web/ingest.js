@@ -6,6 +6,7 @@ import { onLanguage, t, translateTree, useStrings } from "/static/shared/i18n.js
 import { icon } from "/static/shared/icons.js";
 import { poll } from "/static/shared/live.js";
 import { may, me } from "/static/shared/me.js";
+import { linkReasonText } from "/static/shared/reasons.js";
 import { onTick } from "/static/shared/ticker.js";
 import { topbar } from "/static/shared/topbar.js";
 import { showExample } from "./example.js";
@@ -116,7 +117,7 @@ function linkStory(one) {
   if (one.link === "never") return t("link.never.hint");
   if (one.link === "silent") return t("link.silent.hint");
   const since = t("link.since", { time: dateTime(one.link_since) });
-  return one.link_reason ? `${since} · ${one.link_reason}` : since;
+  return one.link_reason ? `${since} · ${linkReasonText(one.link_reason)}` : since;
 }
 
 function skewOf(one) {

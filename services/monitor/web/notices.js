@@ -6,6 +6,7 @@ import { t } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
 import { me, scope } from "/static/shared/me.js";
 import { pageAddress } from "/static/shared/pages.js";
+import { linkReasonText } from "/static/shared/reasons.js";
 import { sees } from "/static/shared/sees.js";
 
 const PATIENCE_MS = 2500; // a first connection usually takes a tenth of that; no banner flashes up while it does
@@ -125,7 +126,7 @@ export class Notices {
     const now = board.clocks.now(site, local);
     const today = dayShort(at, zone) === dayShort(now, zone);
     const time = Number.isNaN(at) ? "" : today ? clock(at, zone) : dateTime(at, zone);
-    return { site: board.siteLabel(site), time, reason: kind === "down" ? reason : "" };
+    return { site: board.siteLabel(site), time, reason: kind === "down" && reason ? linkReasonText(reason) : "" };
   }
 
   #oneOf({ site, time, reason }) {
