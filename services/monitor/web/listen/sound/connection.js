@@ -12,7 +12,7 @@ import { RelayClock } from "./relayclock.js";
 const SILENT_MS = 1500; // the relay says something every second, sound comes fifty times in one
 const OPENING_MS = 5000;
 const WATCHED_MS = 500; // a hidden page gets a second; then the beats of sound watch too
-const WAITS_MS = [200, 500, 1000, 2000];
+const WAITS_MS = [200, 500, 1000, 1000, 2000];
 const FIRST_QUESTIONS = 5; // one after the other: the quickest answer tells the relay's time best
 const MOST_UNSENT = 3200; // bytes: 200 ms of a microphone
 const OVER = { 4404: "no_such_listen", 4410: "ended", 4508: "taken_over" };
