@@ -79,6 +79,14 @@ async def _save_a_case(page: Page) -> None:
     await expect(page.locator(".case-history li").first).to_be_visible(timeout=PATIENCE_MS)
 
 
+async def _hear(page: Page) -> None:
+    """Put the first call that somebody talks in on the deck and hear it; of one that ends at that moment nothing is heard."""
+    talking = page.locator(".call-row", has=page.locator(".call-state[data-state=talk]")).first
+    await expect(talking).to_be_visible(timeout=PATIENCE_MS)
+    await talking.evaluate(CLICK)
+    await expect(page.locator(".player")).to_be_visible(timeout=PATIENCE_MS)
+
+
 async def _past(page: Page) -> None:
     """Wait for the floor of then; the process that looks it up starts when it is first asked."""
     await expect(page.locator("body")).to_have_attribute("data-rewound", "yes", timeout=PATIENCE_MS)
@@ -103,6 +111,7 @@ VIEWS = (
     PageView("queue", "/?view=cards&queue={site}/{queue}", "dialog.side-drawer svg"),
     PageView("actions", "/?view=rows", "#actions .action-done", reach=_do_one),
     PageView("desk", "/transfers", "#finished .row-item", reach=_save_a_case),
+    PageView("listen", "/listen?show=all", ".call-row", reach=_hear),
     PageView("rewind", "/?view=cards&at={at}", ".card", reach=_past),
     PageView("settings", "/?view=cards", ".card", reach=_settings),
     PageView("alarms", "/?view=cards", ".card", reach=_alarms),

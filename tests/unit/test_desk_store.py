@@ -17,6 +17,7 @@ from services.monitor.desk import retention
 from services.monitor.desk.retention import BATCH, Keep
 from services.monitor.desk.store import MIGRATIONS
 from services.monitor.desk.tables import METADATA, ActionRow, CallRow, CaseChangeRow, CaseRow, TransferRow
+from services.monitor.listen.work.tables import NoteRow
 from shared.clock import FakeClock
 from shared.db import Database, migrating
 from shared.memorybus import MemoryBus
@@ -125,6 +126,12 @@ def action(days: float) -> ActionRow:
     return ActionRow(site=SITE, done_at=at, effect_due_at=at, effect="no_data", **rest)
 
 
+def note(days: float) -> NoteRow:
+    at = NOW - timedelta(days=days)
+    rest: dict[str, Any] = dict.fromkeys(("listen_id", "call_id", "agent_id", "text", "by", "by_name"), "")
+    return NoteRow(site=SITE, at_s=0.0, said_at=at, written_at=at, **rest)
+
+
 async def add(database: Database, *rows: SQLModel) -> None:
     async with database.unit_of_work() as session:
         session.add_all(rows)
@@ -150,11 +157,11 @@ async def test_what_is_too_old_goes_in_batches_and_what_people_work_on_stays(mon
     await add(monitor_db, case(1, 8, "open"), case(2, 8, "closed"), case(3, 366, "closed"), case(4, 366, "open"))
     at = NOW - timedelta(days=366)
     await add(monitor_db, CaseChangeRow(case_id=3, version=1, at=at, by="li", by_name="Li", changes={}))
-    await add(monitor_db, action(366), action(364))
+    await add(monitor_db, action(366), action(364), note(366), note(364))
     clock, keep = FakeClock(NOW), Keep()
     async with serving_desk(monitor_db, clock=clock) as desk:
         removed = await purged(desk, clock, keep)
-        assert removed == {"cases": 1, "transfers": BATCH + 29 - 3, "calls": BATCH, "actions": 1}
+        assert removed == {"cases": 1, "transfers": BATCH + 29 - 3, "calls": BATCH, "actions": 1, "listen_notes": 1}
         assert await names(monitor_db, "SELECT transfer_id FROM transfers") == {"t1", "t2", "t4", "t9001"}
         assert await names(monitor_db, "SELECT fact_id FROM calls") == {"f9001"}
         assert await names(monitor_db, "SELECT transfer_id FROM cases") == {"t1", "t2", "t4"}

@@ -14,6 +14,7 @@ from sqlmodel import col
 from services.monitor.desk.metrics import DeskMetrics
 from services.monitor.desk.store import Store
 from services.monitor.desk.tables import ActionRow, CallRow, CaseChangeRow, CaseRow, TransferRow
+from services.monitor.listen.work.tables import NoteRow
 from shared.clock import Clock
 from shared.errors import StoreError
 
@@ -26,7 +27,7 @@ log = structlog.get_logger()
 
 
 class Keep(Struct, frozen=True):
-    """For how long: finished transfers and calls; closed cases and actions."""
+    """For how long: finished transfers and calls; closed cases, actions and notes about calls."""
 
     finished: timedelta = timedelta(days=7)
     cases: timedelta = timedelta(days=365)
@@ -46,12 +47,13 @@ async def run(store: Store, clock: Clock, metrics: DeskMetrics, keep: Keep) -> N
 async def purge(store: Store, clock: Clock, metrics: DeskMetrics, keep: Keep) -> dict[str, int]:
     """Remove everything that is too old now; how many rows of which table. Raises StoreError."""
     now = clock.now()
-    removed = {"cases": 0, "transfers": 0, "calls": 0, "actions": 0}
+    removed = {"cases": 0, "transfers": 0, "calls": 0, "actions": 0, "listen_notes": 0}
     for table, step in (
         ("cases", _cases(now - keep.cases)),
         ("transfers", _rows(TransferRow, and_(col(TransferRow.recorded_at) < now - keep.finished, _without_case()))),
         ("calls", _rows(CallRow, col(CallRow.recorded_at) < now - keep.finished)),
         ("actions", _rows(ActionRow, col(ActionRow.done_at) < now - keep.cases)),
+        ("listen_notes", _rows(NoteRow, col(NoteRow.written_at) < now - keep.cases)),
     ):
         while True:
             async with store.unit_of_work() as session:
