@@ -241,12 +241,13 @@ class SiteClock:
         state = self._state
         up = isinstance(data, events.LinkUp)
         before = state.links.get(data.connector)
+        still_down = before is not None and not before.up and not up
         state.links[data.connector] = Link(
             up=up,
             session=session,
             data=data if isinstance(data, events.LinkUp) else before.data if before else None,
             reason=data.reason if isinstance(data, events.LinkDown) else "",
-            since=occurred,
+            since=before.since if before is not None and still_down else occurred,
             heard=received,
         )
         if isinstance(data, events.LinkUp):

@@ -182,3 +182,12 @@ def test_records_of_what_a_gap_ended_are_not_claimed_to_be_observed() -> None:
     floor(20, LinkUp(connector="calls"))
     assert [record.outcome for record in floor.made(CallEnded)] == ["cleared"]
     assert {one.provenance for one in floor.made(AgentInterval)} == {"observed", "stale"}
+
+
+def test_another_reason_does_not_change_since_when_it_is_down() -> None:
+    floor = opened()
+    floor(10, LinkDown(connector="calls", reason="connection lost: pbx:5038"))
+    before = floor.engine.view("agent", SITE, "1")
+    floor(20, LinkDown(connector="calls", reason="connection refused: pbx:5038"))
+    assert (site(floor).link_since, site(floor).link_reason) == (at(10), "connection refused: pbx:5038")
+    assert floor.engine.view("agent", SITE, "1") == before

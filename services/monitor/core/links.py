@@ -72,19 +72,23 @@ def up(floor: Floor, event: Event, data: events.LinkUp) -> None:
 def down(floor: Floor, event: Event, data: events.LinkDown) -> None:
     state = floor.state
     known = state.connectors.get(data.connector)
+    # another reason changes nothing about since when it is down
+    since = event.time if known is None or known.up else known.since
     _note(
         state,
         data.connector,
-        Connector(
-            False, event.time, data.reason, known is not None and known.simulated, known is not None and known.replay
-        ),
+        Connector(False, since, data.reason, known is not None and known.simulated, known is not None and known.replay),
     )
     floor.touch("site", state.site)
     if any(one.up for one in state.connectors.values()):
         state.link_reason = _missing(state)
         return
-    state.link, state.link_since, state.link_reason = "down", event.time, data.reason
+    if state.link != "down":
+        state.link_since = event.time
+    state.link, state.link_reason = "down", data.reason
     for agent in state.agents.values():
+        if agent.provenance == "stale":
+            continue
         agents.close_interval(floor, agent, event.time)
         agent.provenance = "stale"
         floor.cards.pop(agent.agent_id, None)
