@@ -231,6 +231,7 @@ def welcome(floor: Floor, seconds: float) -> str:
         f"  Wallboard     {url_of(floor.monitors[0])}   for floor supervisors: agents, calls, queues, flags, live",
         *(f"                {url_of(monitor)}   the same from a replica of its own" for monitor in floor.monitors[1:]),
         f"  Transfers     {url_of(floor.monitors[0])}transfers   for quality: their legs, those over 7 s on top, a case for each",
+        f"  Listen        {url_of(floor.monitors[0])}listen   for inspectors: live calls, one click to hear one",
         f"  Hall          {url_of(floor.monitors[0])}hall   for the screen on the wall",
         f"  Incidents     {url_of(floor.alerts)}   for operations: what went wrong, who has it, reports",
         f"  Connections   {url_of(floor.ingest)}   for integrators: switches, event feed, dead letters",
