@@ -31,11 +31,13 @@ DEADLINE_S = 60.0
 class ListeningFloor:
     """`media` is where its sound goes; `floor` of the connector is reached through what it tells."""
 
-    def __init__(self, media: AudioServer, *, seed: int = 4, audio: Literal["speech", "tones"] = "tones") -> None:
+    def __init__(
+        self, media: AudioServer, *, seed: int = 4, audio: Literal["speech", "tones"] = "tones", speed: float = 1.0
+    ) -> None:
         self.media = media
         self.clock = FakeClock(T0)
         self.bus = MemoryBus(self.clock)
-        self.connector = SimulatorConnector(self.bus, self.clock, site="demo", seed=seed, audio=audio)
+        self.connector = SimulatorConnector(self.bus, self.clock, site="demo", seed=seed, audio=audio, speed=speed)
         self.stage = self.connector._stage
         self._machine = IngestMachine(Sites())
         self._read = 0
@@ -142,12 +144,13 @@ class ListeningFloor:
     # ------------------------------------------------------------ what goes on
 
     def talking(self) -> list[Call]:
-        """Customers' calls in which an agent talks, the longest first."""
-        return [
+        """Customers' calls in which an agent talks, those first that began last: they go on for a while."""
+        found = [
             call
             for call in self.stage.calls.values()
             if call.partner and not call.internal and self.stage.legs[call.partner].state == "talking"
         ]
+        return sorted(found, key=lambda call: -call.talk_from)
 
     async def heard(self, connection: AudioConnection, frames: int = 10) -> bytes:
         """The sound of the next frames."""
@@ -159,11 +162,11 @@ class ListeningFloor:
 
 @asynccontextmanager
 async def listening_floor(
-    *, seed: int = 4, audio: Literal["speech", "tones"] = "tones"
+    *, seed: int = 4, audio: Literal["speech", "tones"] = "tones", speed: float = 1.0
 ) -> AsyncIterator[ListeningFloor]:
     """One at work."""
     async with AudioServer() as media:
-        floor = ListeningFloor(media, seed=seed, audio=audio)
+        floor = ListeningFloor(media, seed=seed, audio=audio, speed=speed)
         await floor.bus.create(topics.ALL)
         reader = floor.connector.commands(floor.bus)
         tasks = [

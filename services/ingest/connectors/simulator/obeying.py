@@ -52,7 +52,11 @@ class Obeying:
             listener=LISTENER,
             ticket=fork.id,
         )
-        await self._do(lambda: started)
+        try:
+            await self._do(lambda: started)
+        except BaseException:
+            self._forks.stop(commands.ListenStop(fork_id=fork.id))  # nobody may listen of whom nothing was told
+            raise
         self._forks.flow(fork)
 
     async def _listen_mode(self, order: commands.ListenMode) -> None:
