@@ -161,7 +161,9 @@ def stages(floor: Floor) -> list[Stage]:
         own = {"SIMULATOR_SPEED": str(floor.simulator.speed), "SIMULATOR_SEED": str(floor.simulator.seed)}
         command = _python("services.ingest.connectors.simulator")
         found.append(Stage([Program("simulator", command, env={**env, **own})]))
-    if floor.asterisk is not None:  # not waited for: a switch that cannot be reached must not keep the board from opening
+    if (
+        floor.asterisk is not None
+    ):  # not waited for: a switch that cannot be reached must not keep the board from opening
         found.append(Stage([Program("asterisk", _python("services.ingest.connectors.asterisk"), env=env)]))
     return found
 
@@ -239,6 +241,11 @@ def welcome(floor: Floor, seconds: float) -> str:
         f"  Kafka         {floor.bootstrap}   for `floorwatch publish` and programs that write switch.raw",
         "",
     ]
+    if floor.asterisk is not None:
+        lines += [
+            f"  Asterisk      {url_of(floor.asterisk)}readyz   whether the switches of {floor.asterisk.file} are heard",
+            "",
+        ]
     if floor.simulator is not None:
         simulator = floor.simulator
         lines += [
