@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import httpx
 import msgspec
@@ -59,6 +59,11 @@ class People(Someone):
         self.who = INSPECTOR
         self.now: dict[str, Principal] = {}
         self.gone: set[str] = set()
+        self.users = False  # whether people sign in
+
+    @property
+    def mode(self) -> Literal["local", "users"]:
+        return "users" if self.users else "local"
 
     def current(self, principal: Principal) -> Principal | None:
         if principal.user in self.gone:

@@ -27,6 +27,7 @@ from shared.events import (
 from shared.identity import Principal, Scope
 from shared.siteconfig import Listening as Policy
 from shared.siteconfig import ListenRule
+from tests.contract.test_openapi import fits
 from tests.floorkit import SITE
 from tests.listenkit import RELAY, a_floor, listening, sites
 from tests.monitordb import empty_monitor_db, monitor_db
@@ -422,3 +423,64 @@ async def test_without_a_database_or_a_heard_switch_nobody_listens(monitor_db: D
         assert (await floor.ask(503, call_id="c"))["title"] == "The switch is not heard"
         floor.listening.store.migrated.clear()
         await floor.call("GET", "/listens", 503)
+
+
+async def test_what_the_api_answers_has_the_documented_form(monitor_db: Database) -> None:
+    async with listening(monitor_db) as floor:
+        asked = await floor.ask(call_id="c")
+        one = f"/listens/{asked['listen_id']}"
+        await floor.live(asked["listen_id"])
+        document = await floor.clients[0].get("/api/openapi.json")
+        paths, schemas = document.json()["paths"], document.json()["components"]["schemas"]
+        floor.auth.who = Principal("li", "Li", frozenset({"admin"}))
+        wish = {"site": SITE, "agent_id": "1", "purpose": "coaching"}
+        for method, path, url, body in (
+            ("post", "/listens", "/listens", wish),
+            ("get", "/listens", f"/listens?mine=true&open=true&site={SITE}&agent=1&from=2026-01-01T00:00:00Z", None),
+            ("get", "/listens/{listen_id}", one, None),
+            ("get", "/listens/{listen_id}/pass", f"{one}/pass", None),
+            ("patch", "/listens/{listen_id}", one, {"mode": "barge"}),
+            ("delete", "/listens/{listen_id}", one, None),
+            ("get", "/listen-policy/{site}", f"/listen-policy/{SITE}", None),
+            ("get", "/agents/{site}/{agent_id}/listens", f"/agents/{SITE}/1/listens", None),
+            ("get", "/audit/listens", "/audit/listens", None),
+        ):
+            response = await floor.clients[0].request(method, f"/api/v1{url}", **({"json": body} if body else {}))
+            assert response.is_success, response.text
+            documented = paths[f"/api/v1{path}"][method]["responses"][str(response.status_code)]
+            assert fits(response.json(), documented["content"]["application/json"]["schema"], schemas), response.text
+        assert (await floor.call("GET", f"{one}/pass", 409))["reason"] == "by_listener"
+        for wrong in ({}, {"call_id": "c", "agent_id": "1"}, {"call_id": "c", "purpose": "fun"}):
+            await floor.ask(422, **wrong)
+        await floor.call("GET", "/listens", 400, params={"cursor": "x"})
+
+
+async def test_lists_come_by_pages_and_hold_only_what_one_may_see(monitor_db: Database) -> None:
+    async with listening(monitor_db) as floor:
+        for _ in range(3):
+            asked = await floor.ask(call_id="c")
+            await floor.call("DELETE", f"/listens/{asked['listen_id']}")
+        first = await floor.call("GET", "/listens", params={"limit": 2})
+        second = await floor.call("GET", "/listens", params={"limit": 2, "cursor": first["next"]})
+        assert (len(first["listens"]), len(second["listens"]), second["next"]) == (2, 1, None)
+        assert len({one["listen_id"] for one in first["listens"] + second["listens"]}) == 3
+        floor.auth.who = Principal("red", "Red", frozenset({"supervisor"}), Scope(teams=frozenset({"Red"})))
+        assert (await floor.call("GET", "/listens"))["listens"] == []
+        await floor.call("GET", f"/listens/{asked['listen_id']}", 404)
+        await floor.call("DELETE", f"/listens/{asked['listen_id']}", 404)
+        floor.auth.who = Principal("blue", "Blue", frozenset({"inspector"}), Scope(teams=frozenset({"Blue"})))
+        assert len((await floor.call("GET", "/listens"))["listens"]) == 3
+        await floor.call("DELETE", f"/listens/{asked['listen_id']}", 404)
+        await floor.call("PATCH", f"/listens/{asked['listen_id']}", 404, json={"mode": "whisper"})
+        await floor.call("GET", f"/listens/{asked['listen_id']}/pass", 404)
+
+
+async def test_one_listens_to_a_thing_once_and_a_supervisor_may_end_it(monitor_db: Database) -> None:
+    async with listening(monitor_db) as floor:
+        floor.auth.users = True
+        asked = await floor.ask(call_id="c")
+        assert (await floor.ask(409, call_id="c"))["listen_id"] == asked["listen_id"]
+        await floor.ask(agent_id="1")
+        floor.auth.who = WANG
+        assert (await floor.call("DELETE", f"/listens/{asked['listen_id']}"))["reason"] == "by_other"
+        assert (await floor.audit(asked["listen_id"]))[-1].by == "wang"

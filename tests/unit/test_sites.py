@@ -74,6 +74,19 @@ def test_the_file_that_ships_is_right() -> None:
         ("    agents:", "    queues:", "sites.yaml:6: cannot be used: 'queues' is there twice"),
         ("team: Blue", "teem: Blue", "sites.yaml:7: sites.hq.agents.1001.teem: there is no key `teem`"),
         ("sites:", "sites: [", "not YAML"),
+        *(
+            ("    queues:", f"    listening: {{{listening}}}\n    queues:", f"sites.yaml:4: sites.hq.listening.{says}")
+            for listening, says in (
+                ("max_s: 0", "max_s: expected seconds from 1 to a day, 86400, got 0"),
+                ("purposes: []", "purposes: without one nobody could listen"),
+                ("tell_agent: maybe", "tell_agent: invalid enum value 'maybe'; allowed: after, during, never"),
+                ("rules: [{hours: '8-20'}]", "rules[0].hours: expected hours of the day such as"),
+                ("rules: [{hours: ['08:00-09:00', '25:00-26:00']}]", "rules[0].hours: expected hours of the day"),
+                ("rules: [{}, {roles: [boss]}]", "rules[1].roles[0]: invalid enum value 'boss'; allowed: admin"),
+                ("purposes: [coaching], rules: [{purposes: [live_qa]}]", "rules[0].purposes: live_qa is not one of"),
+                ("rules: [{team: x}]", "rules[0].team: there is no key `team`"),
+            )
+        ),
     ],
 )
 def test_an_error_names_file_line_and_key(tmp_path: Path, old: str, new: str, says: str) -> None:

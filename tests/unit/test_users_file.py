@@ -40,6 +40,7 @@ def test_the_example_has_one_user_of_each_kind_and_says_of_what_each_sees() -> N
         ),
         ("users:\n  a: {roles: [viewer], hours: 0}", "users.yaml:2: users.a.hours: expected above 0"),
         ("users:\n  a: {roles: [viewer], team: x}", "users.yaml:2: users.a.team: there is no key `team`"),
+        ("users:\n  a: {agent: hq}", "users.yaml:2: users.a.agent: expected site/id, such as hq/1001, got 'hq'"),
         ("users:\n  a b: {roles: [viewer]}", "users.yaml:2: users.a b: a user is called by letters"),
         ("users:\n  local: {roles: [viewer]}", "users.yaml:2: users.local: this name is that of everybody"),
         ("users:\n  a: {roles: [viewer], tokens_since: 2026-01-01}", "users.yaml:2: users.a.tokens_since"),

@@ -285,7 +285,7 @@ class Sessions(Ledger):
 
     def _wait(self, listen: Listen, reason: str) -> None:
         if (listen.state, listen.reason) != ("waiting", reason):
-            listen.state, listen.reason = "waiting", reason
+            listen.state, listen.reason, listen.detail = "waiting", reason, ""
 
     def _mute(self, listen: Listen, held: bool) -> None:
         wanted = "hold" if held and self.world.policy(listen.site).mute_on_hold else ""

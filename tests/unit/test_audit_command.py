@@ -1,0 +1,123 @@
+"""`floorwatch audit`: an untouched audit holds, and one that was touched behind the database's back does not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from typer.testing import CliRunner
+
+from floorwatch.cli import app
+from services.monitor.desk.store import MIGRATIONS
+from services.monitor.listen.model import Entry
+from services.monitor.listen.trail import Trail
+from shared.db import Database
+from shared.errors import SettingsError, StoreError
+from shared.migrate import upgrade
+from tests.floorkit import SITE, START
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """A database with an audit of four rows."""
+    found = f"sqlite:///{tmp_path / 'monitor.db'}"
+
+    async def fill() -> None:
+        database = Database(found)
+        await upgrade(database, MIGRATIONS)
+        async with database.unit_of_work() as session:
+            rows = [("asked", "li"), ("started", "li"), ("ended", ""), ("refused", "=eve")]
+            await Trail(session).add(
+                [Entry(at=START, site=SITE, kind=kind, by=by, agent_name="张敏") for kind, by in rows]
+            )
+        await database.close()
+
+    asyncio.run(fill())
+    return found
+
+
+def tamper(url: str, *statements: str) -> None:
+    """What somebody can do who may do everything."""
+
+    async def run() -> None:
+        database = Database(url)
+        async with database.unit_of_work() as session:
+            for verb in ("UPDATE", "DELETE"):
+                await session.execute(text(f"DROP TRIGGER listen_audit_stays_{verb}"))
+            for statement in statements:
+                await session.execute(text(statement))
+        await database.close()
+
+    asyncio.run(run())
+
+
+def verify(url: str, *more: str) -> tuple[int, str]:
+    found = runner.invoke(app, ["audit", "verify", "--db", url, *more])
+    if found.exception is not None and not isinstance(found.exception, SystemExit):
+        raise found.exception
+    return found.exit_code, found.output
+
+
+def test_an_untouched_audit_holds_and_says_its_end(url: str) -> None:
+    code, said = verify(url)
+    assert code == 0
+    noted = re.search(r"--expect (4:[0-9a-f]{64})", said)
+    assert noted
+    assert verify(url, "--expect", noted[1])[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ("UPDATE listen_audit SET \"by\" = 'wang' WHERE id = 2", "row 2 was changed"),
+        ("UPDATE listen_audit SET at = '2026-11-22 09:00:00.000001' WHERE id = 3", "row 3 was changed"),
+        ("DELETE FROM listen_audit WHERE id = 2", "row 2 is missing before row 3"),
+        ("UPDATE listen_audit SET id = 9 WHERE id = 1", "row 1 is missing before row 2"),
+    ],
+)
+def test_what_was_touched_is_said_in_words(url: str, statement: str, says: str) -> None:
+    tamper(url, statement)
+    code, said = verify(url)
+    assert (code, says in said, "does not hold" in said) == (1, True, True)
+
+
+def test_a_missing_end_is_seen_by_what_was_noted(url: str) -> None:
+    noted = re.search(r"--expect (4:[0-9a-f]{64})", verify(url)[1])
+    assert noted
+    tamper(url, "DELETE FROM listen_audit WHERE id = 4")
+    assert verify(url)[0] == 0
+    code, said = verify(url, "--expect", noted[1])
+    assert (code, "rows were removed at the end" in said) == (1, True)
+
+
+def test_a_wrong_note_or_database_is_said(url: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="--expect"):
+        verify(url, "--expect", "4")
+    with pytest.raises(StoreError, match="no such database"):
+        verify(f"sqlite:///{tmp_path / 'other.db'}")
+    (tmp_path / "empty.db").touch()
+    with pytest.raises(StoreError, match="listen_audit"):
+        verify(f"sqlite:///{tmp_path / 'empty.db'}")
+
+
+def test_it_is_exported_as_json_and_for_spreadsheets(url: str, tmp_path: Path) -> None:
+    out = tmp_path / "rows"
+    assert runner.invoke(app, ["audit", "export", "--db", url, "--out", str(out)]).exit_code == 0
+    rows = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+    assert [(row["id"], row["kind"], row["agent_name"]) for row in rows][:2] == [
+        (1, "asked", "张敏"),
+        (2, "started", "张敏"),
+    ]
+    assert rows[1]["prev_hash"] == rows[0]["hash"]
+    found = runner.invoke(app, ["audit", "export", "--db", url, "--out", str(out), "--format", "csv", "--site", SITE])
+    assert found.exit_code == 0
+    lines = out.read_text("utf-8").splitlines()
+    assert lines[0].startswith("id,at,kind,site,by,")
+    assert len(lines) == 5
+    assert ",'=eve," in lines[4], "no spreadsheet takes it for a formula"
