@@ -396,17 +396,18 @@ async def test_a_page_that_does_not_read_slows_nobody_and_is_let_go(
 async def test_what_a_stalled_network_held_back_is_dropped_and_counted(tmp_path: Path) -> None:
     async with running(tmp_path) as relay:
         fork_id, _, switch, page = await listening(relay)
-        for count in (5, 50):  # the network stalls: a second's frames come at once
-            switch.back.send_raw(audiokit.frame(audiokit.AUDIO, voices(20)) * count)
-            await until(lambda: page.last("stats").get("received", 0) >= 5)
+        switch.back.send_raw(audiokit.frame(audiokit.AUDIO, voices(20)) * 5)
+        await page.heard(5)
+        await asyncio.sleep(1.0)  # the network stalls: a second's frames come at once
+        switch.back.send_raw(audiokit.frame(audiokit.AUDIO, voices(20)) * 50)
         while len(page.frames) < 6:
             await switch.send(voices(20))
             await asyncio.sleep(audiokit.FRAME_MS / 1000)
         assert page.frames[5].flags & wire.GAP
         assert page.frames[5].sequence >= 25
-        await until(lambda: page.last("stats")["late"] >= 20)
+        await until(lambda: page.last("stats").get("late", 0) >= 20)
         dropped = page.last("stats")["late"]
-        assert page.last("stats")["gap_ms_max"] >= 500
+        assert max(one["gap_ms_max"] for one in page.texts if one["type"] == "stats") >= 500
         await switch.close()
         assert (await relay.reported(ForkDown, fork_id=fork_id)).discarded >= dropped
 
