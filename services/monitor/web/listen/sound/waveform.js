@@ -11,7 +11,7 @@ import { language, onLanguage, t } from "/static/shared/i18n.js";
 import { paint } from "./wavepaint.js";
 import { WaveStore } from "./wavestore.js";
 
-const TOLD_EVERY_MS = 5000;
+const TOLD_EVERY_MS = 2000;
 const STEP_MS = 1000; // who wants less motion gets a picture a second
 const MOST_TOLD = 5;
 const COLOURS = ["agent", "customer", "line", "faint", "text", "ground", "hold", "retrieve", "transfer", "flag", "note"];

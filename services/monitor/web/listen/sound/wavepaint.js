@@ -1,13 +1,13 @@
 // The picture of a WaveStore on a canvas. Lengths are in CSS pixels, times `scale` on the canvas.
 
 import { COLUMN_MS } from "./wavestore.js";
-import { shareOf } from "./decibels.js";
 
 const AXIS = 16; // below the lanes
 const HEAD = 18; // above them, for marks
 const TICK_S = 10;
 const GAP_AFTER_MS = 4 * COLUMN_MS; // nothing told for so long is a gap
-const MARK_ROOM = 6;
+const MARK_ROOM = 10; // from the middle of a mark to its words
+const FULL = 0.5; // what fills its lane
 
 /** Paint; `colours` and `words` by name, `now` the right edge in ms since 1970. */
 export function paint(canvas, { width, height, scale, store, now, colours, words, font }) {
@@ -33,7 +33,7 @@ function grid({ canvas, width, height, lane, x, now, store, colours, words }) {
     const at = Math.round(x(now - s * 1000)) - 0.5;
     if (s) line(canvas, at, HEAD, at, height - AXIS);
     canvas.textAlign = s ? "center" : "right";
-    canvas.fillText(s ? words.ago(s) : words.now, s ? at : width, height - AXIS / 2 + 1);
+    canvas.fillText(s ? words.ago(s) : words.now, s ? at : width - 4, height - AXIS / 2 + 1);
   }
   canvas.strokeStyle = colours.line;
   line(canvas, 0, HEAD + lane, width, HEAD + lane);
@@ -95,7 +95,12 @@ function join(found, kind, from, to) {
   else found.push({ kind, from, to });
 }
 
-/** A bar for each pixel or so, out from the middle of its lane; loudness in decibels, so that a quiet voice is seen, too. */
+/** How much of its lane a loudness takes: a quiet voice is seen, and the noise of a line hardly. */
+function shareOf(peak) {
+  return Math.min(1, (peak / FULL) ** 0.6);
+}
+
+/** A bar for each pixel or so, out from the middle of its lane. */
 function voices({ canvas, store, now, width, lane, x, colours }) {
   const wide = (COLUMN_MS / store.shownMs) * width;
   for (const [side, number] of [["agent", 0], ["customer", 1]]) {
@@ -127,13 +132,12 @@ const SHAPES = {
   note: (c, x, y) => c.rect(x - 5, y - 5, 10, 10),
 };
 
-/** Marks from the newest to the oldest: each has its line and shape, and its words where they do not cover the next one's. */
+/** Each mark has its line and shape, and its words where they cover no other: right of it, or left when that is the edge. */
 function marks(one) {
-  const { canvas, store, height, colours, x, now } = one;
-  let free = one.width;
-  for (const { at, kind, label: word } of [...store.marks].reverse()) {
-    if (at > now || at < now - store.shownMs) continue;
-    const middle = x(at);
+  const { canvas, store, width, height, colours, x, now } = one;
+  const shown = store.marks.filter(({ at }) => at <= now && at >= now - store.shownMs).map((mark) => ({ ...mark, middle: x(mark.at) }));
+  let taken = 0; // words end here
+  shown.forEach(({ kind, label: word, middle }, number) => {
     canvas.strokeStyle = colours[kind] ?? colours.note;
     canvas.fillStyle = canvas.strokeStyle;
     canvas.lineWidth = 1.5;
@@ -142,13 +146,15 @@ function marks(one) {
     canvas.beginPath();
     (SHAPES[kind] ?? SHAPES.note)(canvas, middle, HEAD / 2);
     canvas.fill();
-    const room = canvas.measureText(word).width;
-    if (word && middle + 10 + room < free) {
-      canvas.textAlign = "left";
-      canvas.fillText(word, middle + 10, HEAD / 2);
-    }
-    free = Math.min(free, middle - MARK_ROOM - 6);
-  }
+    const room = canvas.measureText(word).width + MARK_ROOM;
+    const next = shown[number + 1]?.middle;
+    const right = middle + room < (next === undefined ? width : next - MARK_ROOM);
+    const left = !right && next === undefined && middle - room > Math.max(taken, (shown[number - 1]?.middle ?? -MARK_ROOM) + MARK_ROOM);
+    taken = right ? middle + room : middle + MARK_ROOM;
+    if (!right && !left) return;
+    canvas.textAlign = right ? "left" : "right";
+    canvas.fillText(word, right ? middle + MARK_ROOM : middle - MARK_ROOM, HEAD / 2);
+  });
 }
 
 function line(canvas, fromX, fromY, toX, toY) {
