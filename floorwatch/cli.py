@@ -441,6 +441,11 @@ _service(
 )
 _service("alerts", "services.alerts.app", "Run alerts alone.\n\nIt turns flags into incidents. Settings: ALERTS_*.")
 _service(
+    "relay",
+    "services.monitor.listen.relay.app",
+    "Run the audio relay alone.\n\nIt brings the sound of calls from switches to pages. Settings: RELAY_*.",
+)
+_service(
     "simulator",
     "services.ingest.connectors.simulator.connector",
     "Run the simulated floor alone.\n\nIt writes made-up events to switch.raw. Settings: SIMULATOR_*.",

@@ -44,6 +44,7 @@ def floorwatch(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         ["ingest"],
         ["monitor"],
         ["alerts"],
+        ["relay"],
         ["simulator"],
     ],
     ids=lambda command: " ".join(command) or "floorwatch",
