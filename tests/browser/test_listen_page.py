@@ -229,6 +229,18 @@ async def test_a_link_puts_the_agent_on_the_deck(viewer: Viewer) -> None:
         assert asked(server, "POST")[0][1]["agent_id"] == "1003"
 
 
+async def test_the_wallboards_drawer_leads_here(viewer: Viewer) -> None:
+    async with console(viewer, path="/?agent=hq/1003") as (server, page):
+        await page.get_by_role("link", name="Listen to this agent").click()
+        await expect(page.locator(".player-who")).to_have_text("Cao Wei")
+        await expect(page).to_have_url(re.compile(r"/listen\?site=hq$"))
+        server.who = principal("va", "viewer")
+        await page.goto(f"{server.url}/?agent=hq/1003")
+        await expect(page.locator(".drawer-state")).to_be_visible()
+        await expect(page.get_by_role("link", name="Listen to this agent")).to_be_hidden()
+    viewer.complaints.clear()  # this server knows little of what the wallboard asks
+
+
 # ---------------------------------------------------------------- while listening
 
 
@@ -420,6 +432,7 @@ async def test_a_silent_switch_greys_the_list_and_an_empty_floor_says_so(viewer:
         server.stop_the_switch()
         await expect(row(page, "Ana Silva")).to_have_attribute("data-stale", "yes")
         await expect(page.locator("#site-notices")).not_to_be_empty()
+        await expect(page.locator("#uncovered")).to_have_attribute("data-tone", "critical")
     async with console(viewer, changed(busy_floor(), calls=(), flags=(), transfers=())) as (_, page):
         await expect(page.locator("#calls .empty")).to_contain_text("No calls right now")
         await expect(page.locator("#deck .empty")).to_contain_text("Nothing is being heard")

@@ -6,6 +6,7 @@ import { Asked } from "./asking.js";
 
 const EVERY_MS = 2000;
 const BELIEVED = 1; // failures in a row over which the last answer still counts
+const NOBODY = Object.freeze([]);
 const FOLLOWED = "listen.followed";
 const MOST_FOLLOWED = 100;
 
@@ -55,8 +56,9 @@ export class Around {
 
   /** Who hears the call, or waits for the agent's next one. While that cannot be asked nobody is said to: the switch's word is left. */
   listensOf(callKey, agentKey) {
-    if (this.listens.failures > BELIEVED) return [];
-    return [...(this.byCall.get(callKey) ?? []), ...(this.byAgent.get(agentKey) ?? [])];
+    if (this.listens.failures > BELIEVED) return NOBODY;
+    const [call, agent] = [this.byCall.get(callKey), this.byAgent.get(agentKey)];
+    return call && agent ? [...call, ...agent] : (call ?? agent ?? NOBODY);
   }
 
   claimOf(callKey) {

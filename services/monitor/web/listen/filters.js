@@ -7,6 +7,7 @@ import { collator } from "../agentlist.js";
 import { NO_FILTER, SHOWS } from "./model.js";
 
 const TYPING_MS = 200;
+const TEAMS_MS = 3000;
 const NAMES = ["show", "team", "of_queue", "q"];
 
 /** The filter as the address says: {show, site, team, queue, q}. */
@@ -64,7 +65,17 @@ export class Filters {
     setHidden(this.clear, !isFiltered());
   }
 
+  /** Looked up now and then: a floor may have ten thousand agents, and its teams stay. */
   #teams(site) {
+    const now = performance.now();
+    const { teams } = this;
+    if (teams?.site === site && teams.language === document.documentElement.lang && now - teams.at < TEAMS_MS) return teams.found;
+    const found = this.#lookUpTeams(site);
+    this.teams = { site, at: now, language: document.documentElement.lang, found };
+    return found;
+  }
+
+  #lookUpTeams(site) {
     const found = new Map();
     for (const { site: where, team } of this.board.store.agents.values()) {
       if (team && (!site || where === site)) found.set(`${where}/${team}`, this.#named(where, team));

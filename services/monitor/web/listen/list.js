@@ -42,12 +42,14 @@ export class CallList {
   update() {
     const { board, around } = this;
     const { user } = this.look();
-    this.items = callItems(board.store, {
+    const told = {
       listensOf: (call, agent) => around.listensOf(call, agent),
       claimOf: (key) => around.claimOf(key),
       heardUntil: (key) => around.heardUntil(key),
       now: (site) => board.clocks.now(site),
-    });
+    };
+    this.byKey = callItems(board.store, told, this.byKey);
+    this.items = [...this.byKey.values()];
     const filter = readFilter(board.site());
     const mine = (item) => item.claim?.user === user || item.listens.some((listen) => listen.user === user) || around.follows(item.agentKey) || isNeeded(item, user);
     const means = { mine, words: (item) => this.#words(item) };

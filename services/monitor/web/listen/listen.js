@@ -38,6 +38,7 @@ translateTree(document);
 
 const PATIENCE_MS = 1000;
 const SETTLE_MS = 300;
+const FLOOR_MS = 200;
 const element = (id) => document.getElementById(id);
 const bar = topbar(element("topbar"), { page: "listen" });
 const board = new Board();
@@ -67,6 +68,7 @@ board.connect({ redrawAll: schedule });
 
 let drawing = false;
 let patience = null;
+let waiting = null;
 let sounded = null; // what sounded when this was last drawn
 
 function schedule() {
@@ -80,7 +82,14 @@ function schedule() {
   else requestAnimationFrame(now);
 }
 
+/** What the floor tells is drawn some times a second: a large one tells something all the time. */
+function soon() {
+  waiting ??= setTimeout(schedule, FLOOR_MS);
+}
+
 function update() {
+  clearTimeout(waiting);
+  waiting = null;
   feed.follow();
   board.store.takeChanged();
   status.update();
@@ -186,7 +195,7 @@ const feed = new SiteFeed(board, {
   onMessage(message) {
     board.hear(message);
     if (message.type === "snapshot") takeLink();
-    if (message.type !== "clock") schedule();
+    if (message.type !== "clock") soon();
   },
   onState: follow,
 });

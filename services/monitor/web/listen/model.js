@@ -14,18 +14,26 @@ const TALKING = ["talking", "held"];
 const HEARING = ["starting", "live"]; // states of a listen; one that waits hears nothing
 
 /**
- * Every call that an agent is in, as {key, call, site, agentKey, agent, legs, isNew, talking, heldSince, transfer, flags,
- * listens, claim, alone, aloneSince, need}. `around`: {listensOf(callKey, agentKey), claimOf(callKey), heardUntil(callKey), now(site)}.
+ * Every call that an agent is in, by key: {key, call, site, agentKey, agent, leg, isNew, talking, heldSince, transfer, flags,
+ * listens, claim, alone, aloneSince, need, at}. `around`: {listensOf(callKey, agentKey), claimOf(callKey), heardUntil(callKey),
+ * now(site)}. Of `before`, what this gave last, those stay that nothing changed about: a floor may have thousands.
  */
-export function callItems(store, around) {
-  const flags = flagsByCall(store);
-  const transfers = transfersByCall(store, around);
-  const items = [];
+export function callItems(store, around, before = new Map()) {
+  const means = { ...around, flags: flagsByCall(store), transfers: transfersByCall(store, around) };
+  const items = new Map();
   for (const [key, call] of store.calls) {
     if (!call.legs.some((leg) => leg.agent_id)) continue; // whoever waits hears music
-    items.push(callItem(key, call, store, { ...around, flags, transfers }));
+    const old = before.get(key);
+    items.set(key, old && isAsBefore(old, call, store, means) ? old : callItem(key, call, store, means));
   }
   return items;
+}
+
+/** Whether there was and is nothing about a call but the call itself, and that is the very same. */
+function isAsBefore(old, call, store, { flags, transfers, listensOf, claimOf }) {
+  const { key, agentKey } = old;
+  if (!old.plain || old.call !== call || old.agent !== (store.agents.get(agentKey) ?? null)) return false;
+  return !flags.has(key) && !transfers.has(key) && !claimOf(key) && !listensOf(key, agentKey).length;
 }
 
 function callItem(key, call, store, { flags, transfers, listensOf, claimOf, heardUntil }) {
@@ -47,6 +55,8 @@ function callItem(key, call, store, { flags, transfers, listensOf, claimOf, hear
   };
   item.aloneSince = item.alone ? laterOf(since, heardUntil(key)) : null;
   item.need = needOf(item);
+  item.at = Date.parse(item.aloneSince ?? since);
+  item.plain = !isNew && !listens.length && !item.flags.length && !item.transfer && !item.claim;
   return item;
 }
 
@@ -112,8 +122,8 @@ function needOf({ alone, flags, transfer, isNew, talking }) {
 
 /** What should be heard first comes first; of the same need what nobody hears yet, then what has lasted longest. */
 export function sorted(items) {
-  const by = items.map((item) => ({ item, rank: 2 * NEEDS[item.need] - (item.heard ? 1 : 0), at: Date.parse(item.aloneSince ?? item.since) }));
-  by.sort((a, b) => b.rank - a.rank || a.at - b.at || (a.item.key < b.item.key ? -1 : 1));
+  const by = items.map((item) => ({ item, rank: 2 * NEEDS[item.need] - (item.heard ? 1 : 0) }));
+  by.sort((a, b) => b.rank - a.rank || a.item.at - b.item.at || (a.item.key < b.item.key ? -1 : 1));
   return by.map(({ item }) => item);
 }
 

@@ -40,9 +40,9 @@ export class Parties {
 
   #partiesOf(call) {
     const { board } = this;
-    const agent = [...board.store.agents.values()].find((one) => one.site === call.site && one.call?.call_id === call.call_id) ?? null;
+    const agent = board.store.agents.get(board.store.agentOfCall.get(`${call.site}/${call.call_id}`)) ?? null;
     const held = call.legs.some((leg) => leg.state === "held") && !call.legs.some((leg) => leg.state === "talking" && leg.role === "agent");
-    const state = held ? "held" : call.answered === null || ["started", "queued", "ringing"].includes(call.state) ? "ringing" : "talking";
+    const state = held ? "held" : ["started", "queued", "ringing"].includes(call.state) ? "ringing" : "talking";
     const customer = { key: "customer", who: otherParty(call, agent, call.site, board), what: t(`listen.customer.${state}`), state, since: null };
     const legs = call.legs.map((leg) => ({
       key: leg.leg_id, who: leg.agent_id ? board.agentName(call.site, leg.agent_id) : t("listen.unknown_party"),

@@ -26,7 +26,7 @@ export class Player {
     this.more = h("span", { class: "player-more" });
     this.state = h("p", { class: "player-state", role: "status" }, this.shape, this.word, this.more);
     this.toggle = h("button", { class: "button primary player-toggle", type: "button", on: { click: () => deck.toggle() } }, icon("play"), h("span"), h("kbd", { text: "S" }));
-    this.mute = h("button", { class: "button player-mute", type: "button", on: { click: () => this.toggleMute() } }, icon("muted"), h("span"), h("kbd", { text: "␣" }));
+    this.mute = h("button", { class: "button player-mute", type: "button", on: { click: () => deck.item.mute(!deck.item.silent) } }, icon("muted"), h("span"), h("kbd", { text: "␣" }));
     this.sound = new SoundPanel(deck);
     this.modes = new Modes(deck, allowed);
     this.parties = new Parties(board);
@@ -44,7 +44,7 @@ export class Player {
   }
 
   toggleMute() {
-    const { item } = this.deck;
+    const item = this.deck.sounding ?? this.deck.item;
     if (item) item.mute(!item.silent);
   }
 

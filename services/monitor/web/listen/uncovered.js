@@ -54,7 +54,8 @@ export class Uncovered {
     if (!any) return;
     const n = this.items.length;
     setText(this.count, n ? String(n) : "");
-    setText(this.words, n ? t("listen.uncovered.count", { n }) : t("listen.uncovered.none"));
+    this.live = board.anyLive();
+    setText(this.words, n ? t("listen.uncovered.count", { n }) : t(this.live ? "listen.uncovered.none" : "listen.uncovered.unknown"));
     const { after_s: after, sound } = aloneChoice();
     if (document.activeElement !== this.after) this.after.value = after;
     this.sound.checked = sound;
@@ -103,8 +104,9 @@ export class Uncovered {
       setText(node.children[1], duration(alone));
       setData(node, "late", alone >= after ? "yes" : "");
     }
-    setData(this.root, "tone", late.length ? "critical" : this.items.length ? "warning" : "ok");
-    setIcon(this.shape, late.length ? "critical" : this.items.length ? "warning" : "ok");
+    const tone = late.length ? "critical" : this.items.length || !this.live ? "warning" : "ok";
+    setData(this.root, "tone", tone);
+    setIcon(this.shape, tone);
     this.#call(late, sound, local);
   }
 
