@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 from services.monitor.listen import contract
 from shared import commands
@@ -16,20 +13,17 @@ from shared.db import Database
 from shared.events import (
     AgentLoggedOff,
     CallCleared,
+    CallQueued,
     CallStarted,
     LegAnswered,
     LegCleared,
     LegHeld,
     LegRetrieved,
     LegStarted,
-    LinkDown,
 )
-from shared.identity import Principal, Scope
+from shared.identity import Principal
 from shared.siteconfig import Listening as Policy
-from shared.siteconfig import ListenRule
-from tests.contract.test_openapi import fits
-from tests.floorkit import SITE
-from tests.listenkit import RELAY, a_floor, listening, sites
+from tests.listenkit import RELAY, listening, sites
 from tests.monitordb import empty_monitor_db, monitor_db
 
 __all__ = ["empty_monitor_db", "monitor_db"]
@@ -240,59 +234,6 @@ async def test_a_relay_that_began_anew_is_told_of_a_new_fork_when_the_page_is_ba
         assert (order.state, order.fork_id not in ("", first.fork_id)) == ("starting", True)
 
 
-async def test_who_may_no_longer_hears_no_longer(monitor_db: Database) -> None:
-    async with listening(monitor_db) as floor:
-        asked = await floor.ask(call_id="c")
-        await floor.live(asked["listen_id"])
-        floor.auth.gone.add("li")
-        await floor.pass_time(2)
-        assert (await floor.kinds(asked["listen_id"]))[-1] == "ended"
-        assert floor.order(asked["listen_id"]).reason == "signed_out"
-        floor.auth.gone.clear()
-        asked = await floor.ask(call_id="c")
-        floor.auth.now["li"] = Principal("li", "Li", frozenset({"viewer"}))
-        await floor.pass_time(2)
-        assert floor.order(asked["listen_id"]).reason == "not_allowed"
-        floor.auth.now.clear()
-        asked = await floor.ask(call_id="c")
-        floor.auth.now["li"] = Principal("li", "Li", frozenset({"inspector"}), Scope(teams=frozenset({"Red"})))
-        await floor.pass_time(2)
-        assert floor.order(asked["listen_id"]).reason == "not_allowed"
-        assert (await floor.detail(asked["listen_id"], "ended"))["detail"] == "scope"
-
-
-async def test_it_ends_at_the_policys_longest_and_when_its_hours_end(monitor_db: Database) -> None:
-    async with listening(monitor_db, config=sites(Policy(max_s=20))) as floor:
-        asked = await floor.ask(call_id="c")
-        await floor.live(asked["listen_id"])
-        await floor.pass_time(21)
-        assert (await floor.get(asked["listen_id"]))["reason"] == "max_length"
-    hours = Policy(rules=(ListenRule(hours="08:00-09:02"),))
-    async with listening(monitor_db, config=sites(hours)) as floor:
-        asked = await floor.ask(call_id="c")
-        assert asked["until"] == "2026-11-22T09:02:00Z"
-        await floor.live(asked["listen_id"])
-        await floor.pass_time(61)
-        assert (await floor.get(asked["listen_id"]))["reason"] == "hours"
-        refused = await floor.ask(403, call_id="c")
-        assert (refused["policy"], "时段" in refused["reason_zh"]) == ("hours", True)
-
-
-async def test_what_the_policy_refuses_is_written_down_too(monitor_db: Database) -> None:
-    policy = Policy(rules=(ListenRule(teams=("Red",)),))
-    async with listening(monitor_db, config=sites(policy)) as floor:
-        assert (await floor.ask(403, call_id="c"))["policy"] == "not_them"
-        floor.auth.who = Principal("eve", "Eve", frozenset({"inspector"}), Scope(teams=frozenset({"Red"})))
-        await floor.ask(404, call_id="c")
-        await floor.ask(404, call_id="nothing")
-        found = [(one.kind, one.by, one.call_id, one.detail) for one in await floor.audit()]
-        assert found == [
-            ("refused", "li", "c", '{"code":"not_them","follow":"call"}'),
-            ("refused", "eve", "c", '{"code":"not_visible","follow":"call"}'),
-        ]
-        assert floor.envelopes() == []
-
-
 async def test_two_replicas_make_one_fork_one_command_and_one_row_of_each_fact(monitor_db: Database) -> None:
     async with listening(monitor_db, replicas=2) as floor:
         asked = await floor.ask(call_id="c", replica=1)
@@ -363,124 +304,31 @@ async def test_an_order_that_the_broker_did_not_take_is_sent_later(monitor_db: D
         assert len(floor.orders(contract.ForkOrdered)) == 1
 
 
-async def test_agents_see_who_listened_to_them_as_far_as_the_policy_tells(monitor_db: Database) -> None:
-    path = f"/agents/{SITE}/1/listens"
-    for tell, while_it_goes_on, afterwards in (("never", 0, 0), ("during", 1, 1), ("after", 0, 1)):
-        bench = a_floor()
-        async with listening(monitor_db, bench, sites(Policy(tell_agent=tell))) as floor:  # type: ignore[arg-type]
-            before = len((await floor.call("GET", path))["listens"])
-            asked = await floor.ask(call_id="c")
-            fork = await floor.live(asked["listen_id"])
-            await floor.heard(asked["listen_id"], fork.fork_id, 3.0)
-            floor.auth.who = Principal("anna", "Anna", frozenset(), agent=f"{SITE}/1")
-            own = [one["listen_id"] for one in (await floor.call("GET", path))["listens"]]
-            assert (asked["listen_id"] in own) == bool(while_it_goes_on)
-            await floor.call("GET", f"/agents/{SITE}/2/listens", 404)
-            await floor.call("GET", "/listens", 403)
-            await floor.happens(60, CallCleared(call_id="c"))
-            own = [one["listen_id"] for one in (await floor.call("GET", path))["listens"]]
-            assert (asked["listen_id"] in own) == bool(afterwards)
-            floor.auth.who = Principal("sun", "Sun", frozenset({"auditor"}))
-            found = (await floor.call("GET", path))["listens"]
-            assert (len(found), found[0]["seconds"], found[0]["user_name"]) == (before + 1, 3.0, "Li Na")
-            assert ("told" in await floor.kinds(asked["listen_id"])) == bool(afterwards)
-
-
-async def test_auditors_read_the_rows_of_their_sites_page_by_page(monitor_db: Database) -> None:
+async def test_a_call_that_waits_is_heard_as_soon_as_somebody_answers(monitor_db: Database) -> None:
     async with listening(monitor_db) as floor:
-        asked = await floor.ask(call_id="c")
+        await floor.happens(30, CallStarted(call_id="d"), CallQueued(call_id="d", queue="sales"))
+        asked = await floor.ask(call_id="d")
+        assert (asked["state"], asked["reason"], floor.orders(contract.ForkOrdered)) == ("waiting", "not_answered", [])
+        await floor.report(contract.ListenerJoined(listen_id=asked["listen_id"], **RELAY))
+        await floor.happens(40, LegStarted(call_id="d", leg_id="m", agent_id="2"), LegAnswered(call_id="d", leg_id="m"))
+        (fork,) = floor.orders(contract.ForkOrdered)
+        assert (fork.call_id, fork.agent_id, fork.side) == ("d", "2", "customer")
+        refused = await floor.call("PATCH", f"/listens/{asked['listen_id']}", json={"mode": "whisper"})
+        assert refused["mode"] == "whisper"
+
+
+async def test_colleagues_are_heard_on_a_phone_of_theirs_and_nobody_speaks_where_nobody_is(
+    monitor_db: Database,
+) -> None:
+    async with listening(monitor_db) as floor:
+        await floor.happens(
+            30,
+            CallStarted(call_id="i", direction="internal"),
+            LegStarted(call_id="i", leg_id="m", agent_id="2", role="internal", state="talking"),
+        )
+        asked = await floor.ask(call_id="i")
+        fork = floor.orders(contract.ForkOrdered)[-1]
+        assert (fork.side, floor.commands(commands.ListenStart)[-1].leg_id) == ("agent", "m")
+        await floor.happens(40, CallStarted(call_id="d"), CallQueued(call_id="d", queue="sales"))
+        assert "nobody is on the phone" in (await floor.ask(409, call_id="d", mode="whisper"))["detail"]
         await floor.call("DELETE", f"/listens/{asked['listen_id']}")
-        await floor.call("GET", "/audit/listens", 403)
-        floor.auth.who = Principal("sun", "Sun", frozenset({"auditor"}))
-        rows, cursor = [], ""
-        while True:
-            page = await floor.call("GET", "/audit/listens", params={"limit": 2, "cursor": cursor})
-            rows += page["rows"]
-            if (cursor := page["next"]) is None:
-                break
-        assert [one["kind"] for one in rows] == ["ended", "fork", "asked"]
-        assert rows[0]["prev_hash"] == rows[1]["hash"]
-        lines = await floor.clients[0].get("/api/v1/audit/listens/export")
-        assert [json.loads(line)["id"] for line in lines.text.splitlines()] == [1, 2, 3]
-        table = await floor.clients[0].get("/api/v1/audit/listens/export?format=csv")
-        assert len(table.text.splitlines()) == 4
-        floor.auth.who = Principal("far", "Far", frozenset({"auditor"}), Scope(sites=frozenset({"elsewhere"})))
-        assert (await floor.call("GET", "/audit/listens"))["rows"] == []
-
-
-async def test_the_database_itself_keeps_the_audit(monitor_db: Database) -> None:
-    async with listening(monitor_db) as floor:
-        await floor.ask(call_id="c")
-        for change in ("UPDATE listen_audit SET \"by\" = 'nobody'", "DELETE FROM listen_audit"):
-            with pytest.raises(DBAPIError, match="append-only"):
-                async with monitor_db.unit_of_work() as session:
-                    await session.execute(text(change))
-
-
-async def test_without_a_database_or_a_heard_switch_nobody_listens(monitor_db: Database) -> None:
-    async with listening(monitor_db) as floor:
-        await floor.happens(60, LinkDown(connector="test", reason="gone"))
-        assert (await floor.ask(503, call_id="c"))["title"] == "The switch is not heard"
-        floor.listening.store.migrated.clear()
-        await floor.call("GET", "/listens", 503)
-
-
-async def test_what_the_api_answers_has_the_documented_form(monitor_db: Database) -> None:
-    async with listening(monitor_db) as floor:
-        asked = await floor.ask(call_id="c")
-        one = f"/listens/{asked['listen_id']}"
-        await floor.live(asked["listen_id"])
-        document = await floor.clients[0].get("/api/openapi.json")
-        paths, schemas = document.json()["paths"], document.json()["components"]["schemas"]
-        floor.auth.who = Principal("li", "Li", frozenset({"admin"}))
-        wish = {"site": SITE, "agent_id": "1", "purpose": "coaching"}
-        for method, path, url, body in (
-            ("post", "/listens", "/listens", wish),
-            ("get", "/listens", f"/listens?mine=true&open=true&site={SITE}&agent=1&from=2026-01-01T00:00:00Z", None),
-            ("get", "/listens/{listen_id}", one, None),
-            ("get", "/listens/{listen_id}/pass", f"{one}/pass", None),
-            ("patch", "/listens/{listen_id}", one, {"mode": "barge"}),
-            ("delete", "/listens/{listen_id}", one, None),
-            ("get", "/listen-policy/{site}", f"/listen-policy/{SITE}", None),
-            ("get", "/agents/{site}/{agent_id}/listens", f"/agents/{SITE}/1/listens", None),
-            ("get", "/audit/listens", "/audit/listens", None),
-        ):
-            response = await floor.clients[0].request(method, f"/api/v1{url}", **({"json": body} if body else {}))
-            assert response.is_success, response.text
-            documented = paths[f"/api/v1{path}"][method]["responses"][str(response.status_code)]
-            assert fits(response.json(), documented["content"]["application/json"]["schema"], schemas), response.text
-        assert (await floor.call("GET", f"{one}/pass", 409))["reason"] == "by_listener"
-        for wrong in ({}, {"call_id": "c", "agent_id": "1"}, {"call_id": "c", "purpose": "fun"}):
-            await floor.ask(422, **wrong)
-        await floor.call("GET", "/listens", 400, params={"cursor": "x"})
-
-
-async def test_lists_come_by_pages_and_hold_only_what_one_may_see(monitor_db: Database) -> None:
-    async with listening(monitor_db) as floor:
-        for _ in range(3):
-            asked = await floor.ask(call_id="c")
-            await floor.call("DELETE", f"/listens/{asked['listen_id']}")
-        first = await floor.call("GET", "/listens", params={"limit": 2})
-        second = await floor.call("GET", "/listens", params={"limit": 2, "cursor": first["next"]})
-        assert (len(first["listens"]), len(second["listens"]), second["next"]) == (2, 1, None)
-        assert len({one["listen_id"] for one in first["listens"] + second["listens"]}) == 3
-        floor.auth.who = Principal("red", "Red", frozenset({"supervisor"}), Scope(teams=frozenset({"Red"})))
-        assert (await floor.call("GET", "/listens"))["listens"] == []
-        await floor.call("GET", f"/listens/{asked['listen_id']}", 404)
-        await floor.call("DELETE", f"/listens/{asked['listen_id']}", 404)
-        floor.auth.who = Principal("blue", "Blue", frozenset({"inspector"}), Scope(teams=frozenset({"Blue"})))
-        assert len((await floor.call("GET", "/listens"))["listens"]) == 3
-        await floor.call("DELETE", f"/listens/{asked['listen_id']}", 404)
-        await floor.call("PATCH", f"/listens/{asked['listen_id']}", 404, json={"mode": "whisper"})
-        await floor.call("GET", f"/listens/{asked['listen_id']}/pass", 404)
-
-
-async def test_one_listens_to_a_thing_once_and_a_supervisor_may_end_it(monitor_db: Database) -> None:
-    async with listening(monitor_db) as floor:
-        floor.auth.users = True
-        asked = await floor.ask(call_id="c")
-        assert (await floor.ask(409, call_id="c"))["listen_id"] == asked["listen_id"]
-        await floor.ask(agent_id="1")
-        floor.auth.who = WANG
-        assert (await floor.call("DELETE", f"/listens/{asked['listen_id']}"))["reason"] == "by_other"
-        assert (await floor.audit(asked["listen_id"]))[-1].by == "wang"

@@ -33,6 +33,7 @@ from shared.waiting import wait
 
 LOOK_S: Final = 1.0  # how soon what time alone brings is seen
 REST_S: Final = 0.05  # between two looks, while the floor changes all the time
+_SHARE: Final = 4.0  # and so many times as long as a look took
 _ANSWERS: Final = 10_000  # connectors' answers that wait; the oldest go first
 
 T = TypeVar("T")
@@ -68,13 +69,15 @@ class Keeper:
         await self._store.migrated.wait()
         while True:
             self._stirred.clear()
+            began = self._clock.monotonic()
             due = self._clock.now() + timedelta(seconds=LOOK_S)
             try:
                 await self.look()
             except StoreError:  # the store has said so; the relay ends by itself what is not renewed
                 await self._clock.sleep(LOOK_S)
                 continue
-            await self._clock.sleep(REST_S)
+            took = self._clock.monotonic() - began
+            await self._clock.sleep(max(REST_S, _SHARE * took))  # the loop is the board's as well
             await wait(self._stirred, self._clock, due)
 
     async def look(self) -> None:
