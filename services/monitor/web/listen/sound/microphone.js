@@ -1,9 +1,9 @@
 // The inspector's microphone: 20 ms frames of 8 kHz PCM to whoever takes them.
 
+import { loadWorklet } from "./modules.js";
 import { audioSupport, microphoneCode } from "./support.js";
 
 const WANTED = { channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: true };
-const modules = new WeakMap();
 
 /** Why there is no microphone: `code` is one of the `mic_…` of strings.js. */
 export class MicrophoneRefused extends Error {
@@ -23,8 +23,10 @@ export class Microphone {
   async start() {
     const lacking = audioSupport().microphone;
     if (lacking) throw new MicrophoneRefused(lacking);
+    await loadWorklet(this.context, "micworklet.js").catch((error) => {
+      throw new MicrophoneRefused("mic_failed", error);
+    });
     try {
-      await this.#load();
       this.stream = await navigator.mediaDevices.getUserMedia({ audio: WANTED });
     } catch (error) {
       throw new MicrophoneRefused(microphoneCode(error), error);
@@ -38,12 +40,6 @@ export class Microphone {
     });
     this.node.port.onmessage = ({ data }) => this.stream && this.onFrame(data.frame, data.peak);
     this.source.connect(this.node).connect(this.context.destination); // it puts out silence; unconnected it would not run
-  }
-
-  async #load() {
-    const { context } = this;
-    if (!modules.has(context)) modules.set(context, context.audioWorklet.addModule(new URL("./micworklet.js", import.meta.url)));
-    await modules.get(context);
   }
 
   stop() {

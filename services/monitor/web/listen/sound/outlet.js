@@ -4,12 +4,12 @@
 //     blocked   true: the browser plays nothing before somebody touched the page; false: it does
 
 import { Emitter } from "./emitter.js";
+import { loadWorklet } from "./modules.js";
 
 const SMOOTH_S = 0.015; // a volume that jumps would click
 const SIDES = ["agent", "customer"];
 const HELD_BACK = 10; // frames that wait until the browser plays
 const PATIENCE_MS = 500;
-const modules = new WeakMap();
 
 export class Outlet extends Emitter {
   constructor(context) {
@@ -24,12 +24,11 @@ export class Outlet extends Emitter {
   /** Rejects when the browser cannot load the worklet. */
   async start() {
     const { context } = this;
-    if (!modules.has(context)) modules.set(context, context.audioWorklet.addModule(new URL("./worklet.js", import.meta.url)));
     context.addEventListener("statechange", this.changed);
     for (const touch of ["pointerdown", "keydown"]) addEventListener(touch, this.resume, true);
     this.resume();
     setTimeout(this.changed, PATIENCE_MS); // where it may play it does so by then
-    await modules.get(context);
+    await loadWorklet(context, "worklet.js");
     if (!this.ended) this.#build();
   }
 
