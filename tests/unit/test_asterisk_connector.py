@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 from typing import Any, get_args
 
+import httpx
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from structlog.testing import capture_logs
 
+from services.ingest.connectors.asterisk.app import app_for
 from services.ingest.connectors.asterisk.backoff import Backoff
 from services.ingest.connectors.asterisk.connector import LISTINGS
 from services.ingest.connectors.asterisk.failures import ADVICE, What
 from services.ingest.connectors.asterisk.metrics import AsteriskMetrics
 from shared import topics
 from shared.events import LinkDown, LinkUp, Snapshot
+from shared.service import Background
+from shared.settings import AsteriskSettings, load
 from tests.amikit import PASSWORD, USER, Wired, packet, wired
 from tests.unit.test_web_strings import LANGUAGES, SHARED, strings_of
 from tests.waiting import until
@@ -206,6 +210,39 @@ async def test_a_flood_is_not_dropped_reading_stops_and_the_board_is_told() -> N
         assert any("nothing is read from the switch" in line["event"] for line in logs)
         await site.pass_s(11)
         assert len(site.links()) == 3, "its heartbeats repeat what was said last"
+
+
+async def test_a_switch_that_cuts_who_does_not_read_is_told_from_a_lost_connection() -> None:
+    async with wired() as site:
+        await site.up()
+        site.connector.outbox._max_records = 50
+        site.bus.stall(topics.SWITCH_RAW)
+        told = b"".join(packet(Event="PeerStatus", Peer=f"PJSIP/{number}") for number in range(300))
+        await site.switch.talk.say(told)
+        await until(lambda: site.connector.outbox.is_full)
+        await site.pass_s(4)
+        site.switch.talk.writer.close()
+        site.bus.recover()
+        await until(lambda: site.connector.failure is not None)
+        assert site.connector.failure is not None
+        assert site.connector.failure.what == "too many events"
+        assert told in site.stream_of(), "what it said before is not lost"
+        await site.pass_s(3)
+        assert [type(link) for link in site.links()][-1] is LinkUp
+        assert len(site.switch.talks) == 2
+
+
+async def test_health_has_a_check_for_each_switch() -> None:
+    async with wired() as site, Background() as background:
+        app = app_for([site.connector], load(AsteriskSettings), background)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as http:
+            before = await http.get("/readyz")
+            await site.up()
+            after = await http.get("/readyz")
+            metrics = await http.get("/metrics")
+        assert (before.status_code, after.status_code) == (503, 200)
+        assert before.json()["checks"]["switch of hq"] == {"ok": False, "reason": "not logged in yet"}
+        assert 'asterisk_link_up{site="hq"} 1.0' in metrics.text
 
 
 async def test_a_broker_that_goes_and_comes_gets_everything_once() -> None:

@@ -207,9 +207,9 @@ class AsteriskConnector:
     async def _lost(self, failure: LinkFailed) -> None:
         """Say once that there is no link, and why; again when the reason is another one."""
         known, was_up = self.failure, self._link is not None
-        if self.outbox.blocked_s and failure.what == "connection lost":
+        if self._flooded and failure.what == "connection lost":
             # a switch closes a connection that is not read: writetimeout in manager.conf
-            failure = LinkFailed("too many events", failure.where, "closed by the switch while there was no room")
+            failure = LinkFailed("too many events", failure.where, "the switch closed it, for it was not read")
         self.failure, self._link = failure, None
         self.failures[failure.what] += 1
         if was_up or known is None or known.what != failure.what:
