@@ -332,6 +332,18 @@ async def test_nobody_is_spoken_to_without_a_warning(viewer: Viewer) -> None:
         await expect(page.get_by_role("button", name="Listen", exact=True).first).to_be_visible()
 
 
+async def test_a_fall_back_to_listening_is_said(viewer: Viewer) -> None:
+    async with console(viewer) as (server, page):
+        await row(page, "Ana Silva").click()
+        await expect(page.locator(".player-state")).to_have_text("live")
+        barge = page.locator(".modes [data-mode=barge]")
+        await server.relay.tell(mode="barge", speaking=True)
+        await expect(barge).to_have_attribute("aria-pressed", "true")
+        await server.relay.tell(mode="listen", speaking=False, reason="transferred")
+        await expect(barge).to_have_attribute("aria-pressed", "false")
+        await expect(page.locator(".player-state")).to_contain_text("the call was transferred: you only listen again")
+
+
 async def test_modes_are_those_that_the_policy_lets_one_use(viewer: Viewer) -> None:
     policy = {"allowed": True, "open_now": True, "modes": ["listen"]}
     async with console(viewer, policy=policy) as (_, page):

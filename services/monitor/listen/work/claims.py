@@ -55,9 +55,11 @@ class Claims:
         """`who` takes the call, or takes it again, which begins their 60 s anew. Raises ClaimedByOther."""
         await self._session.execute(delete(ClaimRow).where(col(ClaimRow.claimed_at) < now - FORGOTTEN))
         mine = {"site": site, "call_id": call_id, "user": who.user, "user_name": who.name, "claimed_at": now}
-        await self._session.execute(self._insert().values(**mine).on_conflict_do_nothing())
-        of_call = (col(ClaimRow.site) == site, col(ClaimRow.call_id) == call_id)
-        row = (await self._session.scalars(select(ClaimRow).where(*of_call).with_for_update())).one()
+        row = None
+        while row is None:  # one that was there may be given back before it is read
+            await self._session.execute(self._insert().values(**mine).on_conflict_do_nothing())
+            of_call = (col(ClaimRow.site) == site, col(ClaimRow.call_id) == call_id)
+            row = (await self._session.scalars(select(ClaimRow).where(*of_call).with_for_update())).first()
         if row.user != who.user:
             held = await self._held([row], now)
             if held:

@@ -8,6 +8,7 @@ import { api } from "/static/shared/api.js";
 import { createListening } from "./soundbox.js";
 
 const OPEN = ["asking", "starting", "live", "waiting", "lost"];
+const FELL_BACK = ["transferred", "agent_left", "mode_failed"]; // why one only listens again
 const MOST_MARKS = 60;
 
 export class DeckItem {
@@ -43,7 +44,7 @@ export class DeckItem {
     if (this.isOpen) return;
     const mine = (this.turn += 1);
     this.troubles = new Set();
-    this.#become("asking", { reason: "", trouble: null, purpose, mode: "listen", stats: null, muted: "", listeners: [], heardAt: performance.now() });
+    this.#become("asking", { reason: "", trouble: null, purpose, mode: "listen", toldMode: "listen", stats: null, muted: "", listeners: [], heardAt: performance.now() });
     const { site, follow, call_id: call, agent_id: agent } = this.target;
     const whom = follow === "call" ? { call_id: call } : { agent_id: agent };
     try {
@@ -82,10 +83,12 @@ export class DeckItem {
   #takeState({ link, state, reason, mode, muted, speaking, call_id: call, agent_id: agent, listeners }) {
     if (link === "idle" || link === "closed") return;
     if (call || agent) this.listen = { ...this.listen, call_id: call, agent_id: agent || this.listen.agent_id };
-    if (mode !== this.mode && mode === "listen") this.#hush(); // the relay or the switch fell back: nobody is to be spoken to unawares
-    if (mode === this.wantedMode) this.wantedMode = "";
+    if (mode !== this.toldMode || (mode === "listen" && FELL_BACK.includes(reason))) {
+      this.mode = mode; // what is told again meanwhile is older than what the monitor has just answered
+      if (mode === "listen") this.#hush(); // nobody speaks on into a microphone that leads nowhere
+    }
     const phase = link === "lost" ? "lost" : state;
-    this.#become(phase, { reason: link === "lost" ? "" : reason, mode, muted, speaking, listeners });
+    this.#become(phase, { reason: link === "lost" ? "" : reason, toldMode: mode, muted, speaking, listeners });
   }
 
   #become(phase, values = {}) {
