@@ -9,7 +9,7 @@ from itertools import product
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.monitor.core.engine import Engine
@@ -194,7 +194,18 @@ def test_every_interval_equals_what_the_records_add_up_to(history: list[tuple[fl
 COUNTS = ("offered", "answered", "abandoned", "short_abandoned", "other_ended", "handled", "handling_s", "ready_s")
 
 
+# so late that it is believed: the agent is out of the queue again, and was in it only since the log-on before
+LATE_LOG_ON: list[tuple[float, Data]] = [
+    (0.0, events.AgentLoggedOn(agent_id="1")),
+    (60.5, events.AgentLoggedOn(agent_id="1", queues=("sales",))),
+    (-61.0, events.AgentLoggedOn(agent_id="1")),
+    (0.0, events.CallQueued(call_id="a", queue="sales")),
+    (0.0, events.CallCleared(call_id="a", cleared_by="customer")),
+]
+
+
 @settings(max_examples=80)
+@example(LATE_LOG_ON)
 @given(in_order | with_late_ones)
 def test_the_day_is_the_sum_of_its_intervals_and_of_nothing_else(history: list[tuple[float, Data]]) -> None:
     engine = Engine(CONFIG, RULES)

@@ -53,10 +53,11 @@ def settle(floor: Floor, agent: Agent, at: datetime, provenance: Shown | None = 
 
 
 def serve(floor: Floor, agent: Agent, queues: Iterable[str], at: datetime) -> None:
-    """The agent serves these queues from `at` on."""
-    staffing.staff_changed(floor, agent.queues, agent.state, "", at)
+    """The agent serves these queues from `at` on, but not from before it was told which it served until then."""
+    since = latest(agent.on_at, at)
+    staffing.staff_changed(floor, agent.queues, agent.state, "", since)
     agent.queues = list(dict.fromkeys(floor.queue(name).queue for name in queues))
-    staffing.staff_changed(floor, agent.queues, "", agent.state, at)
+    staffing.staff_changed(floor, agent.queues, "", agent.state, since)
     floor.touch("agent", agent.agent_id)
 
 
