@@ -98,6 +98,8 @@ class ListenFloor:
         self.bench, self.bus, self.clock, self.auth, self.database = bench, bus, clock, auth, database
         self.replicas: list[Listening] = []
         self.clients: list[httpx.AsyncClient] = []
+        self.asleep: set[int] = set()  # replicas that are behind
+        self.at_once = 2000  # reports that a replica takes in one transaction
 
     @property
     def listening(self) -> Listening:
@@ -184,7 +186,9 @@ class ListenFloor:
 
     async def _quiet(self) -> None:
         """A database answers by a thread of its own: each look is asked for here, rather than waited for."""
-        for replica in self.replicas:
+        for number, replica in enumerate(self.replicas):
+            if number in self.asleep:
+                continue
             for intake in self.intakes[id(replica)]:
                 await intake()
             assert replica.keeper is not None
@@ -258,13 +262,13 @@ async def listening(
         install_listen_routes(app, part)
         floor.replicas.append(part)
         floor.clients.append(httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1"))
-        floor.intakes[id(part)] = [_steps(part, bus)]
+        floor.intakes[id(part)] = [_steps(part, bus, floor)]
     yield floor
     for client in floor.clients:
         await client.aclose()
 
 
-def _steps(part: Listening, bus: MemoryBus) -> Any:
+def _steps(part: Listening, bus: MemoryBus, floor: ListenFloor) -> Any:
     """The reports' intake, one step when it is asked for."""
     assert part.keeper is not None
     intake = part.keeper.intake(bus)
@@ -277,7 +281,7 @@ def _steps(part: Listening, bus: MemoryBus) -> Any:
             except LogReplaced as exc:  # another bus on the same database
                 await intake._start_anew(exc.partition)
                 reader.append(await intake._open())
-        records = await reader[0].getmany(timeout_s=0)
+        records = await reader[0].getmany(timeout_s=0, max_records=floor.at_once)
         records = [record for record in records if not intake._is_anchor(record)]
         if records:
             await intake._take(records)

@@ -253,6 +253,20 @@ async def test_two_replicas_make_one_fork_one_command_and_one_row_of_each_fact(m
         assert (await floor.detail(asked["listen_id"], "heard"))["seconds"] == 4.0
 
 
+async def test_a_replica_that_is_behind_takes_no_report_for_news(monitor_db: Database) -> None:
+    async with listening(monitor_db, replicas=2) as floor:
+        asked = await floor.ask(call_id="c")
+        await floor.live(asked["listen_id"])
+        floor.asleep = {1}
+        await floor.report(contract.ListenerLeft(listen_id=asked["listen_id"], how="lost", **RELAY))
+        await floor.report(contract.ListenerJoined(listen_id=asked["listen_id"], **RELAY))
+        forks, order = len(floor.orders(contract.ForkOrdered)), floor.order(asked["listen_id"])
+        assert (forks, order.fork_id != "") == (2, True)
+        floor.asleep, floor.at_once = {0}, 1
+        await floor.pass_time(2)
+        assert (len(floor.orders(contract.ForkOrdered)), floor.order(asked["listen_id"])) == (forks, order)
+
+
 async def test_two_replicas_that_are_asked_at_once_share_the_fork(monitor_db: Database) -> None:
     async with listening(monitor_db, replicas=2) as floor:
         floor.auth.now["wang"] = WANG
