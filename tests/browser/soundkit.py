@@ -237,7 +237,7 @@ async def until_told(
     page: Page, name: str, holds: str = "true", *, after: int = 0, timeout_ms: float = PATIENCE_MS
 ) -> dict[str, Any]:
     """The first of that name, from number `after` of all on, for which the JavaScript `holds` about `it`."""
-    judge = f"([name, after]) => told.slice(after).find((it) => it.name === name && ({holds}))"
+    judge = f"([name, after]) => (window.told ?? []).slice(after).find((it) => it.name === name && ({holds}))"
     found = await (await page.wait_for_function(judge, arg=[name, after], timeout=timeout_ms, polling=20)).json_value()
     assert isinstance(found, dict)
     return found
