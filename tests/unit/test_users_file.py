@@ -82,6 +82,11 @@ def test_a_change_is_taken_over_and_a_wrong_file_leaves_the_old_one(tmp_path: Pa
     assert users.get("c") is not None
 
 
+def test_an_agent_needs_no_role_and_may_nothing_else(tmp_path: Path) -> None:
+    agent = load_users(users_file(tmp_path, "users:\n  anna: {agent: hq/1001}"))["anna"].principal("anna")
+    assert (agent.agent, agent.permissions) == ("hq/1001", ())
+
+
 def test_what_each_role_may_do() -> None:
     assert set(GRANTS) == set(ROLES)
     assert all("floor.read" in granted for granted in GRANTS.values())
