@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.monitor.desk.tables import CallRow
-from services.monitor.listen.tables import HeardRow, ListenRow
+from services.monitor.listen.tables import ForkRow, HeardRow, ListenRow
 from services.monitor.listen.work import coverage
 from services.monitor.listen.work.coverage import Talk
 from services.monitor.listen.work.notes import Notes, read_by
@@ -204,15 +204,25 @@ async def test_a_note_is_of_a_moment_of_ones_own_listen(monitor_db: Database) ->
             await desk.post("/listens/l1/notes", note | wrong, 422)
 
 
+HEARD = (("c7", "one"), ("c8", "two"))
+
+
+def fork(fork_id: str, up_at: datetime, ended_at: datetime) -> ForkRow:
+    names = ("target", "call_id", "leg_id", "agent_id", "side", "audio", "owner", "mode", "state")
+    stamps = {"ordered_at": up_at, "up_at": up_at, "ended_at": ended_at}
+    values: dict[str, Any] = {"fork_id": fork_id, "site": SITE, "speaks": False} | dict.fromkeys(names, "") | stamps
+    return ForkRow(**values)
+
+
 async def test_a_note_names_the_call_that_was_heard_then(monitor_db: Database) -> None:
     """A listen that follows an agent hears one call after the other."""
     clock = FakeClock(START + timedelta(seconds=300))
-    first = heard(60, call_id="c7", agent_id="9", fork_id="one")
-    second = heard(100, call_id="c8", agent_id="9", fork_id="two", from_at=at(90), to_at=at(190))
-    await add(monitor_db, listen(follow="agent", call_id="", agent_id="9"), first, second)
+    first, second = (heard(60, call_id=call_id, agent_id="9", fork_id=fork_id) for call_id, fork_id in HEARD)
+    await add(monitor_db, listen(follow="agent", call_id="c5", agent_id="9"), first, second)
+    await add(monitor_db, fork("one", at(0), at(60)), fork("two", at(90), at(190)))
     async with serving(monitor_db, clock) as desk:
         made = [await desk.as_(LI).post("/listens/l1/notes", {"at_s": at_s, "text": "x"}) for at_s in (30, 100, 250)]
-        assert [note["call_id"] for note in made] == ["c7", "c8", "c8"]
+        assert [note["call_id"] for note in made] == ["c7", "c8", "c5"], "the last one is heard now"
 
 
 async def test_numbers_in_notes_are_masked_for_who_may_not_see_them(monitor_db: Database) -> None:

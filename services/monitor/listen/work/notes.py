@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from services.monitor.listen.tables import HeardRow, ListenRow
+from services.monitor.listen.tables import ForkRow, HeardRow, ListenRow
 from services.monitor.listen.work.tables import NoteRow
 from shared.errors import FloorwatchError
 from shared.identity import Principal
@@ -87,11 +87,14 @@ class Notes:
 
     async def _whom(self, listen: ListenRow, at: datetime) -> tuple[str, str]:
         """The call and the agent that were heard at this moment; a listen that follows an agent has many calls."""
-        query = select(HeardRow).where(col(HeardRow.listen_id) == listen.listen_id, col(HeardRow.from_at) <= at)
-        heard = (await self._session.scalars(query.order_by(col(HeardRow.from_at).desc()).limit(1))).first()
-        if heard is not None and (heard.to_at >= at or not listen.call_id):
-            return heard.call_id, heard.agent_id
-        return listen.call_id or (heard.call_id if heard else ""), listen.agent_id
+        forks = select(HeardRow, ForkRow).join(ForkRow, col(ForkRow.fork_id) == col(HeardRow.fork_id))
+        before = forks.where(col(HeardRow.listen_id) == listen.listen_id, col(ForkRow.up_at) <= at)
+        found = (await self._session.execute(before.order_by(col(ForkRow.up_at).desc()).limit(1))).first()
+        if found is None:  # what is heard now is written down when it is over
+            return listen.call_id, listen.agent_id
+        heard, fork = found
+        of_that = fork.ended_at is None or fork.ended_at >= at or not listen.call_id
+        return (heard.call_id, heard.agent_id) if of_that else (listen.call_id, listen.agent_id)
 
     async def of_listen(self, listen_id: str) -> Sequence[Note]:
         """Its notes by their moment."""
