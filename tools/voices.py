@@ -6,6 +6,7 @@ Each voice becomes one file, G.711 µ-law, 8 kHz, mono: its lines in order, part
 
 from __future__ import annotations
 
+import lzma
 import math
 import subprocess
 import sys
@@ -20,6 +21,7 @@ LEVEL = 10 ** (-20 / 20)  # of what is said, root mean square, of full scale
 PEAK = 10 ** (-6 / 20)
 FULL = 32768.0
 BETWEEN = b"\x7f" * 200  # minus nothing; `voices.py` of the simulated floor knows it too
+SUFFIX = ".ulaw.xz"
 
 # what is said first, what else, and of a customer last what is said on hold
 ENGLISH = {
@@ -148,7 +150,7 @@ def main() -> None:
             whole = BETWEEN.join(lines)
             if len(whole.split(BETWEEN)) != len(lines):
                 sys.exit(f"{voice.name}: what parts the lines occurs in one")
-            (HERE / f"{voice.name}.ulaw").write_bytes(whole)
+            (HERE / f"{voice.name}{SUFFIX}").write_bytes(lzma.compress(whole, preset=9 | lzma.PRESET_EXTREME))
             seconds = ", ".join(f"{len(line) / 8000:.1f}" for line in lines)
             print(f"{voice.name}: {len(whole)} bytes; lines of {seconds} s")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 from array import array
 from itertools import pairwise
 from math import log10
@@ -25,9 +26,10 @@ from services.ingest.connectors.simulator.sound.pcm import (
 )
 from services.ingest.connectors.simulator.sound.sounds import Speaker, Speech, Tones
 from services.ingest.connectors.simulator.sound.talk import Conversation, Talk
-from services.ingest.connectors.simulator.sound.voices import Voices, language_of
+from services.ingest.connectors.simulator.sound.voices import SUFFIX, Voices, language_of
 from tests.audiokit import goertzel, level, split, tone
 from tests.soundkit import listening_floor
+from tools import voices as tool
 from tools.voices import BETWEEN, VOICES, companded
 
 PEAK = 32768 * 10 ** (-6 / 20)
@@ -51,18 +53,20 @@ def test_ulaw_is_read_as_it_is_written() -> None:
 
 
 def test_the_recordings_are_those_that_the_tool_makes() -> None:
-    assert {path.stem for path in RECORDINGS.glob("*.ulaw")} == {voice.name for voice in VOICES}
-    assert recorded.BETWEEN == BETWEEN
+    assert {path.name.removesuffix(SUFFIX) for path in RECORDINGS.glob(f"*{SUFFIX}")} == {
+        voice.name for voice in VOICES
+    }
+    assert (recorded.BETWEEN, recorded.SUFFIX) == (BETWEEN, tool.SUFFIX)
     for voice in VOICES:
-        lines = (RECORDINGS / f"{voice.name}.ulaw").read_bytes().split(BETWEEN)
+        lines = lzma.decompress((RECORDINGS / f"{voice.name}{SUFFIX}").read_bytes()).split(BETWEEN)
         assert len(lines) == len(voice.lines)
         assert all(0.5 < len(line) / 8000 < 4 for line in lines)
-    assert sum(path.stat().st_size for path in RECORDINGS.iterdir()) < 900_000
+    assert sum(path.stat().st_size for path in RECORDINGS.iterdir()) < 600_000
 
 
 @pytest.mark.parametrize("name", [voice.name for voice in VOICES])
 def test_every_line_is_about_as_loud_and_none_is_cut(name: str) -> None:
-    for code in (RECORDINGS / f"{name}.ulaw").read_bytes().split(BETWEEN):
+    for code in lzma.decompress((RECORDINGS / f"{name}{SUFFIX}").read_bytes()).split(BETWEEN):
         sound = from_ulaw(code)
         assert max(map(abs, sound)) <= PEAK * 1.01
         assert -26 < _decibels(level(to_wire(sound))) < -19

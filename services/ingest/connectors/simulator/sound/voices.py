@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 from functools import cached_property
 from pathlib import Path
 from random import Random
@@ -19,6 +20,7 @@ from services.ingest.connectors.simulator.sound.pcm import (
 Language = Literal["en", "zh"]
 Role = Literal["agent", "customer"]
 
+SUFFIX: Final = ".ulaw.xz"
 BETWEEN: Final = b"\x7f" * 200  # parts the lines of a recording
 _PACES: Final = (0.95, 1.0, 1.05)
 _RECORDINGS: Final = Path(__file__).parent / "recordings"
@@ -59,7 +61,8 @@ class Voices:
     """The voices of a floor, shared by all its calls: there are never more than the recordings at all paces."""
 
     def __init__(self, folder: Path = _RECORDINGS) -> None:
-        self._codes = {path.stem: path.read_bytes() for path in sorted(folder.glob("*.ulaw"))}
+        found = sorted(folder.glob(f"*{SUFFIX}"))
+        self._codes = {path.name.removesuffix(SUFFIX): lzma.decompress(path.read_bytes()) for path in found}
         self._known: dict[tuple[str, float], Voice] = {}
 
     def agent(self, agent_id: str, name: str, language: Language) -> Voice:
