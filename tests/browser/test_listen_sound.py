@@ -315,6 +315,7 @@ async def test_a_browser_that_waits_for_a_click_says_so_until_there_is_one() -> 
         relaying() as relay,
         page_at(reluctant, f"{relay.url}/sound", at_load(relay.sound_url)) as (page, _),
     ):
+        await relay.connections(1)  # before that, our looking into the page would be the touch
         await until_told(page, "trouble", "it.code === 'blocked' && !it.over")
         await page.mouse.click(100, 100)
         await until_told(page, "trouble", "it.code === 'blocked' && it.over")
@@ -340,6 +341,9 @@ async def test_a_page_that_is_not_safe_says_what_to_do() -> None:
 # ---------------------------------------------------------------- what is seen
 
 
+PICTURE = "() => document.querySelector('.wave-canvas').toDataURL()"
+
+
 async def test_meters_and_waveform_can_be_read_without_seeing_them(ears: Browser) -> None:
     async with listening(ears, shown=True) as (relay, page):
         agent = page.get_by_role("meter", name="Level of Agent")
@@ -363,3 +367,6 @@ async def test_meters_and_waveform_can_be_read_without_seeing_them(ears: Browser
         assert changes <= 3 * 2 * 2, "two meters, two attributes, once a second"
         await relay.end("call_over")
         await expect(agent).to_have_attribute("aria-valuetext", "Agent: silent")
+        picture = await page.evaluate(PICTURE)
+        await page.emulate_media(color_scheme="dark")
+        await page.wait_for_function(f"before => ({PICTURE})() !== before", arg=picture)  # also when nothing sounds

@@ -20,6 +20,7 @@ export default {
     "sound.wave.mark": "{label}, {n} s ago",
     "sound.wave.ago": "−{n} s",
     "sound.wave.now": "now",
+    "sound.wave.end": "end",
     "sound.wave.held": "kept back",
     "sound.wave.missing": "missing",
 
@@ -77,6 +78,7 @@ export default {
     "sound.wave.mark": "{label}，{n} 秒前",
     "sound.wave.ago": "−{n} 秒",
     "sound.wave.now": "现在",
+    "sound.wave.end": "结束",
     "sound.wave.held": "静音保护",
     "sound.wave.missing": "缺失",
 

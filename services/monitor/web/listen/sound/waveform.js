@@ -28,8 +28,12 @@ export class Waveform {
     this.size.observe(this.node);
     this.stops = [
       listening.on("level", (level) => this.#hear(level)),
-      listening.on("ended", () => (this.over = Date.now())),
+      listening.on("ended", () => {
+        this.over = Date.now();
+        this.#say();
+      }),
       onLanguage(() => this.#say()),
+      onTheme(() => this.#anew()),
     ];
     this.#say();
   }
@@ -38,12 +42,18 @@ export class Waveform {
   add({ at, kind, label }) {
     this.store.mark({ at: typeof at === "number" ? at : Date.parse(at), kind, label });
     this.told = -Infinity;
-    this.#soon();
+    this.#anew();
   }
 
   #hear(level) {
     this.store.add(level);
     if (level.at - this.told >= TOLD_EVERY_MS) this.#say();
+    this.#soon();
+  }
+
+  /** Draw it also where nothing sounds and less motion is wanted. */
+  #anew() {
+    this.drawn = -Infinity;
     this.#soon();
   }
 
@@ -66,7 +76,7 @@ export class Waveform {
       agent: t("sound.agent"),
       customer: t("sound.customer"),
       both: t("sound.both"),
-      now: t("sound.wave.now"),
+      now: t(this.over === null ? "sound.wave.now" : "sound.wave.end"),
       held: t("sound.wave.held"),
       missing: t("sound.wave.missing"),
       ago: (n) => t("sound.wave.ago", { n }),
@@ -82,7 +92,7 @@ export class Waveform {
   #say() {
     this.told = Date.now();
     setAttr(this.node, "aria-label", describe(this.store, this.now));
-    this.#soon();
+    this.#anew();
   }
 
   end() {
@@ -91,6 +101,18 @@ export class Waveform {
     this.size.disconnect();
     this.node.remove();
   }
+}
+
+/** What is on a canvas does not follow the theme by itself. Returns a function that stops it. */
+function onTheme(listener) {
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const chosen = new MutationObserver(listener);
+  dark.addEventListener("change", listener);
+  chosen.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+  return () => {
+    dark.removeEventListener("change", listener);
+    chosen.disconnect();
+  };
 }
 
 function describe(store, now) {
