@@ -222,3 +222,16 @@ async def test_two_tracks_at_their_pace_are_no_flood(relay: Running) -> None:
             await asyncio.sleep(0.004)
         await until(lambda: relay.relay.hub.forks[fork_id].frames == 350)
         assert page.code is None
+
+
+async def test_a_connection_that_only_talks_on_is_not_kept(relay: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.monitor.listen.relay.mediasockets.NAMED_S", 0.3)
+    async with connect(f"{relay.url}/media/twilio") as socket:
+        with contextlib.suppress(ConnectionClosed):
+            async with asyncio.timeout(10.0):
+                while True:
+                    await socket.send(json.dumps({"event": "connected"}))
+                    await asyncio.sleep(0.05)
+        assert await code_of(socket) == UNKNOWN
+    await until(lambda: relay.relay.hub.counts.connections == 0, "its place is free")
+    assert relay.relay.hub.counts.refused["unnamed"] == 1

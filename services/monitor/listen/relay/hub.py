@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Final
@@ -86,6 +87,7 @@ class Hub:
         self._max_listeners = max_listeners
         self._heard: dict[str, dict[str, Heard]] = {}  # by listen, by fork: a page that comes back goes on with it
         self._awaited: defaultdict[str, set[asyncio.Future[None]]] = defaultdict(set)
+        self.went_live = asyncio.Event()
         self._may_report = _REFUSALS_PER_S
         self._reported_at = clock.monotonic()
         self._wall = (0.0, 0)
@@ -124,6 +126,7 @@ class Hub:
         if self.live:
             return
         self.live = True
+        self.went_live.set()
         for site in sorted(self.orders.sites()):
             self.report(site, RelayStarted(relay=self.name, run=self.run))
         for fork_id in list(self.orders.forks):
@@ -241,6 +244,13 @@ class Hub:
                 listener.show()
 
     # ---------------------------------------------------------------- pages
+
+    async def is_ready(self) -> bool:
+        """Whether the orders that there were are read; waits for it for a moment. Before, an order may be an old one."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LISTEN_WAIT_S):
+                await self.went_live.wait()
+        return self.live
 
     async def order_of(self, listen_id: str) -> OrderedListen | None:
         """The newest order of a listen; waits for it for a moment."""

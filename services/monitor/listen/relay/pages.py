@@ -43,6 +43,9 @@ async def serve_page(socket: WebSocket, hub: Hub, secret: str, listen_id: str) -
     if named != listen_id:
         await socket.close(wire.BAD_PASS, "this pass is for another listen")
         return
+    if not await hub.is_ready():  # what it knows may be over, or lapsed, or somebody's who hears it no more
+        await socket.close(wire.RELAY_ENDS, "this relay still reads its orders: come back")
+        return
     found = await hub.order_of(listen_id)
     if found is None:
         await socket.close(wire.UNKNOWN, "no such listen")
