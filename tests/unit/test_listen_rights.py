@@ -135,7 +135,11 @@ async def test_auditors_read_the_rows_of_their_sites_page_by_page(monitor_db: Da
 async def test_the_database_itself_keeps_the_audit(monitor_db: Database) -> None:
     async with listening(monitor_db) as floor:
         await floor.ask(call_id="c")
-        for change in ("UPDATE listen_audit SET \"by\" = 'nobody'", "DELETE FROM listen_audit"):
+        changes = ["UPDATE listen_audit SET \"by\" = 'nobody'", "DELETE FROM listen_audit"]
+        async with monitor_db.unit_of_work() as session:
+            if session.get_bind().dialect.name == "sqlite":  # it takes a row away for another, and calls that no DELETE
+                changes.append("INSERT OR REPLACE INTO listen_audit SELECT * FROM listen_audit WHERE id = 1")
+        for change in changes:
             with pytest.raises(DBAPIError, match="append-only"):
                 async with monitor_db.unit_of_work() as session:
                     await session.execute(text(change))

@@ -19,6 +19,12 @@ KEEP_SQLITE = (
     "CREATE TRIGGER listen_audit_stays_{verb} BEFORE {verb} ON listen_audit "
     "BEGIN SELECT RAISE(ABORT, 'listen_audit is append-only'); END"
 )
+# INSERT OR REPLACE would take a row away without a DELETE
+ADD_SQLITE = (
+    "CREATE TRIGGER listen_audit_stays_INSERT BEFORE INSERT ON listen_audit "
+    "WHEN EXISTS (SELECT 1 FROM listen_audit WHERE id = NEW.id OR prev_hash = NEW.prev_hash) "
+    "BEGIN SELECT RAISE(ABORT, 'listen_audit is append-only'); END"
+)
 KEEP_FUNCTION = (
     "CREATE FUNCTION listen_audit_stays() RETURNS trigger LANGUAGE plpgsql AS "
     "$$ BEGIN RAISE EXCEPTION 'listen_audit is append-only'; END $$"
@@ -122,6 +128,7 @@ def _audit() -> None:
     if op.get_bind().dialect.name == "sqlite":
         for verb in ("UPDATE", "DELETE"):
             op.execute(KEEP_SQLITE.format(verb=verb))
+        op.execute(ADD_SQLITE)
     else:
         op.execute(KEEP_FUNCTION)
         op.execute(KEEP_POSTGRES)
