@@ -15,6 +15,7 @@ from shared.events import (
     CallCleared,
     CallQueued,
     CallStarted,
+    CommandAnswered,
     LegAnswered,
     LegCleared,
     LegHeld,
@@ -155,6 +156,28 @@ async def test_a_mode_that_the_switch_does_not_take_leaves_nobody_speaking(monit
             "mode_failed",
             "Permission denied",
         )
+
+
+@pytest.mark.parametrize("answers", [True, False])
+async def test_a_whisper_is_not_left_where_the_customer_hears_it(monitor_db: Database, answers: bool) -> None:
+    async with listening(monitor_db) as floor:
+        asked = await floor.ask(call_id="c")
+        await floor.live(asked["listen_id"])
+        path = f"/listens/{asked['listen_id']}"
+        await floor.call("PATCH", path, json={"mode": "barge"})
+        start = floor.commands(commands.ListenStart)[-1]
+        await floor.taken(start, "taken", "done")
+        await floor.report(contract.ForkUp(fork_id=start.fork_id, rate_hz=8000, channels=1, **RELAY))
+        await floor.call("PATCH", path, json={"mode": "whisper"})
+        if answers:
+            await floor.answer(
+                CommandAnswered(command_id="m", action="listen_mode", outcome="done", fork_id=start.fork_id)
+            )
+        await floor.pass_time(6)
+        found = await floor.get(asked["listen_id"])
+        assert (found["mode"], found["reason"]) == (("whisper", "") if answers else ("listen", "mode_failed"))
+        over = [one.fork_id for one in floor.orders(contract.ForkEnded)]
+        assert over == ([] if answers else [start.fork_id]), "the relay hangs up, whatever the connector does"
 
 
 @pytest.mark.parametrize(

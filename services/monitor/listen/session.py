@@ -113,6 +113,8 @@ class Sessions(Ledger):
             owner = self.listens.get(fork.owner)
             if said.outcome in ("failed", "refused", "expired") and owner is not None and owner.mode != "listen":
                 self._fall_back(owner, "mode_failed", words)
+            elif said.outcome == "done" and fork.state == "ordered" and fork.up_at is not None:
+                fork.state = "up"
         elif said.action == "listen_start":
             if said.outcome == "taken" and fork.state == "ordered":
                 fork.state = "taken"
@@ -314,6 +316,8 @@ class Sessions(Ledger):
             listen.reason = listen.detail = ""
         if own is not None and own.mode != mode:
             own.mode = mode
+            if own.state == "up":  # until the switch did so: a whisper must not be left where the customer hears it
+                own.state, own.ordered_at = "ordered", self.now
             number = listen.version + 1
             data = commands.ListenMode(fork_id=own.fork_id, mode=mode)
             self._command(listen.site, f"{own.fork_id}:mode:{number}", data, by)
@@ -358,7 +362,8 @@ class Sessions(Ledger):
         self._end_fork(fork, how, detail)
         owner = self.listens.get(fork.owner)
         if owner is not None and owner.ended_at is None and owner.mode != "listen":
-            self._fall_back(owner, "mode_failed" if fork.up_at is None else "agent_left", detail)
+            unanswered = fork.up_at is None or how == "no_answer"
+            self._fall_back(owner, "mode_failed" if unanswered else "agent_left", detail)
         for listen in hearers:
             self._detach(listen)
             if how in ("refused", "no_answer", "bad_audio"):
