@@ -112,7 +112,7 @@ async def test_the_detail_shows_the_legs_and_nothing_of_a_callers_number(viewer:
             "/api/v1/incidents/1/report?lang=en"
         )
         await floor.page.get_by_role("button", name="简体中文").evaluate("button => button.click()")
-        await expect(floor.page.locator("dialog")).to_contain_text("咨询转接")
+        await expect(floor.page.locator("dialog[open]")).to_contain_text("咨询转接")
         await expect(floor.row(1)).to_contain_text("陈静 转接已超过 7 秒")
 
 

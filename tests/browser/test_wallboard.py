@@ -192,6 +192,7 @@ async def test_a_refused_page_says_why_and_stays_away(viewer: Viewer) -> None:
 async def test_a_switch_without_link_greys_its_tiles_and_says_since_when(viewer: Viewer) -> None:
     down = site(link="down", link_since=ago(90), link_reason="login refused")
     async with viewer.show(small_floor()) as (feed, page):
+        await expect(page.locator(".connection")).to_have_text("Live")
         await expect(page.locator("#site-notices")).to_be_hidden()
         await feed.change("site", "hq", down)
         await expect(page.locator(".site-notice")).to_contain_text("no link to the switch since 19:58:30")
