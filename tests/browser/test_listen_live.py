@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -167,7 +168,13 @@ def frozen_browsers() -> Iterator[None]:
 def newest_browser(pid: int) -> list[int]:
     """The processes of the browser that this process started last."""
     drivers = [one for one, command in children(pid).items() if "playwright" in command]
-    return [one for one, command in descendants(max(drivers)).items() if "chrom" in command]
+    newest = max(drivers, key=began)
+    return [one for one, command in descendants(newest).items() if "chrom" in command]
+
+
+def began(pid: int) -> int:
+    """When a process was started, in the kernel's ticks: the numbers of processes begin anew now and then."""
+    return int(Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[19])
 
 
 def descendants(pid: int) -> dict[int, str]:
