@@ -23,7 +23,7 @@ from services.monitor.listen.contract import (
     ListenerLeft,
     RelayStarted,
 )
-from services.monitor.listen.relay import hub, listener, wire
+from services.monitor.listen.relay import listener, wire
 from tests import audiokit
 from tests.audiokit import AudioCaller, goertzel, interleave, split, tone
 from tests.relaykit import SITE, Page, Running, forked, running
@@ -442,25 +442,6 @@ async def test_who_may_not_hear_is_told_why(relay: Running) -> None:
         assert await page.closed() == wire.BAD_PASS
     unknown = await relay.page("nothing")
     assert await unknown.closed() == wire.UNKNOWN
-
-
-async def test_a_page_is_not_served_by_old_orders_while_a_relay_reads_them(
-    relay: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    here, fork_id = relay.relay.hub, await relay.fork()
-    with monkeypatch.context() as reading:  # as after a start, with a day's orders to read
-        reading.setattr(hub, "LISTEN_WAIT_S", 0.2)
-        reading.setattr(here, "go_live", lambda: None)
-        here.live = False
-        here.went_live.clear()
-        listen_id = await relay.listen(fork_id, until=relay.clock.now() - timedelta(hours=1))  # was prolonged later
-        for known_or_not in (listen_id, "unread"):
-            page = await relay.page(known_or_not)
-            assert await page.closed() == wire.RELAY_ENDS, "it comes back: nothing is known of it yet"
-            assert page.texts == []
-        await relay.listen(fork_id, listen_id)
-    page = await relay.page(listen_id)
-    await page.told("state", fork_id=fork_id)
 
 
 async def test_a_page_may_be_faster_than_the_order_and_its_pings_are_answered(relay: Running) -> None:
