@@ -79,7 +79,7 @@ async def test_calls_come_in_the_order_in_which_they_should_be_heard(viewer: Vie
         )
         await expect(row(page, "Cao Wei").locator(".call-listeners")).to_have_text("Wu")
         await until(lambda: server.listens and order(page), "the list")
-        await expect(page.locator("#uncovered")).to_contain_text("Every outbound call of a new agent is heard")
+        await expect(page.locator("#uncovered")).to_contain_text("No outbound call of a new agent goes unheard now")
         assert (await order(page))[0] == "Di Ng"
 
 
@@ -217,6 +217,24 @@ async def test_the_seventh_takes_the_place_of_what_was_heard_longest_ago(viewer:
         await page.reload()
         await expect(page.locator(".deck-name")).to_have_text([f"Agent {n}" for n in (7, 2, 3, 4, 5, 6)])
         await expect(page.locator(".player-state")).to_contain_text("not heard")  # nothing is heard without a click
+
+
+async def test_what_sounds_is_named_and_muted_while_something_else_is_shown(viewer: Viewer) -> None:
+    async with console(viewer) as (server, page):
+        await row(page, "Ana Silva").click()
+        await expect(page.locator(".player-state")).to_have_text("live")
+        await server.relay.end("call_ended")
+        await expect(page.locator(".player-state")).to_contain_text("the call is over")
+        await row(page, "Di Ng").click()
+        await expect(page.locator(".player-state")).to_have_text("live")
+        await page.keyboard.press("1")
+        await expect(page.locator(".player-who")).to_have_text("Ana Silva")
+        await expect(page.locator(".player-state")).to_contain_text("you hear 2, Di Ng")
+        await page.get_by_role("button", name="Mute").click()
+        await expect(page.get_by_role("button", name="Unmute")).to_have_attribute("aria-pressed", "true")
+        await page.keyboard.press("2")
+        await expect(page.locator(".player-who")).to_have_text("Di Ng")
+        await expect(page.get_by_role("button", name="Unmute")).to_be_visible()
 
 
 async def test_a_link_puts_the_agent_on_the_deck(viewer: Viewer) -> None:
@@ -369,7 +387,7 @@ async def test_a_new_agents_call_that_nobody_hears_is_counted_and_alarms(viewer:
         await expect(strip).to_contain_text("you: taken")
         assert asked(server, "POST") == [("claims", {"site": "hq", "call_id": "c3"})]
         await strip.get_by_role("button", name="Listen: Cao Wei").click()
-        await expect(strip).to_contain_text("Every outbound call of a new agent is heard")
+        await expect(strip).to_contain_text("No outbound call of a new agent goes unheard now")
         await page.keyboard.press("s")
         await expect(strip.locator(".uncovered-count")).to_have_text("1")
         await expect(strip.locator(".uncovered-time")).to_have_text(re.compile(r"0:0\d"))  # alone again, from now on
@@ -421,7 +439,7 @@ async def test_while_the_database_is_away_nobody_is_said_to_listen(viewer: Viewe
         server.listens.append(
             server.listen("x", call_id="c3", agent_id="1003", user="wu", user_name="Wu", state="live")
         )
-        await expect(page.locator("#uncovered")).to_contain_text("is heard")
+        await expect(page.locator("#uncovered")).to_contain_text("goes unheard now")
         server.away = True
         await expect(page.locator("#troubles")).to_contain_text("The database is away")
         await expect(page.locator("#uncovered .uncovered-count")).to_have_text("1")

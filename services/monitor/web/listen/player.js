@@ -26,7 +26,7 @@ export class Player {
     this.more = h("span", { class: "player-more" });
     this.state = h("p", { class: "player-state", role: "status" }, this.shape, this.word, this.more);
     this.toggle = h("button", { class: "button primary player-toggle", type: "button", on: { click: () => deck.toggle() } }, icon("play"), h("span"), h("kbd", { text: "S" }));
-    this.mute = h("button", { class: "button player-mute", type: "button", on: { click: () => deck.item.mute(!deck.item.silent) } }, icon("muted"), h("span"), h("kbd", { text: "␣" }));
+    this.mute = h("button", { class: "button player-mute", type: "button", on: { click: () => this.toggleMute() } }, icon("muted"), h("span"), h("kbd", { text: "␣" }));
     this.sound = new SoundPanel(deck);
     this.modes = new Modes(deck, allowed);
     this.parties = new Parties(board);
@@ -43,9 +43,14 @@ export class Player {
     );
   }
 
+  /** Mutes what sounds, be it shown or not; while nothing does, what is shown. */
   toggleMute() {
-    const item = this.deck.sounding ?? this.deck.item;
+    const item = this.#audible();
     if (item) item.mute(!item.silent);
+  }
+
+  #audible() {
+    return this.deck.sounding ?? this.deck.item;
   }
 
   update() {
@@ -66,8 +71,9 @@ export class Player {
     setIcon(this.toggle.firstChild, item.isOpen ? "stop" : "play");
     setText(this.toggle.children[1], t(item.isOpen ? "listen.stop" : "listen.start"));
     setData(this.toggle, "open", item.isOpen ? "yes" : "");
-    setAttr(this.mute, "aria-pressed", String(item.silent));
-    setText(this.mute.children[1], t(item.silent ? "listen.unmute" : "listen.mute"));
+    const { silent } = this.#audible();
+    setAttr(this.mute, "aria-pressed", String(silent));
+    setText(this.mute.children[1], t(silent ? "listen.unmute" : "listen.mute"));
     for (const part of [this.sound, this.modes, this.notes]) part.update();
     this.tick();
   }
@@ -82,7 +88,15 @@ export class Player {
     setIcon(this.shape, shapeOf(item));
     setText(this.word, item.phase === "live" && item.muted ? t("listen.muted.hold") : t(`listen.phase.${item.phase}`));
     const refused = item.trouble ? refusalWords(item.trouble) : null;
-    setText(this.more, refused ? `${refused.head} ${refused.more}` : reasonWords(item.reason) || (item.phase === "parked" ? t("listen.parked.hint") : ""));
+    const why = refused ? `${refused.head} ${refused.more}` : reasonWords(item.reason) || (item.phase === "parked" ? t("listen.parked.hint") : "");
+    setText(this.more, [why, this.#elsewhere(item)].filter(Boolean).join(" · "));
+  }
+
+  /** What one hears while something else is shown. */
+  #elsewhere(item) {
+    const { deck, board } = this;
+    const heard = deck.sounding;
+    return heard && heard !== item ? t("listen.elsewhere", { n: deck.items.indexOf(heard) + 1, name: nameOfItem(heard, board) }) : "";
   }
 
   tick(local = performance.now()) {

@@ -50,7 +50,8 @@ export function createRow(deeds) {
     h("span", { class: "call-need" }, parts.need, parts.needWord),
     h("span", { class: "call-lines" }, h("span", { class: "call-line" }, parts.who, parts.isNew), parts.where),
     h("span", { class: "call-lines" }, h("span", { class: "call-line call-with" }, parts.direction, parts.directionWord, parts.peer), parts.site),
-    h("span", { class: "call-lines" }, h("span", { class: "call-line" }, parts.state, parts.time), h("span", { class: "call-line call-now" }, parts.happening, parts.flag)),
+    parts.time,
+    h("span", { class: "call-lines" }, h("span", { class: "call-line" }, parts.state), h("span", { class: "call-line call-now" }, parts.happening, parts.flag)),
     h("span", { class: "call-lines call-others" }, parts.listeners, parts.claimed),
     h("span", { class: "call-deeds" }, buttons.star, buttons.claim, buttons.agent, buttons.hear),
   );

@@ -33,9 +33,10 @@ export class Uncovered {
     this.sound = h("input", { type: "checkbox" });
     this.sound.addEventListener("change", () => this.#choose({ sound: this.sound.checked }));
     this.afterWords = h("span");
+    this.afterUnit = h("span");
     this.soundWords = h("span");
     this.coverage = h("button", { class: "button", type: "button", on: { click: () => deeds.coverage() } });
-    const choice = h("div", { class: "uncovered-choice" }, h("label", {}, this.afterWords, this.after, h("span", { text: "s" })), h("label", {}, this.sound, this.soundWords));
+    const choice = h("div", { class: "uncovered-choice" }, h("label", {}, this.afterWords, this.after, this.afterUnit), h("label", {}, this.sound, this.soundWords));
     fill(root, h("div", { class: "uncovered-head" }, this.shape, this.count, this.words), this.list, this.more, choice, this.coverage);
   }
 
@@ -60,6 +61,7 @@ export class Uncovered {
     if (document.activeElement !== this.after) this.after.value = after;
     this.sound.checked = sound;
     setText(this.afterWords, t("listen.uncovered.after"));
+    setText(this.afterUnit, t("listen.uncovered.seconds"));
     setText(this.soundWords, t("listen.uncovered.sound"));
     setText(this.coverage, t("listen.coverage"));
     setHidden(this.more, n <= SHOWN);
