@@ -11,6 +11,7 @@ const SILENCE_MS = 2500; // the server speaks at least once a second; a page mus
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5000;
 const TICKET_PATIENCE_MS = 4000;
+const BACK_SOON_MS = 1000;
 const REFUSALS = { 401: 4401, 403: 4403 }; // what HTTP says, as the feed's close codes say it
 
 /** A single-use ticket for the feed behind `url`; "" where the server has none to give. */
@@ -22,6 +23,17 @@ async function ticketFor(url) {
     if (error.status === 404 || error.status === 405) return "";
     throw error;
   }
+}
+
+/** An `onState` for `take`. A line that is back within a second was never gone: no banner flashes, no tile greys. */
+export function patiently(take) {
+  let waiting = null;
+  return function hear(state) {
+    clearTimeout(waiting);
+    const left = state.state === "lost" ? state.since + BACK_SOON_MS - Date.now() : 0;
+    if (left > 0) waiting = setTimeout(hear, left, state);
+    else take(state);
+  };
 }
 
 /** A snapshot comes in parts of a size that blocks nobody; the page wants the whole. */

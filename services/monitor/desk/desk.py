@@ -6,7 +6,6 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 import msgspec
-import structlog
 from prometheus_client import CollectorRegistry
 
 from services.monitor.core.engine import Engine
@@ -23,6 +22,7 @@ from services.monitor.desk.store import Store
 from services.monitor.desk.transfers import Found, Query, Transfers, transfer_of
 from services.monitor.desk.views import Case, FinishedTransfer, TransfersPage
 from services.monitor.desk.visibility import Sight
+from services.monitor.lasting import lasting
 from shared.bus import Bus
 from shared.clock import Clock
 from shared.db import Database
@@ -32,9 +32,6 @@ from shared.service import Background
 
 _LOOKED_AT: Final = 5000  # rows of a list that somebody may not see, at most, before the answer goes out all the same
 _PAGE: Final = 200
-_AGAIN_S: Final = 10.0
-
-log = structlog.get_logger()
 
 
 class NoSuchTransfer(FloorwatchError):
@@ -85,16 +82,7 @@ class Desk:
         if self._recorder is not None:
             work["recorder"] = self._recorder.run
         for name, run in work.items():
-            background.start(name, self._lasting(name, run))
-
-    async def _lasting(self, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """A fault here must not end the process: the board lives in it."""
-        while True:
-            try:
-                await run()
-            except Exception:
-                log.exception("a task of the desk broke and is begun again", task=name, retry_in_s=_AGAIN_S)
-            await self.clock.sleep(_AGAIN_S)
+            background.start(name, lasting(self.clock, "the desk", name, run))
 
     def _recorder_on(self, bus: Bus, limit: Limit) -> Recorder:
         return Recorder(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -12,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from services.monitor.core.engine import Engine
 from services.monitor.desk.desk import Desk
+from services.monitor.lasting import lasting
 from services.monitor.listen import addresses, passes
 from services.monitor.listen.book import Book
 from services.monitor.listen.courier import Courier
@@ -38,7 +40,6 @@ from shared.siteconfig import Purpose, Sites
 from shared.tokens import secret_of
 
 MOST_OPEN: Final = 50  # of one user
-_AGAIN_S: Final = 10.0
 
 log = structlog.get_logger()
 
@@ -131,17 +132,11 @@ class Listening:
             intake = self.keeper.intake(self._reports)
             work["listening-reports"] = intake.run
         for name, run in work.items():
-            background.start(name, self._lasting(name, run))
+            background.start(name, lasting(self.clock, "listening", name, partial(self._once_migrated, run)))
 
-    async def _lasting(self, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """A fault here must not end the process: the board lives in it."""
-        while True:
-            await self.store.migrated.wait()
-            try:
-                await run()
-            except Exception:
-                log.exception("a task of listening broke and is begun again", task=name, retry_in_s=_AGAIN_S)
-            await self.clock.sleep(_AGAIN_S)
+    async def _once_migrated(self, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        await self.store.migrated.wait()
+        await run()
 
     # ------------------------------------------------------------ from the engine
 

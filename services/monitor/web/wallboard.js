@@ -1,6 +1,7 @@
 // The wallboard: follows the feed and keeps the page in step with it.
 
 import { onLanguage, t, translateTree, useStrings } from "/static/shared/i18n.js";
+import { patiently } from "/static/shared/live.js";
 import { onFastTick, onTick } from "/static/shared/ticker.js";
 import { topbar } from "/static/shared/topbar.js";
 import { ActionsPanel } from "./actions/panel.js";
@@ -95,7 +96,6 @@ function redrawAll() {
   schedule();
 }
 
-const PATIENCE_MS = 1000;
 const HIDDEN_MS = 1000;
 const LATER_MS = 300;
 
@@ -134,19 +134,11 @@ const feed = new SiteFeed(board, {
     if (feed.concerns(message)) schedule();
     else elsewhere.soon();
   },
-  onState: hearConnection,
+  onState: patiently(hearConnection),
 });
 
-let patience = null;
-
-/** Take the connection's state. A line that is back within a second was never gone: no banner flashes, no tile greys. */
+/** Take the connection's state. */
 function hearConnection(state) {
-  clearTimeout(patience);
-  const left = state.state === "lost" ? state.since + PATIENCE_MS - Date.now() : 0;
-  if (left > 0) {
-    patience = setTimeout(hearConnection, left, state);
-    return;
-  }
   bar.setConnection(state);
   board.connection = state;
   notices.connection(state);

@@ -128,11 +128,3 @@ def _from_file(file: Path, place: str) -> str:
     if open_to_all:
         log.warning("everybody on this machine may read a password file", file=str(file), advice="chmod 600")
     return text.strip("\r\n")
-
-
-def media_address(media: str) -> str:
-    """`host:port` of `audiosocket://host:port`. Raises SettingsError for anything else."""
-    found = MEDIA.fullmatch(media)
-    if found is None:
-        raise SettingsError(f"{media!r} is no address of a relay: audiosocket://host:port")
-    return found.group(1)

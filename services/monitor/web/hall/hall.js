@@ -1,7 +1,7 @@
 // The hall's screen: follows the feed, without controls, for as long as it hangs there.
 
 import { onLanguage, t, translateTree, useStrings } from "/static/shared/i18n.js";
-import { FeedClient } from "/static/shared/live.js";
+import { FeedClient, patiently } from "/static/shared/live.js";
 import { onTick } from "/static/shared/ticker.js";
 import boardStrings from "../strings.js";
 import { thresholds } from "../thresholds.js";
@@ -20,7 +20,6 @@ import { Strip } from "./strip.js";
 import { Tiles } from "./tiles.js";
 
 const CHANNELS = ["site", "queues", "flags", "calls"]; // calls: for transfers
-const PATIENCE_MS = 1000; // a line that is back within a second was never gone
 const REFUSED_MS = 30_000; // then once more: who refuses today may be mended tomorrow
 
 useStrings(boardStrings);
@@ -71,15 +70,7 @@ function tick(now) {
   strip.tick(now);
 }
 
-let patience = null;
-
 function follow(state) {
-  clearTimeout(patience);
-  const left = state.state === "lost" ? state.since + PATIENCE_MS - Date.now() : 0;
-  if (left > 0) {
-    patience = setTimeout(follow, left, state);
-    return;
-  }
   const back = state.state === "live" && board.connection.state !== "live";
   const shown = state.state === "refused" ? { ...state, retryAt: Date.now() + REFUSED_MS } : state;
   if (state.state === "refused") startOver(REFUSED_MS);
@@ -96,7 +87,7 @@ const feed = new FeedClient({
     board.hear(message);
     schedule();
   },
-  onState: follow,
+  onState: patiently(follow),
 });
 
 onTick(tick);

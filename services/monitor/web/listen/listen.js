@@ -2,6 +2,7 @@
 
 import { fill, h, setHidden, setText } from "/static/shared/dom.js";
 import { onLanguage, t, translateTree, useStrings } from "/static/shared/i18n.js";
+import { patiently } from "/static/shared/live.js";
 import { may, me } from "/static/shared/me.js";
 import { onPrefs } from "/static/shared/prefs.js";
 import { onTick } from "/static/shared/ticker.js";
@@ -36,7 +37,7 @@ import { Uncovered } from "./uncovered.js";
 for (const words of [boardStrings, drawerStrings, alarmStrings, soundStrings, strings]) useStrings(words);
 translateTree(document);
 
-const PATIENCE_MS = 1000;
+const HIDDEN_MS = 1000;
 const SETTLE_MS = 300;
 const FLOOR_MS = 200;
 const element = (id) => document.getElementById(id);
@@ -67,7 +68,6 @@ fill(element("deck"), h("div", { class: "panel-head" }, deckTitle, chooser.node)
 board.connect({ redrawAll: schedule });
 
 let drawing = false;
-let patience = null;
 let waiting = null;
 let sounded = null; // what sounded when this was last drawn
 
@@ -78,7 +78,7 @@ function schedule() {
     drawing = false;
     update();
   };
-  if (document.hidden) setTimeout(now, PATIENCE_MS);
+  if (document.hidden) setTimeout(now, HIDDEN_MS);
   else requestAnimationFrame(now);
 }
 
@@ -197,17 +197,11 @@ const feed = new SiteFeed(board, {
     if (message.type === "snapshot") takeLink();
     if (message.type !== "clock") soon();
   },
-  onState: follow,
+  onState: patiently(follow),
 });
 
-/** Take the connection's state. A line that is back within a second was never gone. */
+/** Take the connection's state. */
 function follow(state) {
-  clearTimeout(patience);
-  const left = state.state === "lost" ? state.since + PATIENCE_MS - Date.now() : 0;
-  if (left > 0) {
-    patience = setTimeout(follow, left, state);
-    return;
-  }
   bar.setConnection(state);
   board.connection = state;
   notices.connection(state);

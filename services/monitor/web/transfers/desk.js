@@ -3,7 +3,7 @@
 import { api } from "/static/shared/api.js";
 import { h } from "/static/shared/dom.js";
 import { onLanguage, t, translateTree, useStrings } from "/static/shared/i18n.js";
-import { FeedClient } from "/static/shared/live.js";
+import { FeedClient, patiently } from "/static/shared/live.js";
 import { me } from "/static/shared/me.js";
 import { onTick } from "/static/shared/ticker.js";
 import { topbar } from "/static/shared/topbar.js";
@@ -37,10 +37,8 @@ const detail = new Detail(element("detail"), board, { found, saved, touched: () 
 
 board.connect({ redrawAll: schedule });
 
-const PATIENCE_MS = 1000;
 let drawing = false;
 let running = new Set();
-let patience = null;
 
 function look() {
   return { chosen: place.get("transfer"), unsaved: new Set(unsaved()) };
@@ -104,17 +102,11 @@ new FeedClient({
     board.hear(message);
     if (message.type !== "clock") schedule();
   },
-  onState: follow,
+  onState: patiently(follow),
 }).start();
 
-/** Take the connection's state. A line that is back within a second was never gone. */
+/** Take the connection's state. */
 function follow(state) {
-  clearTimeout(patience);
-  const left = state.state === "lost" ? state.since + PATIENCE_MS - Date.now() : 0;
-  if (left > 0) {
-    patience = setTimeout(follow, left, state);
-    return;
-  }
   bar.setConnection(state);
   board.connection = state;
   notices.connection(state);
