@@ -258,6 +258,7 @@ async def test_the_monitor_ends_a_fork(relay: Running) -> None:
 async def test_on_hold_nothing_is_passed_on_to_those_whose_policy_says_so(relay: Running) -> None:
     fork_id, listen_id, switch, page = await listening(relay)
     other = await relay.page(await relay.listen(fork_id, user="ben"), "ben")
+    await other.told("hello")
     await switch.play(voices(40), audiokit.STEREO_FRAME)
     await page.heard(2)
     await relay.listen(fork_id, listen_id, muted="hold")
@@ -335,6 +336,7 @@ async def test_a_page_that_answers_no_pings_is_gone_within_two_seconds_and_so_is
 async def test_a_page_whose_connection_breaks_is_lost_and_comes_back_to_the_same_listen(relay: Running) -> None:
     fork_id, listen_id, switch, page = await listening(relay)
     other = await relay.page(await relay.listen(fork_id, user="ben"), "ben")
+    await other.told("hello")
     await switch.play(voices(40), audiokit.STEREO_FRAME)
     await page.heard(2)
     page.socket.transport.abort()

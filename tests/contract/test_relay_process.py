@@ -100,7 +100,8 @@ async def reported(reader: Reader, kind: type[Data]) -> Any:
 
 
 async def heard(process: Process, fork_id: str, page: Page) -> AudioCaller:
-    """A switch that speaks, until the page hears it."""
+    """A switch that speaks once the page waits for it, until the page hears it."""
+    await page.told("state", fork_id=fork_id)
     switch = await AudioCaller.connect("127.0.0.1", process.media_port, fork_id)
     await switch.play(tone(440, 8000, 160), STEREO_FRAME)
     await page.heard(4)
