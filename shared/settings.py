@@ -83,12 +83,17 @@ class ServiceSettings(CommonSettings):
 
     host: str = "127.0.0.1"  # nothing listens to the network until somebody decides so
     port: Port = 0
-    # a restart replays the tail since the last checkpoint: of 5000 events a second some two seconds' work
-    checkpoint_s: Seconds = 5.0
     shutdown_s: Seconds = 5.0  # how long open requests and feeds may take to end
 
 
-class IngestSettings(ServiceSettings):
+class PumpSettings(ServiceSettings):
+    """What every service with a pump has."""
+
+    # a restart replays the tail since the last checkpoint: of 5000 events a second some two seconds' work
+    checkpoint_s: Seconds = 5.0
+
+
+class IngestSettings(PumpSettings):
     """`INGEST_*`."""
 
     model_config = SettingsConfigDict(env_prefix="INGEST_")
@@ -101,7 +106,7 @@ class IngestSettings(ServiceSettings):
     dead_letter_limit: int = Field(1000, ge=1)  # a minute; more means a wrong adapter, and readiness says so
 
 
-class MonitorSettings(ServiceSettings):
+class MonitorSettings(PumpSettings):
     """`MONITOR_*`."""
 
     model_config = SettingsConfigDict(env_prefix="MONITOR_")
