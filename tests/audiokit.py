@@ -15,6 +15,8 @@ from types import TracebackType
 from typing import Self
 from uuid import UUID
 
+from tests.waiting import PATIENCE_S
+
 RATE = 8000
 FRAME_MS = 20
 MONO_FRAME = RATE * FRAME_MS // 1000 * 2  # 320 bytes
@@ -145,19 +147,19 @@ class AudioConnection:
         self.over = True
         self._moved.set()
 
-    async def heard(self, frames: int, *, within_s: float = 20.0) -> bytes:
+    async def heard(self, frames: int, *, within_s: float = PATIENCE_S) -> bytes:
         """The sound of the next `frames` frames; fewer when the connection ends meanwhile."""
         first = len(self.pcm)
         await self.reached(len(self.sizes) + frames, within_s=within_s)
         return bytes(self.pcm[first:])
 
-    async def reached(self, frames: int, *, within_s: float = 20.0) -> None:
+    async def reached(self, frames: int, *, within_s: float = PATIENCE_S) -> None:
         """Wait until `frames` frames of sound came in all, or the other end closed."""
         async with asyncio.timeout(within_s):
             while len(self.sizes) < frames and not self.over:
                 await self._wait()
 
-    async def ended(self, *, within_s: float = 20.0) -> None:
+    async def ended(self, *, within_s: float = PATIENCE_S) -> None:
         """Wait until the other end closed."""
         async with asyncio.timeout(within_s):
             while not self.over:
@@ -214,7 +216,7 @@ class AudioServer:
         finally:
             writer.close()
 
-    async def connection(self, number: int = 0, *, within_s: float = 20.0) -> AudioConnection:
+    async def connection(self, number: int = 0, *, within_s: float = PATIENCE_S) -> AudioConnection:
         """The connection that came as `number`, from 0 on."""
         async with asyncio.timeout(within_s):
             while len(self.connections) <= number:
@@ -222,7 +224,7 @@ class AudioServer:
                 await self._came.wait()
         return self.connections[number]
 
-    async def of(self, fork_id: str, *, within_s: float = 20.0) -> AudioConnection:
+    async def of(self, fork_id: str, *, within_s: float = PATIENCE_S) -> AudioConnection:
         """The connection of a fork, once it said so."""
         async with asyncio.timeout(within_s):
             number = 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,13 +13,8 @@ from pathlib import Path
 
 from floorwatch.broker import HOST, answers, command_of
 from floorwatch.processes import die_with_parent
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+from tests.waiting import PATIENCE_S
+from tools.servers import free_port
 
 
 class TestBroker:
@@ -44,7 +38,7 @@ class TestBroker:
         with ThreadPoolExecutor(1) as thread:  # a loop of its own, there may be one here already
             thread.submit(asyncio.run, self._wait_ready(self._process)).result()
 
-    async def _wait_ready(self, process: subprocess.Popen[bytes], timeout_s: float = 10.0) -> None:
+    async def _wait_ready(self, process: subprocess.Popen[bytes], timeout_s: float = PATIENCE_S) -> None:
         give_up = time.monotonic() + timeout_s
         while not await answers(self.port):
             if process.poll() is not None or time.monotonic() > give_up:

@@ -21,11 +21,11 @@ from shared.raw import from_record
 from shared.siteconfig import Sites
 from tests.audiokit import RATE, AudioConnection, AudioServer, goertzel, split
 from tests.ingestkit import T0
+from tests.waiting import PATIENCE_S
 
 AGENT, COLLEAGUE, CUSTOMER, MUSIC, RINGBACK = 1000, 800, 440, 660, 550
 WHISPER = 1500
 STEP_S = 0.02
-DEADLINE_S = 60.0
 
 
 class ListeningFloor:
@@ -64,7 +64,7 @@ class ListeningFloor:
 
     async def until(self, so: Callable[[], object], *, step_s: float = STEP_S) -> None:
         """Let time pass until it is so."""
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(PATIENCE_S):
             while not so():
                 await self.advance(step_s)
 

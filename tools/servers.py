@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from floorwatch.processes import die_with_parent
 ROOT: Final = Path(__file__).resolve().parents[1]
 HOST: Final = "127.0.0.1"
 UNAVAILABLE: Final = 3  # exit code: this machine cannot run it
+_PORTS: Final = range(20_000, 30_000)
 
 
 class Unavailable(Exception):
@@ -31,10 +33,16 @@ class Failed(Exception):
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens on. Raises Failed when there is none.
+
+    It is none of those that systems give to outgoing connections (from 32768 on), one of which could have it by the time that a
+    server wants to listen there.
+    """
+    for port in random.SystemRandom().sample(_PORTS, 1000):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((HOST, port))
+            return port
+    raise Failed(f"no port is free from {_PORTS.start} to {_PORTS.stop - 1}")
 
 
 class Server(ABC):

@@ -18,8 +18,9 @@ import pytest
 from shared.kafka import KafkaBus
 from shared.topics import ALL
 from tests.alertskit import clearing, flag, publish
-from tests.embedded import TestBroker, embedded_broker, free_port
+from tests.embedded import TestBroker, embedded_broker
 from tests.waiting import until
+from tools.servers import free_port
 
 ROOT = Path(__file__).parents[2]
 

@@ -16,7 +16,7 @@ from shared.errors import BusError, InvalidInput, OffsetLost
 from shared.kafka import KafkaBus
 from shared.memorybus import MemoryBus
 from shared.topics import Topic
-from tests.embedded import free_port
+from tools.servers import free_port
 
 REAL = os.environ.get("KAFKA_BOOTSTRAP_REAL", "")
 

@@ -16,9 +16,10 @@ from floorwatch.processes import die_with_parent
 from shared.kafka import KafkaBus
 from shared.topics import ALL
 from tests.deskkit import call_ended, fact_bytes, record, transfer_ended
-from tests.embedded import TestBroker, embedded_broker, free_port
+from tests.embedded import TestBroker, embedded_broker
 from tests.floorkit import SITE
 from tests.waiting import until
+from tools.servers import free_port
 
 ROOT = Path(__file__).parents[2]
 START_S = 60.0

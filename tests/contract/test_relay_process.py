@@ -25,9 +25,10 @@ from shared.codec import encode
 from shared.envelope import Data
 from shared.kafka import KafkaBus
 from tests.audiokit import STEREO_FRAME, AudioCaller, tone
-from tests.embedded import TestBroker, embedded_broker, free_port
+from tests.embedded import TestBroker, embedded_broker
 from tests.relaykit import SECRET, SITE, USER, Page, forked, listened
 from tests.waiting import until
+from tools.servers import free_port
 
 ROOT = Path(__file__).parents[2]
 

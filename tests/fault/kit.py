@@ -32,8 +32,8 @@ from shared.settings import MonitorSettings
 from shared.siteconfig import Sites
 from shared.topics import Topic
 from tests.brokers import Broker
-from tests.embedded import free_port
 from tests.waiting import until
+from tools.servers import free_port
 
 ROOT: Final = Path(__file__).parents[2]
 START_S: Final = 120.0  # of a service on a machine that is busy with other things; alone it takes 2

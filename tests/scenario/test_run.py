@@ -24,9 +24,9 @@ from shared import topics
 from shared.clock import SystemClock
 from shared.kafka import KafkaBus
 from shared.raw import Raw
-from tests.embedded import free_port
 from tests.processes import alive, children
 from tests.waiting import until
+from tools.servers import free_port
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches processes through /proc")
 

@@ -9,7 +9,8 @@ import pytest
 
 from floorwatch.broker import answers, command_of
 from shared.errors import SettingsError
-from tests.embedded import embedded_broker, free_port
+from tests.embedded import embedded_broker
+from tools.servers import free_port
 
 
 async def test_it_answers_while_it_runs(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.embedded import free_port
+from tools.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 WRONG_DURATION = """rules:
