@@ -12,6 +12,7 @@ import { RelayClock } from "./relayclock.js";
 const SILENT_MS = 1500; // the relay says something every second, sound comes fifty times in one
 const OPENING_MS = 5000;
 const WATCHED_MS = 500; // a hidden page gets a second; then the beats of sound watch too
+const LOOKED_MS = 1000; // a page that stood still for longer than this has not looked: what came waits to be read
 const WAITS_MS = [200, 500, 1000, 1000, 2000];
 const FIRST_QUESTIONS = 5; // one after the other: the quickest answer tells the relay's time best
 const MOST_UNSENT = 3200; // bytes: 200 ms of a microphone
@@ -22,7 +23,7 @@ export class Connection extends Emitter {
   /** `renew()` resolves to a fresh {url, pass}. */
   constructor({ audio, renew }) {
     super();
-    Object.assign(this, { audio, renew, clock: new RelayClock(), socket: null, attempt: 0, heard: 0, open: false });
+    Object.assign(this, { audio, renew, clock: new RelayClock(), socket: null, attempt: 0, quiet: 0, looked: 0, open: false });
     this.stopped = true;
     this.ending = null; // what the relay said before it closed
     this.tries = 0;
@@ -59,7 +60,10 @@ export class Connection extends Emitter {
   /** Whether something came lately. Also called with the beats of sound, which a hidden page keeps. */
   look() {
     if (!this.socket) return;
-    if (performance.now() - this.heard >= (this.open ? SILENT_MS : OPENING_MS)) this.#lost("silent");
+    const now = performance.now();
+    this.quiet += Math.min(now - this.looked, LOOKED_MS);
+    this.looked = now;
+    if (this.quiet >= (this.open ? SILENT_MS : OPENING_MS)) this.#lost("silent");
   }
 
   #connect({ url, pass }) {
@@ -69,21 +73,22 @@ export class Connection extends Emitter {
     address.searchParams.set("ticket", pass);
     const socket = new WebSocket(address);
     socket.binaryType = "arraybuffer";
-    Object.assign(this, { socket, heard: performance.now(), ending: null });
+    Object.assign(this, { socket, quiet: 0, looked: performance.now(), ending: null });
     this.clock.forget();
     socket.onmessage = ({ data }) => socket === this.socket && this.#hear(data);
     socket.onclose = ({ code }) => socket === this.socket && this.#closed(code);
   }
 
   #hear(data) {
-    this.heard = performance.now();
+    const arrived = performance.now();
+    Object.assign(this, { quiet: 0, looked: arrived });
     if (typeof data !== "string") {
-      this.emit("frame", { bytes: data, arrived: this.heard });
+      this.emit("frame", { bytes: data, arrived });
       return;
     }
     const message = JSON.parse(data);
     if (message.type === "hello") this.#greeted();
-    else if (message.type === "pong") this.#answered(message);
+    else if (message.type === "pong") this.#answered(message, arrived);
     else if (message.type === "stats") this.#ask();
     else if (message.type === "ended") this.ending = message;
     this.emit("message", message);
@@ -96,8 +101,8 @@ export class Connection extends Emitter {
     this.#ask();
   }
 
-  #answered(message) {
-    this.clock.hear(message, this.heard);
+  #answered(message, arrived) {
+    this.clock.hear(message, arrived);
     if (message.n < FIRST_QUESTIONS) this.#ask();
   }
 
