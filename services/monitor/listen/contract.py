@@ -17,6 +17,8 @@ from shared.commands import Mode, Side
 from shared.envelope import Data, Envelope, data_types_of, envelopes_for
 
 ListenState = Literal["starting", "live", "waiting", "ended"]
+ForkEnd = Literal["closed", "hung_up", "no_sound", "never_came", "bad_audio"]
+Leaving = Literal["closed", "lost", "slow", "ended"]
 
 
 # ---------------------------------------------------------------- orders: monitor to relay
@@ -48,9 +50,7 @@ class ListenOrdered(Data, frozen=True):
     version: int
     user: str
     state: ListenState
-    reason: (
-        str  # why it is in this state, one of `model.REASONS`; while live why it fell back to mode listen, mostly ""
-    )
+    reason: str  # why it is in this state, one of `model.REASONS`; while live why it only listens again, mostly ""
     mode: Mode
     fork_id: str  # what is heard; "" while there is nothing
     speak_fork_id: str  # where the microphone goes; "" in mode listen
@@ -87,7 +87,7 @@ class ForkDown(Data, frozen=True):
     fork_id: str
     relay: str
     run: str
-    how: Literal["closed", "hung_up", "no_sound", "never_came", "bad_audio"]
+    how: ForkEnd
     detail: str
     frames: int
     discarded: int
@@ -126,7 +126,7 @@ class ListenerLeft(Data, frozen=True):
     listen_id: str
     relay: str
     run: str
-    how: Literal["closed", "lost", "slow", "ended"]
+    how: Leaving
 
 
 class Order(Envelope, frozen=True, kw_only=True, omit_defaults=True):

@@ -66,7 +66,6 @@ class Keeper:
 
     async def run(self) -> None:
         """Until cancelled: look after every change of the floor, and once a second."""
-        await self._store.migrated.wait()
         while True:
             self._stirred.clear()
             began = self._clock.monotonic()

@@ -133,7 +133,7 @@ class Sessions(Ledger):
             case contract.ForkDown():
                 fork = self.forks.get(data.fork_id)
                 if fork is not None:
-                    self._fork_lost(fork, data.how, data.detail, told=True)
+                    self._fork_lost(fork, data.how, data.detail)
             case contract.ListenerJoined():
                 self._joined(data)
             case contract.ListenerHeard():
@@ -353,8 +353,8 @@ class Sessions(Ledger):
         for listen in self._hearers(fork):
             self._show(listen, fork)
 
-    def _fork_lost(self, fork: Fork, how: str, detail: str, *, told: bool = False) -> None:
-        """It is over, or will not come. `told`: by the relay, which knows already."""
+    def _fork_lost(self, fork: Fork, how: str, detail: str) -> None:
+        """It is over, or will not come."""
         if fork.state == "ended":
             return
         steady = fork.up_at is not None and (self.now - fork.up_at).total_seconds() >= STEADY_S

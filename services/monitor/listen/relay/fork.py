@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from services.monitor.listen.contract import ForkDown, ForkOrdered, ForkUp
+from services.monitor.listen.contract import ForkDown, ForkEnd, ForkOrdered, ForkUp
 from services.monitor.listen.relay import wire
 from services.monitor.listen.relay.media import FRAME_S, swapped
 from services.monitor.listen.relay.mouth import Mouth
@@ -15,8 +15,6 @@ from shared.errors import FloorwatchError
 if TYPE_CHECKING:
     from services.monitor.listen.relay.hub import Hub
     from services.monitor.listen.relay.listener import Listener
-
-How = Literal["closed", "hung_up", "no_sound", "never_came", "bad_audio"]
 
 ALONE_S: Final = 15.0  # a fork that nobody listens to is closed
 _GAP_S: Final = 0.2
@@ -221,7 +219,7 @@ class Fork:
             self._timer.cancel()
         self._timer = timer
 
-    def _end(self, how: How, detail: str) -> None:
+    def _end(self, how: ForkEnd, detail: str) -> None:
         if self.over:
             return
         self.over = True

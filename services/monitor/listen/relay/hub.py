@@ -6,15 +6,17 @@ import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Final
+from typing import Final, get_args
 
 import structlog
 from msgspec import Struct, field
 
 from services.monitor.listen.contract import (
+    ForkEnd,
     ForkEnded,
     ForkOrdered,
     ForkRefused,
+    Leaving,
     ListenerHeard,
     ListenerJoined,
     ListenerLeft,
@@ -23,8 +25,8 @@ from services.monitor.listen.contract import (
     RelayStarted,
 )
 from services.monitor.listen.relay import wire
-from services.monitor.listen.relay.fork import Fork, How, Refused, Source
-from services.monitor.listen.relay.listener import Heard, Left, Listener
+from services.monitor.listen.relay.fork import Fork, Refused, Source
+from services.monitor.listen.relay.listener import Heard, Listener
 from services.monitor.listen.relay.orders import OrderedListen, Orders
 from services.monitor.listen.relay.slots import LATE_S
 from shared.clock import Clock
@@ -38,8 +40,8 @@ _REFUSALS_PER_S: Final = 10.0  # that are reported; all are counted
 _WALL_EVERY_S: Final = 1.0
 
 REFUSALS: Final = ("unknown", "ended", "second", "unnamed", "malformed", "busy", "bad_audio")
-HOWS: Final = ("closed", "hung_up", "no_sound", "never_came", "bad_audio")
-LEFTS: Final = ("closed", "lost", "slow", "ended", "taken_over")
+FORK_ENDS: Final = get_args(ForkEnd)
+LEAVINGS: Final = (*get_args(Leaving), "taken_over")
 
 
 class Counts(Struct):
@@ -55,8 +57,8 @@ class Counts(Struct):
     spoken: int = 0
     spoken_discarded: int = 0
     refused: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REFUSALS, 0))
-    downs: dict[str, int] = field(default_factory=lambda: dict.fromkeys(HOWS, 0))
-    lefts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LEFTS, 0))
+    downs: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FORK_ENDS, 0))
+    lefts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LEAVINGS, 0))
 
 
 class Hub:
@@ -225,7 +227,7 @@ class Hub:
             if listener.order.speak_fork_id == fork.fork_id:
                 listener.show()
 
-    def fork_over(self, fork: Fork, how: How) -> None:
+    def fork_over(self, fork: Fork, how: ForkEnd) -> None:
         """It ended, and said so."""
         self.forks.pop(fork.fork_id, None)
         counts = self.counts
@@ -282,7 +284,7 @@ class Hub:
 
     def leave(self, listener: Listener) -> None:
         """Its connection is over, or will be in a moment."""
-        how: Left = listener.gone()
+        how: Leaving = listener.gone()
         if self.listeners.get(listener.listen_id) is not listener:
             return
         del self.listeners[listener.listen_id]

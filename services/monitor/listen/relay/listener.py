@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket as sockets
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from services.monitor.listen.contract import ListenOrdered
+from services.monitor.listen.contract import Leaving, ListenOrdered
 from services.monitor.listen.relay import wire
 from services.monitor.listen.relay.media import FRAME_S, MIC_BYTES
 from shared.wsserver import DirectProtocol
@@ -17,8 +17,6 @@ from shared.wsserver import DirectProtocol
 if TYPE_CHECKING:
     from services.monitor.listen.relay.fork import Fork
     from services.monitor.listen.relay.hub import Hub
-
-Left = Literal["closed", "lost", "slow", "ended"]
 
 TICK_S: Final = 0.5
 # a page of which nothing was heard for so long is gone: it is noticed 1.2 to 1.7 s after it fell silent. Browsers answer
@@ -61,7 +59,7 @@ class Listener:
         self.order = order
         self.fork: Fork | None = None
         self.muted = bool(order.muted)
-        self.left: Left | None = None
+        self.left: Leaving | None = None
         self.sent_frames = self.sent_bytes = self.discarded = 0
         self.spoken_refused = 0
         self._heard = Heard()
@@ -171,7 +169,7 @@ class Listener:
 
     # ---------------------------------------------------------------- its end
 
-    def end(self, code: int, reason: str, how: Left) -> None:
+    def end(self, code: int, reason: str, how: Leaving) -> None:
         """Close, and say so before when it is for good: otherwise the page comes back."""
         if self.left is not None:
             return
@@ -180,7 +178,7 @@ class Listener:
         self.left = how
         self._protocol.close_now(code, reason, GOODBYE_S)
 
-    def gone(self) -> Left:
+    def gone(self) -> Leaving:
         """The connection is over: how that came. A page that leaves says so (1000, 1001); whoever falls silent, breaks off or
         closes without a code is lost, and may come back."""
         for timer in (self._timer, self._until):
