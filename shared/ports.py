@@ -1,7 +1,8 @@
-"""Listening sockets, with errors that say which setting to change."""
+"""Sockets: listening ones, with errors that say which setting to change, and connections that are long silent."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 
@@ -26,3 +27,15 @@ def listen(host: str, port: int, *, setting: str) -> socket.socket:
             raise SettingsError(f"port {port} needs more rights than this user has; set {setting} above 1023") from None
         raise SettingsError(f"cannot listen on {host} port {port} ({setting}): {exc.strerror or exc}") from None
     return sock
+
+
+def keep_alive(sock: socket.socket | None, *, idle_s: int, every_s: int) -> None:
+    """Have the system look every `every_s` whether the other side is there once nothing came for `idle_s`; after three unanswered
+    looks the connection is over. None: there is no socket to look at."""
+    if sock is None:
+        return
+    with contextlib.suppress(OSError):  # the other side is gone already, which reading tells
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in (("TCP_KEEPIDLE", idle_s), ("TCP_KEEPINTVL", every_s), ("TCP_KEEPCNT", 3)):
+            if hasattr(socket, name):  # not every system lets this be said
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

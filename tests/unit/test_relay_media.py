@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.monitor.listen.relay.audiosocket import LONGEST, Malformed, Parser
+from services.monitor.listen.relay.audiosocket import LONGEST, Parser
 from services.monitor.listen.relay.g711 import from_alaw, from_ulaw
-from services.monitor.listen.relay.media import BadAudio, Pair, Stream, interleaved, swapped
+from services.monitor.listen.relay.media import BadAudio, Malformed, Pair, Stream, interleaved, swapped
 from services.monitor.listen.relay.slots import Slots
 from tests.audiokit import frame, interleave, samples, split, tone
 

@@ -38,6 +38,15 @@ class AsteriskMetrics(Collector):
         yield self._counter(
             "asterisk_full_seconds", "Time in which nothing was read for want of room", lambda one: one.outbox.full_s
         )
+        yield self._counter(
+            "asterisk_commands_unreadable", "Commands that could not be read", lambda one: one.commands.unreadable
+        )
+        yield self._counter(
+            "asterisk_records_too_large", "Records that the broker can never take", lambda one: one.outbox.refused
+        )
+        yield self._counter(
+            "asterisk_mirror_faults", "Packets on which the mirror of the switch broke", lambda one: one.mirror.faults
+        )
         failures = CounterMetricFamily(
             "asterisk_link_failures", "Links that failed, by what it was", labels=["site", "what"]
         )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime
@@ -21,6 +20,7 @@ from services.ingest.connectors.asterisk.failures import LinkFailed, What, of_co
 from services.ingest.connectors.common.within import within
 from shared.clock import Clock
 from shared.errors import FloorwatchError
+from shared.ports import keep_alive
 
 Take = Callable[[bytes, datetime], Awaitable[None]]
 
@@ -271,19 +271,10 @@ async def connect(switch: Switch, clock: Clock) -> tuple[asyncio.StreamReader, a
         streams = await within(clock, config.connect_s, opening)
     except (OSError, TimeoutError) as exc:
         raise of_connecting(exc, switch.where) from exc
-    _keep_alive(streams[1].get_extra_info("socket"))
+    # where nothing is sent for long, networks forget a connection
+    keep_alive(streams[1].get_extra_info("socket"), idle_s=10, every_s=5)
     return streams
 
 
 def _tls(config: SwitchConfig) -> ssl.SSLContext | None:
     return ssl.create_default_context(cafile=config.tls_ca_file or None) if config.tls else None
-
-
-def _keep_alive(sock: socket.socket | None) -> None:
-    """Have the system look whether the other side is there, too: where nothing is sent for long, networks forget a connection."""
-    if sock is None:
-        return
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
-        if hasattr(socket, name):
-            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from services.ingest.connectors.simulator.day import DAY, Break
 from services.ingest.connectors.simulator.world import Agent, World
+from shared.errors import FloorwatchError
 
 PAUSED = "paused"  # the reason where none is given
 
 
-class NotHere(Exception):
+class NotHere(FloorwatchError):
     """The agent cannot do that; the message says why."""
 
 

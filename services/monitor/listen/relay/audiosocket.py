@@ -6,16 +6,14 @@ The first frame is the UUID of the fork. There is neither a password nor TLS, so
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
 import struct
 from typing import Final, cast
 from uuid import UUID
 
 from services.monitor.listen.relay.fork import Fork, Refused
 from services.monitor.listen.relay.hub import Hub
-from services.monitor.listen.relay.media import BadAudio, Stream
-from shared.errors import FloorwatchError
+from services.monitor.listen.relay.media import BadAudio, Malformed, Stream
+from shared.ports import keep_alive
 
 HANGUP, IDENTITY, DTMF, ERROR = 0x00, 0x01, 0x03, 0xFF
 RATES: Final = {
@@ -33,10 +31,6 @@ LONGEST: Final = 8192  # bytes of a payload: 20 ms at 192 kHz are 7680
 IDENTITY_S: Final = 2.0  # a connection must say whose sound it brings
 _MIC_HEAD: Final = struct.pack(">BH", 0x10, 320)
 _UNSENT: Final = 10 * (3 + 320)  # what may wait for a switch that does not read
-
-
-class Malformed(FloorwatchError):
-    """No AudioSocket."""
 
 
 class Parser:
@@ -84,9 +78,8 @@ class AudioSocket(asyncio.Protocol):
         self._early: list[tuple[int, bytes]] = []  # what came with the name; nothing more is read until it is known
         self._stream: Stream | None = None
         self._kind = 0
-        self._usual = (
-            0  # bytes of a whole frame as nearly all come: alone, 20 ms, nothing to decode; 0 while others may come
-        )
+        # bytes of a whole frame as nearly all come: alone, 20 ms, nothing to decode; 0 while others may come
+        self._usual = 0
         self._usual_head = b""
         self._format = (0, 0)
         self._timer: asyncio.TimerHandle | None = None
@@ -101,7 +94,8 @@ class AudioSocket(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         address = transport.get_extra_info("peername")
         self.peer = f"{address[0]}:{address[1]}" if address else ""
-        _keep_alive(transport.get_extra_info("socket"))
+        # one that vanished without a word is noticed within some ten seconds
+        keep_alive(transport.get_extra_info("socket"), idle_s=5, every_s=2)
         if not self._hub.opened():
             self._refuse("busy")
             return
@@ -244,14 +238,3 @@ class AudioSocket(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def _keep_alive(sock: socket.socket | None) -> None:
-    """A switch that vanished without a word is noticed within some ten seconds."""
-    if sock is None:
-        return
-    with contextlib.suppress(OSError, AttributeError):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 5)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 2)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)

@@ -29,6 +29,10 @@ _WINDOW_FRAMES: Final = 100
 _TOO_SLOW: Final = 1.5  # times as long as PCM would take
 
 
+class Malformed(FloorwatchError):
+    """What came is not of the protocol that the connection is for."""
+
+
 class BadAudio(FloorwatchError):
     """Sound that cannot be passed on. The message says what to change at the switch."""
 

@@ -18,7 +18,7 @@ from fastapi import APIRouter, WebSocket
 
 from services.monitor.listen.relay.fork import Fork, Refused
 from services.monitor.listen.relay.hub import Hub
-from services.monitor.listen.relay.media import BadAudio, Encoding, Pair, Stream
+from services.monitor.listen.relay.media import BadAudio, Encoding, Malformed, Pair, Stream
 from services.monitor.listen.relay.wire import BUSY, UNKNOWN
 from shared.wsserver import EXTENSION, DirectProtocol
 
@@ -34,10 +34,6 @@ _FORMATS: Final[Mapping[str, tuple[Encoding, int]]] = {
 }
 _TWILIO: Final[Mapping[str, Encoding]] = {"audio/x-mulaw": "ulaw", "audio/x-alaw": "alaw", "audio/l16": "slin"}
 _MIC_UNSENT: Final = 4096
-
-
-class Malformed(Exception):
-    """Not what this protocol says."""
 
 
 class SocketSource:
