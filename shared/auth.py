@@ -176,7 +176,8 @@ def authed(permission: Permission) -> Callable[..., Awaitable[Principal]]:
 
     async def dependency(who: Annotated[Principal, Depends(signed_in)]) -> Principal:
         if not who.may(permission):
-            detail = f"{who.user} ({', '.join(sorted(who.roles))}) may not do this: it needs {permission}"
+            roles = ", ".join(sorted(who.roles)) or "no role"
+            detail = f"{who.user} ({roles}) may not do this: it needs {permission}"
             raise Problem(403, detail, title="Not allowed", permission=permission)
         return who
 

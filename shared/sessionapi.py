@@ -36,6 +36,7 @@ class MeView(BaseModel):
     roles: list[Role]
     permissions: list[Permission]
     scope: ScopeView
+    agent: str = Field(description="which agent they are themselves, as site/id; empty for who is none")
     mode: Literal["local", "users"] = Field(description="local: no users are set up, everybody is the same one")
     expires: datetime | None = Field(description="when the token ends; null in mode local")
 
@@ -51,6 +52,7 @@ class MeView(BaseModel):
             roles=sorted(who.roles),
             permissions=list(who.permissions),
             scope=scope,
+            agent=who.agent,
             mode=mode,
             expires=who.expires,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -145,6 +146,20 @@ async def test_a_browser_signs_in_with_a_token_and_out_again(floor: Running) -> 
     assert ids((await floor.http.get("/api/v1/floor")).json()["floor"])["agents"] == ["1"]
     assert (await floor.http.delete("/api/v1/session")).status_code == 204
     assert (await floor.http.get("/api/v1/me")).status_code == 401
+
+
+async def test_an_agent_without_a_role_learns_which_one_they_are(floor: Running, tmp_path: Path) -> None:
+    assert (await floor.http.get("/api/v1/me", headers=bearer("viewer"))).json()["agent"] == ""
+    users_file(tmp_path, f"{USERS}  anna: {{agent: test/1}}\n")
+    async with asyncio.timeout(10):
+        while (found := await floor.http.get("/api/v1/me", headers=bearer("anna"))).status_code == 401:
+            await asyncio.sleep(0.05)
+    assert (found.json()["agent"], found.json()["permissions"]) == ("test/1", [])
+    refused = await floor.http.get("/api/v1/floor", headers=bearer("anna"))
+    assert (refused.status_code, refused.json()["detail"]) == (
+        403,
+        "anna (no role) may not do this: it needs floor.read",
+    )
 
 
 async def test_a_feed_that_is_open_ends_when_its_user_is_taken_out(floor: Running, tmp_path: Path) -> None:
