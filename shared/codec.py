@@ -48,3 +48,5 @@ def decode(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
         raise InvalidInput("invalid_event", f"does not fit its schema: {exc}") from exc
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise InvalidInput("not_json", f"not JSON: {exc}") from exc
+    except RecursionError as exc:
+        raise InvalidInput("not_json", "JSON that is nested too deeply") from exc

@@ -7,9 +7,10 @@ A command is carried out once, and answered by `shared.events.CommandAnswered`. 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal, Union
+from typing import Annotated, Any, Literal, Union
 
 import msgspec
+from msgspec import Meta
 
 from shared.codec import decode
 from shared.envelope import Data, Envelope, data_types_of, envelopes_for
@@ -80,7 +81,7 @@ class Resync(Data, frozen=True):
 class Command(Envelope, frozen=True, kw_only=True, omit_defaults=True):
     """One command. `id` is the `command_id` of its answers; `by` is the user who wants it, "" for the service itself."""
 
-    expires: datetime
+    expires: Annotated[datetime, Meta(tz=True)]
     by: str = ""
 
 

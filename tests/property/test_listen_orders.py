@@ -74,9 +74,9 @@ def test_the_newest_order_of_a_listen_counts_and_an_ended_fork_stays_so(found: l
         assert {name for name, one in known.forks.items() if one.ended} == ended & set(known.forks)
 
 
-def test_what_is_a_day_old_and_over_is_forgotten() -> None:
+def test_what_is_over_for_long_is_forgotten() -> None:
     known = Orders()
-    for one in made([forked("f1", NOW), listened("l1", NOW), listened("l2", NOW, until=NOW + 2 * KEEP)]):
+    for one in made([forked("f1", NOW), listened("l1", NOW, until=NOW), listened("l2", NOW, until=NOW + 2 * KEEP)]):
         known.apply(one)
     known.forget(NOW + KEEP)
     assert (set(known.forks), set(known.listens)) == ({"f1"}, {"l1", "l2"})

@@ -8,9 +8,10 @@ after a restart. Times are our clock.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal, Union
+from typing import Annotated, Any, Literal, Union
 
 import msgspec
+from msgspec import Meta
 
 from shared.codec import decode
 from shared.commands import Mode, Side
@@ -19,6 +20,7 @@ from shared.envelope import Data, Envelope, data_types_of, envelopes_for
 ListenState = Literal["starting", "live", "waiting", "ended"]
 ForkEnd = Literal["closed", "hung_up", "no_sound", "never_came", "bad_audio"]
 Leaving = Literal["closed", "lost", "slow", "ended"]
+Moment = Annotated[datetime, Meta(tz=True)]  # one without a zone cannot be compared
 
 
 # ---------------------------------------------------------------- orders: monitor to relay
@@ -33,7 +35,7 @@ class ForkOrdered(Data, frozen=True):
     side: Side
     audio: Literal["split", "mixed"]
     speaks: bool
-    expires: datetime  # when it is no longer to be waited for, if it did not come
+    expires: Moment  # when it is no longer to be waited for, if it did not come
 
 
 class ForkEnded(Data, frozen=True):
@@ -57,7 +59,7 @@ class ListenOrdered(Data, frozen=True):
     call_id: str
     agent_id: str
     muted: str  # "": the sound passes; "hold": the site's policy keeps back what is said on hold
-    until: datetime  # when the relay ends it whatever happens: moved on every few seconds for as long as it can be written down
+    until: Moment  # when the relay ends it whatever happens: moved on every few seconds for as long as it can be written down
 
 
 # ---------------------------------------------------------------- reports: relay to monitor
@@ -131,6 +133,8 @@ class ListenerLeft(Data, frozen=True):
 
 class Order(Envelope, frozen=True, kw_only=True, omit_defaults=True):
     """One order."""
+
+    time: Moment
 
 
 class Report(Envelope, frozen=True, kw_only=True, omit_defaults=True):

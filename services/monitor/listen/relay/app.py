@@ -55,7 +55,11 @@ class Relay:
         self._live = asyncio.Event()
         self.intake = Intake(bus, clock, self.hub.take, self._go_live, self.hub.tidy)
         RelayCollector(
-            self.hub, self.stalls.peak.value, lambda: self.reporter.waiting, lambda: self.reporter.dropped
+            self.hub,
+            self.stalls.peak.value,
+            lambda: self.reporter.waiting,
+            lambda: self.reporter.dropped,
+            lambda: self.intake.refused,
         ).register(registry)
 
     def app(self, background: Background | None = None) -> FastAPI:

@@ -15,12 +15,18 @@ class RelayCollector(Collector):
     """Everything that the hub counts, all label values from the start."""
 
     def __init__(
-        self, hub: Hub, stall_s: Callable[[], float], reports: Callable[[], int], lost_reports: Callable[[], int]
+        self,
+        hub: Hub,
+        stall_s: Callable[[], float],
+        reports: Callable[[], int],
+        lost_reports: Callable[[], int],
+        bad_orders: Callable[[], int],
     ) -> None:
         self._hub = hub
         self._stall_s = stall_s
         self._reports = reports
         self._lost_reports = lost_reports
+        self._bad_orders = bad_orders
 
     def register(self, registry: CollectorRegistry) -> None:
         registry.register(self)
@@ -79,6 +85,11 @@ class RelayCollector(Collector):
         yield CounterMetricFamily("relay_odd_frames", "Frames of switches of a kind nobody knows", counts.odd_frames)
         yield CounterMetricFamily(
             "relay_reports_dropped", "Reports given up while the broker was away", self._lost_reports()
+        )
+        yield CounterMetricFamily(
+            "relay_orders_unreadable",
+            "Orders of monitors that cannot be read, and were passed over",
+            self._bad_orders(),
         )
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from services.monitor.listen.contract import ForkEnded, ForkOrdered, ListenOrdered, Order
 
-KEEP: Final = timedelta(hours=26)  # longer than the topic does
+KEEP: Final = timedelta(minutes=15)  # what is over, to say so of what comes late: longer than a relay reads back
 
 
 class OrderedFork(Struct, frozen=True, gc=False):
@@ -54,7 +54,7 @@ class Orders:
         return {one.site for one in self.forks.values()} | {one.site for one in self.listens.values()}
 
     def forget(self, now: datetime) -> None:
-        """Let go of what is a day old and over."""
+        """Let go of what is over for a while. A fork that is up is known to the hub."""
         before = now - KEEP
         self._ended = {name: end for name, end in self._ended.items() if end[1] >= before}
         self.forks = {name: one for name, one in self.forks.items() if one.ordered >= before}
@@ -74,9 +74,8 @@ class Orders:
             return False
         self._ended[end.fork_id] = (end.reason or "ended", order.time)
         known = self.forks.get(end.fork_id)
-        if known is None:
-            return False
-        self.forks[end.fork_id] = OrderedFork(known.site, known.fork, known.ordered, end.reason or "ended")
+        if known is not None:
+            self.forks[end.fork_id] = OrderedFork(known.site, known.fork, known.ordered, end.reason or "ended")
         return True
 
     def _listen(self, order: Order, listen: ListenOrdered) -> bool:
