@@ -61,6 +61,7 @@ class Page:
         self.frames: list[Sound] = []
         self.texts: list[dict[str, Any]] = []
         self.code: int | None = None
+        self._pings = 0
         self._reading = asyncio.create_task(self._read())
 
     @property
@@ -83,6 +84,12 @@ class Page:
 
     async def heard(self, frames: int) -> None:
         await until(lambda: len(self.frames) >= frames, f"{frames} frames; there are {len(self.frames)}, {self.code}")
+
+    async def answered(self) -> None:
+        """Wait until the relay has read what was said so far, and all that had come to it by then."""
+        self._pings += 1
+        await self.socket.send(json.dumps({"type": "ping", "n": self._pings}))
+        await self.told("pong", n=self._pings)
 
     async def closed(self) -> int:
         await until(lambda: self.code is not None, "it is closed")

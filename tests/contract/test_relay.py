@@ -23,17 +23,17 @@ from services.monitor.listen.contract import (
     ListenerLeft,
     RelayStarted,
 )
-from services.monitor.listen.relay import listener, wire
+from services.monitor.listen.relay import hub, listener, wire
 from tests import audiokit
 from tests.audiokit import AudioCaller, goertzel, interleave, split, tone
 from tests.relaykit import SITE, Page, Running, forked, running
-from tests.waiting import until
 
 AGENT_HZ, CUSTOMER_HZ = 1000, 440
 
 
 @pytest.fixture
-async def relay(tmp_path: Path) -> AsyncIterator[Running]:
+async def relay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
+    monkeypatch.setattr("services.monitor.listen.relay.fork._GAP_S", 60.0)
     async with running(tmp_path, late_s=60.0) as it:  # a busy machine shall not look like a stalled network
         yield it
 
@@ -51,6 +51,12 @@ async def listening(relay: Running, **fork: object) -> tuple[str, str, AudioCall
     page = await relay.page(listen_id)
     await page.told("hello")
     return fork_id, listen_id, switch, page
+
+
+async def all_heard(relay: Running, listen_id: str, times: int = 1) -> ListenerHeard:
+    """How much a page that left was sent in all, said before it is said that it left; reports before that are of a part."""
+    await relay.reported(ListenerLeft, times, listen_id=listen_id)
+    return await relay.reported(ListenerHeard, listen_id=listen_id)
 
 
 async def test_bytes_in_are_bytes_out_and_the_page_is_told_how_it_is(relay: Running) -> None:
@@ -73,9 +79,9 @@ async def test_bytes_in_are_bytes_out_and_the_page_is_told_how_it_is(relay: Runn
     await relay.reported(ListenerJoined, listen_id=listen_id)
     await page.told("stats", received=20, lost=0, late=0, discarded=0)
     await page.close()
-    heard = await relay.reported(ListenerHeard)
+    heard = await all_heard(relay, listen_id)
     assert (heard.fork_id, heard.bytes, heard.seconds, heard.discarded) == (fork_id, len(sound), 0.4, 0)
-    await relay.reported(ListenerLeft, how="closed")
+    assert relay.reports(ListenerLeft)[-1].how == "closed"
 
 
 @pytest.mark.parametrize("side", ["agent", "customer"])
@@ -125,6 +131,7 @@ async def test_twenty_listeners_of_one_fork_hear_the_same_and_the_last_one_ends_
     for page in pages:
         await page.heard(10)
         assert page.pcm == sound
+    await relay.reported(ForkUp)
     assert len(relay.reports(ForkUp)) == 1
     for page in pages[1:]:
         await page.close()
@@ -162,7 +169,8 @@ async def test_a_fork_that_nobody_ordered_is_refused_counted_and_reported(relay:
     assert await relay.metric('relay_refused_total{reason="unknown"}') == 1
 
 
-async def test_a_switch_may_be_faster_than_the_order(relay: Running) -> None:
+async def test_a_switch_may_be_faster_than_the_order(relay: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "FORK_WAIT_S", 60.0)
     fork_id = str(uuid4())
     switch = await relay.call(fork_id)
     await switch.send(voices(20))
@@ -206,7 +214,7 @@ async def test_closed_before_the_first_frame_means_no_such_call(relay: Running) 
 
 
 async def test_a_fork_that_never_comes_is_given_up(relay: Running) -> None:
-    fork_id = await relay.fork(expires=relay.clock.now() + timedelta(seconds=0.2))
+    fork_id = await relay.fork(expires=relay.clock.now() + timedelta(seconds=1))
     down = await relay.reported(ForkDown, fork_id=fork_id)
     assert down.how == "never_came"
     switch = await relay.call(fork_id)
@@ -225,6 +233,7 @@ async def test_the_switch_hangs_up_and_the_next_fork_is_heard_on_the_same_connec
     await page.told("state", state="waiting", reason="call_over", fork_id="")
     other = await relay.fork(side="customer")
     await relay.listen(other, listen_id, state="live", call_id="c2")
+    await page.told("state", fork_id=other)
     switch = await relay.call(other)
     await switch.play(voices(100), audiokit.STEREO_FRAME)
     await page.heard(10)
@@ -275,7 +284,7 @@ async def test_on_hold_nothing_is_passed_on_to_those_whose_policy_says_so(relay:
     await page.heard(5)
     assert page.frames[4].pcm == voices(20)
     await page.close()
-    heard = await relay.reported(ListenerHeard, listen_id=listen_id)
+    heard = await all_heard(relay, listen_id)
     assert heard.seconds == 0.06  # what was kept back was not heard
 
 
@@ -286,6 +295,7 @@ async def test_the_microphone_reaches_the_switch_while_the_mode_says_so(relay: R
     await ear.send(bytes(320))
     await relay.reported(ForkUp, fork_id=mouth)
     await page.socket.send(bytes(320))  # not yet
+    await page.answered()
     voice = audiokit.chunks(tone(700, 6000, 100), 320)
     await relay.listen(fork_id, listen_id, mode="whisper", speak_fork_id=mouth)
     await page.told("state", mode="whisper", speaking=True)
@@ -310,6 +320,8 @@ async def test_the_microphone_reaches_the_switch_while_the_mode_says_so(relay: R
 
 async def test_ulaw_under_the_label_of_pcm_is_refused_with_what_to_do(relay: Running) -> None:
     fork_id, _, switch, page = await listening(relay)
+    await switch.send(b"\xff" * 160)
+    await page.answered()  # by then the relay has it: the time from there to the eleventh frame is not too short
     with contextlib.suppress(ConnectionError):  # it is hung up while it speaks
         await switch.play(b"\xff" * 160 * 15, 160)
     down = await relay.reported(ForkDown, fork_id=fork_id)
@@ -347,7 +359,7 @@ async def test_a_page_whose_connection_breaks_is_lost_and_comes_back_to_the_same
     await again.heard(2)
     await other.heard(4)
     await again.close()
-    assert (await relay.reported(ListenerHeard, 2, listen_id=listen_id)).seconds == 0.08  # of both times
+    assert (await all_heard(relay, listen_id, 2)).seconds == 0.08  # of both times
 
 
 async def test_a_second_connection_of_a_listen_takes_it_over(relay: Running) -> None:
@@ -395,25 +407,6 @@ async def test_a_page_that_does_not_read_slows_nobody_and_is_let_go(
     assert not switch.back.over
 
 
-async def test_what_a_stalled_network_held_back_is_dropped_and_counted(tmp_path: Path) -> None:
-    async with running(tmp_path) as relay:
-        fork_id, _, switch, page = await listening(relay)
-        switch.back.send_raw(audiokit.frame(audiokit.AUDIO, voices(20)) * 5)
-        await page.heard(5)
-        await asyncio.sleep(1.0)  # the network stalls: a second's frames come at once
-        switch.back.send_raw(audiokit.frame(audiokit.AUDIO, voices(20)) * 50)
-        while len(page.frames) < 6:
-            await switch.send(voices(20))
-            await asyncio.sleep(audiokit.FRAME_MS / 1000)
-        assert page.frames[5].flags & wire.GAP
-        assert page.frames[5].sequence >= 25
-        await until(lambda: page.last("stats").get("late", 0) >= 20)
-        dropped = page.last("stats")["late"]
-        assert max(one["gap_ms_max"] for one in page.texts if one["type"] == "stats") >= 500
-        await switch.close()
-        assert (await relay.reported(ForkDown, fork_id=fork_id)).discarded >= dropped
-
-
 async def test_a_listen_that_ends_says_why(relay: Running) -> None:
     _, listen_id, switch, page = await listening(relay)
     await relay.listen("", listen_id, state="ended", reason="stopped")
@@ -446,9 +439,11 @@ async def test_who_may_not_hear_is_told_why(relay: Running) -> None:
     assert await unknown.closed() == wire.UNKNOWN
 
 
-async def test_a_page_may_be_faster_than_the_order_and_its_pings_are_answered(relay: Running) -> None:
-    opening = asyncio.create_task(relay.page("soon"))
-    page = await opening
+async def test_a_page_may_be_faster_than_the_order_and_its_pings_are_answered(
+    relay: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "LISTEN_WAIT_S", 60.0)
+    page = await relay.page("soon")
     await asyncio.sleep(1.3)  # longer than a page may be silent that is served
     await relay.listen("", "soon")
     await page.told("hello")
@@ -463,7 +458,7 @@ async def test_a_page_may_be_faster_than_the_order_and_its_pings_are_answered(re
 
 
 async def test_a_relay_that_is_replaced_reads_its_orders_again_and_says_that_it_is_new(tmp_path: Path) -> None:
-    async with running(tmp_path) as first:
+    async with running(tmp_path, late_s=60.0) as first:
         fork_id, listen_id, switch, page = await listening(first)
         await switch.play(voices(40), audiokit.STEREO_FRAME)
         await page.heard(2)
@@ -471,7 +466,7 @@ async def test_a_relay_that_is_replaced_reads_its_orders_again_and_says_that_it_
     assert await page.closed() == wire.RELAY_ENDS
     await switch.back.ended()
     assert first.reports(ListenerLeft)[-1].how == "lost"
-    async with running(tmp_path, bus) as second:
+    async with running(tmp_path, bus, late_s=60.0) as second:
         started = await second.reported(RelayStarted)
         assert started.run == second.relay.run_id != first.relay.run_id
         record = bus.log(("listen.reports", 0))[-1]
@@ -481,14 +476,3 @@ async def test_a_relay_that_is_replaced_reads_its_orders_again_and_says_that_it_
         await page.told("hello")
         await switch.play(voices(40), audiokit.STEREO_FRAME)
         await page.heard(2)
-
-
-async def test_a_broker_that_is_away_keeps_no_voice_waiting_and_hears_it_later(relay: Running) -> None:
-    fork_id, _, switch, page = await listening(relay)
-    relay.bus.break_down()
-    await switch.play(voices(100), audiokit.STEREO_FRAME)
-    await page.heard(5)
-    await until(lambda: relay.relay.intake.check() is not None)
-    relay.bus.recover()
-    await relay.reported(ForkUp, fork_id=fork_id)
-    await until(lambda: relay.relay.intake.check() is None)

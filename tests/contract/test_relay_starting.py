@@ -27,5 +27,6 @@ async def test_a_page_is_not_served_by_old_orders_while_a_relay_reads_them(
                 assert await page.closed() == wire.RELAY_ENDS, "it comes back: nothing is known of it yet"
                 assert page.texts == []
             await relay.listen(fork_id, listen_id)
+        here.go_live()
         page = await relay.page(listen_id)
         await page.told("state", fork_id=fork_id)

@@ -192,9 +192,12 @@ class Listener:
     # ---------------------------------------------------------------- twice a second
 
     def _tick(self) -> None:
+        now = self._loop.time()
+        if self._timer is not None:  # while this process stood still it heard nobody: that is no silence of the page
+            self._protocol.heard_at = min(now, self._protocol.heard_at + max(0.0, now - self._timer.when()))
         self._timer = self._loop.call_later(TICK_S, self._tick)
         self._ticks += 1
-        if self._loop.time() - self._protocol.heard_at > SILENT_S:
+        if now - self._protocol.heard_at > SILENT_S:
             self._transport.abort()  # it would not read a goodbye
             return
         self._write(_PING)
