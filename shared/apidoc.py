@@ -46,6 +46,11 @@ def answers(kind: type[msgspec.Struct], description: str, *, many: bool = False)
     return {200: {"description": description, "content": {"application/json": {"schema": schema}}}}
 
 
+def created(kind: type[msgspec.Struct], description: str) -> Responses:
+    """The same as a route's 201."""
+    return {201: answers(kind, description)[200]}
+
+
 def problem(status: int, description: str) -> Responses:
     """A route's error."""
     return {status: {"description": description, "content": {_PROBLEM_TYPE: {"schema": {"type": "object"}}}}}

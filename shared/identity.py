@@ -49,6 +49,12 @@ class Scope(Struct, frozen=True):
         """Whether anything of this site may be seen."""
         return self.sites is None or name in self.sites
 
+    def sites_of(self, site: str) -> frozenset[str] | None:
+        """The sites of which anything may be seen, narrowed to `site` if one is named; None: all."""
+        if not site:
+            return self.sites
+        return frozenset({site}) if self.site(site) else frozenset()
+
     def whole(self, site: str) -> bool:
         """Whether all of this site may be seen: its totals, its anomalies."""
         return self.site(site) and self.teams is None and self.queues is None

@@ -32,6 +32,7 @@ from services.alerts.views import (
 )
 from services.alerts.visibility import sees
 from shared.apidoc import problem
+from shared.apiparts import NO_ZERO_BYTE, Limit
 from shared.auth import LOCAL, Authenticator, Principal, Scope, authed
 from shared.clock import Clock
 from shared.db import Database
@@ -40,12 +41,10 @@ from shared.facts import Severity
 from shared.problems import Problem, problem_response
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[^\x00-\x1f]*$")]
-Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000, pattern=r"^[^\x00]*$")]
-SomeNote = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000, pattern=r"^[^\x00]*$")
-]
+Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000, pattern=NO_ZERO_BYTE)]
+SomeNote = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000, pattern=NO_ZERO_BYTE)]
 Number = Annotated[int, Path(ge=0, le=2**31 - 1, description="of the incident")]  # as large as the column
-Words = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]  # PostgreSQL knows no zero byte
+Words = Annotated[str, StringConstraints(max_length=200, pattern=NO_ZERO_BYTE)]
 AWAY = problem(503, "the database is away; nothing was changed")
 NOT_FOUND = AWAY | problem(404, "no such incident")
 CONFLICT = problem(409, "the incident's state does not allow it; `state` and `allowed` say what does")
@@ -164,7 +163,7 @@ async def list_incidents(
     rule: Words = "",
     site: Words = "",
     q: Annotated[Words, Query(description="Words in summary, subject, rule or owner, or a number")] = "",
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    limit: Limit = 100,
     cursor: Annotated[str, Query(description="next_cursor of the page before", max_length=30)] = "",
 ) -> PageView:
     """Incidents that fit every given filter, newest first."""

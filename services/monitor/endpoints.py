@@ -20,6 +20,7 @@ from services.monitor.feed.messages import Snapshot
 from services.monitor.ruleslive import LiveRules
 from services.monitor.shares import Shares
 from shared.apidoc import answers, problem
+from shared.apiparts import json_answer
 from shared.auth import Principal, authed
 from shared.facts import Severity, Subject
 from shared.problems import Problem
@@ -107,8 +108,7 @@ def router_for(engine: Engine, hub: Hub, rules: LiveRules) -> APIRouter:
     async def rule_book(_who: Reader) -> Response:
         """The rules in force, since when, and what is wrong with their file if it changed and could not be used."""
         found = tuple(_rule_view(rule) for rule in rules.book.rules)
-        shown = RulesView(found, rules.loaded_at, rules.file_error)
-        return Response(msgspec.json.encode(shown), media_type="application/json")
+        return json_answer(RulesView(found, rules.loaded_at, rules.file_error))
 
     @router.websocket("/feed")
     async def feed(socket: WebSocket) -> None:
@@ -148,4 +148,4 @@ def _listed(value: Any) -> list[str | bool | float]:
 def _one(found: msgspec.Struct | None, missing: str) -> Response:
     if found is None:
         raise Problem(404, missing)
-    return Response(msgspec.json.encode(found), media_type="application/json")
+    return json_answer(found)

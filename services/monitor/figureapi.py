@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import msgspec
 from fastapi import APIRouter, Depends, Response
 
 from services.monitor.core.counting.queueviews import QueueDayView, SiteFiguresView
 from services.monitor.core.engine import Engine
 from services.monitor.feed.lens import Lens, QueueTraits
 from shared.apidoc import answers, problem
+from shared.apiparts import json_answer
 from shared.auth import Principal, authed
 from shared.problems import Problem
 
@@ -43,7 +43,7 @@ def router_for(engine: Engine) -> APIRouter:
         )
         if found is None:
             raise Problem(404, f"of a queue {queue} at site {site} nothing was counted yet")
-        return Response(msgspec.json.encode(found), media_type="application/json")
+        return json_answer(found)
 
     @router.get(
         "/sites/{site}/figures",
@@ -57,6 +57,6 @@ def router_for(engine: Engine) -> APIRouter:
         found = engine.site_figures(site) if who.scope.whole(site) else None
         if found is None:
             raise Problem(404, f"no site {site} was heard of")
-        return Response(msgspec.json.encode(found), media_type="application/json")
+        return json_answer(found)
 
     return router

@@ -16,13 +16,13 @@ from services.monitor.desk.desk import Desk
 from services.monitor.desk.figures import About, Figures
 from services.monitor.desk.transferapi import AWAY, TOO_MANY
 from services.monitor.desk.visibility import Sight
-from shared.apidoc import answers, problem
+from shared.apidoc import answers, created, problem
+from shared.apiparts import NO_ZERO_BYTE, Name, json_answer
 from shared.auth import Principal, authed
 from shared.masking import masked_text
 from shared.problems import Problem
 
-Id = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000, pattern=r"^[^\x00]*$")]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000, pattern=NO_ZERO_BYTE)]
 Actor = Annotated[Principal, Depends(authed("floor.act"))]
 Reader = Annotated[Principal, Depends(authed("floor.read"))]
 _PAGE: Final = 200
@@ -34,14 +34,14 @@ class ActionBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    site: Id
+    site: Name
     kind: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{0,63}$")] = Field(
         description="A word of the page's own"
     )
-    queue: Id = ""
-    agents: Annotated[list[Id], Field(max_length=50)] = []
-    call_id: Id = ""
-    transfer_id: Id = ""
+    queue: Name = ""
+    agents: Annotated[list[Name], Field(max_length=50)] = []
+    call_id: Name = ""
+    transfer_id: Name = ""
     text_en: Text = Field(description="What was done, in English")
     text_zh: Text = Field(description="The same in Chinese")
 
@@ -63,7 +63,7 @@ def router_for(desk: Desk) -> APIRouter:
         "/actions",
         status_code=201,
         response_class=Response,
-        responses={201: answers(Action, "the action, with the figures before it")[200]}
+        responses=created(Action, "the action, with the figures before it")
         | AWAY
         | TOO_MANY
         | problem(404, "a site, queue, agent, call or transfer that the board does not show you"),
@@ -96,14 +96,12 @@ def router_for(desk: Desk) -> APIRouter:
                 speed=_speed(desk, about.site),
             )
         desk.effects.changed.set()
-        return _json(_cut(sight, added, who), 201)
+        return json_answer(_cut(sight, added, who), 201)
 
     @router.get("/actions", response_class=Response, responses=answers(ActionList, "the last actions") | AWAY)
-    async def last_actions(who: Reader, site: Id = "", limit: Annotated[int, Query(ge=1, le=200)] = 50) -> Response:
+    async def last_actions(who: Reader, site: Name = "", limit: Annotated[int, Query(ge=1, le=200)] = 50) -> Response:
         """The last actions, newest first, with the figures before and, once five minutes have passed, after."""
-        sites = who.scope.sites
-        if site:
-            sites = frozenset({site}) if sites is None else sites & {site}
+        sites = who.scope.sites_of(site)
         sight, found = desk.sight(who), list[Action]()
         before, looked_at = None, 0
         async with desk.store.reading() as session:
@@ -114,7 +112,7 @@ def router_for(desk: Desk) -> APIRouter:
                 before = newest_of(page)
                 if len(page) < _PAGE:
                     break
-        return _json(ActionList(actions=tuple(found[:limit])), 200)
+        return json_answer(ActionList(actions=tuple(found[:limit])))
 
     return router
 
@@ -183,7 +181,3 @@ def _cut_figures(found: Figures, agents: tuple[str, ...], queue: str) -> Figures
     if queue:
         return found
     return Figures(known=found.known, why=found.why, at=found.at, of=found.of, call=found.call, transfer=found.transfer)
-
-
-def _json(found: object, status: int) -> Response:
-    return Response(msgspec.json.encode(found), status, media_type="application/json")

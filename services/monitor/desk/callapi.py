@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-import msgspec
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import StringConstraints
 
 from services.monitor.desk.calls import Calls
 from services.monitor.desk.desk import Desk
 from services.monitor.desk.views import AgentCalls
 from shared.apidoc import answers, problem
+from shared.apiparts import Name, json_answer
 from shared.auth import Principal, authed
 from shared.problems import Problem
 
 STRUCTS: Final = (AgentCalls,)  # for `shared.apidoc.describe`
 
-Name = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
 Historian = Annotated[Principal, Depends(authed("history.read"))]
 
 
@@ -40,6 +38,6 @@ def router_for(desk: Desk) -> APIRouter:
             raise Problem(404, f"no agent {agent_id} at site {site} was heard of")
         async with desk.store.reading() as session:
             found = AgentCalls(calls=tuple(await Calls(session).of_agent(site, agent_id, limit)))
-        return Response(msgspec.json.encode(found), media_type="application/json")
+        return json_answer(found)
 
     return router

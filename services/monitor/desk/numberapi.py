@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Final
 
-import msgspec
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.monitor.core.views import TransferView
@@ -14,13 +12,13 @@ from services.monitor.desk.desk import Desk
 from services.monitor.desk.reveals import Reveals
 from services.monitor.desk.views import Numbers, RevealsPage
 from shared.apidoc import answers, problem
+from shared.apiparts import NO_ZERO_BYTE, Cursor, Limit, Name, before_of, json_answer, next_of
 from shared.auth import Principal, authed
 from shared.problems import Problem
 
 STRUCTS: Final = (Numbers, RevealsPage)  # for `shared.apidoc.describe`
 
-Id = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
-Purpose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500, pattern=r"^[^\x00]*$")]
+Purpose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500, pattern=NO_ZERO_BYTE)]
 Revealer = Annotated[Principal, Depends(authed("numbers.reveal"))]
 Auditor = Annotated[Principal, Depends(authed("audit.read"))]
 
@@ -30,9 +28,9 @@ class RevealBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    site: Id
-    call_id: Id = Field("", description="A call on the board; or `transfer_id`, one of them")
-    transfer_id: Id = Field("", description="A transfer on the board")
+    site: Name
+    call_id: Name = Field("", description="A call on the board; or `transfer_id`, one of them")
+    transfer_id: Name = Field("", description="A transfer on the board")
     purpose: Purpose = Field(description="Why you need them; it is kept", examples=["call back after a lost transfer"])
 
 
@@ -55,7 +53,7 @@ def router_for(desk: Desk) -> APIRouter:
         async with desk.store.unit_of_work() as session:
             await Reveals(session).add(who, body.site, call_id, body.transfer_id, body.purpose, found, desk.clock.now())
         desk.metrics.reveals.inc()
-        return _json(found)
+        return json_answer(found)
 
     @router.get(
         "/audit/numbers",
@@ -66,22 +64,17 @@ def router_for(desk: Desk) -> APIRouter:
     )
     async def reveals(
         who: Auditor,
-        site: Id = "",
-        user: Id = "",
-        limit: Annotated[int, Query(ge=1, le=500)] = 100,
-        cursor: Annotated[str, Query(description="`next` of the page before", max_length=30)] = "",
+        site: Name = "",
+        user: Name = "",
+        limit: Limit = 100,
+        cursor: Cursor = "",
     ) -> Response:
         """Who saw which caller's number in full, when and what for, newest first. Nobody can change or delete these."""
-        if cursor and not re.fullmatch(r"before-\d{1,9}", cursor):
-            raise Problem(400, "cursor: not one that this service gave; leave it out for the first page")
-        before = int(cursor.removeprefix("before-")) if cursor else None
-        sites = who.scope.sites
-        if site:
-            sites = frozenset({site}) if sites is None else sites & {site}
+        before, sites = before_of(cursor), who.scope.sites_of(site)
         async with desk.store.reading() as session:
             found = await Reveals(session).newest(sites, user=user, before=before, limit=limit + 1)
         page = tuple(found[:limit])
-        return _json(RevealsPage(reveals=page, next=f"before-{page[-1].id}" if len(found) > limit else None))
+        return json_answer(RevealsPage(reveals=page, next=next_of(page[-1].id) if len(found) > limit else None))
 
     return router
 
@@ -100,7 +93,3 @@ def _numbers(desk: Desk, who: Principal, body: RevealBody) -> tuple[str, Numbers
     if numbers is None:
         raise Problem(404, f"there is no {what} at site {body.site} on the board; numbers of what is over are not kept")
     return call_id, Numbers(from_number=numbers[0], to_number=numbers[1])
-
-
-def _json(found: object) -> Response:
-    return Response(msgspec.json.encode(found), media_type="application/json")

@@ -15,6 +15,7 @@ from services.monitor.desk.desk import Desk, NoSuchTransfer
 from services.monitor.desk.transfers import Sort, WithCase, read_cursor
 from services.monitor.desk.views import Case, FinishedTransfer, ReasonView, TransfersPage
 from shared.apidoc import answers, problem
+from shared.apiparts import NO_ZERO_BYTE, Name, json_answer
 from shared.auth import Principal, authed
 from shared.errors import InvalidInput
 from shared.facts import Verdict
@@ -25,8 +26,7 @@ AWAY: Final = problem(503, "the database is away; nothing was changed")
 TOO_MANY: Final = problem(429, "more changes than one user may make in a minute; `Retry-After` says when to come back")
 _UNKNOWN: Final = AWAY | problem(404, "no such transfer, or none that you may see")
 
-Words = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]  # PostgreSQL knows no zero byte
-Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000, pattern=r"^[^\x00]*$")]
+Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000, pattern=NO_ZERO_BYTE)]
 Historian = Annotated[Principal, Depends(authed("history.read"))]
 Actor = Annotated[Principal, Depends(authed("floor.act"))]
 Reader = Annotated[Principal, Depends(authed("floor.read"))]
@@ -60,17 +60,17 @@ def router_for(desk: Desk) -> APIRouter:
     )
     async def list_transfers(
         who: Historian,
-        site: Words = "",
-        agent: Annotated[Words, Query(description="Who transferred, or to whom")] = "",
-        queue: Annotated[Words, Query(description="To which queue, or by which the call came")] = "",
+        site: Name = "",
+        agent: Annotated[Name, Query(description="Who transferred, or to whom")] = "",
+        queue: Annotated[Name, Query(description="To which queue, or by which the call came")] = "",
         slow: Annotated[Verdict | Literal[""], Query(description="Over the limit of the rule slow_transfer")] = "",
-        outcome: Annotated[Words, Query(description="completed, failed, cancelled or abandoned")] = "",
+        outcome: Annotated[Name, Query(description="completed, failed, cancelled or abandoned")] = "",
         case: Annotated[WithCase, Query(description="`some`: any case at all; `any`: with and without")] = "any",
         since: Annotated[
             AwareDatetime | None, Query(alias="from", description="Asked for at this time or later")
         ] = None,
         until: Annotated[AwareDatetime | None, Query(alias="to", description="Asked for before this time")] = None,
-        q: Annotated[Words, Query(description="Words in agents, queue, ids, reason or the case")] = "",
+        q: Annotated[Name, Query(description="Name in agents, queue, ids, reason or the case")] = "",
         sort: Annotated[
             Sort, Query(description="`worst`: failed ones and those over the limit first, longest first")
         ] = "newest",
@@ -81,11 +81,8 @@ def router_for(desk: Desk) -> APIRouter:
 
         Transfers that run are on the feed. A page may be short, or empty, and still have a next one.
         """
-        sites = who.scope.sites
-        if site:
-            sites = frozenset({site}) if sites is None else sites & {site}
         query = transfers.Query(
-            sites=sites,
+            sites=who.scope.sites_of(site),
             agent=agent,
             queue=queue,
             slow=slow,
@@ -98,17 +95,17 @@ def router_for(desk: Desk) -> APIRouter:
             after=_after(cursor, sort),
             limit=limit,
         )
-        return _json(await desk.transfers(who, query))
+        return json_answer(await desk.transfers(who, query))
 
     @router.get(
         "/transfers/{site}/{transfer_id}",
         response_class=Response,
         responses=_UNKNOWN | answers(FinishedTransfer, "the transfer and its case"),
     )
-    async def one_transfer(who: Historian, site: Words, transfer_id: Words) -> Response:
+    async def one_transfer(who: Historian, site: Name, transfer_id: Name) -> Response:
         """One transfer, finished or running, and its case with the history."""
         try:
-            return _json(await desk.transfer(who, site, transfer_id))
+            return json_answer(await desk.transfer(who, site, transfer_id))
         except NoSuchTransfer as exc:
             raise Problem(404, str(exc)) from exc
 
@@ -120,7 +117,7 @@ def router_for(desk: Desk) -> APIRouter:
         | answers(Case, "the case as it is now, with its history")
         | problem(409, "somebody changed it meanwhile; `case` is how it is now, null when there is none"),
     )
-    async def put_case(who: Actor, site: Words, transfer_id: Words, body: CaseBody) -> Response:
+    async def put_case(who: Actor, site: Name, transfer_id: Name, body: CaseBody) -> Response:
         """Open the transfer's case or change it. `version` says which one you saw, so that nobody's change is lost.
 
         Each change is kept with who made it and when. Running transfers may have a case, too.
@@ -129,7 +126,7 @@ def router_for(desk: Desk) -> APIRouter:
         draft = CaseDraft(**body.model_dump())
         await _check_reason(desk, site, transfer_id, draft)
         try:
-            return _json(await desk.put_case(who, site, transfer_id, draft))
+            return json_answer(await desk.put_case(who, site, transfer_id, draft))
         except NoSuchTransfer as exc:
             raise Problem(404, str(exc)) from exc
         except CaseChangedMeanwhile as exc:
@@ -143,7 +140,7 @@ def router_for(desk: Desk) -> APIRouter:
     )
     async def reasons(who: Reader) -> Response:
         """Why a transfer was as it was: the reasons that a case may have (deploy/cases.yaml), in their order."""
-        return _json(desk.reasons.views)
+        return json_answer(desk.reasons.views)
 
     return router
 
@@ -165,7 +162,3 @@ async def _check_reason(desk: Desk, site: str, transfer_id: str, draft: CaseDraf
         raise Problem(422, f"reason: there is no {draft.reason}; there are {', '.join(known)}", title="Invalid request")
     if draft.status == "closed" and not draft.reason:
         raise Problem(422, f"reason: a case is closed with one of {', '.join(known)}", title="Invalid request")
-
-
-def _json(found: object) -> Response:
-    return Response(msgspec.json.encode(found), media_type="application/json")

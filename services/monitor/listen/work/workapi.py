@@ -22,14 +22,15 @@ from services.monitor.listen.work import coverage
 from services.monitor.listen.work.claims import Claim, ClaimedByOther, Claims
 from services.monitor.listen.work.coverage import AgentCoverage, Talk
 from services.monitor.listen.work.notes import Note, NoteRefused, Notes, read_by
-from shared.apidoc import answers, describe, problem
+from shared.apidoc import answers, created, describe, problem
+from shared.apiparts import NO_ZERO_BYTE, json_answer
 from shared.auth import Principal, authed
 from shared.problems import Problem
 
 NEW_AGENT: Final = "new_agent"  # the tag of the sites file
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
-Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=r"^[^\x00]*$")]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NO_ZERO_BYTE)]
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=NO_ZERO_BYTE)]
 Listener = Annotated[Principal, Depends(authed("calls.listen"))]
 
 
@@ -92,7 +93,7 @@ def _notes(router: APIRouter, desk: Desk) -> None:
         response_class=Response,
         responses=AWAY
         | TOO_MANY
-        | {201: answers(Note, "the note")[200]}
+        | created(Note, "the note")
         | problem(404, "no such listen of yours")
         | problem(409, "not a moment of this listen, too late, or too many"),
     )
@@ -108,7 +109,7 @@ def _notes(router: APIRouter, desk: Desk) -> None:
                 note = await notes.add(who, listen, body.at_s, body.text, desk.clock.now())
             except NoteRefused as exc:
                 raise Problem(409, str(exc), title="Not a note of this listen") from exc
-        return _json(note, 201)
+        return json_answer(note, 201)
 
     @router.get(
         "/listens/{listen_id}/notes",
@@ -123,7 +124,7 @@ def _notes(router: APIRouter, desk: Desk) -> None:
             if listen is None or not _sees(desk, who, listen):
                 raise Problem(404, f"there is no listen {listen_id}")
             found = await notes.of_listen(listen_id)
-        return _json(NotesView(tuple(read_by(who, note) for note in found)))
+        return json_answer(NotesView(tuple(read_by(who, note) for note in found)))
 
     @router.get("/notes", response_class=Response, responses=AWAY | answers(NotesView, "the notes of a call"))
     async def notes_of_call(who: Listener, site: Name, call_id: Name) -> Response:
@@ -132,7 +133,7 @@ def _notes(router: APIRouter, desk: Desk) -> None:
         async with desk.store.reading() as session:
             found = await Notes(session).of_call(site, call_id)
         seen = [note for note in found if note.by == who.user or sight.agent(site, note.agent_id)]
-        return _json(NotesView(tuple(read_by(who, note) for note in seen)))
+        return json_answer(NotesView(tuple(read_by(who, note) for note in seen)))
 
 
 def _sees(desk: Desk, who: Principal, listen: ListenRow) -> bool:
@@ -146,7 +147,7 @@ def _claims(router: APIRouter, desk: Desk) -> None:
         response_class=Response,
         responses=AWAY
         | TOO_MANY
-        | {201: answers(Claim, "your claim")[200]}
+        | created(Claim, "your claim")
         | problem(404, "no such call, or none that you may see")
         | problem(409, "somebody else took it; `claim` is theirs"),
     )
@@ -160,7 +161,7 @@ def _claims(router: APIRouter, desk: Desk) -> None:
                 made = await Claims(session).take(who, body.site, body.call_id, desk.clock.now())
         except ClaimedByOther as exc:
             raise Problem(409, str(exc), title="Taken already", claim=msgspec.to_builtins(exc.claim)) from exc
-        return _json(made, 201)
+        return json_answer(made, 201)
 
     @router.delete("/claims", status_code=204, response_class=Response, responses=AWAY | TOO_MANY)
     async def give_back(who: Listener, site: Name, call_id: Name) -> Response:
@@ -173,13 +174,10 @@ def _claims(router: APIRouter, desk: Desk) -> None:
     @router.get("/claims", response_class=Response, responses=AWAY | answers(ClaimsView, "the claims that hold"))
     async def claims(who: Listener, site: str = "") -> Response:
         """Who took which call, of those on the board that you may see."""
-        sites = who.scope.sites
-        if site:
-            sites = frozenset({site}) if sites is None else sites & {site}
         async with desk.store.reading() as session:
-            held = await Claims(session).held(sites, desk.clock.now())
+            held = await Claims(session).held(who.scope.sites_of(site), desk.clock.now())
         sight = desk.sight(who)
-        return _json(ClaimsView(tuple(one for one in held if sight.call(one.site, one.call_id))))
+        return json_answer(ClaimsView(tuple(one for one in held if sight.call(one.site, one.call_id))))
 
 
 def _coverage(router: APIRouter, desk: Desk) -> None:
@@ -214,7 +212,7 @@ def _coverage(router: APIRouter, desk: Desk) -> None:
             enough_share=coverage.ENOUGH_SHARE,
             agents=agents,
         )
-        return _json(view)
+        return json_answer(view)
 
 
 def _day(day: str, site: SiteView, now: datetime) -> tuple[str, datetime, datetime]:
@@ -248,7 +246,3 @@ def _agents(desk: Desk, who: Principal, site: str, found: list[Talk]) -> tuple[A
         name, team, tags = (card.name, card.team, card.tags) if isinstance(card, AgentView) else ("", "", ())
         rows.append(coverage.of_agent(agent_id, name or agent_id, team, NEW_AGENT in tags, talks))
     return tuple(sorted(rows, key=lambda row: (not row.new_agent, row.calls_share or 0.0, row.name, row.agent_id)))
-
-
-def _json(found: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(found), status_code=status, media_type="application/json")
