@@ -235,6 +235,7 @@ async def start(settings: MonitorSettings) -> None:
             background.start("rules", following)
             monitor.desk.start(background)
             monitor.listening.start(background)
+            background.start("policies", monitor.listening.sites.watch(settings.sites_file, clock))
             monitor.rewind.start(background)
             await serve(
                 monitor.app(background),

@@ -7,10 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from services.monitor.listen.model import Listen
+from services.monitor.listen.policies import LivePolicies
 from services.monitor.listen.world import LiveWorld
 from shared.auth import Authenticator
 from shared.clock import FakeClock
@@ -87,6 +89,28 @@ async def test_what_the_policy_refuses_is_written_down_too(monitor_db: Database)
         assert floor.envelopes() == []
 
 
+async def test_who_asks_without_the_permission_is_written_down_as_often_as_one_may_ask(monitor_db: Database) -> None:
+    async with listening(monitor_db) as floor:
+        floor.auth.users = True
+        floor.auth.who = Principal("hall", "Hall", frozenset({"viewer"}))
+        refused = await floor.ask(403, call_id="c", comment="just so")
+        assert (refused["permission"], refused["instance"]) == ("calls.listen", "/api/v1/listens")
+        assert refused["detail"] == "hall (viewer) may not do this: it needs calls.listen"
+        await floor.ask(403, agent_id="2", mode="barge")
+        await floor.ask(403, call_id="nothing")
+        await floor.call("POST", "/listens", 403, content=b"?")
+        found = [
+            (one.kind, one.by, one.agent_id, one.mode, json.loads(one.detail)["code"]) for one in await floor.audit()
+        ]
+        assert found == [
+            ("refused", "hall", "1", "listen", "permission"),
+            ("refused", "hall", "2", "barge", "permission"),
+        ]
+        for _ in range(117):
+            await floor.ask(403, call_id="nothing")
+        assert (await floor.ask(429, call_id="c"))["title"] == "Too many changes"
+
+
 async def test_agents_see_who_listened_to_them_as_far_as_the_policy_tells(monitor_db: Database) -> None:
     path = f"/agents/{SITE}/1/listens"
     for tell, while_it_goes_on, afterwards in (("never", 0, 0), ("during", 1, 1), ("after", 0, 1)):
@@ -108,6 +132,56 @@ async def test_agents_see_who_listened_to_them_as_far_as_the_policy_tells(monito
             found = (await floor.call("GET", path))["listens"]
             assert (len(found), found[0]["seconds"], found[0]["user_name"]) == (before + 1, 3.0, "Li Na")
             assert ("told" in await floor.kinds(asked["listen_id"])) == bool(afterwards)
+
+
+async def test_an_agents_history_tells_every_mode_and_others_what_they_lack(monitor_db: Database) -> None:
+    path = f"/agents/{SITE}/1/listens"
+    async with listening(monitor_db) as floor:
+        asked = await floor.ask(call_id="c")
+        await floor.live(asked["listen_id"])
+        await floor.call("PATCH", f"/listens/{asked['listen_id']}", json={"mode": "barge"})
+        await floor.call("DELETE", f"/listens/{asked['listen_id']}")
+        assert [one["modes"] for one in (await floor.call("GET", path))["listens"]] == [["listen", "barge"]]
+        floor.auth.who = Principal("hall", "Hall", frozenset({"viewer"}))
+        assert (await floor.call("GET", path, 403))["permission"] == "calls.listen"
+        floor.auth.who = Principal("red", "Red", frozenset({"viewer"}), Scope(teams=frozenset({"Red"})))
+        await floor.call("GET", path, 404)
+
+
+async def test_a_sites_policy_is_told_to_those_who_see_the_site(monitor_db: Database) -> None:
+    async with listening(monitor_db) as floor:
+        assert (await floor.call("GET", f"/listen-policy/{SITE}"))["allowed"]
+        await floor.call("GET", "/listen-policy/nowhere", 404)
+        floor.auth.who = Principal("far", "Far", frozenset({"inspector"}), Scope(sites=frozenset({"elsewhere"})))
+        await floor.call("GET", f"/listen-policy/{SITE}", 404)
+
+
+async def test_a_listen_ends_with_its_users_token_and_says_so(monitor_db: Database) -> None:
+    async with listening(monitor_db) as floor:
+        ends = floor.clock.now() + timedelta(seconds=20)
+        floor.auth.who = Principal("li", "Li Na", frozenset({"inspector"}), expires=ends)
+        asked = await floor.ask(call_id="c")
+        assert asked["until"] == ends.isoformat().replace("+00:00", "Z")
+        await floor.live(asked["listen_id"])
+        await floor.pass_time(21, step=7)
+        assert (await floor.get(asked["listen_id"]))["reason"] == "signed_out"
+        said = await floor.call("PATCH", f"/listens/{asked['listen_id']}", 409, json={"mode": "listen"})
+        assert "sign-in ended" in said["detail"]
+
+
+async def test_auditors_find_all_rows_of_a_persons_listens(monitor_db: Database) -> None:
+    async with listening(monitor_db) as floor:
+        asked = await floor.ask(call_id="c")
+        fork = await floor.live(asked["listen_id"])
+        await floor.heard(asked["listen_id"], fork.fork_id, 3.0)
+        floor.auth.who = WANG
+        await floor.call("DELETE", f"/listens/{asked['listen_id']}")
+        await floor.pass_time(6)
+        floor.auth.who = Principal("sun", "Sun", frozenset({"auditor"}))
+        of_li = (await floor.call("GET", "/audit/listens", params={"user": "li"}))["rows"]
+        assert {"asked", "started", "ended", "heard"} <= {one["kind"] for one in of_li}
+        of_wang = (await floor.call("GET", "/audit/listens", params={"user": "wang"}))["rows"]
+        assert [one["kind"] for one in of_wang] == ["ended"]
 
 
 async def test_auditors_read_the_rows_of_their_sites_page_by_page(monitor_db: Database) -> None:
@@ -219,7 +293,8 @@ def test_whoever_is_taken_out_of_the_users_file_is_known_no_more(tmp_path: Path)
     config = load(MonitorSettings, **authkit.settings(tmp_path))
     auth = Authenticator.of(config, clock)
     bench = a_floor()
-    world = LiveWorld(bench.engine, auth, sites(), clock, "", lambda: True)
+    policies = LivePolicies(sites(), CollectorRegistry())
+    world = LiveWorld(bench.engine, auth, policies, clock, "", lambda: True)
     listen = Listen(
         listen_id="x",
         site=SITE,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any, Final
 
+import msgspec
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from services.monitor.listen import policy
 from services.monitor.listen.book import Book, ListenQuery
@@ -22,17 +24,19 @@ from services.monitor.listen.views import (
     PolicyView,
     PurposeView,
 )
-from shared.apidoc import answers, created, problem
-from shared.apiparts import NO_ZERO_BYTE, Cursor, Limit, Name, before_of, json_answer, next_of
-from shared.auth import Principal, authed
+from shared.apidoc import Responses, answers, problem
+from shared.auth import Principal, authed, signed_in
 from shared.commands import Mode
 from shared.problems import Problem, problem_response
 from shared.siteconfig import Purpose
 
 STRUCTS: Final = (Audio, ListenView, ListensPage, PolicyView)  # for `shared.apidoc.describe`
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=NO_ZERO_BYTE)]
+Id = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=r"^[^\x00]*$")]
 Listener = Annotated[Principal, Depends(authed("calls.listen"))]
+Limit = Annotated[int, Query(ge=1, le=500)]
+Cursor = Annotated[str, Query(description="`next` of the page before", max_length=30)]
 _AWAY: Final = problem(
     503, "the database is away, or the switch is not heard: what cannot be written down is not heard"
 )
@@ -46,9 +50,9 @@ class ListenBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    site: Name
-    call_id: Name = Field("", description="Follow this call until it is over; or `agent_id`, one of them")
-    agent_id: Name = Field("", description="Follow this agent from call to call")
+    site: Id
+    call_id: Id = Field("", description="Follow this call until it is over; or `agent_id`, one of them")
+    agent_id: Id = Field("", description="Follow this agent from call to call")
     mode: Mode = "listen"
     purpose: Purpose
     comment: Text = Field("", description="Why, in your own words; it is kept")
@@ -71,11 +75,13 @@ def router_for(listening: Listening) -> APIRouter:
 
 
 def _changing(router: APIRouter, listening: Listening) -> None:
+    asker = Depends(_asker(listening))
+
     @router.post(
         "/listens",
         status_code=201,
         response_class=Response,
-        responses=created(ListenView, "the listen, with where it is heard")
+        responses=_created(ListenView, "the listen, with where it is heard")
         | problem(
             403,
             "it needs `calls.listen`, or the site's policy does not let you: `policy` says which part, `reason_zh` in Chinese",
@@ -86,14 +92,13 @@ def _changing(router: APIRouter, listening: Listening) -> None:
         )
         | _AWAY,
     )
-    async def ask(request: Request, who: Listener, body: ListenBody) -> Response:
+    async def ask(request: Request, body: ListenBody, who: Principal = asker) -> Response:
         """Listen to a call, through its transfers, or to an agent, from call to call. It is written down before it begins."""
         if bool(body.call_id) == bool(body.agent_id):
             raise Problem(422, "either call_id or agent_id says whom to hear", title="Invalid request")
         listening.desk.admit_change(who)
-        wish = Wish(body.site, body.call_id, body.agent_id, body.mode, body.purpose, body.comment)
-        listen = await listening.ask(who, wish)
-        return json_answer(view(listen, _audio(listening, listen, request)), 201)
+        listen = await listening.ask(who, _wish(body))
+        return _json(view(listen, _audio(listening, listen, request)), 201)
 
     @router.patch(
         "/listens/{listen_id}",
@@ -107,44 +112,64 @@ def _changing(router: APIRouter, listening: Listening) -> None:
         | problem(409, "somebody else speaks (`speaker`), nobody is there to speak to, or the listen is over")
         | _AWAY,
     )
-    async def switch(who: Listener, listen_id: Name, body: ModeBody) -> Response:
+    async def switch(who: Listener, listen_id: Id, body: ModeBody) -> Response:
         """Listen, whisper (the agent alone hears you) or barge in (both do)."""
         listening.desk.admit_change(who)
-        return json_answer(view(await listening.switch(who, listen_id, body.mode)))
+        return _json(view(await listening.switch(who, listen_id, body.mode)))
 
     @router.delete(
         "/listens/{listen_id}", response_class=Response, responses=answers(ListenView, "it, ended") | _GONE | _AWAY
     )
-    async def stop(who: Listener, listen_id: Name) -> Response:
+    async def stop(who: Listener, listen_id: Id) -> Response:
         """End a listen: your own, or with `floor.act` anybody's that you see. One that is over stays as it is."""
-        return json_answer(view(await listening.stop(who, listen_id)))
+        return _json(view(await listening.stop(who, listen_id)))
+
+
+def _asker(listening: Listening) -> Callable[..., Awaitable[Principal]]:
+    """`authed("calls.listen")`, which also writes down who asked without it, and for whom: a refusal like any other."""
+    check = authed("calls.listen")
+
+    async def dependency(request: Request, who: Annotated[Principal, Depends(signed_in)]) -> Principal:
+        if not who.may("calls.listen"):
+            try:
+                body = ListenBody.model_validate_json(await request.body())
+            except ValidationError:
+                pass  # a question that nobody can make sense of asked for nobody
+            else:
+                listening.desk.admit_change(who)
+                await listening.write_not_permitted(who, _wish(body))
+        return await check(who)
+
+    dependency.permission = "calls.listen"  # type: ignore[attr-defined]  # as `authed` has it
+    return dependency
 
 
 def _reading(router: APIRouter, listening: Listening) -> None:
     @router.get("/listens", response_class=Response, responses=answers(ListensPage, "a page of them") | _AWAY)
     async def listens(
         who: Listener,
-        site: Name = "",
+        site: Id = "",
         mine: Annotated[bool, Query(description="only one's own")] = False,
         open_: Annotated[bool | None, Query(alias="open", description="only those that go on, or that do not")] = None,
-        agent: Name = "",
-        user: Name = "",
+        agent: Id = "",
+        user: Id = "",
         start: Annotated[datetime | None, Query(alias="from", description="began then or later")] = None,
         end: Annotated[datetime | None, Query(alias="to", description="began before then")] = None,
         limit: Limit = 100,
         cursor: Cursor = "",
     ) -> Response:
         """Listens of what you see, and your own, newest first. A page may be short and still have a next one."""
-        query = ListenQuery(
-            who.scope.sites_of(site), who.user if mine else user, agent, "", open_, aware(start), aware(end)
-        )
+        sites = who.scope.sites
+        if site:
+            sites = frozenset({site}) if sites is None else sites & {site}
+        query = ListenQuery(sites, who.user if mine else user, agent, "", open_, aware(start), aware(end))
         found, after = await page_of(listening, query, cursor, limit, lambda one: listening.shows(who, one))
-        return json_answer(ListensPage(tuple(view(one) for one in found), after))
+        return _json(ListensPage(tuple(view(one) for one in found), after))
 
     @router.get("/listens/{listen_id}", response_class=Response, responses=answers(ListenView, "it") | _GONE | _AWAY)
-    async def one(who: Listener, listen_id: Name) -> Response:
+    async def one(who: Listener, listen_id: Id) -> Response:
         """One listen."""
-        return json_answer(view(await listening.listen(who, listen_id)))
+        return _json(view(await listening.listen(who, listen_id)))
 
     @router.get(
         "/listens/{listen_id}/pass",
@@ -154,7 +179,7 @@ def _reading(router: APIRouter, listening: Listening) -> None:
         | problem(409, "the listen is over")
         | _AWAY,
     )
-    async def new_pass(request: Request, who: Listener, listen_id: Name) -> Response:
+    async def new_pass(request: Request, who: Listener, listen_id: Id) -> Response:
         """Where a listen of yours is heard, with a pass that is good for a minute: to come back after a connection was lost."""
         listen = await listening.listen(who, listen_id)
         if listen.user != who.user:
@@ -162,14 +187,19 @@ def _reading(router: APIRouter, listening: Listening) -> None:
         audio = _audio(listening, listen, request)
         if audio is None:
             raise Problem(409, f"the listen is over: {_words(listen.reason)[0]}", reason=listen.reason)
-        return json_answer(audio)
+        return _json(audio)
 
     @router.get(
-        "/listen-policy/{site}", response_class=Response, responses=answers(PolicyView, "what you may do there")
+        "/listen-policy/{site}",
+        response_class=Response,
+        responses=answers(PolicyView, "what you may do there") | problem(404, "a site never heard of, or not yours"),
     )
-    async def listen_policy(who: Listener, site: Name) -> Response:
+    async def listen_policy(who: Listener, site: Id) -> Response:
         """What you may do at a site. What you may hear there also depends on whom."""
-        return json_answer(policy_view(listening, who, site))
+        known = listening.sites.names(site) or listening.world.engine_board.has(site)
+        if not known or not who.scope.site(site):
+            raise Problem(404, f"no site {site} was heard of")
+        return _json(policy_view(listening, who, site))
 
 
 def view(listen: Listen, audio: Audio | None = None) -> ListenView:
@@ -181,19 +211,15 @@ def view(listen: Listen, audio: Audio | None = None) -> ListenView:
 
 
 def policy_view(listening: Listening, who: Principal, site: str) -> PolicyView:
-    """What `who` may do there; nothing at a site outside of their scope."""
+    """What `who` may do there."""
     config = listening.sites.site(site)
     found, zone, now = config.listening, config.zone, listening.clock.now()
-    here = who.scope.site(site)
-    modes = policy.modes_for(who, found) if here else ()
-    rules = policy.rules_for(who, found) if here else ()
+    modes, rules = policy.modes_for(who, found), policy.rules_for(who, found)
     return PolicyView(
         site=site,
         allowed=bool(modes),
         open_now=bool(modes) and (not rules or any(policy.is_open(rule, now, zone) for rule in rules)),
-        purposes=tuple(
-            PurposeView(one, *policy.PURPOSE_LABELS[one]) for one in (policy.purposes_for(who, found) if here else ())
-        ),
+        purposes=tuple(PurposeView(one, *policy.PURPOSE_LABELS[one]) for one in policy.purposes_for(who, found)),
         modes=modes,
         max_s=found.max_s,
         mute_on_hold=found.mute_on_hold,
@@ -217,31 +243,41 @@ async def page_of(
             for number, listen in rows:
                 if shown(listen):
                     if len(found) == limit:
-                        return found, next_of(before)
+                        return found, f"before-{before}"
                     found.append(listen)
                 before = number
             if len(rows) < _BATCH:
                 return found, None
             looked_at += len(rows)
-    return found, next_of(before)
+    return found, f"before-{before}"
+
+
+def before_of(cursor: str) -> int | None:
+    """The number in a cursor that this service gave. Raises Problem 400."""
+    if cursor and not re.fullmatch(r"before-\d{1,9}", cursor):
+        raise Problem(400, "cursor: not one that this service gave; leave it out for the first page")
+    return int(cursor.removeprefix("before-")) if cursor else None
 
 
 def install_answers(app: FastAPI) -> None:
     """Have `app` answer for what can go wrong here."""
 
-    def not_there(_request: Request, exc: Exception) -> Response:
-        return problem_response(404, str(exc))
+    def not_there(request: Request, exc: Exception) -> Response:
+        return problem_response(404, str(exc), instance=request.url.path)
 
-    def not_allowed(_request: Request, exc: Exception) -> Response:
+    def not_allowed(request: Request, exc: Exception) -> Response:
         assert isinstance(exc, NotAllowed)
-        why = exc.why
-        return problem_response(403, why.en, title="Not allowed here", policy=why.code, reason_zh=why.zh)
+        more: dict[str, Any] = {"instance": request.url.path, "policy": exc.why.code, "reason_zh": exc.why.zh}
+        return problem_response(403, exc.why.en, title="Not allowed here", **more)
 
-    def deaf(_request: Request, exc: Exception) -> Response:
-        return problem_response(503, str(exc), title="The switch is not heard", headers={"retry-after": "5"})
+    def deaf(request: Request, exc: Exception) -> Response:
+        where = request.url.path
+        return problem_response(
+            503, str(exc), title="The switch is not heard", instance=where, headers={"retry-after": "5"}
+        )
 
-    def conflict(_request: Request, exc: Exception) -> Response:
-        more: dict[str, Any] = {}
+    def conflict(request: Request, exc: Exception) -> Response:
+        more: dict[str, Any] = {"instance": request.url.path}
         if isinstance(exc, ListensAlready):
             more["listen_id"] = exc.listen_id
         if isinstance(exc, SomebodySpeaks):
@@ -253,6 +289,10 @@ def install_answers(app: FastAPI) -> None:
     app.add_exception_handler(Deaf, deaf)
     for kind in (ListensAlready, TooManyListens, SomebodySpeaks, NobodyThere, Over):
         app.add_exception_handler(kind, conflict)
+
+
+def _wish(body: ListenBody) -> Wish:
+    return Wish(body.site, body.call_id, body.agent_id, body.mode, body.purpose, body.comment)
 
 
 def _audio(listening: Listening, listen: Listen, request: Request) -> Audio | None:
@@ -268,3 +308,11 @@ def aware(moment: datetime | None) -> datetime | None:
     if moment is not None and moment.tzinfo is None:
         raise Problem(422, "a time needs its zone, such as 2026-03-02T09:00:00Z", title="Invalid request")
     return moment
+
+
+def _created(kind: type[msgspec.Struct], description: str) -> Responses:
+    return {201: answers(kind, description)[200]}
+
+
+def _json(found: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(found), status, media_type="application/json")

@@ -21,6 +21,7 @@ from services.monitor.listen.keeper import Keeper
 from services.monitor.listen.ledger import LEASE_S
 from services.monitor.listen.metrics import ListenMetrics
 from services.monitor.listen.model import Entry, Follow, Listen
+from services.monitor.listen.policies import LivePolicies
 from services.monitor.listen.policy import Refused, longest
 from services.monitor.listen.session import Sessions
 from services.monitor.listen.spots import in_call, of_agent
@@ -108,9 +109,9 @@ class Listening:
         self.desk = desk
         self.store = desk.store
         self.clock = clock
-        self.world = LiveWorld(engine, auth, sites, clock, addresses.media_url(relay), desk.present)
+        self.sites = LivePolicies(sites, registry)
+        self.world = LiveWorld(engine, auth, self.sites, clock, addresses.media_url(relay), desk.present)
         self.metrics = ListenMetrics(registry)
-        self.sites = sites
         self._auth = auth
         self._settings = settings
         self._relay = relay
@@ -281,6 +282,12 @@ class Listening:
         signed = passes.sign_pass(secret_of(self._settings), listen.user, listen.listen_id, self.clock.now())
         url = f"{base}/api/v1/listens/{listen.listen_id}/audio"
         return Audio(url=url, pass_=signed, expires_in_s=float(passes.VALID_S))
+
+    async def write_not_permitted(self, who: Principal, wish: Wish) -> None:
+        """That somebody without the permission asked for a call or agent that there is. Raises StoreError."""
+        call_id, agent_id = self._whom(wish)
+        if call_id or agent_id:
+            await self._write_refusal(who, wish, call_id, agent_id, "permission")
 
     async def _write_refusal(
         self, who: Principal, wish: Wish, call_id: str, agent_id: str, code: str, *, listen_id: str = ""

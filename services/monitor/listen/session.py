@@ -15,7 +15,7 @@ from typing import Final
 
 from services.monitor.listen import contract
 from services.monitor.listen.ledger import ANSWER_S, LEASE_S, SETTLE_S, SOUND_S, Ledger
-from services.monitor.listen.model import Counted, Fork, Listen
+from services.monitor.listen.model import REASONS, Counted, Fork, Listen
 from services.monitor.listen.policy import longest
 from services.monitor.listen.spots import Spot, in_call, of_agent
 from shared import commands
@@ -67,13 +67,14 @@ class Sessions(Ledger):
     def set_mode(self, listen: Listen, mode: Mode) -> None:
         """Switch to `mode`. Raises SomebodySpeaks, NobodyThere, Over."""
         if listen.ended_at is not None:
-            raise Over(f"listen {listen.listen_id} is over: {listen.reason}")
+            raise Over(f"listen {listen.listen_id} is over: {REASONS[listen.reason][0]}")
         if mode == listen.mode:
             return
         own = self._speaking_fork(listen)
         if mode != "listen":
             spot = self._spot(listen) if self.world.board.knows(listen.site) and listen.fork_id else None
-            if spot is None or not spot.agent_id or spot.call_id != listen.call_id:
+            here = (listen.call_id, listen.agent_id)  # of whom it was asked whether it is allowed
+            if spot is None or not spot.agent_id or (spot.call_id, spot.agent_id) != here:
                 raise NobodyThere("nobody is on the phone to speak to; try again when the agent talks")
             if own is not None and own.leg_id not in spot.lines:
                 self._end_fork(own, "agent_left")
@@ -174,8 +175,7 @@ class Sessions(Ledger):
             self.end(listen, "lapsed")
             return
         if self.now >= listen.until:
-            latest = longest(self.world.policy(listen.site), listen.started_at)
-            self.end(listen, "max_length" if listen.until >= latest else "hours")
+            self.end(listen, self._why_over(listen))
             return
         if not listen.connected and listen.alone_since is not None:
             alone = (self.now - listen.alone_since).total_seconds()
@@ -186,6 +186,13 @@ class Sessions(Ledger):
         if listen.ended_at is None and listen.leased_until < min(listen.until, self._in(LEASE_S - RENEW_S)):
             listen.leased_until = min(listen.until, self._in(LEASE_S))
         listen.leased_until = min(listen.leased_until, listen.until)
+
+    def _why_over(self, listen: Listen) -> str:
+        """Which of the ends that `until` is the first of has come."""
+        if listen.token_expires is not None and self.now >= listen.token_expires:
+            return "signed_out"
+        latest = longest(self.world.policy(listen.site), listen.started_at)
+        return "max_length" if listen.until >= latest else "hours"
 
     def _follow(self, listen: Listen) -> None:
         """Hear what there is to hear now of what it follows, as far as that is allowed now."""

@@ -7,19 +7,22 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
-from sqlalchemy import Select, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from services.monitor.listen.chain import BEGIN, Link, link
 from services.monitor.listen.model import Entry
-from services.monitor.listen.tables import AuditRow
+from services.monitor.listen.tables import AuditRow, ListenRow
 
 _PAGE: Final = 1000
 
 
 class AuditQuery(msgspec.Struct, frozen=True):
-    """Which rows. `sites` None: of all; `listen_id`, `agent_id`, `by`, `kind` "": any; `start` and `end`: by their time."""
+    """Which rows. `sites` None: of all; `listen_id`, `agent_id`, `by`, `kind` "": any; `start` and `end`: by their time.
+
+    `by`: what this user did, and whatever else is about a listen of theirs, such as how much was heard.
+    """
 
     sites: frozenset[str] | None = None
     listen_id: str = ""
@@ -56,6 +59,15 @@ class Trail:
         rows = await self._session.scalars(found.order_by(col(AuditRow.id).desc()).limit(limit))
         return [_link(row) for row in rows]
 
+    async def modes(self, listen_ids: Iterable[str], agent_id: str) -> dict[str, set[str]]:
+        """In which modes, besides that it began in, each of these listens was while it heard this agent."""
+        which = col(AuditRow.listen_id).in_(list(listen_ids)), col(AuditRow.agent_id) == agent_id
+        query = select(col(AuditRow.listen_id), col(AuditRow.mode)).where(*which, col(AuditRow.kind) == "mode")
+        found: dict[str, set[str]] = {}
+        for listen_id, mode in await self._session.execute(query.distinct()):
+            found.setdefault(listen_id, set()).add(mode)
+        return found
+
     async def all(self, query: AuditQuery | None = None) -> AsyncIterator[Link]:
         """All of them in their order, read by pages."""
         after: int | None = None
@@ -76,9 +88,12 @@ def _where(query: AuditQuery) -> Select[AuditRow]:
     found = select(AuditRow)
     if query.sites is not None:
         found = found.where(col(AuditRow.site).in_(sorted(query.sites)))
-    for name in ("listen_id", "agent_id", "by", "kind"):
+    for name in ("listen_id", "agent_id", "kind"):
         if wanted := getattr(query, name):
             found = found.where(getattr(AuditRow, name) == wanted)
+    if query.by:
+        theirs = select(col(ListenRow.listen_id)).where(col(ListenRow.user) == query.by)
+        found = found.where(or_(col(AuditRow.by) == query.by, col(AuditRow.listen_id).in_(theirs)))
     if query.start is not None:
         found = found.where(col(AuditRow.at) >= query.start)
     if query.end is not None:

@@ -92,12 +92,12 @@ class PolicyView(Struct, frozen=True, kw_only=True):
 
 
 class AgentListenView(Struct, frozen=True, kw_only=True):
-    """A listen as the agent may see it. While it goes on `ended_at` is null."""
+    """A listen as the agent may see it. `modes`: all that it was in with this agent. While it goes on `ended_at` is null."""
 
     listen_id: str
     user_name: str
     purpose: Purpose
-    mode: Mode
+    modes: tuple[Mode, ...]
     call_id: str
     started_at: datetime
     ended_at: datetime | None

@@ -11,13 +11,14 @@ from services.monitor.core.engine import Engine
 from services.monitor.core.views import AgentView, CallView, LegView, SiteView
 from services.monitor.desk.visibility import Sight
 from services.monitor.listen.model import Listen
+from services.monitor.listen.policies import LivePolicies
 from services.monitor.listen.policy import Allowed, Refused, Verdict, decide
 from services.monitor.listen.spots import Board, facts_of
 from shared.auth import Authenticator
 from shared.clock import Clock
 from shared.commands import Mode
 from shared.identity import LOCAL, Principal
-from shared.siteconfig import Listening, Purpose, Sites
+from shared.siteconfig import Listening, Purpose
 
 
 class EngineBoard:
@@ -41,6 +42,10 @@ class EngineBoard:
     def knows(self, site: str) -> bool:
         return self._present() and site in self._engine.sites()
 
+    def has(self, site: str) -> bool:
+        """Whether it was ever heard of."""
+        return site in self._engine.sites()
+
     def hears(self, site: str) -> bool:
         """Whether a connector is logged in to the switch."""
         found = self._engine.view("site", site, site)
@@ -54,7 +59,7 @@ class LiveWorld:
         self,
         engine: Engine,
         auth: Authenticator,
-        sites: Sites,
+        sites: LivePolicies,
         clock: Clock,
         media: str,
         present: Callable[[], bool],
