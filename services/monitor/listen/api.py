@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-import msgspec
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -24,7 +22,8 @@ from services.monitor.listen.views import (
     PolicyView,
     PurposeView,
 )
-from shared.apidoc import Responses, answers, problem
+from shared.apidoc import answers, created, problem
+from shared.apiparts import NO_ZERO_BYTE, Cursor, Limit, Name, before_of, json_answer, next_of
 from shared.auth import Principal, authed, signed_in
 from shared.commands import Mode
 from shared.problems import Problem, problem_response
@@ -32,11 +31,8 @@ from shared.siteconfig import Purpose
 
 STRUCTS: Final = (Audio, ListenView, ListensPage, PolicyView)  # for `shared.apidoc.describe`
 
-Id = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=r"^[^\x00]*$")]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=NO_ZERO_BYTE)]
 Listener = Annotated[Principal, Depends(authed("calls.listen"))]
-Limit = Annotated[int, Query(ge=1, le=500)]
-Cursor = Annotated[str, Query(description="`next` of the page before", max_length=30)]
 _AWAY: Final = problem(
     503, "the database is away, or the switch is not heard: what cannot be written down is not heard"
 )
@@ -50,9 +46,9 @@ class ListenBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    site: Id
-    call_id: Id = Field("", description="Follow this call until it is over; or `agent_id`, one of them")
-    agent_id: Id = Field("", description="Follow this agent from call to call")
+    site: Name
+    call_id: Name = Field("", description="Follow this call until it is over; or `agent_id`, one of them")
+    agent_id: Name = Field("", description="Follow this agent from call to call")
     mode: Mode = "listen"
     purpose: Purpose
     comment: Text = Field("", description="Why, in your own words; it is kept")
@@ -81,7 +77,7 @@ def _changing(router: APIRouter, listening: Listening) -> None:
         "/listens",
         status_code=201,
         response_class=Response,
-        responses=_created(ListenView, "the listen, with where it is heard")
+        responses=created(ListenView, "the listen, with where it is heard")
         | problem(
             403,
             "it needs `calls.listen`, or the site's policy does not let you: `policy` says which part, `reason_zh` in Chinese",
@@ -98,7 +94,7 @@ def _changing(router: APIRouter, listening: Listening) -> None:
             raise Problem(422, "either call_id or agent_id says whom to hear", title="Invalid request")
         listening.desk.admit_change(who)
         listen = await listening.ask(who, _wish(body))
-        return _json(view(listen, _audio(listening, listen, request)), 201)
+        return json_answer(view(listen, _audio(listening, listen, request)), 201)
 
     @router.patch(
         "/listens/{listen_id}",
@@ -112,17 +108,17 @@ def _changing(router: APIRouter, listening: Listening) -> None:
         | problem(409, "somebody else speaks (`speaker`), nobody is there to speak to, or the listen is over")
         | _AWAY,
     )
-    async def switch(who: Listener, listen_id: Id, body: ModeBody) -> Response:
+    async def switch(who: Listener, listen_id: Name, body: ModeBody) -> Response:
         """Listen, whisper (the agent alone hears you) or barge in (both do)."""
         listening.desk.admit_change(who)
-        return _json(view(await listening.switch(who, listen_id, body.mode)))
+        return json_answer(view(await listening.switch(who, listen_id, body.mode)))
 
     @router.delete(
         "/listens/{listen_id}", response_class=Response, responses=answers(ListenView, "it, ended") | _GONE | _AWAY
     )
-    async def stop(who: Listener, listen_id: Id) -> Response:
+    async def stop(who: Listener, listen_id: Name) -> Response:
         """End a listen: your own, or with `floor.act` anybody's that you see. One that is over stays as it is."""
-        return _json(view(await listening.stop(who, listen_id)))
+        return json_answer(view(await listening.stop(who, listen_id)))
 
 
 def _asker(listening: Listening) -> Callable[..., Awaitable[Principal]]:
@@ -148,28 +144,27 @@ def _reading(router: APIRouter, listening: Listening) -> None:
     @router.get("/listens", response_class=Response, responses=answers(ListensPage, "a page of them") | _AWAY)
     async def listens(
         who: Listener,
-        site: Id = "",
+        site: Name = "",
         mine: Annotated[bool, Query(description="only one's own")] = False,
         open_: Annotated[bool | None, Query(alias="open", description="only those that go on, or that do not")] = None,
-        agent: Id = "",
-        user: Id = "",
+        agent: Name = "",
+        user: Name = "",
         start: Annotated[datetime | None, Query(alias="from", description="began then or later")] = None,
         end: Annotated[datetime | None, Query(alias="to", description="began before then")] = None,
         limit: Limit = 100,
         cursor: Cursor = "",
     ) -> Response:
         """Listens of what you see, and your own, newest first. A page may be short and still have a next one."""
-        sites = who.scope.sites
-        if site:
-            sites = frozenset({site}) if sites is None else sites & {site}
-        query = ListenQuery(sites, who.user if mine else user, agent, "", open_, aware(start), aware(end))
+        query = ListenQuery(
+            who.scope.sites_of(site), who.user if mine else user, agent, "", open_, aware(start), aware(end)
+        )
         found, after = await page_of(listening, query, cursor, limit, lambda one: listening.shows(who, one))
-        return _json(ListensPage(tuple(view(one) for one in found), after))
+        return json_answer(ListensPage(tuple(view(one) for one in found), after))
 
     @router.get("/listens/{listen_id}", response_class=Response, responses=answers(ListenView, "it") | _GONE | _AWAY)
-    async def one(who: Listener, listen_id: Id) -> Response:
+    async def one(who: Listener, listen_id: Name) -> Response:
         """One listen."""
-        return _json(view(await listening.listen(who, listen_id)))
+        return json_answer(view(await listening.listen(who, listen_id)))
 
     @router.get(
         "/listens/{listen_id}/pass",
@@ -179,7 +174,7 @@ def _reading(router: APIRouter, listening: Listening) -> None:
         | problem(409, "the listen is over")
         | _AWAY,
     )
-    async def new_pass(request: Request, who: Listener, listen_id: Id) -> Response:
+    async def new_pass(request: Request, who: Listener, listen_id: Name) -> Response:
         """Where a listen of yours is heard, with a pass that is good for a minute: to come back after a connection was lost."""
         listen = await listening.listen(who, listen_id)
         if listen.user != who.user:
@@ -187,19 +182,19 @@ def _reading(router: APIRouter, listening: Listening) -> None:
         audio = _audio(listening, listen, request)
         if audio is None:
             raise Problem(409, f"the listen is over: {_words(listen.reason)[0]}", reason=listen.reason)
-        return _json(audio)
+        return json_answer(audio)
 
     @router.get(
         "/listen-policy/{site}",
         response_class=Response,
         responses=answers(PolicyView, "what you may do there") | problem(404, "a site never heard of, or not yours"),
     )
-    async def listen_policy(who: Listener, site: Id) -> Response:
+    async def listen_policy(who: Listener, site: Name) -> Response:
         """What you may do at a site. What you may hear there also depends on whom."""
         known = listening.sites.names(site) or listening.world.engine_board.has(site)
         if not known or not who.scope.site(site):
             raise Problem(404, f"no site {site} was heard of")
-        return _json(policy_view(listening, who, site))
+        return json_answer(policy_view(listening, who, site))
 
 
 def view(listen: Listen, audio: Audio | None = None) -> ListenView:
@@ -243,20 +238,13 @@ async def page_of(
             for number, listen in rows:
                 if shown(listen):
                     if len(found) == limit:
-                        return found, f"before-{before}"
+                        return found, next_of(before)
                     found.append(listen)
                 before = number
             if len(rows) < _BATCH:
                 return found, None
             looked_at += len(rows)
-    return found, f"before-{before}"
-
-
-def before_of(cursor: str) -> int | None:
-    """The number in a cursor that this service gave. Raises Problem 400."""
-    if cursor and not re.fullmatch(r"before-\d{1,9}", cursor):
-        raise Problem(400, "cursor: not one that this service gave; leave it out for the first page")
-    return int(cursor.removeprefix("before-")) if cursor else None
+    return found, next_of(before)
 
 
 def install_answers(app: FastAPI) -> None:
@@ -308,11 +296,3 @@ def aware(moment: datetime | None) -> datetime | None:
     if moment is not None and moment.tzinfo is None:
         raise Problem(422, "a time needs its zone, such as 2026-03-02T09:00:00Z", title="Invalid request")
     return moment
-
-
-def _created(kind: type[msgspec.Struct], description: str) -> Responses:
-    return {201: answers(kind, description)[200]}
-
-
-def _json(found: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(found), status, media_type="application/json")

@@ -6,12 +6,11 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal, get_args
 
-import msgspec
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import StreamingResponse
 
 from services.monitor.listen import exporting
-from services.monitor.listen.api import Cursor, Id, Limit, aware, before_of, page_of
+from services.monitor.listen.api import aware, page_of
 from services.monitor.listen.book import Book, ListenQuery
 from services.monitor.listen.chain import Link
 from services.monitor.listen.model import Listen
@@ -19,6 +18,7 @@ from services.monitor.listen.part import Listening
 from services.monitor.listen.trail import AuditQuery, Trail
 from services.monitor.listen.views import AgentListens, AgentListenView, AuditPage
 from shared.apidoc import Responses, answers, problem
+from shared.apiparts import Cursor, Limit, Name, before_of, json_answer, next_of
 from shared.auth import Principal, authed, signed_in
 from shared.commands import Mode
 from shared.problems import Problem
@@ -54,11 +54,11 @@ def _audit(router: APIRouter, listening: Listening) -> None:
     )
     async def rows(
         who: Auditor,
-        site: Id = "",
-        listen: Id = "",
-        agent: Id = "",
-        user: Annotated[Id, Query(description="what they did, and all of their listens")] = "",
-        kind: Id = "",
+        site: Name = "",
+        listen: Name = "",
+        agent: Name = "",
+        user: Annotated[Name, Query(description="what they did, and all of their listens")] = "",
+        kind: Name = "",
         start: From = None,
         end: To = None,
         limit: Limit = 100,
@@ -69,12 +69,12 @@ def _audit(router: APIRouter, listening: Listening) -> None:
         Each row carries the hash of the one before. `floorwatch audit verify` looks whether the chain holds; rows of sites
         outside of your scope are left out here, so that what you see may have gaps.
         """
-        query = AuditQuery(sites_of(who, site), listen, agent, user, kind, aware(start), aware(end))
+        query = AuditQuery(who.scope.sites_of(site), listen, agent, user, kind, aware(start), aware(end))
         before = before_of(cursor)
         async with listening.store.reading() as session:
             found = await Trail(session).newest(query, before=before, limit=limit + 1)
-        more = f"before-{found[limit - 1].id}" if len(found) > limit else None
-        return _json(AuditPage(tuple(found[:limit]), more))
+        more = next_of(found[limit - 1].id) if len(found) > limit else None
+        return json_answer(AuditPage(tuple(found[:limit]), more))
 
     @router.get(
         "/audit/listens/export",
@@ -83,13 +83,13 @@ def _audit(router: APIRouter, listening: Listening) -> None:
     )
     async def export(
         who: Auditor,
-        site: Id = "",
+        site: Name = "",
         start: From = None,
         end: To = None,
         form: Annotated[Literal["ndjson", "csv"], Query(alias="format")] = "ndjson",
     ) -> Response:
         """All rows in their order, one JSON object a line, or as CSV."""
-        query = AuditQuery(sites_of(who, site), start=aware(start), end=aware(end))
+        query = AuditQuery(who.scope.sites_of(site), start=aware(start), end=aware(end))
         async with listening.store.reading():  # away: say so before anything is sent
             pass
 
@@ -114,7 +114,7 @@ def _history(router: APIRouter, listening: Listening) -> None:
         | _AWAY,
     )
     async def listens_of_agent(
-        who: Anybody, site: Id, agent_id: Id, limit: Limit = 100, cursor: Cursor = ""
+        who: Anybody, site: Name, agent_id: Name, limit: Limit = 100, cursor: Cursor = ""
     ) -> Response:
         """Who listened to an agent, newest first: for the agent what the site's policy shows (`tell_agent`), for whoever may
         listen or read the audit all of it."""
@@ -136,14 +136,7 @@ def _history(router: APIRouter, listening: Listening) -> None:
             modes = await Trail(session).modes(listens, agent_id)
         tell = listening.sites.site(site).listening.tell_agent
         page = tuple(_of_agent(one, seconds.get(one.listen_id, 0.0), modes.get(one.listen_id, set())) for one in found)
-        return _json(AgentListens(site, agent_id, tell, page, after))
-
-
-def sites_of(who: Principal, site: str) -> frozenset[str] | None:
-    """The sites that they may read of, narrowed to `site` if it is named; None: all."""
-    if not site:
-        return who.scope.sites
-    return frozenset({site}) if who.scope.site(site) else frozenset()
+        return json_answer(AgentListens(site, agent_id, tell, page, after))
 
 
 def _of_agent(one: Listen, seconds: float, spoken: set[str]) -> AgentListenView:
@@ -151,7 +144,3 @@ def _of_agent(one: Listen, seconds: float, spoken: set[str]) -> AgentListenView:
     values: dict[str, Any] = {name: getattr(one, name) for name in names}
     values["modes"] = tuple(mode for mode in MODES if mode == "listen" or mode in spoken)
     return AgentListenView(**values, started_at=one.live_at or one.started_at, seconds=round(seconds, 1))
-
-
-def _json(found: object) -> Response:
-    return Response(msgspec.json.encode(found), media_type="application/json")
