@@ -1,4 +1,7 @@
-"""Tokens: who somebody is, signed (JWT, HS256). What they may do is not in it: the users file says that at each request."""
+"""Tokens: who somebody is, signed (JWT, HS256). What they may do is not in it: the users file says that at each request.
+
+Other things that are signed (passes to the sound of a listen) have an issuer of their own, so that none is taken for another.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import os
 import secrets
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import jwt
 from msgspec import Struct
@@ -41,6 +44,36 @@ class Claims(Struct, frozen=True):
     expires: datetime
 
 
+def signed(secret: str, issuer: str, issued: datetime, valid_for: timedelta, **claims: str) -> str:
+    """`claims`, among them `sub`, signed by `issuer` and good from now on."""
+    begin, end = int(issued.timestamp()), int((issued + valid_for).timestamp())
+    return jwt.encode({"iss": issuer, **claims, "iat": begin, "exp": end}, secret, algorithm=_ALGORITHM)
+
+
+def read_signed(
+    secret: str, issuer: str, token: str, now: datetime, *claims: str, what: str = "token"
+) -> dict[str, Any]:
+    """What was signed: `claims` as text, `iat` and `exp` as times. `what` it is, for people. Raises NotAuthenticated `invalid` or
+    `expired`."""
+    if len(token) > MAX_TOKEN:
+        raise NotAuthenticated("invalid", f"this is no {what} of this Floorwatch")
+    try:
+        found = jwt.decode(
+            token,
+            secret,
+            algorithms=[_ALGORITHM],
+            issuer=issuer,
+            options={"require": [*claims, "iat", "exp"], "verify_exp": False, "verify_iat": False},
+        )
+        texts = {name: str(found[name]) for name in claims}
+        issued, expires = from_epoch(found["iat"]), from_epoch(found["exp"])
+    except (jwt.InvalidTokenError, TypeError, ValueError, OverflowError) as exc:
+        raise NotAuthenticated("invalid", f"this is no {what} of this Floorwatch, or its secret was changed") from exc
+    if now >= expires:  # by our clock, which tests can move
+        raise NotAuthenticated("expired", f"this {what} ended at {expires:%Y-%m-%d %H:%M} UTC")
+    return {**texts, "iat": issued, "exp": expires}
+
+
 class Signer:
     """Makes and reads tokens with one secret."""
 
@@ -49,28 +82,12 @@ class Signer:
 
     def sign(self, user: str, issued: datetime, valid_for: timedelta) -> str:
         """A token of `user`, good from now on."""
-        claims = {"iss": _ISSUER, "sub": user, "iat": int(issued.timestamp())}
-        claims["exp"] = int((issued + valid_for).timestamp())
-        return jwt.encode(claims, self._secret, algorithm=_ALGORITHM)
+        return signed(self._secret, _ISSUER, issued, valid_for, sub=user)
 
     def read(self, token: str, now: datetime) -> Claims:
         """What a token of ours says. Raises NotAuthenticated `invalid` or `expired`."""
-        if len(token) > MAX_TOKEN:
-            raise NotAuthenticated("invalid", "this is no token of this Floorwatch")
-        try:
-            found = jwt.decode(
-                token,
-                self._secret,
-                algorithms=[_ALGORITHM],
-                issuer=_ISSUER,
-                options={"require": ["sub", "iat", "exp"], "verify_exp": False, "verify_iat": False},
-            )
-            claims = Claims(str(found["sub"]), from_epoch(found["iat"]), from_epoch(found["exp"]))
-        except (jwt.InvalidTokenError, TypeError, ValueError, OverflowError) as exc:
-            raise NotAuthenticated("invalid", "this is no token of this Floorwatch, or its secret was changed") from exc
-        if now >= claims.expires:  # by our clock, which tests can move
-            raise NotAuthenticated("expired", f"this token ended at {claims.expires:%Y-%m-%d %H:%M} UTC")
-        return claims
+        found = read_signed(self._secret, _ISSUER, token, now, "sub")
+        return Claims(found["sub"], found["iat"], found["exp"])
 
 
 def secret_of(settings: CommonSettings) -> str:
