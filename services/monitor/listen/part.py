@@ -18,6 +18,7 @@ from services.monitor.listen import addresses, passes
 from services.monitor.listen.book import Book
 from services.monitor.listen.courier import Courier
 from services.monitor.listen.keeper import Keeper
+from services.monitor.listen.knowing import may_know
 from services.monitor.listen.ledger import LEASE_S
 from services.monitor.listen.metrics import ListenMetrics
 from services.monitor.listen.model import Entry, Follow, Listen
@@ -264,15 +265,8 @@ class Listening:
         return found
 
     def shows(self, who: Principal, listen: Listen) -> bool:
-        """Whether `who` may know of this listen: their own, and those of agents, or calls without one, that they see."""
-        if listen.user == who.user:
-            return True
-        sight = self.desk.sight(who)
-        if not sight.site(listen.site):
-            return False
-        if sight.whole(listen.site):
-            return True
-        return sight.agent(listen.site, listen.agent_id) if listen.agent_id else sight.call(listen.site, listen.call_id)
+        """Whether `who` may know of this listen."""
+        return may_know(self.desk, who, listen)
 
     def audio(self, listen: Listen, host: str, scheme: str) -> Audio | None:
         """Where this listen is heard, with a pass; None for one that is over. Raises SettingsError."""

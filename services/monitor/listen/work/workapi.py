@@ -17,7 +17,7 @@ from services.monitor.core.counting.periods import day_of
 from services.monitor.core.views import AgentView, SiteView
 from services.monitor.desk.desk import Desk
 from services.monitor.desk.transferapi import AWAY, TOO_MANY
-from services.monitor.listen.tables import ListenRow
+from services.monitor.listen.knowing import may_know
 from services.monitor.listen.work import coverage
 from services.monitor.listen.work.claims import Claim, ClaimedByOther, Claims
 from services.monitor.listen.work.coverage import AgentCoverage, Talk
@@ -121,7 +121,7 @@ def _notes(router: APIRouter, desk: Desk) -> None:
         async with desk.store.reading() as session:
             notes = Notes(session)
             listen = await notes.listen(listen_id)
-            if listen is None or not _sees(desk, who, listen):
+            if listen is None or not may_know(desk, who, listen):
                 raise Problem(404, f"there is no listen {listen_id}")
             found = await notes.of_listen(listen_id)
         return json_answer(NotesView(tuple(read_by(who, note) for note in found)))
@@ -134,10 +134,6 @@ def _notes(router: APIRouter, desk: Desk) -> None:
             found = await Notes(session).of_call(site, call_id)
         seen = [note for note in found if note.by == who.user or sight.agent(site, note.agent_id)]
         return json_answer(NotesView(tuple(read_by(who, note) for note in seen)))
-
-
-def _sees(desk: Desk, who: Principal, listen: ListenRow) -> bool:
-    return listen.user == who.user or desk.sight(who).agent(listen.site, listen.agent_id)
 
 
 def _claims(router: APIRouter, desk: Desk) -> None:
