@@ -42,7 +42,7 @@ class FeedServer:
         self.preferences: dict[str, Any] = {}  # what pages asked to be kept for their reader
         self.rules: list[dict[str, Any]] = [{"name": "slow_transfer"}, {"name": "long_hold"}]
         self.url = ""
-        self._started = CLOCK.monotonic()
+        self._started: float | None = None  # when the first page asked
         self._stopped_at: float | None = None
 
     # ------------------------------------------------------------ what a test does
@@ -60,8 +60,11 @@ class FeedServer:
             await socket.close(1012)
 
     def now(self) -> datetime:
-        """The switch's time."""
-        return NOON + timedelta(seconds=CLOCK.monotonic() - self._started)
+        """The switch's time: noon until a page has asked, however long that takes to load."""
+        return self._time_at(CLOCK.monotonic())
+
+    def _time_at(self, moment: float) -> datetime:
+        return NOON + timedelta(seconds=0.0 if self._started is None else moment - self._started)
 
     def stop_the_switch(self) -> None:
         """The switch's time stands still from now on."""
@@ -72,7 +75,7 @@ class FeedServer:
     def _clocks(self) -> str:
         ours = CLOCK.monotonic()
         moved = ours if self._stopped_at is None else self._stopped_at
-        now = NOON + timedelta(seconds=moved - self._started)
+        now = self._time_at(moved)
         told = [view for view in self.floor.sites if view.link != "never"]
         return messages.encode(Clocks({view.site: SiteClock(now, view.speed, ours - moved) for view in told}))
 
@@ -109,6 +112,8 @@ class FeedServer:
                 await socket.send_text(frame)
         elif not isinstance(message, messages.Ping):
             self.asked.append("subscribe")
+            if self._started is None:
+                self._started = CLOCK.monotonic()
             for frame in self._snapshot():
                 await socket.send_text(frame)
         await socket.send_text(self._clocks())

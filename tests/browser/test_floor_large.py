@@ -21,6 +21,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="package")
 AGENTS = 10_000
 FIRST_PAINT_MS = 2000  # of which the page's own work may take three quarters
 FRAME_MS = 1000 / 60
+PATIENCE_MS = 60_000  # what is there sooner does not wait, and ten thousand cost a busy machine more than a few
 TRIES = (
     4  # work is measured and not time, as tests share their machine; even so, cold caches and busy neighbours cost some
 )
@@ -68,7 +69,7 @@ async def test_the_work_until_the_first_paint_leaves_time_for_the_rest(viewer: V
         for _ in range(TRIES):
             before = await busy_ms(devtools)
             await page.reload()
-            await expect(page.locator(".agent").first).to_be_visible(timeout=20_000)
+            await expect(page.locator(".agent").first).to_be_visible(timeout=PATIENCE_MS)
             took.append(await busy_ms(devtools) - before)
             if took[-1] < FIRST_PAINT_MS * 3 / 4:
                 break
@@ -78,7 +79,7 @@ async def test_the_work_until_the_first_paint_leaves_time_for_the_rest(viewer: V
 @pytest.mark.parametrize("view", ["cards", "rows"])
 async def test_a_frame_of_scrolling_takes_less_than_a_frame(viewer: Viewer, floor: Any, view: str) -> None:
     async with viewer.show(floor, f"/?view={view}") as (_, page):
-        await expect(page.locator(".agent").first).to_be_visible(timeout=20_000)
+        await expect(page.locator(".agent").first).to_be_visible(timeout=PATIENCE_MS)
         devtools = await page.context.new_cdp_session(page)
         await devtools.send(
             "Performance.enable", {"timeDomain": "threadTicks"}
@@ -152,7 +153,7 @@ async def say(feed: FeedServer, batch: list[Change]) -> None:
 
 async def test_what_changes_leaves_nothing_behind(viewer: Viewer, floor: Any) -> None:
     async with viewer.show(floor, "/?view=rows&sort=attention") as (feed, page):
-        await expect(page.locator(".agent").first).to_be_visible(timeout=20_000)
+        await expect(page.locator(".agent").first).to_be_visible(timeout=PATIENCE_MS)
         devtools = await page.context.new_cdp_session(page)
         await devtools.send("HeapProfiler.enable")
         all_changes = changes(CHANGES // 4)
@@ -163,6 +164,6 @@ async def test_what_changes_leaves_nothing_behind(viewer: Viewer, floor: Any) ->
                 await say(feed, batch)
             seen = f"hq/mark{len(sizes)}"
             await feed.change("flag", seen, flag(f"mark{len(sizes)}", severity="critical", summary_en=seen))
-            await expect(page.locator(".flag", has_text=seen)).to_be_visible(timeout=30_000)
+            await expect(page.locator(".flag", has_text=seen)).to_be_visible(timeout=PATIENCE_MS)
             sizes.append(await heap_mb(devtools))
         assert sizes[-1] < sizes[0] + 3, sizes

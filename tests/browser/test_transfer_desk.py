@@ -13,6 +13,7 @@ from playwright.async_api import Page, expect
 from tests.browser.conftest import Viewer
 from tests.browser.deskpages import FINISHED, FLOOR, choose, desk_page, ended, rows
 from tests.browser.floors import ago, changed, site, transfer
+from tests.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -120,19 +121,28 @@ async def test_a_transfer_that_ends_is_there_once_before_and_after_it_was_filed(
 
 
 async def order(page: Page) -> list[str]:
-    found = await rows(page).all()
-    named = [(await row.get_attribute("aria-posinset"), (await row.get_attribute("id") or "")[7:]) for row in found]
-    return [name for _, name in sorted(named, key=lambda pair: int(pair[0] or 0))]
+    named: list[tuple[int, str]] = await rows(page).evaluate_all(
+        "rows => rows.map((row) => [Number(row.getAttribute('aria-posinset')), row.id.slice('row-hq/'.length)])"
+    )
+    return [name for _, name in sorted(named)]
+
+
+async def until_order(page: Page, *wanted: str) -> None:
+    """The address says at once how the list is to be, which then is asked for."""
+
+    async def it_is() -> bool:
+        return await order(page) == list(wanted)
+
+    await until(it_is, f"the list is {wanted}")
 
 
 async def test_the_worst_are_on_top_and_the_address_holds_order_and_filter(viewer: Viewer, tmp_path: Path) -> None:
     async with desk_page(viewer, tmp_path, FLOOR, "/transfers", *FINISHED) as (_, page):
         await expect(rows(page)).to_have_count(5)
-        assert await order(page) == ["slowest", "slow", "failed", "unsure", "quick"]
+        await until_order(page, "slowest", "slow", "failed", "unsure", "quick")
         await page.get_by_role("button", name="Newest first").click()
         await expect(page).to_have_url(re.compile("sort=newest"))
-        await expect(rows(page).first).to_be_visible()
-        assert await order(page) == ["unsure", "failed", "slowest", "slow", "quick"]
+        await until_order(page, "unsure", "failed", "slowest", "slow", "quick")
         await page.locator(".filter-slow").select_option("yes")
         await expect(rows(page)).to_have_count(2)
         await expect(page).to_have_url(re.compile("slow=yes"))
@@ -172,7 +182,7 @@ async def test_days_are_the_site_s(viewer: Viewer, tmp_path: Path) -> None:
         await expect(rows(page)).to_have_count(2)
         await page.get_by_role("button", name="Today").click()
         await expect(rows(page)).to_have_count(1)
-        assert await order(page) == ["today"]
+        await until_order(page, "today")
         await page.locator(".filter-day").fill("2026-11-21")
         await expect(page).to_have_url(re.compile("day=2026-11-21"))
         await expect(page.locator("[id='row-hq/yesterday']")).to_be_visible()
