@@ -21,7 +21,7 @@ async def test_what_is_new_is_read_behind_forty_thousand_old_batches(kafka_boots
             await writer.flush()  # each a batch of its own
         reader = await bus.read([AGED], start="latest")
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 for number in range(HELD, HELD + 3):
                     await writer.publish(AGED, str(number).encode(), key="a")
                     await writer.flush()

@@ -127,6 +127,7 @@ async def test_a_service_that_ends_tells_every_client_to_come_back_and_does_not_
                 background=background,
                 on_started=port.set_result,
                 on_stopping=monitor.hub.part,
+                shutdown_s=600.0,
             )
         )
         url = f"ws://127.0.0.1:{await port}/api/v1/feed"
@@ -136,6 +137,6 @@ async def test_a_service_that_ends_tells_every_client_to_come_back_and_does_not_
             await message(silent, "hello")
             ended.set()
             assert [await close_code(board), await close_code(silent)] == [4501, 4501]
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(60):  # a tenth of what it gives to those who do not end
                 with pytest.raises(ServiceFailed):
                     await serving

@@ -26,7 +26,7 @@ from shared.topics import Topic
 from tests.brokers import BOTH, Broker, broker_of_its_own
 from tests.ingestkit import cloud, raw
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 @pytest.fixture(params=BOTH)

@@ -59,9 +59,14 @@ class Running:
             self._offset += not mark
             await self.bus.publish(topics.FLOOR_EVENTS, encode(made), key=SITE)
         await self.bus.flush()
+        there = len(self.bus.records(topics.FLOOR_EVENTS))
         async with asyncio.timeout(60):
-            while self.monitor.engine.clocks().get(SITE, (None,))[0] != at(second):
+            while self._read() < there or self.monitor.engine.clocks().get(SITE, (None,))[0] != at(second):
                 await asyncio.sleep(0)
+
+    def _read(self) -> int:
+        """How many events the engine has; its clock alone would say no more than that one of this time is there."""
+        return sum(end for (topic, _), end in self.monitor.pump._next.items() if topic == topics.FLOOR_EVENTS.name)
 
     def feed(self) -> connect:
         return connect(f"ws://127.0.0.1:{self.port}/api/v1/feed")

@@ -46,7 +46,7 @@ async def test_more_than_a_batch_of_them_goes_before_it_is_due(bus: KafkaBus) ->
         await bus.publish(topic, str(number).encode().rjust(1000), key="s1")
     assert bus._sender is not None
     lane = bus._sender._lanes[topic.name, 0]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while lane.task is not None:
             await asyncio.sleep(0.001)
     assert lane.open is not None, "what does not fill a batch does not go behind one that does"
@@ -67,7 +67,7 @@ async def test_they_go_together_while_others_go_at_once(bus: KafkaBus) -> None:
     for number in range(50):
         await bus.publish(patient, str(number).encode(), key="s1")
         await bus.publish(prompt, str(number).encode(), key="s1")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while sent[prompt.name] - before <= number:
                 await asyncio.sleep(0.001)
     assert sent[patient.name] == 0

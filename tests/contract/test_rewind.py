@@ -129,14 +129,14 @@ async def monitor_on(
 
 async def kept(bus: Bus, least: int) -> None:
     """Wait until so many states are in the history."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while len(await read_all(bus, FLOOR_HISTORY)) < least:
             await asyncio.sleep(0.01)
 
 
 async def kept_since_the_clock_was_set(bus: Bus) -> None:
     """Wait until a state is kept that is of the new clock: from it on moments that come twice are shown as they come now."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             found = [piece_of(record) for record in await read_all(bus, FLOOR_HISTORY)]
             if any(piece is not None and piece.entry.clock_jumps for piece in found):

@@ -232,7 +232,7 @@ async def events(response: httpx.Response) -> AsyncIterator[tuple[str, Any]]:
 async def test_a_page_hears_of_every_change_at_once(bus: MemoryBus, database: Database) -> None:
     async with (
         serving(bus, database) as (alerts, url),
-        httpx.AsyncClient(timeout=10) as client,
+        httpx.AsyncClient(timeout=60) as client,
         client.stream("GET", f"{url}/api/v1/stream") as response,
     ):
         heard = events(response)

@@ -52,7 +52,7 @@ class Kept:
         given = state if state is not None else self.bench.engine.dump_part(SITE)
         self.writer.take(SITE, given, {PLACE: offset}, {})
         await asyncio.sleep(0)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while self.writer.waits:
                 await asyncio.sleep(0.001)
 
