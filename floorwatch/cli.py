@@ -347,19 +347,27 @@ def audit_verify(
     db: DatabaseUrl = None,
     expect: Annotated[
         list[str] | None,
-        typer.Option(help="ROW:HASH as an earlier run printed it: only so is it seen that rows at the end are gone."),
+        typer.Option(help="ROW:HASH as an earlier run printed it: that row must still be the one that it was."),
+    ] = None,
+    remember: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False,
+            help="A file out of reach of who writes to the database: expect the end that is in it, and put the new one there.",
+        ),
     ] = None,
 ) -> None:
     """Look whether the audit's chain holds.
 
-    Each row carries the hash of the one before. Says in words where a row was changed, removed, inserted or moved (exit code 1);
-    else how many rows there are and the last one's hash. Nothing is written.
+    Each row carries the hash of the one before, and each listen in the database has its rows. Says in words where a row was
+    changed, removed, inserted or moved, and which listens lack theirs (exit code 1); else how many rows there are and the last
+    one's hash. Nothing is written to the database.
     """
     from floorwatch import audit
 
-    finding = audit.verify(_monitor_db(db), expect or [])
-    audit.tell(finding)
-    if finding.breaks:
+    looked = audit.verify(_monitor_db(db), expect or [], remember)
+    audit.tell(looked, remember)
+    if not looked.holds:
         raise typer.Exit(1)
 
 

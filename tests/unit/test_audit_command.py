@@ -19,6 +19,7 @@ from shared.db import Database
 from shared.errors import SettingsError, StoreError
 from shared.migrate import upgrade
 from tests.floorkit import SITE, START
+from tests.unit.test_inspectors import listen
 
 runner = CliRunner()
 
@@ -94,6 +95,38 @@ def test_a_missing_end_is_seen_by_what_was_noted(url: str) -> None:
     assert verify(url)[0] == 0
     code, said = verify(url, "--expect", noted[1])
     assert (code, "rows were removed at the end" in said) == (1, True)
+
+
+def test_a_file_elsewhere_remembers_the_end(url: str, tmp_path: Path) -> None:
+    kept = tmp_path / "elsewhere" / "end"
+    with pytest.raises(SettingsError, match="elsewhere"):
+        verify(url, "--remember", str(kept))
+    kept.parent.mkdir()
+    for _ in range(2):
+        code, said = verify(url, "--remember", str(kept))
+        assert (code, str(kept) in said.replace("\n", "")) == (0, True)
+    noted = kept.read_text("ascii")
+    assert noted.startswith("4:")
+    tamper(url, "DELETE FROM listen_audit")
+    assert verify(url)[0] == 0, "nothing in this database tells"
+    code, said = verify(url, "--remember", str(kept))
+    assert (code, "rows were removed at the end" in said, kept.read_text("ascii")) == (1, True, noted)
+    kept.write_text("nonsense", "ascii")
+    with pytest.raises(SettingsError, match="nonsense"):
+        verify(url, "--remember", str(kept))
+
+
+def test_an_audit_that_lacks_a_listen_does_not_pass(url: str) -> None:
+    async def add() -> None:
+        database = Database(url)
+        async with database.unit_of_work() as session:
+            session.add(listen("l1"))
+        await database.close()
+
+    asyncio.run(add())
+    tamper(url, "DELETE FROM listen_audit")
+    code, said = verify(url)
+    assert (code, "listen l1 of li" in said, "not all that there was" in said) == (1, True, True)
 
 
 def test_a_wrong_note_or_database_is_said(url: str, tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.listen.model import Listen
 from services.monitor.listen.policies import LivePolicies
+from services.monitor.listen.trail import Trail
 from services.monitor.listen.world import LiveWorld
 from shared.auth import Authenticator
 from shared.clock import FakeClock
@@ -217,6 +219,37 @@ async def test_the_database_itself_keeps_the_audit(monitor_db: Database) -> None
             with pytest.raises(DBAPIError, match="append-only"):
                 async with monitor_db.unit_of_work() as session:
                     await session.execute(text(change))
+
+
+async def test_an_audit_that_lacks_a_listen_is_found_without_any_note(monitor_db: Database) -> None:
+    async with listening(monitor_db) as floor:
+        for _ in range(2):
+            asked = await floor.ask(call_id="c")
+        await floor.call("DELETE", f"/listens/{asked['listen_id']}")
+
+    async def lacking() -> list[str]:
+        async with monitor_db.reading() as session:
+            return [listen_id async for listen_id, _, _ in Trail(session).without_rows()]
+
+    assert await lacking() == []
+    async with monitor_db.unit_of_work() as session:
+        table = " ON listen_audit" if session.get_bind().dialect.name == "postgresql" else ""
+        for name in await triggers(session):
+            await session.execute(text(f"DROP TRIGGER {name}{table}"))
+        await session.execute(text("DELETE FROM listen_audit WHERE kind = 'ended'"))
+    assert await lacking() == [asked["listen_id"]]
+    async with monitor_db.unit_of_work() as session:
+        await session.execute(text("DELETE FROM listen_audit"))
+    assert len(await lacking()) == 2
+
+
+async def triggers(session: AsyncSession) -> list[str]:
+    """Names of those that guard the audit."""
+    query = {
+        "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'listen_audit'",
+        "postgresql": "SELECT tgname FROM pg_trigger WHERE tgrelid = 'listen_audit'::regclass AND NOT tgisinternal",
+    }
+    return list(await session.scalars(text(query[session.get_bind().dialect.name])))
 
 
 async def test_without_a_database_or_a_heard_switch_nobody_listens(monitor_db: Database) -> None:

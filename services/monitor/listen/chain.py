@@ -35,9 +35,10 @@ class Break(Struct, frozen=True):
 
 
 class Finding(Struct, frozen=True):
-    """What `verify` found: how many rows there are, the last one's hash, and where the chain breaks."""
+    """What `verify` found: how many rows there are, the last one's number and hash, and where the chain breaks."""
 
     rows: int
+    last: int
     head: str
     breaks: tuple[Break, ...]
 
@@ -97,7 +98,7 @@ class Verifier:
         for number, noted in sorted(self._expected.items()):
             self._says(number, f"row {number} ({noted[:12]}), as was noted, is missing: rows were removed at the end")
         self._expected.clear()
-        return Finding(self._rows, self._head, tuple(self._breaks))
+        return Finding(self._rows, self._number, self._head, tuple(self._breaks))
 
     def _follows_wrongly(self, row: Link) -> str:
         before = self._seen.get(row.prev_hash)

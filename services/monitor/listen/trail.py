@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -67,6 +67,16 @@ class Trail:
         for listen_id, mode in await self._session.execute(query.distinct()):
             found.setdefault(listen_id, set()).add(mode)
         return found
+
+    async def without_rows(self) -> AsyncIterator[tuple[str, str, datetime]]:
+        """Listens that were begun, or that ended, without a row that says so: id, user, begin. There are none unless rows, or
+        the audit, were taken away."""
+        of_it = select(col(AuditRow.id)).where(col(AuditRow.listen_id) == col(ListenRow.listen_id))
+        asked, ended = (of_it.where(col(AuditRow.kind) == kind).exists() for kind in ("asked", "ended"))
+        query = select(col(ListenRow.listen_id), col(ListenRow.user), col(ListenRow.started_at))
+        query = query.where(or_(~asked, and_(col(ListenRow.ended_at).is_not(None), ~ended)))
+        for listen_id, user, started in await self._session.execute(query.order_by(col(ListenRow.id))):
+            yield listen_id, user, started
 
     async def all(self, query: AuditQuery | None = None) -> AsyncIterator[Link]:
         """All of them in their order, read by pages."""
