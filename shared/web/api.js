@@ -5,11 +5,11 @@
 
 const PATIENCE_MS = 15_000;
 
-/** What the server refused. `status` is 0 when it could not be reached; `title` and `detail` are the server's words. */
+/** What the server refused. `status` is 0 when it could not be reached; `title` and `detail` are the server's words, `problem` all that it said. */
 export class ApiError extends Error {
-  constructor(status, title, detail = "") {
+  constructor(status, title, detail = "", problem = {}) {
     super(detail ? `${title}: ${detail}` : title);
-    Object.assign(this, { name: "ApiError", status, title, detail });
+    Object.assign(this, { name: "ApiError", status, title, detail, problem });
   }
 }
 
@@ -57,7 +57,7 @@ async function refusal(response) {
     // not one of our own answers: a proxy's page, say
   }
   const title = problem.title || response.statusText || String(response.status);
-  return new ApiError(response.status, title, typeof problem.detail === "string" ? problem.detail : "");
+  return new ApiError(response.status, title, typeof problem.detail === "string" ? problem.detail : "", problem);
 }
 
 /** Whoever is not known goes to the page that says how to come in, and from there back to where they wanted to go. */

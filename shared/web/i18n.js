@@ -87,7 +87,7 @@ export function translateTree(root) {
     if (node.hasAttribute("data-t")) node.textContent = t(node.getAttribute("data-t"));
     for (const name of ATTRIBUTES) {
       const key = node.getAttribute(`data-t-${name}`);
-      if (key !== null) node.setAttribute(name, t(key));
+      if (key !== null && node !== document.documentElement) node.setAttribute(name, t(key)); // the page's own title is no tooltip of all of it
     }
   }
   const title = document.documentElement.dataset.tTitle;

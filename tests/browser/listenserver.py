@@ -91,6 +91,7 @@ class ListenServer(FeedServer):
         self.asked_for: list[tuple[str, str, Any]] = []  # method, path and body of what changes something
         self.refuse_listen: tuple[int, str] | None = None
         self.away = False  # the database, for all of it
+        self.one_each = False  # who hears something hears it once
         self._someone = Someone()
         self.policy: dict[str, Any] = {"allowed": True, "open_now": True, "modes": ["listen", "whisper", "barge"]}
         self.notes: list[dict[str, Any]] = []
@@ -169,6 +170,8 @@ class ListenServer(FeedServer):
         if method == "POST" and not rest:
             if self.refuse_listen:
                 return problem(*self.refuse_listen)
+            if self.one_each and self.listens:
+                return JSONResponse({"title": "Conflict", "listen_id": self.listens[0]["listen_id"]}, 409)
             legs = {one.call_id: one.legs for one in self.floor.calls}.get(body.get("call_id", ""), ())
             agent_id = body.get("agent_id") or next((leg.agent_id for leg in legs), "")
             follow = "call" if "call_id" in body else "agent"

@@ -4,7 +4,7 @@ import { api } from "/static/shared/api.js";
 import { fill, h, openDrawer, setHidden, setText } from "/static/shared/dom.js";
 import { duration, number, percent } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
-import { refusalWords } from "./words.js";
+import { refusalText } from "./words.js";
 
 const EVERY_MS = 15_000;
 const COLUMNS = ["agent", "calls", "heard", "share", "talk", "heard_s"];
@@ -32,7 +32,7 @@ export function openCoverage(board) {
       if (mine === turn) draw(found);
     } catch (error) {
       if (error.name !== "ApiError") throw error;
-      if (mine === turn) setText(say, Object.values(refusalWords(error)).join(" "));
+      if (mine === turn) setText(say, refusalText(error));
     }
     if (mine === turn) timer = setTimeout(ask, EVERY_MS);
   }

@@ -11,7 +11,9 @@ export class Deck {
   /** `purposeOf(target)` -> the purpose to begin with; `changed()` after each change. */
   constructor({ purposeOf, changed }) {
     Object.assign(this, { purposeOf, changed, items: Array(PLACES).fill(null), selected: 0 });
-    for (const target of recalled()) this.items[this.items.indexOf(null)] = new DeckItem(target, () => this.changed());
+    const { targets, selected } = recalled();
+    for (const target of targets) this.items[this.items.indexOf(null)] = new DeckItem(target, () => this.changed());
+    if (this.items[selected]) this.selected = selected;
   }
 
   get item() {
@@ -44,7 +46,7 @@ export class Deck {
   #room() {
     const free = this.items.indexOf(null);
     if (free >= 0) return free;
-    const over = this.items.findIndex((item) => item.phase === "ended");
+    const over = this.items.findIndex((item) => item.shownPhase === "ended");
     if (over >= 0) return over;
     const byAge = this.items.map((item, index) => ({ item, index })).sort((a, b) => a.item.heardAt - b.item.heardAt);
     const { item, index } = byAge.find((one) => !one.item.isOpen) ?? byAge[0];
@@ -71,7 +73,8 @@ export class Deck {
     if (!item) return;
     const before = this.sounding;
     this.selected = index;
-    if (before && before !== item && item.phase !== "ended") this.#sound(item, this.purposeOf(item.target));
+    if (before && before !== item && item.shownPhase !== "ended") this.#sound(item, this.purposeOf(item.target));
+    this.#keep();
     this.changed();
   }
 
@@ -87,9 +90,14 @@ export class Deck {
   /** Hear what is shown, or stop. */
   toggle() {
     const { item } = this;
-    if (!item) return;
+    if (!item || item.isOver) return;
     if (item.isOpen) item.park();
     else this.#sound(item, this.purposeOf(item.target));
+  }
+
+  /** Look which of them are over; `isGone(item)`: its call is not on the board any more. */
+  look(isGone) {
+    for (const item of this.items) if (item) item.gone = isGone(item);
   }
 
   /** Take it off the deck. */
@@ -105,7 +113,8 @@ export class Deck {
 
   #keep() {
     try {
-      sessionStorage.setItem(KEPT, JSON.stringify(this.items.filter(Boolean).map(({ target }) => target)));
+      const kept = this.items.filter(Boolean);
+      sessionStorage.setItem(KEPT, JSON.stringify({ targets: kept.map(({ target }) => target), selected: kept.indexOf(this.item) }));
     } catch {
       // a browser that stores nothing forgets the deck at a reload
     }
@@ -114,9 +123,9 @@ export class Deck {
 
 function recalled() {
   try {
-    const found = JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
-    return found.filter(({ site, follow }) => site && ["call", "agent"].includes(follow)).slice(0, PLACES);
+    const { targets, selected } = JSON.parse(sessionStorage.getItem(KEPT));
+    return { targets: targets.filter(({ site, follow }) => site && ["call", "agent"].includes(follow)).slice(0, PLACES), selected };
   } catch {
-    return [];
+    return { targets: [], selected: 0 }; // nothing was kept
   }
 }

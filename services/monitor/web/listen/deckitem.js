@@ -18,6 +18,7 @@ export class DeckItem {
     Object.assign(this, { listen: null, listening: null, purpose: "", mode: "listen", wantedMode: "", muted: "", speaking: false, stats: null });
     Object.assign(this, { heardAt: -Infinity, startedMs: null, endedMs: null, liveSince: null, spans: [], listeners: [], marks: [] });
     Object.assign(this, { volumes: { agent: 1, customer: 1 }, side: "both", silent: false, microphone: "off", microphonePeak: 0 });
+    this.gone = false; // its call is not on the board any more
   }
 
   get key() {
@@ -26,6 +27,16 @@ export class DeckItem {
 
   get isOpen() {
     return OPEN.includes(this.phase);
+  }
+
+  /** There is nothing left to hear: the call is over, and nobody follows its agent. */
+  get isOver() {
+    return this.gone && !this.isOpen;
+  }
+
+  /** The phase to show: a call that ended while it was on the deck is over, too. */
+  get shownPhase() {
+    return this.isOver ? "ended" : this.phase;
   }
 
   /** The call that is heard now, or that was heard last, as the feed's key; "" for an agent between calls. */
@@ -48,9 +59,9 @@ export class DeckItem {
     const { site, follow, call_id: call, agent_id: agent } = this.target;
     const whom = follow === "call" ? { call_id: call } : { agent_id: agent };
     try {
-      const listen = await api.post("/api/v1/listens", { site, ...whom, mode: "listen", purpose });
+      const listen = await ask({ site, ...whom, mode: "listen", purpose });
       if (mine !== this.turn) return void end(listen.listen_id); // parked before the server had answered
-      Object.assign(this, { listen, startedMs: Date.now(), endedMs: null });
+      Object.assign(this, { listen, startedMs: listen.goesOn ? Math.min(Date.now(), Date.parse(listen.started_at)) : Date.now(), endedMs: null, purpose: listen.purpose });
       this.#become(listen.state, { reason: listen.reason });
       if (listen.audio) this.#connect(listen, mine);
     } catch (error) {
@@ -197,6 +208,19 @@ export class DeckItem {
 /** The name of a target: the same call, or the same agent, is one place on the deck. */
 export function keyOf({ site, follow, call_id: call, agent_id: agent }) {
   return `${follow}:${site}/${follow === "call" ? call : agent}`;
+}
+
+/** A new listen; where this reader hears the very same in another window, that one goes on here. */
+async function ask(wish) {
+  try {
+    return await api.post("/api/v1/listens", wish);
+  } catch (error) {
+    const already = error.name === "ApiError" && error.status === 409 && error.problem.listen_id;
+    if (!already) throw error;
+    const path = `/api/v1/listens/${encodeURIComponent(already)}`;
+    const [listen, audio] = await Promise.all([api.get(path), api.get(`${path}/pass`)]);
+    return { ...listen, audio, goesOn: true };
+  }
 }
 
 /** Tell the server that it is over; whoever cannot be told finds out, because the sound's connection is closed. */

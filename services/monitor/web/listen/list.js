@@ -58,10 +58,14 @@ export class CallList {
     const calls = sorted(here.filter((item) => fits(item, filter, means)));
     const idle = this.#idle(filter, means);
     const steady = performance.now() - this.movedAt < STEADY_MS;
-    this.shown = [...(steady ? inOrderOf(calls, this.shown.map(({ key }) => key)) : calls), ...idle];
-    if (!this.shown.some(({ key }) => key === this.cursor)) this.cursor = this.shown[0]?.key ?? "";
+    const before = this.shown.map(({ key }) => key);
+    this.shown = [...(steady ? inOrderOf(calls, before) : calls), ...idle];
+    const focused = this.scroller.contains(document.activeElement);
+    const gone = !this.shown.some(({ key }) => key === this.cursor);
+    if (gone) this.cursor = this.shown[Math.max(0, Math.min(before.indexOf(this.cursor), this.shown.length - 1))]?.key ?? "";
     this.#drawHead(steady, calls.length, filter);
     this.rows.setItems(this.shown);
+    if (gone && focused) this.focus(); // the line that had it has gone: its neighbour has it now
   }
 
   /** Whom one may want to follow before the next call comes: new agents, those on one's own list, those searched for. */
@@ -109,7 +113,7 @@ export class CallList {
 
   #key(event) {
     const item = this.shown.find(({ key }) => key === this.cursor);
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("button")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || (event.key === "Enter" && event.target.closest("button"))) return;
     const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8, Home: -Infinity, End: Infinity };
     if (event.key in steps) {
       event.preventDefault();

@@ -33,6 +33,7 @@ import soundStrings from "./sound/strings.js";
 import strings from "./strings.js";
 import { ListenTroubles } from "./troubles.js";
 import { Uncovered } from "./uncovered.js";
+import { refusalText } from "./words.js";
 
 for (const words of [boardStrings, drawerStrings, alarmStrings, soundStrings, strings]) useStrings(words);
 translateTree(document);
@@ -52,7 +53,7 @@ const policies = new Policies(schedule);
 const deck = new Deck({ purposeOf, changed: schedule });
 const chooser = new PurposeChooser();
 const deckBar = new DeckBar(deck, board);
-const player = new Player(board, deck, { allowed: (item) => policies.modes(item.target.site), user: () => who });
+const player = new Player(board, deck, { allowed: (item) => policies.modes(item.target.site, whomOf(item)), user: () => who });
 const marks = new MarkWatch(board);
 const none = emptyDeck();
 const deckTitle = h("h2");
@@ -103,6 +104,7 @@ function update() {
     return;
   }
   fetchPolicy();
+  deck.look(isGone);
   list.update();
   uncovered.update(list.items);
   marks.look(deck.sounding);
@@ -140,6 +142,11 @@ function placeOf(item) {
   return (item.call && deck.placeOf(targetOf(item, "call"))) || deck.placeOf(targetOf(item, "agent"));
 }
 
+/** Whether the call is not on the board any more; of a site that the feed does not tell nothing is known. */
+function isGone({ target, callKey }) {
+  return target.follow === "call" && board.store.loaded && !board.isComing(target.site) && !board.store.calls.has(callKey);
+}
+
 function isSounding(item) {
   const { sounding } = deck;
   if (!sounding) return false;
@@ -152,9 +159,21 @@ function purposeOf(target) {
   return purposeFor(agent?.tags.includes(NEW_AGENT) ?? false, offered);
 }
 
+/** What the policy's rules ask about whom `item` hears. */
+function whomOf({ target, agentKey, callKey, purpose }) {
+  const agent = board.store.agents.get(agentKey);
+  const queue = board.store.calls.get(callKey)?.queue;
+  return { team: agent?.team ?? "", queues: queue ? [queue] : (agent?.queues ?? []), tags: agent?.tags ?? [], purpose: purpose || purposeOf(target) };
+}
+
 function hear(item, follow) {
   list.cursor = item.key;
   deck.hear(targetOf(item, follow));
+}
+
+function claimRefusal(error) {
+  const { claim: theirs } = error.problem;
+  return theirs ? t("listen.claimed.hint", { name: theirs.user_name || theirs.user }) : refusalText(error);
 }
 
 async function claim(item) {
@@ -165,9 +184,16 @@ async function claim(item) {
     else await around.claim(site, call.call_id);
   } catch (error) {
     if (error.name !== "ApiError") throw error;
-    say(t("listen.claim.failed", { name, why: error.detail || error.title }));
+    troubles.tell(t("listen.claim.failed", { name }), claimRefusal(error), schedule);
     around.claimed.now(); // somebody else was faster, which the list then shows
   }
+}
+
+/** Do it with the call that the player shows; in the list the keys are about the line that has the focus. */
+function shown(deed) {
+  const item = list.byKey?.get(deck.item?.callKey);
+  if (item) deed(item);
+  else list.focus();
 }
 
 /** The new agent's call that has been alone for longest, at once. */
@@ -225,6 +251,8 @@ listenToKeys({
   toggle: () => deck.toggle(),
   mode: () => player.modes.cycle(),
   note: () => player.notes.focus(),
+  claim: () => shown((item) => item.call && claim(item)),
+  follow: () => shown((item) => around.toggleFollow(item.agentKey)),
   alone: hearAlone,
   drop: () => deck.drop(deck.selected),
   list: () => list.focus(),

@@ -5,7 +5,7 @@ import { t } from "/static/shared/i18n.js";
 import { icon, setIcon } from "/static/shared/icons.js";
 import { may } from "/static/shared/me.js";
 import { troubleWords } from "./sound/support.js";
-import { refusalWords } from "./words.js";
+import { refusalText } from "./words.js";
 
 const MODES = ["listen", "whisper", "barge"];
 
@@ -23,11 +23,7 @@ export class Modes {
     this.yes = h("button", { class: "button primary", type: "button", on: { click: () => this.#go(this.asked) } });
     this.no = h("button", { class: "button", type: "button", on: { click: () => this.cancel() } });
     this.ask = h("div", { class: "notice mode-ask", role: "alertdialog", data: { tone: "critical" }, hidden: true }, icon("warning"), h("div", { class: "stack" }, this.warning, h("div", { class: "row" }, this.yes, this.no)));
-    this.ask.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape") return;
-      event.stopPropagation();
-      this.cancel();
-    });
+    this.ask.addEventListener("keydown", (event) => this.#askKey(event));
     this.trouble = h("p", { class: "mode-trouble", role: "alert", hidden: true });
     this.node = h("section", { class: "modes" }, h("div", { class: "modes-line" }, this.group, this.microphone), this.ask, this.trouble);
   }
@@ -37,12 +33,16 @@ export class Modes {
     const modes = item ? this.#modesOf(item) : [];
     setHidden(this.node, modes.length < 2);
     if (this.node.hidden) return;
-    if (this.item !== item || !item.isOpen) Object.assign(this, { item, asked: "", refusal: item === this.item ? this.refusal : "" });
+    if (this.item !== item || !item.isOpen) {
+      const asking = this.ask.contains(document.activeElement);
+      Object.assign(this, { item, asked: "", refusal: item === this.item ? this.refusal : "" });
+      if (asking) this.buttons[0].focus(); // what was asked is no question any more
+    }
     setAttr(this.group, "aria-label", t("listen.mode"));
     for (const button of this.buttons) {
       const { mode } = button.dataset;
       setHidden(button, !modes.includes(mode));
-      button.disabled = !item.isOpen || Boolean(item.wantedMode);
+      setAttr(button, "aria-disabled", String(!item.isOpen || Boolean(item.wantedMode))); // one that was disabled would lose the focus
       setText(button, t(`listen.mode.${mode}`));
       setAttr(button, "aria-pressed", String((item.wantedMode || item.mode) === mode));
       setAttr(button, "title", t(`listen.mode.${mode}.hint`));
@@ -65,7 +65,7 @@ export class Modes {
     setAttr(this.ask, "aria-label", t(`listen.mode.${asked}`));
     setText(this.warning, t(`listen.mode.${asked}.warning`));
     setText(this.yes, t(`listen.mode.${asked}.yes`));
-    setText(this.no, t("listen.mode.no"));
+    setText(this.no, t(this.deck.item.mode === "listen" ? "listen.mode.no" : "listen.mode.stay"));
   }
 
   #drawMicrophone(item) {
@@ -88,7 +88,8 @@ export class Modes {
   /** To a mode, after a warning if somebody will hear it. */
   choose(mode) {
     const { item } = this.deck;
-    if (!item?.isOpen || item.mode === mode || !this.#modesOf(item).includes(mode)) return;
+    if (this.asked && item?.mode === mode) this.cancel();
+    if (!item?.isOpen || item.wantedMode || item.mode === mode || !this.#modesOf(item).includes(mode)) return;
     this.refusal = "";
     if (mode === "listen") {
       this.#go(mode);
@@ -97,6 +98,17 @@ export class Modes {
     this.asked = mode;
     this.update();
     this.no.focus(); // who presses Enter without reading speaks to nobody
+  }
+
+  /** Tab stays with the question, as it does in every dialog; Escape is the harmless answer. */
+  #askKey(event) {
+    if (event.key === "Tab") {
+      event.preventDefault();
+      (event.target === this.no ? this.yes : this.no).focus();
+    } else if (event.key === "Escape") {
+      event.stopPropagation();
+      this.cancel();
+    }
   }
 
   /** To the next of the modes. */
@@ -110,17 +122,22 @@ export class Modes {
   cancel() {
     this.asked = "";
     this.update();
-    this.buttons[0].focus();
+    this.#focusOn(this.deck.item.mode);
+  }
+
+  #focusOn(mode) {
+    this.buttons.find((button) => button.dataset.mode === mode)?.focus();
   }
 
   async #go(mode) {
     const { item } = this.deck;
+    if (this.asked) this.#focusOn(mode);
     this.asked = "";
     try {
       await item.switchMode(mode);
     } catch (error) {
       if (error.name === "MicrophoneRefused") this.refusal = Object.values(troubleWords(error.code)).join(". ");
-      else if (error.name === "ApiError") this.refusal = Object.values(refusalWords(error)).join(" ");
+      else if (error.name === "ApiError") this.refusal = refusalText(error);
       else throw error;
     } finally {
       this.update();

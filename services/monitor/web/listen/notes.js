@@ -16,12 +16,6 @@ export class Notes {
     this.input.addEventListener("input", () => this.#typed());
     this.save = h("button", { class: "button", type: "submit" });
     this.form = h("form", { class: "note-form", on: { submit: (event) => this.#submit(event) } }, this.pin, this.input, this.save);
-    this.input.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape") return;
-      event.stopPropagation();
-      this.#forget();
-      this.input.blur();
-    });
     this.trouble = h("p", { class: "mode-trouble", role: "alert", hidden: true });
     this.none = h("p", { class: "muted note-none" });
     this.list = h("ul", { class: "note-list" });
@@ -39,9 +33,11 @@ export class Notes {
     setText(this.save, t("listen.notes.save"));
     this.input.disabled = item.startedMs === null;
     this.save.disabled = item.startedMs === null || !this.input.value.trim();
+    const late = item.isOver && item.startedMs === null; // nobody heard it here, and nobody will
+    setHidden(this.form, late);
     const notes = this.found.get(item.callKey) ?? [];
     setHidden(this.none, notes.length > 0);
-    setText(this.none, t(item.startedMs === null ? "listen.notes.first" : "listen.notes.none"));
+    setText(this.none, t(item.startedMs === null && !late ? "listen.notes.first" : "listen.notes.none"));
     keyed(this.list, notes, ({ id }) => id, createNote, (node, note) => {
       const [at, text, by] = node.children;
       setText(at, clock(note.said_at, this.board.zone(note.site)));
@@ -75,12 +71,6 @@ export class Notes {
     if (text.trim()) this.drafts.set(item, { text, at, listenId: this.drafts.get(item)?.listenId ?? item.listen.listen_id, startedMs: this.drafts.get(item)?.startedMs ?? item.startedMs });
     else this.drafts.delete(item);
     this.save.disabled = !text.trim();
-    this.tick();
-  }
-
-  #forget() {
-    this.drafts.delete(this.deck.item);
-    this.input.value = "";
     this.tick();
   }
 

@@ -10,7 +10,7 @@ import { Parties } from "./parties.js";
 import { purposeText } from "./purpose.js";
 import { otherParty } from "./row.js";
 import { SoundPanel } from "./soundpanel.js";
-import { nameOfItem, reasonWords, refusalWords, shapeOf, toneOf } from "./words.js";
+import { nameOfItem, reasonWords, refusalText, shapeOf, toneOf } from "./words.js";
 
 export class Player {
   /** `allowed(item)` -> modes that the policy lets this reader use; `user()` -> who reads. */
@@ -25,7 +25,7 @@ export class Player {
     this.word = h("strong");
     this.more = h("span", { class: "player-more" });
     this.state = h("p", { class: "player-state", role: "status" }, this.shape, this.word, this.more);
-    this.toggle = h("button", { class: "button primary player-toggle", type: "button", on: { click: () => deck.toggle() } }, icon("play"), h("span"), h("kbd", { text: "S" }));
+    this.toggle = h("button", { class: "button primary player-toggle", type: "button", on: { click: () => (this.item.isOver ? deck.drop(deck.selected) : deck.toggle()) } }, icon("play"), h("span"), h("kbd"));
     this.mute = h("button", { class: "button player-mute", type: "button", on: { click: () => this.toggleMute() } }, icon("muted"), h("span"), h("kbd", { text: "␣" }));
     this.sound = new SoundPanel(deck);
     this.modes = new Modes(deck, allowed);
@@ -68,14 +68,21 @@ export class Player {
     setText(this.follows, t(`listen.follows.${item.target.follow}`));
     setAttr(this.follows, "title", t(`listen.follows.${item.target.follow}.hint`));
     this.#drawState(item);
-    setIcon(this.toggle.firstChild, item.isOpen ? "stop" : "play");
-    setText(this.toggle.children[1], t(item.isOpen ? "listen.stop" : "listen.start"));
-    setData(this.toggle, "open", item.isOpen ? "yes" : "");
+    this.#drawToggle(item);
     const { silent } = this.#audible();
     setAttr(this.mute, "aria-pressed", String(silent));
     setText(this.mute.children[1], t(silent ? "listen.unmute" : "listen.mute"));
     for (const part of [this.sound, this.modes, this.notes]) part.update();
     this.tick();
+  }
+
+  /** Hear it, stop, or clear the place of what is over. */
+  #drawToggle({ isOpen, isOver }) {
+    const [shape, words, key] = this.toggle.children;
+    setIcon(shape, isOver ? "close" : isOpen ? "stop" : "play");
+    setText(words, t(isOver ? "listen.off_deck" : isOpen ? "listen.stop" : "listen.start"));
+    setText(key, isOver ? "X" : "S");
+    setData(this.toggle, "quiet", isOpen || isOver ? "yes" : "");
   }
 
   /** Who else hears it: names. */
@@ -86,10 +93,14 @@ export class Player {
   #drawState(item) {
     setData(this.state, "tone", toneOf(item));
     setIcon(this.shape, shapeOf(item));
-    setText(this.word, item.phase === "live" && item.muted ? t("listen.muted.hold") : t(`listen.phase.${item.phase}`));
-    const refused = item.trouble ? refusalWords(item.trouble) : null;
-    const why = refused ? `${refused.head} ${refused.more}` : reasonWords(item.reason) || (item.phase === "parked" ? t("listen.parked.hint") : "");
-    setText(this.more, [why, this.#elsewhere(item)].filter(Boolean).join(" · "));
+    setText(this.word, item.phase === "live" && item.muted ? t("listen.muted.hold") : t(`listen.phase.${item.shownPhase}`));
+    setText(this.more, [this.#why(item), this.#elsewhere(item)].filter(Boolean).join(" · "));
+  }
+
+  #why({ trouble, reason, phase, isOver }) {
+    if (isOver && phase !== "ended") return reasonWords("call_ended");
+    if (trouble) return refusalText(trouble);
+    return reasonWords(reason) || (phase === "parked" ? t("listen.parked.hint") : "");
   }
 
   /** What one hears while something else is shown. */

@@ -5,6 +5,13 @@ import { Asked } from "./asking.js";
 
 const EVERY_MS = 60_000;
 
+const meets = (wanted, has) => !wanted.length || wanted.some((one) => has.includes(one));
+
+/** Whether a rule lets one hear `whom` = {team, queues, tags, purpose}; its hours are left to the server. */
+function isAbout(rule, { team, queues, tags, purpose }) {
+  return meets(rule.teams, [team]) && meets(rule.queues, queues) && meets(rule.tags, tags) && meets(rule.purposes, [purpose]);
+}
+
 export class Policies {
   constructor(onChange) {
     Object.assign(this, { onChange, sites: new Map() });
@@ -20,8 +27,13 @@ export class Policies {
     return this.sites.get(site).value;
   }
 
-  /** The modes that may be used there; while nothing is known only listening. */
-  modes(site) {
-    return this.of(site)?.modes ?? ["listen"];
+  /** The modes that may be used there with somebody like that; while nothing is known only listening. */
+  modes(site, whom) {
+    const policy = this.of(site);
+    if (!policy) return ["listen"];
+    const rules = policy.rules ?? [];
+    if (!rules.length) return policy.modes;
+    const usable = rules.filter((rule) => isAbout(rule, whom));
+    return policy.modes.filter((mode) => mode === "listen" || usable.some(({ modes }) => !modes.length || modes.includes(mode)));
   }
 }

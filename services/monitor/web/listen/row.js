@@ -31,7 +31,7 @@ export function createRow(deeds) {
     directionWord: h("span", { class: "visually-hidden" }),
     peer: h("span", { class: "call-peer truncate" }),
     site: h("span", { class: "call-site truncate" }),
-    state: h("span", { class: "call-state" }, icon("talk"), h("span", { class: "truncate" })),
+    state: h("span", { class: "call-state" }, icon("talk"), h("span", { class: "truncate" }), h("span", { class: "num" })),
     time: h("span", { class: "call-time" }),
     happening: h("span", { class: "badge call-happening", hidden: true }, icon("hold"), h("span"), h("span", { class: "num" })),
     flag: h("span", { class: "badge call-flag", hidden: true }, icon("warning"), h("span", { class: "truncate" })),
@@ -51,13 +51,13 @@ export function createRow(deeds) {
     h("span", { class: "call-lines" }, h("span", { class: "call-line" }, parts.who, parts.isNew), parts.where),
     h("span", { class: "call-lines" }, h("span", { class: "call-line call-with" }, parts.direction, parts.directionWord, parts.peer), parts.site),
     parts.time,
-    h("span", { class: "call-lines" }, h("span", { class: "call-line" }, parts.state), h("span", { class: "call-line call-now" }, parts.happening, parts.flag)),
-    h("span", { class: "call-lines call-others" }, parts.listeners, parts.claimed),
+    h("span", { class: "call-lines" }, h("span", { class: "call-line" }, parts.state, parts.listeners, parts.claimed), h("span", { class: "call-line call-now" }, parts.happening, parts.flag)),
     h("span", { class: "call-deeds" }, buttons.star, buttons.claim, buttons.agent, buttons.hear),
   );
   Object.assign(node, { parts, buttons });
   const stop = (deed) => (event) => {
     event.stopPropagation();
+    node.focus({ preventScroll: true }); // the keys go on from this line
     deed(node.item);
   };
   buttons.star.addEventListener("click", stop(deeds.follow));
@@ -82,13 +82,15 @@ export function updateRow(node, item, look) {
   setText(parts.who, agentName(item));
   setHidden(parts.isNew, !item.isNew);
   setText(parts.isNew, t("listen.new"));
-  setText(parts.where, [agent?.team, call?.queue && board.queueLabel(site, call.queue)].filter(Boolean).join(" · "));
+  const where = [agent?.team, call?.queue && board.queueLabel(site, call.queue)].filter(Boolean).join(" · ");
+  setText(parts.where, where);
+  setAttr(parts.where, "title", where);
   drawParty(parts, item, board);
   setText(parts.site, board.saysSite(site) ? board.siteLabel(site) : board.markOf(site));
   const state = leg ? (STATE_SHAPES[leg.state] ?? "unknown") : agent.state;
   setData(parts.state, "state", state);
   setIcon(parts.state.firstChild, state);
-  setText(parts.state.lastChild, leg ? t(`drawer.leg_state.${leg.state}`) : stateWord(agent));
+  setText(parts.state.children[1], leg ? t(`drawer.leg_state.${leg.state}`) : stateWord(agent));
   drawFlag(parts.flag, item, board);
   drawOthers(parts, item, look);
   drawDeeds(buttons, item, look);
@@ -136,8 +138,10 @@ function drawFlag(node, { flags }, board) {
   setAttr(node, "title", flags.map((one) => board.summary(one)).join("\n"));
 }
 
-function drawOthers(parts, { listens, claim, agent }, { user }) {
+function drawOthers(parts, item, { user, sounding }) {
+  const { listens, claim, agent } = item;
   const names = listens.map((listen) => (listen.user === user ? t("listen.you") : listen.user_name || listen.user));
+  if (sounding(item)) names.unshift(t("listen.you")); // which this page knows before it is told
   const told = names.length ? [...new Set(names)].join(", ") : agent?.listened ? t("listen.somebody") : "";
   setHidden(parts.listeners, !told);
   setText(parts.listeners.lastChild, told);
@@ -178,7 +182,7 @@ function labelOf(item, parts, board) {
   const words = [
     agentName(item), item.isNew && t("listen.new"), parts.where.textContent,
     call && `${t(`direction.${call.direction}`)} ${otherParty(call, agent, site, board)}`,
-    parts.state.textContent, NEED_MARKS[item.need] && t(`listen.need.${item.need}`),
+    parts.state.children[1].textContent, NEED_MARKS[item.need] && t(`listen.need.${item.need}`),
     !parts.listeners.hidden && t("listen.listening", { names: parts.listeners.textContent }),
     !parts.claimed.hidden && parts.claimed.textContent,
   ];
@@ -192,14 +196,17 @@ export function tickRow(node, { board }, local = performance.now()) {
   const since = (iso) => board.clocks.since(site, iso, local);
   setText(parts.time, duration(since(item.since)));
   const running = item.transfer?.running ? item.transfer.transfer : null;
-  setHidden(parts.happening, !running && !item.heldSince && !item.alone && !item.transfer);
+  const held = item.heldSince && item.leg.state === "held"; // which the state says already
+  setText(parts.state.lastChild, held ? duration(since(item.heldSince)) : "");
+  const elsewhere = item.heldSince && !held;
+  setHidden(parts.happening, !running && !elsewhere && !item.alone && !item.transfer);
   if (parts.happening.hidden) return;
   const [shape, word, time] = parts.happening.children;
   if (item.alone) show("critical", "critical", t("listen.alone"), duration(since(item.aloneSince)));
   else if (running) {
     const took = tookS(running, board.clocks.now(site, local));
     show("timer", item.transfer.slow ? "critical" : "info", t("listen.transfer", { phase: phaseText(running) }), seconds(took));
-  } else if (item.heldSince) show("hold", "", t("drawer.leg_state.held"), duration(since(item.heldSince)));
+  } else if (elsewhere) show("hold", "", t("drawer.leg_state.held"), duration(since(item.heldSince)));
   else show("timer", "critical", t("listen.transfer.was"), seconds(tookS(item.transfer.transfer)));
 
   function show(name, tone, text, value) {

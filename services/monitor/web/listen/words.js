@@ -1,12 +1,12 @@
 // What a place of the deck is, in words, shapes and tones.
 
-import { known, t } from "/static/shared/i18n.js";
+import { known, language, t } from "/static/shared/i18n.js";
 
 const TONES = { live: "ok", starting: "info", asking: "info", waiting: "warning", lost: "critical", refused: "critical", ended: "quiet", parked: "quiet" };
 const SHAPES = { live: "listened", starting: "timer", asking: "timer", waiting: "timer", lost: "critical", refused: "critical", ended: "offline", parked: "pause" };
 
-export const toneOf = (item) => (item.phase === "live" && item.muted ? "warning" : TONES[item.phase]);
-export const shapeOf = (item) => (item.phase === "live" && item.muted ? "hold" : SHAPES[item.phase]);
+export const toneOf = (item) => (item.phase === "live" && item.muted ? "warning" : TONES[item.shownPhase]);
+export const shapeOf = (item) => (item.phase === "live" && item.muted ? "hold" : SHAPES[item.shownPhase]);
 
 /** The agent's name, or the call's other party while no agent is known. */
 export function nameOfItem(item, board) {
@@ -30,8 +30,13 @@ export function reasonWords(reason) {
   return known(key) ? t(key) : reason.replaceAll("_", " ");
 }
 
-/** What the server refused, in the reader's words first: {head, more}. */
-export function refusalWords({ status, title, detail }) {
+/** What the server refused, in the reader's words; then why, in the server's where it has none in the reader's language. */
+export function refusalText({ status, title, detail, problem }) {
+  if (["mode", "speak"].includes(problem.policy)) return t("listen.refused.mode");
+  if (problem.speaker_name) return t("listen.refused.speaks", { name: problem.speaker_name });
   const key = `listen.refused.${status}`;
-  return { head: known(key) ? t(key) : t("listen.refused.other", { title }), more: detail || title };
+  const head = known(key) ? t(key) : t("listen.refused.other", { title });
+  if (status === 404) return head; // that says it all
+  const why = (language() === "en" ? "" : problem.reason_zh) || detail || title;
+  return `${head} ${why}`;
 }
