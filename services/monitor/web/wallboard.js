@@ -1,5 +1,6 @@
 // The wallboard: follows the feed and keeps the page in step with it.
 
+import { oncePerFrame } from "/static/shared/drawing.js";
 import { onLanguage, t, translateTree, useStrings } from "/static/shared/i18n.js";
 import { patiently } from "/static/shared/live.js";
 import { onFastTick, onTick } from "/static/shared/ticker.js";
@@ -29,6 +30,7 @@ useStrings(floorStrings);
 translateTree(document);
 
 const element = (id) => document.getElementById(id);
+const schedule = oncePerFrame(draw);
 const bar = topbar(element("topbar"), { page: "monitor" });
 const board = new Board();
 const status = new StatusBar(bar, board, redrawAll);
@@ -53,20 +55,7 @@ installSettings(bar.tools, board);
 markBlockedSound(bar.tools);
 const alarms = new Alarms(board, { away: () => Boolean(board.rewound) });
 
-let drawing = false;
 let everything = false;
-
-/** Draw what has changed at the next frame: however many deltas come, the page is touched once a frame. */
-function schedule() {
-  if (drawing) return;
-  drawing = true;
-  const now = () => {
-    drawing = false;
-    draw();
-  };
-  if (document.hidden) setTimeout(now, HIDDEN_MS); // a page that nobody sees gets no frames, and must not hoard changes
-  else requestAnimationFrame(now);
-}
 
 /** What may follow a little later, at most so often. */
 class Later {
@@ -96,7 +85,6 @@ function redrawAll() {
   schedule();
 }
 
-const HIDDEN_MS = 1000;
 const LATER_MS = 300;
 
 function draw() {
@@ -125,7 +113,7 @@ function draw() {
   if (loaded && !board.rewound) announcer.announce(changed.has("flag"));
   alarms.hear(changed.has("flag"));
   if (notices.welcomed !== (loaded && empty)) notices.update();
-  if (!drawing) board.drawn();
+  if (!schedule.waits()) board.drawn();
 }
 
 const feed = new SiteFeed(board, {

@@ -1,5 +1,6 @@
 // The hall's screen: follows the feed, without controls, for as long as it hangs there.
 
+import { oncePerFrame } from "/static/shared/drawing.js";
 import { onLanguage, t, translateTree, useStrings } from "/static/shared/i18n.js";
 import { FeedClient, patiently } from "/static/shared/live.js";
 import { onTick } from "/static/shared/ticker.js";
@@ -28,6 +29,7 @@ useStrings(strings);
 translateTree(document);
 
 const element = (id) => document.getElementById(id);
+const schedule = oncePerFrame(draw);
 const wanted = readParams(location.search);
 const board = new HallBoard(wanted);
 const head = new Head(element("head"), board, wanted.title);
@@ -39,18 +41,6 @@ const alarms = new Alarms(board, { choice: () => ({ ...alarmChoice(), sound: wan
 
 document.documentElement.style.setProperty("--scale", String(wanted.scale));
 board.connect({ redrawAll: schedule });
-
-let drawing = false;
-
-/** Draw at the next frame, however much came until then. */
-function schedule() {
-  if (drawing) return;
-  drawing = true;
-  requestAnimationFrame(() => {
-    drawing = false;
-    draw();
-  });
-}
 
 function draw() {
   const changed = board.store.takeChanged();

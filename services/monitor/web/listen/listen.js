@@ -1,6 +1,7 @@
 // The page of inspectors: live calls on the left, what is heard on the right.
 
 import { fill, h, setHidden, setText } from "/static/shared/dom.js";
+import { oncePerFrame } from "/static/shared/drawing.js";
 import { onLanguage, t, translateTree, useStrings } from "/static/shared/i18n.js";
 import { patiently } from "/static/shared/live.js";
 import { may, me } from "/static/shared/me.js";
@@ -38,10 +39,10 @@ import { refusalText } from "./words.js";
 for (const words of [boardStrings, drawerStrings, alarmStrings, soundStrings, strings]) useStrings(words);
 translateTree(document);
 
-const HIDDEN_MS = 1000;
 const SETTLE_MS = 300;
 const FLOOR_MS = 200;
 const element = (id) => document.getElementById(id);
+const schedule = oncePerFrame(update);
 const bar = topbar(element("topbar"), { page: "listen" });
 const board = new Board();
 const who = { user: "", name: "" };
@@ -68,20 +69,8 @@ const uncovered = new Uncovered(element("uncovered"), board, { deeds: { hear, cl
 fill(element("deck"), h("div", { class: "panel-head" }, deckTitle, chooser.node), deckBar.node, none.node, player.node);
 board.connect({ redrawAll: schedule });
 
-let drawing = false;
 let waiting = null;
 let sounded = null; // what sounded when this was last drawn
-
-function schedule() {
-  if (drawing) return;
-  drawing = true;
-  const now = () => {
-    drawing = false;
-    update();
-  };
-  if (document.hidden) setTimeout(now, HIDDEN_MS);
-  else requestAnimationFrame(now);
-}
 
 /** What the floor tells is drawn some times a second: a large one tells something all the time. */
 function soon() {

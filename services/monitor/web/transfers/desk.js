@@ -2,6 +2,7 @@
 
 import { api } from "/static/shared/api.js";
 import { h } from "/static/shared/dom.js";
+import { oncePerFrame } from "/static/shared/drawing.js";
 import { onLanguage, t, translateTree, useStrings } from "/static/shared/i18n.js";
 import { FeedClient, patiently } from "/static/shared/live.js";
 import { me } from "/static/shared/me.js";
@@ -26,6 +27,7 @@ useStrings(strings);
 translateTree(document);
 
 const element = (id) => document.getElementById(id);
+const schedule = oncePerFrame(update);
 const bar = topbar(element("topbar"), { page: "transfers" });
 const board = new Board();
 const status = new StatusBar(bar, board);
@@ -37,7 +39,6 @@ const detail = new Detail(element("detail"), board, { found, saved, touched: () 
 
 board.connect({ redrawAll: schedule });
 
-let drawing = false;
 let running = new Set();
 
 function look() {
@@ -57,15 +58,6 @@ function choose(key) {
 
 function saved(key, theirs) {
   archive.put(key, theirs);
-}
-
-function schedule() {
-  if (drawing) return;
-  drawing = true;
-  requestAnimationFrame(() => {
-    drawing = false;
-    update();
-  });
 }
 
 /** Everything anew; cheap enough for each change, because only what is seen exists. */
