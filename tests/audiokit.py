@@ -130,6 +130,7 @@ class AudioConnection:
         self.kinds: list[int] = []  # of all frames
         self.pcm = bytearray()
         self.over = False  # the other end closed
+        self.reads = True
 
     async def listen(self) -> None:
         """Read to the end."""
@@ -179,6 +180,7 @@ class AudioConnection:
 
     def stop_reading(self) -> None:
         """Take nothing more from the wire."""
+        self.reads = False
         self._writer.transport.pause_reading()  # type: ignore[attr-defined]
 
     def close(self) -> None:

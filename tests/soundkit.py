@@ -21,7 +21,7 @@ from shared.raw import from_record
 from shared.siteconfig import Sites
 from tests.audiokit import RATE, AudioConnection, AudioServer, goertzel, split
 from tests.ingestkit import T0
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, until
 
 AGENT, COLLEAGUE, CUSTOMER, MUSIC, RINGBACK = 1000, 800, 440, 660, 550
 WHISPER = 1500
@@ -56,11 +56,20 @@ class ListeningFloor:
         self._read = len(records)
 
     async def advance(self, seconds: float) -> None:
-        """Time passes, and sockets get their turns as they would."""
+        """Time passes, and stands still while sockets carry what was sent."""
         for _ in range(round(seconds / STEP_S)):
             await self.clock.advance(STEP_S)
-            await asyncio.sleep(0)
+            await until(self._has_arrived, "the sound arrives", eager=1000)
         await self.look()
+
+    def _has_arrived(self) -> bool:
+        """Whether every frame that was sent to one who reads is there."""
+        there = {one.fork_id: one for one in self.media.connections}
+        return all(
+            fork.id in there
+            and (len(there[fork.id].sizes) >= fork.connection.sent or there[fork.id].over or not there[fork.id].reads)
+            for fork in self.connector.forks.open()
+        )
 
     async def until(self, so: Callable[[], object], *, step_s: float = STEP_S) -> None:
         """Let time pass until it is so."""

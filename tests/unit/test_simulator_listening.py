@@ -19,7 +19,7 @@ from shared import events
 from shared.commands import AgentLogoff, AgentPause, AgentUnpause, ListenMode, ListenStart, ListenStop, Mode, Resync
 from shared.envelope import Data
 from shared.siteconfig import Sites
-from tests.audiokit import DTMF, MONO_FRAME, RATE, STEREO_FRAME, frame, goertzel, split, tone
+from tests.audiokit import DTMF, MONO_FRAME, RATE, STEREO_FRAME, AudioConnection, frame, goertzel, split, tone
 from tests.soundkit import (
     AGENT,
     COLLEAGUE,
@@ -33,6 +33,7 @@ from tests.soundkit import (
     sides,
     tones_in,
 )
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -337,6 +338,15 @@ async def test_colleagues_can_be_heard_and_have_no_customer(floor: ListeningFloo
 # ---------------------------------------------------------------- whisper and barge
 
 
+async def _speak(floor: ListeningFloor, order: ListenStart, speaks: AudioConnection) -> None:
+    """Eight frames, which the switch has before time goes on, if it takes any."""
+    for _ in range(8):
+        speaks.send(tone(WHISPER, 5000, 20))
+    (fork,) = [one for one in floor.connector.forks.open() if one.id == order.fork_id]
+    if fork.mode != "listen":
+        await until(lambda: len(fork.connection._spoken) == 8, "all of it is there")
+
+
 @pytest.mark.parametrize(("mode", "heard_by"), [("listen", ""), ("whisper", "agent"), ("barge", "agent customer")])
 async def test_who_hears_what_is_spoken(floor: ListeningFloor, mode: Mode, heard_by: str) -> None:
     call = floor.talking()[0]
@@ -346,8 +356,7 @@ async def test_who_hears_what_is_spoken(floor: ListeningFloor, mode: Mode, heard
     ears = {side: await floor.listen(call, side=side) for side in ("agent", "customer")}  # type: ignore[arg-type]
     await floor.obeyed(ListenMode(fork_id=order.fork_id, mode=mode))
     before = {side: len(ear.pcm) for side, ear in ears.items()}
-    for _ in range(8):
-        speaks.send(tone(WHISPER, 5000, 20))
+    await _speak(floor, order, speaks)
     await floor.advance(0.4)
     for side, ear in ears.items():
         own, hears = sides(bytes(ear.pcm[before[side] :])[: 10 * STEREO_FRAME])
@@ -363,8 +372,7 @@ async def test_one_leg_is_switched_to_and_fro(floor: ListeningFloor) -> None:
     for mode, heard in (("listen", False), ("whisper", True), ("listen", False)):
         await floor.obeyed(ListenMode(fork_id=order.fork_id, mode=mode))  # type: ignore[arg-type]
         before = len(ear.pcm)
-        for _ in range(8):
-            speaks.send(tone(WHISPER, 5000, 20))
+        await _speak(floor, order, speaks)
         await floor.advance(0.4)
         assert (WHISPER in sides(bytes(ear.pcm[before:])[: 10 * STEREO_FRAME])[1]) == heard
     assert len(floor.media.connections) == 2
