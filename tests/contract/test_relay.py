@@ -24,6 +24,7 @@ from services.monitor.listen.contract import (
     RelayStarted,
 )
 from services.monitor.listen.relay import hub, listener, wire
+from shared.envelope import Data
 from tests import audiokit
 from tests.audiokit import AudioCaller, goertzel, interleave, split, tone
 from tests.relaykit import SITE, Page, Running, forked, running
@@ -82,6 +83,9 @@ async def test_bytes_in_are_bytes_out_and_the_page_is_told_how_it_is(relay: Runn
     heard = await all_heard(relay, listen_id)
     assert (heard.fork_id, heard.bytes, heard.seconds, heard.discarded) == (fork_id, len(sound), 0.4, 0)
     assert relay.reports(ListenerLeft)[-1].how == "closed"
+    await relay.reported(ForkDown)
+    order = [type(one) for one in relay.reports(Data)]
+    assert order[-3:] == [ListenerHeard, ListenerLeft, ForkDown], "it was left, not lost"
 
 
 @pytest.mark.parametrize("side", ["agent", "customer"])

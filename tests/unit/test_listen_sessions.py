@@ -9,6 +9,7 @@ import pytest
 
 from services.monitor.listen import contract
 from shared import commands
+from shared.codec import encode
 from shared.db import Database
 from shared.events import (
     AgentLoggedOff,
@@ -24,6 +25,7 @@ from shared.events import (
 )
 from shared.identity import Principal
 from shared.siteconfig import Listening as Policy
+from shared.topics import LISTEN_REPORTS, SWITCH_DEAD_LETTER
 from tests.listenkit import RELAY, listening, sites
 from tests.monitordb import empty_monitor_db, monitor_db
 
@@ -244,6 +246,33 @@ async def test_a_page_that_was_lost_comes_back_to_a_new_fork_or_its_listen_ends(
         await floor.report(left)
         await floor.pass_time(16)
         assert (await floor.get(asked["listen_id"]))["reason"] == "connection_lost"
+
+
+async def test_a_page_that_is_closed_while_it_speaks_has_lost_nothing(monitor_db: Database) -> None:
+    async with listening(monitor_db) as floor:
+        asked = await floor.ask(call_id="c")
+        fork = await floor.live(asked["listen_id"])
+        await floor.call("PATCH", f"/listens/{asked['listen_id']}", json={"mode": "barge"})
+        down = {"frames": 1, "discarded": 0, "seconds": 0.02}
+        await floor.report(
+            contract.ListenerLeft(listen_id=asked["listen_id"], how="closed", **RELAY),
+            contract.ForkDown(fork_id=fork.fork_id, how="closed", detail="the last listener left", **RELAY, **down),
+        )
+        assert await floor.kinds(asked["listen_id"]) == ["asked", "fork", "started", "mode", "ended"]
+        ended = await floor.detail(asked["listen_id"], "ended")
+        assert (ended["reason"], ended["was"]) == ("closed", "live")
+        assert len(floor.commands(commands.ListenStop)) == 2
+
+
+async def test_a_connection_that_nobody_ordered_and_of_no_site_changes_nothing(monitor_db: Database) -> None:
+    async with listening(monitor_db) as floor:
+        asked = await floor.ask(call_id="c")
+        refused = contract.ForkRefused(fork_id="9c6d8a0e-7f0c-4f9f-a7a5-0c6b8a7f6b11", relay="relay", peer="10.0.0.7:1")
+        made = contract.report(refused, id="x", source="/relay", site="", time=floor.clock.now())
+        await floor.bus.publish(LISTEN_REPORTS, encode(made), key="")
+        await floor.live(asked["listen_id"])
+        assert (await floor.get(asked["listen_id"]))["state"] == "live"
+        assert not list(floor.bus.records(SWITCH_DEAD_LETTER))
 
 
 async def test_a_relay_that_began_anew_is_told_of_a_new_fork_when_the_page_is_back(monitor_db: Database) -> None:

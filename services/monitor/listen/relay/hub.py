@@ -290,8 +290,9 @@ class Hub:
         del self.listeners[listener.listen_id]
         self.counts.lefts[how] += 1
         self.report_heard(listener)
-        self._detach(listener)
+        # before its fork ends for want of listeners: the monitor would take that for sound that was lost
         self.report(listener.site, ListenerLeft(listen_id=listener.listen_id, relay=self.name, run=self.run, how=how))
+        self._detach(listener)
         for fork in list(self.forks.values()):
             if fork.speaker == listener.listen_id and fork.order.speaks:
                 fork.close("the speaker left")
