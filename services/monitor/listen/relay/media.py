@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from services.monitor.listen.relay.g711 import from_alaw, from_ulaw
+from services.monitor.listen.relay.mislabelled import MISLABELLED, Mislabelled, Suspicion
 from shared.errors import FloorwatchError
 
 Encoding = Literal["slin", "ulaw", "alaw"]
@@ -50,16 +51,22 @@ class Stream:
         self._decode = _DECODERS[encoding]
         self.unit = 0  # bytes of 20 ms as they come; not known before the first payload
         self._rest = b""
-        self._doubt: Doubt | None = Doubt() if encoding == "slin" and rate_hz == 8000 else None
+        as_labelled_by_mistake = encoding == "slin" and rate_hz == 8000
+        self._doubt: Doubt | None = Doubt() if as_labelled_by_mistake else None
+        self._suspicion: Suspicion | None = Suspicion() if as_labelled_by_mistake else None
 
     @property
     def steady(self) -> bool:
         """Whether the next payload of `unit` bytes is a frame as it is."""
-        return bool(self.unit) and not self._rest and self._doubt is None and self._decode is None
+        return bool(self.unit) and not self._rest and self._is_trusted and self._decode is None
+
+    @property
+    def _is_trusted(self) -> bool:
+        return self._doubt is None and self._suspicion is None
 
     def take(self, payload: bytes, now: float) -> Sequence[bytes]:
         """The frames that are complete with `payload`, which came at `now` (monotonic seconds). Raises BadAudio."""
-        if len(payload) == self.unit and not self._rest and self._doubt is None:
+        if len(payload) == self.unit and not self._rest and self._is_trusted:
             return (payload if self._decode is None else self._decode(payload),)
         if self._doubt is not None:
             if len(payload) == _SUSPECT_BYTES:
@@ -70,7 +77,17 @@ class Stream:
             return ()
         if not self.channels:
             self._settle(len(payload))
-        return self._cut(payload)
+        frames = self._cut(payload)
+        return frames if self._suspicion is None else self._passed(frames, self._suspicion)
+
+    def _passed(self, frames: Sequence[bytes], suspicion: Suspicion) -> Sequence[bytes]:
+        try:
+            return suspicion.take(frames)
+        except Mislabelled as exc:
+            raise BadAudio(str(exc)) from None
+        finally:
+            if suspicion.over:
+                self._suspicion = None
 
     def _settle(self, size: int) -> None:
         """How many channels: two were asked for, but an older switch may send one all the same."""
@@ -120,9 +137,7 @@ class Doubt:
     def _judge(self, now: float) -> None:
         as_pcm = (self._seen - 1) * FRAME_S / 2
         if now - self._first > as_pcm * _TOO_SLOW:
-            raise BadAudio(
-                "160 bytes each 20 ms under the label of 16-bit PCM: this is G.711 (µ-law or A-law); ask for slin: …/c(slin)"
-            )
+            raise BadAudio(f"160 bytes each 20 ms {MISLABELLED}")
 
 
 def swapped(pcm: bytes) -> bytes:
