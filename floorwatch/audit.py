@@ -78,9 +78,10 @@ def export(url: str, out: BinaryIO, form: exporting.Form, site: str = "") -> int
     return asyncio.run(write())
 
 
-def tell(looked: Looked, remember: Path | None = None) -> None:
-    """The finding in words: breaks to the error stream, the sum to the other."""
-    finding = looked.chain
+def tell(looked: Looked, url: str, remember: Path | None = None) -> None:
+    """The finding about the database at `url` in words: breaks to the error stream, the sum to the other."""
+    finding, parsed = looked.chain, parse_url(url)
+    where = shown(parsed.set(drivername=parsed.get_backend_name()))  # without the driver, as people write it
     for one in finding.breaks[:MOST_BREAKS]:
         typer.echo(f"broken at row {one.row}: {one.what}", err=True)
     if len(finding.breaks) > MOST_BREAKS:
@@ -91,9 +92,9 @@ def tell(looked: Looked, remember: Path | None = None) -> None:
         typer.echo(f"... and {looked.more} more", err=True)
     if not looked.holds:
         what = "does not hold" if finding.breaks else "holds, but is not all that there was"
-        typer.echo(f"the chain of {finding.rows} rows {what}", err=True)
+        typer.echo(f"the chain of {finding.rows} rows in {where} {what}", err=True)
         return
-    typer.echo(f"OK: the chain of {finding.rows} rows holds, and every listen is in it")
+    typer.echo(f"OK: the chain of {finding.rows} rows in {where} holds, and every listen is in it")
     if remember is not None and finding.rows:
         typer.echo(f"its end is kept in {remember}")
     elif finding.rows:

@@ -365,8 +365,9 @@ def audit_verify(
     """
     from floorwatch import audit
 
-    looked = audit.verify(_monitor_db(db), expect or [], remember)
-    audit.tell(looked, remember)
+    url = _monitor_db(db)
+    looked = audit.verify(url, expect or [], remember)
+    audit.tell(looked, url, remember)
     if not looked.holds:
         raise typer.Exit(1)
 

@@ -68,6 +68,7 @@ def verify(url: str, *more: str) -> tuple[int, str]:
 def test_an_untouched_audit_holds_and_says_its_end(url: str) -> None:
     code, said = verify(url)
     assert code == 0
+    assert f"4 rows in {url} holds" in said, "which database was looked at"
     noted = re.search(r"--expect (4:[0-9a-f]{64})", said)
     assert noted
     assert verify(url, "--expect", noted[1])[0] == 0
