@@ -33,6 +33,7 @@ from shared.settings import (
     misspelled,
     variable,
 )
+from shared.sites import load_sites
 
 BrokerKind = Literal["embedded", "kafka"]
 
@@ -64,7 +65,7 @@ def plan(
     broker_settings = load(BrokerSettings, **({} if monitors is None else {"monitors": monitors}))
     ingest, monitor, alerts = load(IngestSettings), load(MonitorSettings), load(AlertsSettings)
     relay = load(RelaySettings)
-    signin.users_of(monitor)  # a wrong file is told of before anything starts
+    _check_files(monitor)
     return Floor(
         broker=broker,
         broker_port=broker_settings.port,
@@ -77,6 +78,17 @@ def plan(
         asterisk=_asterisk(),
         run_dir=broker_settings.run_dir,
     )
+
+
+def _check_files(monitor: MonitorSettings) -> None:
+    """Whoever needs a file checks it, too; but a wrong one is to be told of before anything starts. Raises SettingsError."""
+    from services.monitor.desk.reasons import load_reasons
+    from services.monitor.rulefile import load_rulebook
+
+    signin.users_of(monitor)
+    load_sites(monitor.sites_file, setting=variable(MonitorSettings, "sites_file"))
+    load_rulebook(monitor.rules_file, setting=variable(MonitorSettings, "rules_file"))
+    load_reasons(monitor.cases_file, setting=variable(MonitorSettings, "cases_file"))
 
 
 def _asterisk() -> AsteriskSettings | None:

@@ -254,7 +254,7 @@ def _explain(kind: type[BaseSettings], error: Any) -> str:
     named = variable(kind, place) if place in kind.model_fields else place.upper()
     field = fields.get(named)
     message = str(error["msg"]).replace("Input should be", "expected").replace("String should", "expected it to")
-    message = message[:1].lower() + message[1:]
+    message = (message[:1].lower() + message[1:]).partition(", unable to parse")[0]
     if field is not None and field.description and error["type"] == "string_pattern_mismatch":
         message = f"expected {field.description}"
     secret = field is not None and "SecretStr" in str(field.annotation)
