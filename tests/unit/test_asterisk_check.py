@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
 from floorwatch.asterisk import app as asterisk_app
+from floorwatch.asterisk import way_of_the_sound
 from services.ingest.connectors.asterisk.check import LISTEN_S, Finding, check
 from services.ingest.connectors.asterisk.config import Switch, SwitchConfig, load_switches
 from shared.clock import FakeClock, SystemClock
@@ -187,4 +188,27 @@ def test_the_command_says_which_sites_there_are(tmp_path: Path, monkeypatch: pyt
     assert "there are hq" in str(found.exception)
     found = CliRunner().invoke(asterisk_app, ["check"])
     assert found.exit_code == 1
-    assert "connection refused: 127.0.0.1:1" in found.stdout
+    assert "connection refused: 127.0.0.1:1; " in found.stdout
+    assert "the sound of calls is to go to 127.0.0.1:8604" in found.stdout
+
+
+@pytest.mark.parametrize(
+    ("host", "media", "env", "finding"),
+    [
+        ("10.0.0.5", "", {}, ("missing", "127.0.0.1:8604")),
+        ("pbx", "", {"RELAY_MEDIA_HOST": "0.0.0.0"}, ("missing", "RELAY_MEDIA_HOST")),
+        ("10.0.0.5", "", {"RELAY_MEDIA_HOST": "10.0.0.9"}, ("ok", "10.0.0.9:8604")),
+        ("::1", "", {}, ("ok", "127.0.0.1:8604")),
+        ("10.0.0.5", "127.0.0.1:9", {}, ("ok", "127.0.0.1:9")),  # by a tunnel: whoever says so knows
+        ("10.0.0.5", "", {"RELAY_MEDIA_URL": "ws://10.0.0.9:8603"}, ("missing", "wants audiosocket://")),
+    ],
+)
+def test_a_switch_that_is_told_to_send_the_sound_to_itself_is_found(
+    monkeypatch: pytest.MonkeyPatch, host: str, media: str, env: dict[str, str], finding: tuple[str, str]
+) -> None:
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    found = way_of_the_sound(SwitchConfig(host=host, user=USER, media=media))
+    assert found is not None
+    assert (found.state, finding[1] in found.text) == (finding[0], True), found.text
+    assert way_of_the_sound(SwitchConfig(host=host, user=USER, media=media, commands=False)) is None

@@ -26,7 +26,7 @@ def floorwatch(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "floorwatch.cli", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         env={"PATH": "/usr/bin:/bin", "COLUMNS": "120", **env},
         check=False,
     )
@@ -46,6 +46,13 @@ def floorwatch(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         ["alerts"],
         ["relay"],
         ["simulator"],
+        ["watch"],
+        ["asterisk"],
+        ["asterisk", "check"],
+        ["asterisk", "run"],
+        ["audit"],
+        ["audit", "verify"],
+        ["audit", "export"],
     ],
     ids=lambda command: " ".join(command) or "floorwatch",
 )
@@ -107,15 +114,24 @@ def test_a_wrong_rule_book_is_named_by_file_line_and_key(tmp_path: Path, text: s
         (["publish", "nothing.jsonl", "--adapter", "asterisk", "--site", "hq"], {}, "'nothing.jsonl' does not exist"),
         (["publish", str(ROOT / "LICENSE"), "--adapter", "siemens", "--site", "hq"], {}, "'siemens' is not one of"),
         (["run", "--speed", "0"], {}, "SIMULATOR_SPEED: expected greater than 0"),
-        (["monitor"], {"MONITOR_PORT": "front"}, "MONITOR_PORT: expected a valid integer"),
+        (["run"], {"FLOORWATCH_SITES_FILE": "{wrong}"}, "wrong.yaml:1: wrong: there is no key `wrong`"),
+        (["run"], {"MONITOR_RULES_FILE": "{wrong}"}, "wrong.yaml:1: wrong: there is no key `wrong`"),
+        (["run"], {"MONITOR_CASES_FILE": "{wrong}"}, "wrong.yaml:1: wrong: there is no key `wrong`"),
+        (["monitor"], {"MONITOR_PORT": "front"}, "MONITOR_PORT: expected a valid integer, got 'front'"),
         (["monitor"], {"MONITOR_RULES_FILE": "/nowhere/rules.yaml"}, "MONITOR_RULES_FILE says where"),
         (["monitor"], {"FLOORWATCH_SITES_FILE": "/nowhere/sites.yaml"}, "FLOORWATCH_SITES_FILE says where"),
     ],
 )
-def test_a_wrong_word_is_one_clear_message_and_code_2(arguments: list[str], env: dict[str, str], expected: str) -> None:
+def test_a_wrong_word_is_one_clear_message_and_code_2(
+    tmp_path: Path, arguments: list[str], env: dict[str, str], expected: str
+) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("wrong: {}\n")
+    env = {name: value.replace("{wrong}", str(wrong)) for name, value in env.items()}
     done = floorwatch(*arguments, **env)
     assert done.returncode == 2
     assert expected in done.stderr
+    assert "starting" not in done.stdout, "before anything is started"
     assert "Traceback" not in done.stderr
 
 

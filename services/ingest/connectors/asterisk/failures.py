@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
 import ssl
 from typing import Final, Literal
@@ -70,13 +71,13 @@ def of_connecting(exc: Exception, where: str) -> LinkFailed:
     if isinstance(exc, ssl.SSLError):
         return LinkFailed("no manager port", where, detail)
     if isinstance(exc, socket.gaierror):
-        return LinkFailed("unknown host", where, detail)
+        return LinkFailed("unknown host", where, exc.strerror or detail)
     if isinstance(exc, TimeoutError):
         return LinkFailed("host unreachable", where, detail or "no answer in time")
     if isinstance(exc, ConnectionRefusedError):
-        return LinkFailed("connection refused", where, detail)
+        return LinkFailed("connection refused", where)
     if isinstance(exc, ConnectionError | asyncio.IncompleteReadError):
         return LinkFailed("connection lost", where, detail)
     if isinstance(exc, OSError) and exc.errno in _UNREACHABLE:
-        return LinkFailed("host unreachable", where, detail)
+        return LinkFailed("host unreachable", where, os.strerror(exc.errno))
     return LinkFailed("host unreachable", where, f"{type(exc).__name__}: {detail}")
