@@ -15,6 +15,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from services.monitor.core.views import FloorView
 from tests.browser.drawerfloors import Answers
 from tests.browser.feedserver import FeedServer, serving
+from tests.waiting import until
 
 HERE = Path(__file__).parent
 PATIENCE_MS = (
@@ -89,6 +90,11 @@ class Viewer:
         )
         await page.goto(url)
         return page
+
+
+async def until_true(page: Page, script: str) -> None:
+    """Wait until the asynchronous `script` gives something true there; `wait_for_function` would take its promise for that."""
+    await until(lambda: page.evaluate(script), script)
 
 
 @pytest_asyncio.fixture(loop_scope="package")

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from tests.browser.conftest import Viewer
+from tests.browser.conftest import Viewer, until_true
 from tests.browser.feedserver import FeedServer
 from tests.browser.floors import ago, changed, flag, small_floor
 from tests.browser.test_settings import open_settings
@@ -69,6 +69,19 @@ async def until_settled(page: Page) -> dict[str, Any]:
     return await heard(page)
 
 
+CHOSEN = """async () => {
+  const { prefs } = await import("/static/shared/prefs.js");
+  return prefs.get("alarms", {}).notify;
+}"""
+
+
+async def want(feed: FeedServer, page: Page) -> None:
+    """Have both kept for the reader, and the page know it: what is raised before that calls nobody."""
+    feed.preferences |= WANTED
+    await page.reload()
+    await until_true(page, CHOSEN)
+
+
 async def prepare(viewer: Viewer, before: str = "") -> None:
     """Every page has the stubs, after the script `before`, and a clock that the test can move on."""
     await viewer.context.add_init_script(before + STUBS)
@@ -102,8 +115,7 @@ async def test_nothing_calls_until_it_is_switched_on_and_then_once(viewer: Viewe
 async def test_what_stood_there_and_what_comes_again_does_not_call(viewer: Viewer) -> None:
     await prepare(viewer, "window.permission = 'granted';")
     async with viewer.show(changed(small_floor(), flags=(critical("f0"),))) as (feed, page):
-        feed.preferences |= WANTED
-        await page.reload()
+        await want(feed, page)
         await expect(page.locator(".flag")).to_have_count(1)
         await raise_flag(feed, "f1")
         await until_shown(page, 1)
@@ -118,8 +130,7 @@ async def test_what_stood_there_and_what_comes_again_does_not_call(viewer: Viewe
 async def test_a_storm_is_one_sound_and_one_notification(viewer: Viewer) -> None:
     await prepare(viewer, "window.permission = 'granted';")
     async with viewer.show(small_floor()) as (feed, page):
-        feed.preferences |= WANTED
-        await page.reload()
+        await want(feed, page)
         await expect(page.locator(".card").first).to_be_visible()
         feed.epoch = "second"
         feed.floor = changed(feed.floor, flags=tuple(critical(f"f{n:02}") for n in range(30)))
@@ -143,8 +154,7 @@ async def test_nothing_calls_while_another_time_is_shown_and_what_came_meanwhile
     await viewer.context.route("**/api/v1/rewind/hq", lambda route: route.fulfill(json=reach))
     await viewer.context.route("**/api/v1/rewind/hq/floor*", lambda route: route.fulfill(json=past))
     async with viewer.show(small_floor()) as (feed, page):
-        feed.preferences |= WANTED
-        await page.reload()
+        await want(feed, page)
         await expect(page.locator(".card").first).to_be_visible()
         await page.locator(".rewind-open").click()
         await expect(page.locator(".flag")).to_have_text([re.compile("Flag past")])
@@ -159,8 +169,7 @@ async def test_nothing_calls_while_another_time_is_shown_and_what_came_meanwhile
 async def test_only_what_was_chosen_calls(viewer: Viewer) -> None:
     await prepare(viewer, "window.permission = 'granted';")
     async with viewer.show(small_floor()) as (feed, page):
-        feed.preferences |= WANTED
-        await page.reload()
+        await want(feed, page)
         dialog = await open_settings(page, "alarms")
         await raise_flag(feed, "w0", severity="warning")
         await expect(page.locator(".flag")).to_have_count(1)

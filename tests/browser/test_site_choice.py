@@ -9,7 +9,7 @@ from playwright.async_api import expect
 
 from services.monitor.core.views import FloorView
 from shared import events
-from tests.browser.conftest import Viewer
+from tests.browser.conftest import Viewer, until_true
 from tests.browser.floors import agent, queue, site
 from tests.browser.test_site_feed import called_from_berlin, two_sites
 from tests.browser.test_wallboard_live import card
@@ -81,8 +81,9 @@ async def test_a_drawer_of_a_site_that_is_on_its_way_does_not_deny_its_agent(vie
         await page.keyboard.press("Escape")
         await expect(page.get_by_role("dialog")).to_have_count(0)
         await expect(page.locator(".card")).to_have_count(2)
-        await page.wait_for_function(
-            """async () => { const { place } = await import("/static/monitor/place.js"); return !place.get("agent"); }"""
+        await until_true(
+            page,
+            """async () => { const { place } = await import("/static/monitor/place.js"); return !place.get("agent"); }""",
         )
         await page.evaluate(NOTICES)
         await page.go_back()

@@ -13,7 +13,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from shared import events
-from tests.browser.conftest import Viewer
+from tests.browser.conftest import Viewer, until_true
 from tests.browser.test_wallboard_live import Floor, card, monitoring
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -111,7 +111,7 @@ async def called_from_berlin(viewer: Viewer, floor: Floor) -> Page:
         (await client.put("/api/v1/preferences/alarms", json=wanted)).raise_for_status()
     page = await viewer.open(f"{floor.url}/?site=hq")
     await expect(page.locator(".card")).to_have_count(2)
-    await page.wait_for_function(ALARMS_CHOSEN)
+    await until_true(page, ALARMS_CHOSEN)
     await floor.say(10, events.CallQueued(call_id="c1", queue="sales"), site="ber")
     await floor.say(11, events.LegStarted(call_id="c1", leg_id="l1", agent_id="0", state="talking"), site="ber")
     begins = events.TransferRequested(transfer_id="t1", call_id="c1", kind="blind", from_agent="0", to_queue="support")
