@@ -292,6 +292,12 @@ async def test_a_fall_back_to_listening_is_said(viewer: Viewer) -> None:
         await server.relay.tell(mode="listen", speaking=False, reason="transferred")
         await expect(barge).to_have_attribute("aria-pressed", "false")
         await expect(page.locator(".player-state")).to_contain_text("the call was transferred: you only listen again")
+        await server.relay.tell(mode="whisper", speaking=True, reason="")
+        await expect(barge.locator("xpath=preceding-sibling::button[1]")).to_have_attribute("aria-pressed", "true")
+        await server.relay.tell(mode="listen", speaking=False)  # as after a relay that began anew
+        await expect(page.locator(".modes [role=alert]")).to_have_text("You only listen again: nobody hears you.")
+        await server.relay.tell(muted="hold")
+        await expect(page.locator(".deck-state").first).to_contain_text("on hold")
 
 
 async def test_modes_are_those_that_the_policy_lets_one_use(viewer: Viewer) -> None:

@@ -54,7 +54,7 @@ export class DeckBar {
     this.places.forEach((place, index) => {
       const item = this.deck.items[index];
       const heard = item ? item.heardS() : 0;
-      setText(place.state, item ? [t(`listen.phase.${item.shownPhase}`), heard >= 1 && duration(heard)].filter(Boolean).join(" · ") : "");
+      setText(place.state, item ? [item.phase === "live" && item.muted ? t("listen.mark.hold") : t(`listen.phase.${item.shownPhase}`), heard >= 1 && duration(heard)].filter(Boolean).join(" · ") : "");
     });
   }
 }

@@ -19,6 +19,7 @@ export class DeckItem {
     Object.assign(this, { heardAt: -Infinity, startedMs: null, endedMs: null, liveSince: null, spans: [], listeners: [], marks: [] });
     Object.assign(this, { volumes: { agent: 1, customer: 1 }, side: "both", silent: false, microphone: "off", microphonePeak: 0 });
     this.gone = false; // its call is not on the board any more
+    this.fell = false; // one only listens again, and nothing else says so
   }
 
   get key() {
@@ -55,7 +56,7 @@ export class DeckItem {
     if (this.isOpen) return;
     const mine = (this.turn += 1);
     this.troubles = new Set();
-    this.#become("asking", { reason: "", trouble: null, purpose, mode: "listen", toldMode: "listen", stats: null, muted: "", listeners: [], heardAt: performance.now() });
+    this.#become("asking", { reason: "", trouble: null, purpose, mode: "listen", toldMode: "listen", stats: null, muted: "", fell: false, listeners: [], heardAt: performance.now() });
     const { site, follow, call_id: call, agent_id: agent } = this.target;
     const whom = follow === "call" ? { call_id: call } : { agent_id: agent };
     try {
@@ -95,21 +96,22 @@ export class DeckItem {
     if (link === "idle" || link === "closed") return;
     if (call || agent) this.listen = { ...this.listen, call_id: call, agent_id: agent || this.listen.agent_id };
     if (mode !== this.toldMode || (mode === "listen" && FELL_BACK.includes(reason))) {
+      this.fell = mode === "listen" && this.mode !== "listen" && this.wantedMode !== "listen" && !FELL_BACK.includes(reason);
       this.mode = mode; // what is told again meanwhile is older than what the monitor has just answered
       if (mode === "listen") this.#hush(); // nobody speaks on into a microphone that leads nowhere
     }
     const phase = link === "lost" ? "lost" : state;
-    this.#become(phase, { reason: link === "lost" ? "" : reason, toldMode: mode, muted, speaking, listeners });
+    this.#become(phase, { reason: link === "lost" ? "" : reason, toldMode: mode, muted, speaking: speaking && link !== "lost", listeners });
   }
 
   #become(phase, values = {}) {
-    const live = phase === "live";
+    Object.assign(this, { phase, ...values });
+    const live = phase === "live" && !this.muted; // what is kept back is not heard
     if (live && this.liveSince === null) this.liveSince = Date.now();
     if (!live && this.liveSince !== null) {
       this.spans.push([this.liveSince, Date.now()]);
       this.liveSince = null;
     }
-    Object.assign(this, { phase, ...values });
     this.changed();
   }
 
@@ -151,7 +153,7 @@ export class DeckItem {
   async switchMode(mode) {
     const { listen, listening, turn } = this;
     if (!listening || mode === this.mode) return;
-    this.wantedMode = mode;
+    Object.assign(this, { wantedMode: mode, fell: false });
     this.changed();
     try {
       if (mode !== "listen") await this.#openMicrophone();

@@ -49,8 +49,9 @@ export class Modes {
     }
     this.#drawAsk();
     this.#drawMicrophone(item);
-    setHidden(this.trouble, !this.refusal);
-    setText(this.trouble, this.refusal);
+    const said = this.refusal || (item.fell ? t("listen.mode.fell") : "");
+    setHidden(this.trouble, !said);
+    setText(this.trouble, said);
   }
 
   #modesOf(item) {
