@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.async_api import Page, expect
 
 from shared.events import AgentLoggedOn, LinkUp
 from shared.memorybus import MemoryBus
 from tests import alertskit
-from tests.authkit import settings, token
+from tests.authkit import USERS, bearer, settings, token, users_file
 from tests.browser.conftest import Viewer
 from tests.contract.test_monitor import Running, running
 
@@ -109,6 +111,21 @@ async def test_an_empty_board_of_somebody_who_sees_a_part_says_which(viewer: Vie
         await expect(page.locator("#welcome")).to_contain_text("You see site elsewhere")
         await page.goto(f"{url}/hall")
         await expect(page.locator("#nothing")).to_contain_text("The user of this screen sees site elsewhere")
+        forgive(viewer)
+        await page.close()
+
+
+async def test_an_agent_without_a_role_is_told_so_and_not_that_something_is_out_of_order(
+    viewer: Viewer, tmp_path: Path
+) -> None:
+    async with guarded(tmp_path) as (_, url):
+        users_file(tmp_path, f"{USERS}  anna: {{agent: test/1}}\n")
+        async with asyncio.timeout(10), httpx.AsyncClient(base_url=url) as http:
+            while (await http.get("/api/v1/me", headers=bearer("anna"))).status_code == 401:
+                await asyncio.sleep(0.05)
+        page = await viewer.open(f"{url}/login.html#{token('anna')}")
+        await expect(page.locator("#connection-banner")).to_contain_text("no role of yours shows the floor")
+        viewer.complaints[:] = [one for one in viewer.complaints if "status of 403" not in one]
         forgive(viewer)
         await page.close()
 

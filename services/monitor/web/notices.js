@@ -4,7 +4,7 @@ import { fill, h, keyed, setData, setHidden, setText } from "/static/shared/dom.
 import { clock, dateTime, dayShort, duration } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
-import { me, scope } from "/static/shared/me.js";
+import { may, me, scope } from "/static/shared/me.js";
 import { pageAddress } from "/static/shared/pages.js";
 import { linkReasonText } from "/static/shared/reasons.js";
 import { sees } from "/static/shared/sees.js";
@@ -96,11 +96,17 @@ export class Notices {
     if (this.banner.hidden) return;
     const zone = this.board.zone(this.board.shownSites()[0]?.site); // that of the clock above
     const values = { time: clock(since, zone), reason };
-    const said = t(state === "lost" && this.board.rewound ? "banner.lost.rewound" : `banner.${state}`, values);
+    const said = t(this.#banner(state), values);
     setText(this.text, said + (reason && state !== "refused" ? t("banner.reason", values) : "") + this.#shownMeanwhile());
     const left = retryAt === null ? 0 : Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
     const next = state === "refused" ? "" : t(left > 0 ? "banner.retry" : "banner.trying", { n: left, attempt });
     setText(this.next, `${duration((Date.now() - since) / 1000)} · ${next}`.replace(/ · $/, ""));
+  }
+
+  #banner(state) {
+    if (state === "lost" && this.board.rewound) return "banner.lost.rewound";
+    if (state === "refused" && scope() && !may("floor.read")) return "banner.no_role";
+    return `banner.${state}`;
   }
 
   /** Another site was chosen and cannot be fetched: which one is on the page still. */
