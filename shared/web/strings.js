@@ -82,8 +82,7 @@ export default {
     "unit.days": "{n} d",
     "unit.days_hours": "{d} d {h} h",
 
-    "action.close": "Close",
-    "action.clear": "Clear"
+    "action.close": "Close"
   },
   "zh-CN": {
     "product": "Floorwatch",
@@ -168,7 +167,6 @@ export default {
     "unit.days": "{n} 天",
     "unit.days_hours": "{d}天{h}时",
 
-    "action.close": "关闭",
-    "action.clear": "清除"
+    "action.close": "关闭"
   }
 }

@@ -16,7 +16,7 @@ export class DeckBar {
 
   #place(index) {
     const parts = {
-      number: h("kbd", { class: "deck-number", text: index + 1 }),
+      number: h("kbd", { text: index + 1 }),
       shape: icon("offline"),
       name: h("span", { class: "deck-name truncate" }),
       state: h("span", { class: "deck-state truncate" }),

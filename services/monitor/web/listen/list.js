@@ -4,7 +4,7 @@ import { fill, h, setAttr, setData, setHidden, setText } from "/static/shared/do
 import { t } from "/static/shared/i18n.js";
 import { Rows } from "../transfers/rows.js";
 import { Filters, isFiltered, readFilter } from "./filters.js";
-import { callItems, fits, idleItems, inOrderOf, isNeeded, SHOWS, sorted } from "./model.js";
+import { callItems, fits, idleItems, inOrderOf, isNeeded, NEW_AGENT, SHOWS, sorted } from "./model.js";
 import { agentName, createRow, otherParty, tickRow, updateRow } from "./row.js";
 
 const ROW_REM = 3.4;
@@ -19,7 +19,7 @@ export class CallList {
     this.title = h("h2");
     this.steady = h("span", { class: "muted list-steady", hidden: true });
     this.none = h("div", { class: "empty", hidden: true }, h("p"), h("p", { class: "muted" }));
-    this.scroller = h("div", { class: "rows-scroll calls-scroll", on: { keydown: (event) => this.#key(event) } });
+    this.scroller = h("div", { class: "rows-scroll", on: { keydown: (event) => this.#key(event) } });
     fill(root, h("div", { class: "panel-head listen-head" }, this.title, this.steady, this.filters.clear, this.filters.search), this.filters.node, this.none, this.scroller);
     this.rows = new Rows(this.scroller, { rowRem: ROW_REM, create: () => this.#create(), update: (node, item) => this.#draw(node, item) });
     setAttr(this.rows.canvas, "role", "list");
@@ -72,7 +72,7 @@ export class CallList {
   #idle(filter, means) {
     const { around } = this;
     const wanted = (key, agent) => {
-      if (filter.show === "new") return agent.tags.includes("new_agent");
+      if (filter.show === "new") return agent.tags.includes(NEW_AGENT);
       if (filter.show === "mine") return around.follows(key);
       return filter.show === "all" && filter.q !== "";
     };

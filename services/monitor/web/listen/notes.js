@@ -125,5 +125,5 @@ export class Notes {
 }
 
 function createNote() {
-  return h("li", { class: "note" }, h("span", { class: "note-at num" }), h("span", { class: "note-text" }), h("span", { class: "note-by muted" }));
+  return h("li", { class: "note" }, h("span", { class: "note-at num" }), h("span", { class: "note-text" }), h("span", { class: "muted" }));
 }

@@ -25,7 +25,7 @@ export function createRow(deeds) {
     need: icon("talk"),
     needWord: h("span", { class: "visually-hidden" }),
     who: h("span", { class: "call-who truncate" }),
-    isNew: h("span", { class: "badge call-new", data: { tone: "info" }, hidden: true }),
+    isNew: h("span", { class: "badge", data: { tone: "info" }, hidden: true }),
     where: h("span", { class: "call-where truncate" }),
     direction: icon("inbound"),
     directionWord: h("span", { class: "visually-hidden" }),

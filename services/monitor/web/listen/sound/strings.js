@@ -11,7 +11,6 @@ export default {
     "sound.meter.mixed": "{who}: in one channel with the other side",
     "sound.meter.loud": "too loud",
 
-    "sound.wave": "Last minute",
     "sound.wave.label": "Sound of the last minute. {agent}. {customer}.{muted}{gaps}{marks}",
     "sound.wave.voice": "{who} spoke for {n} s",
     "sound.wave.muted": " Kept back for {n} s.",
@@ -69,7 +68,6 @@ export default {
     "sound.meter.mixed": "{who}：与对方在同一声道",
     "sound.meter.loud": "音量过大",
 
-    "sound.wave": "最近一分钟",
     "sound.wave.label": "最近一分钟的声音。{agent}。{customer}。{muted}{gaps}{marks}",
     "sound.wave.voice": "{who}说话 {n} 秒",
     "sound.wave.muted": "静音保护 {n} 秒。",

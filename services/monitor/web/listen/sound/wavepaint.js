@@ -96,7 +96,7 @@ function join(found, kind, from, to) {
 }
 
 /** How much of its lane a loudness takes: a quiet voice is seen, and the noise of a line hardly. */
-function shareOf(peak) {
+function fullnessOf(peak) {
   return Math.min(1, (peak / FULL) ** 0.6);
 }
 
@@ -108,7 +108,7 @@ function voices({ canvas, store, now, width, lane, x, colours }) {
     canvas.fillStyle = colours[side];
     for (const column of store.columns) {
       if (column.at < now - store.shownMs || column.kind === "gap" || column[side] === null) continue;
-      const tall = Math.max(column.kind === "sound" ? 0.5 : 0, (shareOf(column[side]) * (lane - 4)) / 2);
+      const tall = Math.max(column.kind === "sound" ? 0.5 : 0, (fullnessOf(column[side]) * (lane - 4)) / 2);
       canvas.fillRect(x(column.at) - wide, middle - tall, Math.max(0.6, wide * 0.75), 2 * tall);
     }
   }
