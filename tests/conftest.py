@@ -9,7 +9,12 @@ from hypothesis import HealthCheck, settings
 from tests.embedded import embedded_broker
 
 # how long an example takes is the machine's affair; what may take how long is measured by the bench
-settings.register_profile("floorwatch", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# how many examples fit by chance is no fault either
+settings.register_profile(
+    "floorwatch",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+)
 settings.load_profile("floorwatch")
 
 

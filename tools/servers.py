@@ -21,7 +21,8 @@ from floorwatch.processes import die_with_parent
 ROOT: Final = Path(__file__).resolve().parents[1]
 HOST: Final = "127.0.0.1"
 UNAVAILABLE: Final = 3  # exit code: this machine cannot run it
-_PORTS: Final = range(20_000, 30_000)
+_PORTS: Final = range(10_000, 32_000)
+_given: Final[set[int]] = set()
 
 
 class Unavailable(Exception):
@@ -33,7 +34,7 @@ class Failed(Exception):
 
 
 def free_port() -> int:
-    """A port that nobody listens on. Raises Failed when there is none.
+    """A port that nobody listens on, another one each time. Raises Failed when there is none.
 
     It is none of those that systems give to outgoing connections (from 32768 on), one of which could have it by the time that a
     server wants to listen there.
@@ -41,7 +42,9 @@ def free_port() -> int:
     for port in random.SystemRandom().sample(_PORTS, 1000):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind((HOST, port))
-            return port
+            if port not in _given:
+                _given.add(port)
+                return port
     raise Failed(f"no port is free from {_PORTS.start} to {_PORTS.stop - 1}")
 
 

@@ -18,11 +18,11 @@ from shared.topics import ALL
 from tests.deskkit import call_ended, fact_bytes, record, transfer_ended
 from tests.embedded import TestBroker, embedded_broker
 from tests.floorkit import SITE
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 from tools.servers import free_port
 
 ROOT = Path(__file__).parents[2]
-START_S = 60.0
+START_S = PATIENCE_S
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ class Running:
 
     def __init__(self, bus: MemoryBus, monitor: Monitor, port: int, registry: CollectorRegistry) -> None:
         self.bus, self.monitor, self.port, self.registry = bus, monitor, port, registry
-        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}")
+        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60)
         self._offset = 0
 
     async def happens(self, second: float, *data: Data) -> None:

@@ -70,7 +70,7 @@ class Service:
         }
         self.process: asyncio.subprocess.Process | None = None
         self.started = 0.0
-        self._client = httpx.AsyncClient(base_url=self.url, timeout=2)
+        self._client = httpx.AsyncClient(base_url=self.url, timeout=30)
 
     async def start(self) -> float:
         """Start it and wait until it is ready; seconds that took."""
@@ -145,7 +145,7 @@ class Service:
         """SIGTERM, as a supervisor does; it must end by itself, and well."""
         assert self.process is not None
         self.process.terminate()
-        code = await asyncio.wait_for(self.process.wait(), 20)
+        code = await asyncio.wait_for(self.process.wait(), START_S)
         assert code == 0, f"{self.kind} ended with {code}: {self.log.read_text()[-4000:]}"
 
     async def close(self) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from shared.errors import SettingsError
 from shared.ports import listen
+from tests.waiting import PATIENCE_S
 
 SERVICE = """
 import asyncio, sys
@@ -66,7 +67,7 @@ async def service() -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
     )
     try:
         assert process.stdout is not None
-        yield process, int(await asyncio.wait_for(process.stdout.readline(), 20))
+        yield process, int(await asyncio.wait_for(process.stdout.readline(), PATIENCE_S))
     finally:
         if process.returncode is None:
             process.kill()
@@ -76,10 +77,10 @@ async def service() -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
 async def test_a_signal_ends_it_in_order_with_code_0(number: signal.Signals) -> None:
     async with service() as (process, port):
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=PATIENCE_S) as client:
             assert (await client.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200
         process.send_signal(number)
-        out, err = await asyncio.wait_for(process.communicate(), 10)
+        out, err = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     assert process.returncode == 0, err.decode()
     assert out == b"cleaned up\n"
 
@@ -87,9 +88,9 @@ async def test_a_signal_ends_it_in_order_with_code_0(number: signal.Signals) -> 
 @pytest.mark.parametrize(("way", "why"), [("dies", "other: the pump broke"), ("returns", "other: ended")])
 async def test_the_death_of_a_background_task_ends_it_with_code_1(way: str, why: str) -> None:
     async with service() as (process, port):
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=PATIENCE_S) as client:
             await client.post(f"http://127.0.0.1:{port}/die/{way}")
-        _, err = await asyncio.wait_for(process.communicate(), 10)
+        _, err = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     assert process.returncode == 1
     assert json.loads(err.splitlines()[-1])["event"] == f"monitor cannot go on: {why}"
 
@@ -103,7 +104,7 @@ async def test_a_wrong_port_is_said_in_one_line_with_code_2(value: str) -> None:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", SERVICE, stderr=asyncio.subprocess.PIPE, env={"MONITOR_PORT": port}
         )
-        _, err = await asyncio.wait_for(process.communicate(), 20)
+        _, err = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     assert process.returncode == 2
     assert err.decode().count("\n") == 1
     expected = (
