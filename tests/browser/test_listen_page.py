@@ -120,7 +120,9 @@ async def test_one_click_listens_and_the_next_one_hops(viewer: Viewer) -> None:
         await expect(page.locator(".party-who")).to_have_text(["+45••••4821", "Ana Silva"])
         await expect(row(page, "Ana Silva").locator(".call-listeners")).to_have_text("you")
         await row(page, "Cao Wei").get_by_role("button", name="Listen to Cao Wei").click()
-        await page.keyboard.press("ArrowDown")  # the keys go on from the line that was clicked; at once, as lines keep their places for some seconds
+        await page.keyboard.press(
+            "ArrowDown"
+        )  # the keys go on from the line that was clicked; at once, as lines keep their places for some seconds
         await expect(page.locator(".call-row:focus .call-who")).to_have_text("Di Ng")
         await expect(page.locator(".player-follows")).to_have_text("this agent")
         await expect(page.locator(".deck-name")).to_have_text(["Ana Silva", "Cao Wei", "free", "free", "free", "free"])
@@ -355,6 +357,14 @@ async def test_coverage_tells_of_each_new_agent_how_much_was_heard(viewer: Viewe
         drawer = page.locator(".coverage-drawer")
         await expect(drawer).to_contain_text("9 of 14 calls heard, 64%")
         await expect(drawer.locator("tbody tr td")).to_have_text(["14", "9", "64%", "36:50", "14:00"])
+    nobody = changed(busy_floor(), agents=tuple(one for one in busy_floor().agents if not one.tags))
+    async with console(
+        viewer, nobody, coverage=[told | shares | {"new_agent": False, "talk_s": 60.0, "heard_s": 9.0}]
+    ) as (_, page):
+        await page.get_by_role("button", name="Coverage").click()  # also where nobody is new
+        await expect(page.locator(".coverage-drawer tbody tr")).to_have_count(1)
+        await page.keyboard.press("Escape")
+        await expect(page.get_by_role("button", name="Coverage")).to_be_focused()
 
 
 # ---------------------------------------------------------------- what stands in the way

@@ -9,13 +9,13 @@ import { refusalText } from "./words.js";
 const EVERY_MS = 15_000;
 const COLUMNS = ["agent", "calls", "heard", "share", "talk", "heard_s"];
 
-/** Open the drawer for `site`; without one for the first that there is. */
-export function openCoverage(board) {
+/** Open the drawer for the sites that are shown; `onlyNew`: of new agents at first. */
+export function openCoverage(board, { onlyNew }) {
   const sites = board.shownSites().map(({ site }) => site);
   const day = h("input", { class: "input", type: "date", "aria-label": t("listen.coverage.day") });
   const site = h("select", { class: "select", "aria-label": t("site.choose"), hidden: sites.length < 2 }, sites.map((name) => h("option", { value: name }, board.siteLabel(name))));
   const outbound = h("input", { type: "checkbox", checked: true });
-  const fresh = h("input", { type: "checkbox", checked: true });
+  const fresh = h("input", { type: "checkbox", checked: onlyNew });
   const say = h("p", { class: "muted", role: "status" });
   const body = h("tbody");
   const heads = COLUMNS.map((name, index) => h("th", { class: index ? "num" : "", scope: "col" }, t(`listen.coverage.${name}`)));

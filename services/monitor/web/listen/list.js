@@ -20,7 +20,8 @@ export class CallList {
     this.steady = h("span", { class: "muted list-steady", hidden: true });
     this.none = h("div", { class: "empty", hidden: true }, h("p"), h("p", { class: "muted" }));
     this.scroller = h("div", { class: "rows-scroll", on: { keydown: (event) => this.#key(event) } });
-    fill(root, h("div", { class: "panel-head listen-head" }, this.title, this.steady, this.filters.clear, this.filters.search), this.filters.node, this.none, this.scroller);
+    this.tools = h("span", { class: "listen-tools" });
+    fill(root, h("div", { class: "panel-head listen-head" }, this.title, this.steady, this.filters.clear, this.tools, this.filters.search), this.filters.node, this.none, this.scroller);
     this.rows = new Rows(this.scroller, { rowRem: ROW_REM, create: () => this.#create(), update: (node, item) => this.#draw(node, item) });
     setAttr(this.rows.canvas, "role", "list");
     for (const event of ["pointermove", "keydown"]) this.scroller.addEventListener(event, () => (this.movedAt = performance.now()), { passive: true });

@@ -64,8 +64,10 @@ const list = new CallList(element("calls"), board, around, {
   deeds: { hear, claim, follow: (item) => around.toggleFollow(item.agentKey) },
   look: () => ({ user: who.user, sounding: isSounding, onDeck: placeOf }),
 });
-const uncovered = new Uncovered(element("uncovered"), board, { deeds: { hear, claim, coverage: () => openCoverage(board) }, user: () => who.user, say });
+const coverageButton = h("button", { class: "button quiet", type: "button", on: { click: coverage } }); // while no line about new agents has one
+const uncovered = new Uncovered(element("uncovered"), board, { deeds: { hear, claim, coverage }, user: () => who.user, say });
 
+list.tools.append(coverageButton);
 fill(element("deck"), h("div", { class: "panel-head" }, deckTitle, chooser.node), deckBar.node, none.node, player.node);
 board.connect({ redrawAll: schedule });
 
@@ -96,6 +98,8 @@ function update() {
   deck.look(isGone);
   list.update();
   uncovered.update(list.items);
+  setText(coverageButton, t("listen.coverage"));
+  setHidden(coverageButton, uncovered.any);
   marks.look(deck.sounding);
   if (known && deck.sounding !== sounded) setTimeout(() => around.listens.now(), SETTLE_MS); // whom everybody hears has just changed
   sounded = deck.sounding;
@@ -113,6 +117,10 @@ function fetchPolicy() {
   const policy = known ? policies.of(site) : null;
   chooser.update(policy?.purposes ?? []);
   troubles.update({ trouble: around.trouble, policy, site: board.siteLabel(site), away: board.connection.state !== "live" });
+}
+
+function coverage() {
+  openCoverage(board, { onlyNew: uncovered.any });
 }
 
 function say(text) {

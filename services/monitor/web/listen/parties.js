@@ -41,12 +41,13 @@ export class Parties {
   #partiesOf(call) {
     const { board } = this;
     const agent = board.store.agents.get(board.store.agentOfCall.get(`${call.site}/${call.call_id}`)) ?? null;
-    const held = call.legs.some((leg) => leg.state === "held") && !call.legs.some((leg) => leg.state === "talking" && leg.role === "agent");
+    const talks = call.legs.some((leg) => leg.state === "talking" && leg.role === "agent");
+    const held = !talks && (call.state === "transferring" || call.legs.some((leg) => leg.state === "held"));
     const state = held ? "held" : ["started", "queued", "ringing"].includes(call.state) ? "ringing" : "talking";
     const customer = { key: "customer", who: otherParty(call, agent, call.site, board), what: t(`listen.customer.${state}`), state, since: null };
     const legs = call.legs.map((leg) => ({
       key: leg.leg_id, who: leg.agent_id ? board.agentName(call.site, leg.agent_id) : t("listen.unknown_party"),
-      what: `${t(`drawer.role.${leg.role}`)} · ${t(`drawer.leg_state.${leg.state}`)}`, state: leg.state, since: leg.since,
+      what: whatOf(leg), state: leg.state, since: leg.since,
     }));
     return [customer, ...legs];
   }
@@ -65,6 +66,12 @@ export class Parties {
     setText(time, seconds(took));
     setText(this.legs, legsOf(transfer, now).map((leg) => `${t(`listen.leg.${leg.name}`)} ${seconds(leg.seconds)}`).join(" · "));
   }
+}
+
+/** Who rings is with nobody yet. */
+function whatOf({ role, state }) {
+  const word = t(`drawer.leg_state.${state}`);
+  return ["ringing", "dialing"].includes(state) && role === "agent" ? word : `${t(`drawer.role.${role}`)} · ${word}`;
 }
 
 function createParty() {

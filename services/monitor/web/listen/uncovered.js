@@ -22,7 +22,7 @@ export const aloneChoice = () => ({ ...USUAL, ...prefs.get(CHOICE, {}) });
 export class Uncovered {
   /** `deeds`: {hear(item, follow), claim(item), coverage()}; `say(text)` reads something out. */
   constructor(root, board, { deeds, user, say }) {
-    Object.assign(this, { root, board, deeds, user, say, items: [], told: new Set(), soundedAt: -Infinity });
+    Object.assign(this, { root, board, deeds, user, say, items: [], any: false, told: new Set(), soundedAt: -Infinity });
     this.shape = icon("ok");
     this.count = h("strong", { class: "uncovered-count" });
     this.words = h("span", { class: "uncovered-words" });
@@ -51,6 +51,7 @@ export class Uncovered {
     const here = (one) => !site || one.site === site;
     this.items = items.filter((item) => item.alone && here(item)).sort((a, b) => this.#rank(a) - this.#rank(b) || Date.parse(a.aloneSince) - Date.parse(b.aloneSince));
     const any = this.items.length > 0 || [...board.store.agents.values()].some((agent) => here(agent) && agent.tags.includes(NEW_AGENT));
+    this.any = any; // new agents at all
     setHidden(this.root, !any);
     if (!any) return;
     const n = this.items.length;
