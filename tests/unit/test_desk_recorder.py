@@ -177,7 +177,10 @@ async def test_a_database_that_is_away_at_the_start_and_later_is_said_and_waited
         folder.mkdir()
         await until(lambda: not desk.desk.store.trouble)
         await caught_up(desk, bus)
-        other = Database(f"sqlite:///{folder / 'monitor.db'}")
+        with monkeypatch.context() as usual:
+            usual.setattr(db, "BUSY_TIMEOUT_MS", 5000)
+            other = Database(f"sqlite:///{folder / 'monitor.db'}")
+            await other.ping()  # it waits for its turn
         async with other.unit_of_work() as session:  # somebody else holds the write lock
             await session.execute(text("SELECT 1"))
             await record(bus, transfer_ended("t2"))
