@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -35,6 +35,7 @@ class Floor:
     def __init__(self) -> None:
         self.calls: dict[str, dict[str, str]] = {}  # call -> agent -> state of the leg
         self.known = True
+        self.now: datetime | None = START  # which stands still: nothing here is behind
 
     def set(self, call_id: str, agent_id: str, state: str) -> None:
         for legs in self.calls.values():
@@ -82,6 +83,9 @@ class Floor:
     def legs(self, site: str, agent_id: str) -> tuple[tuple[str, LegView], ...]:
         found = ((call, legs[agent_id]) for call, legs in self.calls.items() if agent_id in legs)
         return tuple((call, _leg(call, agent_id, state)) for call, state in found)
+
+    def time(self, site: str) -> datetime | None:
+        return self.now
 
     def knows(self, site: str) -> bool:
         return self.known
@@ -249,9 +253,9 @@ class Run:
         if found:
             outcome: Any = ("taken", "done", "failed", "refused", "expired")[pick % 5]
             action = ("listen_start", "listen_mode")[pick // 5 % 2]
-            said = CommandAnswered(
-                command_id="x", action=action, outcome=outcome, fork_id=found[pick // 10 % len(found)].fork_id
-            )
+            fork = found[pick // 10 % len(found)]
+            asked = fork.asked if pick // 20 % 2 else "another"
+            said = CommandAnswered(command_id=asked, action=action, outcome=outcome, fork_id=fork.fork_id)
             self.change(lambda sessions: sessions.answered(said))
 
     def restart(self, pick: int) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from services.monitor.listen import contract
+from services.monitor.listen.spots import Board
 from shared import commands
 from shared.codec import encode
 from shared.db import Database
@@ -25,8 +27,10 @@ from shared.events import (
 )
 from shared.identity import Principal
 from shared.siteconfig import Listening as Policy
+from shared.siteconfig import ListenRule
 from shared.topics import LISTEN_REPORTS, SWITCH_DEAD_LETTER
-from tests.listenkit import RELAY, listening, sites
+from tests.floorkit import SITE
+from tests.listenkit import RELAY, ListenFloor, listening, sites
 from tests.monitordb import empty_monitor_db, monitor_db
 
 __all__ = ["empty_monitor_db", "monitor_db"]
@@ -144,6 +148,25 @@ async def test_speaking_is_one_at_a_time_and_falls_back_when_the_agent_changes(m
         assert (await floor.ask(call_id="c", mode="whisper"))["mode"] == "whisper", "now another may"
 
 
+async def test_nobody_speaks_to_an_agent_of_whom_it_was_not_asked(monitor_db: Database) -> None:
+    only_blue = Policy(rules=(ListenRule(teams=("Blue",)), ListenRule(modes=("listen",))))
+    async with listening(monitor_db, config=sites(only_blue)) as floor:
+        asked = await floor.ask(call_id="c")
+        await floor.live(asked["listen_id"])
+        path = f"/listens/{asked['listen_id']}"
+        floor.bench(  # and nobody has looked since
+            60,
+            LegCleared(call_id="c", leg_id="l", cause="transferred"),
+            LegStarted(call_id="c", leg_id="m", agent_id="2"),
+            LegAnswered(call_id="c", leg_id="m"),
+        )
+        await floor.call("PATCH", path, 409, json={"mode": "barge"})
+        assert not [one for one in floor.commands(commands.ListenStart) if one.speaks]
+        await floor.happens(61)
+        assert (await floor.call("PATCH", path, 403, json={"mode": "barge"}))["policy"] == "mode"
+        assert (await floor.get(asked["listen_id"]))["agent_name"] == "Bo"
+
+
 async def test_a_mode_that_the_switch_does_not_take_leaves_nobody_speaking(monitor_db: Database) -> None:
     async with listening(monitor_db) as floor:
         asked = await floor.ask(call_id="c")
@@ -173,13 +196,101 @@ async def test_a_whisper_is_not_left_where_the_customer_hears_it(monitor_db: Dat
         await floor.call("PATCH", path, json={"mode": "whisper"})
         if answers:
             await floor.answer(
-                CommandAnswered(command_id="m", action="listen_mode", outcome="done", fork_id=start.fork_id)
+                CommandAnswered(command_id=newest(floor), action="listen_mode", outcome="done", fork_id=start.fork_id)
             )
         await floor.pass_time(6)
         found = await floor.get(asked["listen_id"])
         assert (found["mode"], found["reason"]) == (("whisper", "") if answers else ("listen", "mode_failed"))
         over = [one.fork_id for one in floor.orders(contract.ForkEnded)]
         assert over == ([] if answers else [start.fork_id]), "the relay hangs up, whatever the connector does"
+
+
+def newest(floor: ListenFloor) -> str:
+    """The id of the last change of mode."""
+    return [one.id for one in floor.envelopes() if isinstance(one.data, commands.ListenMode)][-1]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "mode"),
+    [("done", "", "listen"), ("done", "done", "barge"), ("failed", "done", "barge"), ("done", "failed", "listen")],
+)
+@pytest.mark.parametrize("up", [True, False])
+async def test_each_change_of_mode_has_an_answer_of_its_own(
+    monitor_db: Database, first: str, second: str, mode: str, up: bool
+) -> None:
+    """Also when the next one is asked for before, or before the leg sounds."""
+    async with listening(monitor_db) as floor:
+        asked = await floor.ask(call_id="c")
+        await floor.live(asked["listen_id"])
+        path = f"/listens/{asked['listen_id']}"
+        await floor.call("PATCH", path, json={"mode": "barge"})
+        start = floor.commands(commands.ListenStart)[-1]
+        sounds = contract.ForkUp(fork_id=start.fork_id, rate_hz=8000, channels=1, **RELAY)
+        if up:
+            await floor.taken(start, "taken", "done")
+            await floor.report(sounds)
+        ids = []
+        for wanted in ("whisper", "barge"):
+            await floor.call("PATCH", path, json={"mode": wanted})
+            ids.append(newest(floor))
+        if not up:
+            await floor.taken(start, "taken", "done")
+            await floor.report(sounds)
+        for command_id, outcome in zip(ids, (first, second), strict=True):
+            if outcome:
+                for said in ("taken", outcome):
+                    answer = {"command_id": command_id, "outcome": said, "fork_id": start.fork_id}
+                    await floor.answer(CommandAnswered(action="listen_mode", **answer))
+        await floor.pass_time(6)
+        found = await floor.get(asked["listen_id"])
+        assert (found["mode"], found["reason"]) == (mode, "" if mode == "barge" else "mode_failed")
+        assert (start.fork_id in [one.fork_id for one in floor.orders(contract.ForkEnded)]) == (mode == "listen")
+
+
+class Behind:
+    """A board as it was."""
+
+    def __init__(self, of: Board, call_id: str) -> None:
+        self._call, self._now = of.call(SITE, call_id), of.time(SITE)
+        self._of = of
+
+    def call(self, site: str, call_id: str) -> Any:
+        return self._call if self._call is not None and call_id == self._call.call_id else None
+
+    def agent(self, site: str, agent_id: str) -> Any:
+        return self._of.agent(site, agent_id)
+
+    def legs(self, site: str, agent_id: str) -> Any:
+        return ()
+
+    def time(self, site: str) -> Any:
+        return self._now
+
+    def knows(self, site: str) -> bool:
+        return True
+
+
+async def test_a_replica_whose_board_is_behind_neither_lifts_a_hold_nor_ends_a_new_call(monitor_db: Database) -> None:
+    async with listening(monitor_db, replicas=2) as floor:
+        asked = await floor.ask(call_id="c")
+        await floor.live(asked["listen_id"])
+        await floor.happens(63, LegHeld(call_id="c", leg_id="l"))
+        await floor.happens(64, LegRetrieved(call_id="c", leg_id="l"))
+        ahead = floor.replicas[1].world.board
+        floor.replicas[1].world.board = Behind(ahead, "c")
+        await floor.happens(65, LegHeld(call_id="c", leg_id="l"))
+        await floor.pass_time(3)
+        assert floor.order(asked["listen_id"]).muted == "hold"
+        assert (await floor.kinds(asked["listen_id"])).count("muted") == 2
+        await floor.happens(66, CallStarted(call_id="d", direction="inbound"))
+        await floor.happens(66, LegStarted(call_id="d", leg_id="n", agent_id="2"), LegAnswered(call_id="d", leg_id="n"))
+        other = await floor.ask(call_id="d")
+        await floor.pass_time(3)
+        assert floor.order(other["listen_id"]).state != "ended", "it has not begun there yet"
+        floor.replicas[1].world.board = ahead
+        floor.asleep.add(0)
+        await floor.happens(67, LegRetrieved(call_id="c", leg_id="l"))
+        assert floor.order(asked["listen_id"]).muted == "", "one that has caught up acts again"
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,9 @@ class Listen(Struct, kw_only=True):
     retry_at: datetime | None = None
     counted: dict[str, Counted] = field(default_factory=dict)
     open: bool = True
+    seen_at: datetime | None = (
+        None  # the switch's time on the board by which it was last changed: an older board is behind
+    )
 
 
 class Fork(Struct, kw_only=True):
@@ -127,6 +130,8 @@ class Fork(Struct, kw_only=True):
     run: str = ""
     how: str = ""
     detail: str = ""
+    asked: str = ""  # the newest command to change its mode, until that is answered
+    asked_at: datetime | None = None
 
     @property
     def open_target(self) -> str | None:

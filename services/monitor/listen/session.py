@@ -11,7 +11,8 @@ changed, the audit's entries and the messages. It may be asked with the same thi
 
 from __future__ import annotations
 
-from typing import Final
+from datetime import timedelta
+from typing import Any, Final
 
 from services.monitor.listen import contract
 from services.monitor.listen.ledger import ANSWER_S, LEASE_S, SETTLE_S, SOUND_S, Ledger
@@ -28,6 +29,7 @@ GRACE_S: Final = 15.0  # in which a page whose connection was lost comes back
 JOIN_S: Final = 20.0  # in which the page comes for the first time
 RENEW_S: Final = 15.0  # before the end of that it is told anew
 BACKOFF_S: Final = (0.5, 1.0, 2.0, 4.0)  # before a fork that was lost is ordered again; after these it is given up
+BEHIND: Final = timedelta(seconds=15)  # further back no replica is that acts; it is the switch's clock that was set
 STEADY_S: Final = 10.0  # a fork that was up for so long starts the count anew
 
 
@@ -111,11 +113,8 @@ class Sessions(Ledger):
             return
         words = said.reason or said.outcome
         if said.action == "listen_mode":
-            owner = self.listens.get(fork.owner)
-            if said.outcome in ("failed", "refused", "expired") and owner is not None and owner.mode != "listen":
-                self._fall_back(owner, "mode_failed", words)
-            elif said.outcome == "done" and fork.state == "ordered" and fork.up_at is not None:
-                fork.state = "up"
+            if said.command_id == fork.asked and said.outcome != "taken":  # not that of a change before it
+                self._mode_answered(fork, said.outcome == "done", words)
         elif said.action == "listen_start":
             if said.outcome == "taken" and fork.state == "ordered":
                 fork.state = "taken"
@@ -125,6 +124,12 @@ class Sessions(Ledger):
                 self._fork_lost(fork, "failed", words)
             elif said.outcome in ("refused", "expired"):
                 self._fork_lost(fork, "refused" if said.outcome == "refused" else "no_answer", words)
+
+    def _mode_answered(self, fork: Fork, done: bool, words: str) -> None:
+        fork.asked, fork.asked_at = "", None
+        owner = self.listens.get(fork.owner)
+        if not done and owner is not None:
+            self._fall_back(owner, "mode_failed", words)
 
     def reported(self, data: Data) -> None:
         """The relay said something."""
@@ -159,14 +164,22 @@ class Sessions(Ledger):
                 self._write_heard(listen)
                 listen.open = listen.ended_at is None or bool(listen.counted)
         for fork in self._open_forks():
-            waited = (self.now - fork.ordered_at).total_seconds()
-            if fork.state == "ordered" and waited >= ANSWER_S:
-                self._fork_lost(fork, "no_answer", f"no connector took the command within {ANSWER_S:g} s")
-            elif fork.state in ("taken", "done") and waited >= SOUND_S:
-                self._fork_lost(fork, "never_came", f"no sound within {SOUND_S:g} s")
+            self._review_fork(fork)
         for fork in self._open_forks():
             if not self._is_needed(fork):
                 self._end_fork(fork, "no_listeners")
+
+    def _review_fork(self, fork: Fork) -> None:
+        """Give it up when nobody answered for it, or no sound came, in time."""
+        waited = (self.now - fork.ordered_at).total_seconds()
+        if fork.state == "ordered" and waited >= ANSWER_S:
+            self._fork_lost(fork, "no_answer", f"no connector took the command within {ANSWER_S:g} s")
+        elif fork.state in ("taken", "done") and waited >= SOUND_S:
+            self._fork_lost(fork, "never_came", f"no sound within {SOUND_S:g} s")
+        elif fork.asked_at is not None and fork.up_at is not None:
+            waited = (self.now - max(fork.asked_at, fork.up_at)).total_seconds()
+            if waited >= ANSWER_S:
+                self._fork_lost(fork, "no_answer", f"no connector changed the mode within {ANSWER_S:g} s")
 
     # ------------------------------------------------------------ one listen
 
@@ -195,7 +208,20 @@ class Sessions(Ledger):
         return "max_length" if listen.until >= latest else "hours"
 
     def _follow(self, listen: Listen) -> None:
-        """Hear what there is to hear now of what it follows, as far as that is allowed now."""
+        """Hear what there is to hear now of what it follows, as far as that is allowed now.
+
+        Not by a board that is behind the one by which another replica changed it: the hold that it does not know yet would be
+        heard, the call that has not begun there be over.
+        """
+        board, before = self.world.board, _followed(listen)
+        now = board.time(listen.site) if board.knows(listen.site) else None
+        if now is not None and listen.seen_at is not None and timedelta(0) < listen.seen_at - now < BEHIND:
+            return
+        self._follow_board(listen)
+        if now is not None and (listen.seen_at is None or _followed(listen) != before):
+            listen.seen_at = now
+
+    def _follow_board(self, listen: Listen) -> None:
         board = self.world.board
         spot: Spot | None = None
         if known := board.knows(listen.site):
@@ -323,11 +349,10 @@ class Sessions(Ledger):
             listen.reason = listen.detail = ""
         if own is not None and own.mode != mode:
             own.mode = mode
-            if own.state == "up":  # until the switch did so: a whisper must not be left where the customer hears it
-                own.state, own.ordered_at = "ordered", self.now
-            number = listen.version + 1
+            # until the switch did so: a whisper must not be left where the customer hears it
+            own.asked, own.asked_at = f"{own.fork_id}:mode:{listen.version + 1}", self.now
             data = commands.ListenMode(fork_id=own.fork_id, mode=mode)
-            self._command(listen.site, f"{own.fork_id}:mode:{number}", data, by)
+            self._command(listen.site, own.asked, data, by)
         self._note(listen, "mode", by=by, reason=reason, was=before)
 
     def _fall_back(self, listen: Listen, reason: str, words: str = "") -> None:
@@ -449,3 +474,9 @@ class Sessions(Ledger):
             return of_agent(listen.agent_id, board.legs(listen.site, listen.agent_id))
         call = board.call(listen.site, listen.call_id)
         return None if call is None else in_call(call)
+
+
+def _followed(listen: Listen) -> tuple[Any, ...]:
+    """What of it the board decides."""
+    names = ("state", "reason", "mode", "fork_id", "speak_fork_id", "call_id", "agent_id", "muted")
+    return tuple(getattr(listen, name) for name in names)

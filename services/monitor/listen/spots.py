@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Protocol
 
 from msgspec import Struct
@@ -34,6 +35,10 @@ class Board(Protocol):
 
     def legs(self, site: str, agent_id: str) -> tuple[tuple[str, LegView], ...]:
         """The agent's phones in calls, each with the call."""
+        ...
+
+    def time(self, site: str) -> datetime | None:
+        """The switch's time up to which the board of the site is; None where no event told it."""
         ...
 
     def knows(self, site: str) -> bool:

@@ -74,6 +74,7 @@ class ListenRow(Base, table=True):
     retry_at: datetime | None = time_column(default=None)
     counted: dict[str, Any] = Field(default_factory=dict, sa_type=JSON, nullable=False)
     open: bool = Field(default=True, index=True)  # not ended, or what was heard is not written down yet
+    seen_at: datetime | None = time_column(default=None)
 
 
 class ForkRow(Base, table=True):
@@ -102,6 +103,8 @@ class ForkRow(Base, table=True):
     run: str = text_column(default="")
     how: str = text_column(default="")
     detail: str = text_column(default="")
+    asked: str = text_column(default="", sa_column_kwargs={"server_default": ""})
+    asked_at: datetime | None = time_column(default=None)
 
 
 class HeardRow(Base, table=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 
 import msgspec
 
@@ -38,6 +39,10 @@ class EngineBoard:
 
     def legs(self, site: str, agent_id: str) -> tuple[tuple[str, LegView], ...]:
         return self._engine.legs_of(site, agent_id)
+
+    def time(self, site: str) -> datetime | None:
+        found = self._engine.clocks().get(site)
+        return None if found is None else found[0]
 
     def knows(self, site: str) -> bool:
         return self._present() and site in self._engine.sites()

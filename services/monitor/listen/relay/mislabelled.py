@@ -85,5 +85,5 @@ def look(frame: bytes) -> Literal["quiet", "open", "clear", "odd"]:
 def _roughness(pcm: bytes) -> float:
     """How far a sample is from the one before, of the same channel whether there are one or two."""
     values = array("h", pcm)
-    one, two = (sum(map(abs, map(sub, values[step:], values))) / (len(values) - step) for step in (1, 2))
-    return min(one, two)
+    found: list[float] = [sum(map(abs, map(sub, values[step:], values))) / (len(values) - step) for step in (1, 2)]
+    return min(found)
