@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Work with Asterisk switches.", no_args_is_help=True)
 
-_MARKS = {"ok": "ok     ", "missing": "MISSING", "unknown": "?      "}
+_MARKS = {"ok": "ok     ", "missing": "MISSING", "unknown": "?      ", "failed": "FAILED "}
 
 
 @app.callback()

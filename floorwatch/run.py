@@ -265,6 +265,8 @@ def welcome(floor: Floor, seconds: float) -> str:
             f"seed {simulator.seed}): no call is real.",
             "  Without it: make run SIMULATOR=no. Your own switch: README.md, Connect your own switch.",
         ]
+    elif floor.asterisk is not None:
+        lines += [f"  No simulated floor. The board fills with what the switches of {floor.asterisk.file} say."]
     else:
         lines += [
             "  No simulated floor. The board fills when a switch's events arrive on the topic switch.raw of",

@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
+from floorwatch import run as running
 from floorwatch.asterisk import app as asterisk_app
 from floorwatch.asterisk import way_of_the_sound
 from services.ingest.connectors.asterisk.check import LISTEN_S, Finding, check
@@ -161,6 +162,7 @@ async def test_a_login_that_is_refused_is_the_only_finding() -> None:
     sound, told = await findings(allows, password="wrong")
     assert not sound
     (only,) = told
+    assert only.state == "failed"
     assert "wrong user or password" in only.text
     assert "manager.conf" in only.text
 
@@ -188,7 +190,7 @@ def test_the_command_says_which_sites_there_are(tmp_path: Path, monkeypatch: pyt
     assert "there are hq" in str(found.exception)
     found = CliRunner().invoke(asterisk_app, ["check"])
     assert found.exit_code == 1
-    assert "connection refused: 127.0.0.1:1; " in found.stdout
+    assert "FAILED   connection refused: 127.0.0.1:1; " in found.stdout
     assert "the sound of calls is to go to 127.0.0.1:8604" in found.stdout
 
 
@@ -212,3 +214,16 @@ def test_a_switch_that_is_told_to_send_the_sound_to_itself_is_found(
     assert found is not None
     assert (found.state, finding[1] in found.text) == (finding[0], True), found.text
     assert way_of_the_sound(SwitchConfig(host=host, user=USER, media=media, commands=False)) is None
+
+
+def test_with_switches_a_run_says_what_fills_the_board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def said() -> str:
+        return running.welcome(running.plan(broker="embedded", simulator=False, speed=None, seed=None), 1.0)
+
+    monkeypatch.setenv("FLOORWATCH_RUN_DIR", str(tmp_path / "run"))
+    assert "Connect your own switch" in said()
+    secret(tmp_path)
+    path = write(tmp_path, "sites: {hq: {host: pbx, user: f, password_file: pw}}")
+    monkeypatch.setenv("ASTERISK_FILE", str(path))
+    assert f"The board fills with what the switches of {path} say" in said()
+    assert "Connect your own switch" not in said()

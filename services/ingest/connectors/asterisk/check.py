@@ -23,10 +23,13 @@ LISTEN_S: Final = 3.0  # for anything that the switch says by itself
 _NOBODY: Final = "floorwatch-check"  # no channel has this name
 
 
-class Finding(NamedTuple):
-    """`missing`: something does not work without it. `unknown`: it did not show."""
+State = Literal["ok", "missing", "unknown", "failed"]
 
-    state: Literal["ok", "missing", "unknown"]
+
+class Finding(NamedTuple):
+    """`missing`: something does not work without it. `unknown`: it did not show. `failed`: there is no link, or no more."""
+
+    state: State
     text: str
 
 
@@ -57,9 +60,9 @@ async def check(switch: Switch, clock: Clock, tell: Callable[[Finding], None]) -
     seen = _Seen()
     sound = True
 
-    def found(state: Literal["ok", "missing", "unknown"], text: str) -> None:
+    def found(state: State, text: str) -> None:
         nonlocal sound
-        sound = sound and state != "missing"
+        sound = sound and state not in ("missing", "failed")
         tell(Finding(state, text))
 
     try:
@@ -82,11 +85,11 @@ async def check(switch: Switch, clock: Clock, tell: Callable[[Finding], None]) -
             reading.cancel()
             await asyncio.wait([reading])
     except LinkFailed as exc:
-        found("missing", f"{exc}; {ADVICE[exc.what]}")
+        found("failed", f"{exc}; {ADVICE[exc.what]}")
     return sound
 
 
-Found = Callable[[Literal["ok", "missing", "unknown"], str], None]
+Found = Callable[[State, str], None]
 
 
 class _Seen:
