@@ -255,6 +255,10 @@ async def test_an_empty_floor_tells_how_to_connect_a_switch(viewer: Viewer) -> N
     async with viewer.show(empty_floor()) as (feed, page):
         await expect(page.locator("#welcome")).to_contain_text("No switch has reported yet")
         await expect(page.locator("#welcome")).to_contain_text("make run")
+        for command in await page.locator("#welcome pre").all():
+            assert await command.evaluate("it => it.scrollWidth <= it.clientWidth"), (
+                "a command is to be read to its end"
+            )
         await expect(page.locator("#floor")).to_be_hidden()
         await feed.change("site", "hq", site())
         await feed.change("agent", "hq/1001", agent("1001", "Ana Silva"))

@@ -77,7 +77,7 @@ export class Notices {
         { class: "welcome-steps" },
         !linked && step("try", h("pre", {}, "make run")),
         step("any", h("p", {}, h("a", { href: pageAddress("ingest", "monitor") }, t("welcome.connections")))),
-        !linked && step("asterisk", h("pre", {}, "ASTERISK_FILE=asterisk.yaml floorwatch asterisk check")),
+        !linked && step("asterisk", h("pre", {}, "ASTERISK_FILE=asterisk.yaml .venv/bin/floorwatch asterisk check")),
         step("names", h("pre", {}, "deploy/sites.yaml")),
       ),
     );
