@@ -81,6 +81,9 @@ def test_run_prints_a_link_for_each_person_and_refuses_a_wrong_file(
     )
 
 
-def test_programs_get_no_link(tmp_path: Path) -> None:
-    settings = MonitorSettings(users_file=users_file(tmp_path), run_dir=tmp_path)
-    assert "pbx" not in [name for name, _, _ in signin.links(settings, "http://x")]
+def test_programs_and_agents_without_a_role_get_no_link(tmp_path: Path) -> None:
+    users = users_file(tmp_path, f"{USERS}  anna: {{agent: test/1}}\n")
+    settings = MonitorSettings(users_file=users, run_dir=tmp_path)
+    shown = [name for name, _, _ in signin.links(settings, "http://x")]
+    assert "viewer" in shown
+    assert not {"pbx", "anna"} & set(shown), "a program, and an agent for whom there is no page"
