@@ -110,7 +110,8 @@ async def test_who_asks_without_the_permission_is_written_down_as_often_as_one_m
         ]
         for _ in range(117):
             await floor.ask(403, call_id="nothing")
-        assert (await floor.ask(429, call_id="c"))["title"] == "Too many changes"
+        later = await floor.ask(429, call_id="c")
+        assert (later["title"], later["instance"]) == ("Too many changes", "/api/v1/listens")
 
 
 async def test_agents_see_who_listened_to_them_as_far_as_the_policy_tells(monitor_db: Database) -> None:

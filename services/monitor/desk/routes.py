@@ -21,15 +21,17 @@ def install_desk_routes(app: FastAPI, desk: Desk) -> None:
         app.include_router(api.router_for(desk))
 
 
-def _too_many(_request: Request, exc: Exception) -> Response:
+def _too_many(request: Request, exc: Exception) -> Response:
     """429, with when to come back."""
     assert isinstance(exc, TooManyChanges)
     detail = f"{exc}; nothing was changed, try again in {exc.wait_s} s"
-    return problem_response(429, detail, title="Too many changes", headers={"retry-after": str(exc.wait_s)})
+    later = {"retry-after": str(exc.wait_s)}
+    return problem_response(429, detail, title="Too many changes", instance=request.url.path, headers=later)
 
 
-def _unavailable(_request: Request, exc: Exception) -> Response:
+def _unavailable(request: Request, exc: Exception) -> Response:
     """503, with what to do."""
     assert isinstance(exc, StoreError)
     detail = f"{exc}; nothing was changed, try again"
-    return problem_response(503, detail, title="The database is away", headers={"retry-after": "5"})
+    later = {"retry-after": "5"}
+    return problem_response(503, detail, title="The database is away", instance=request.url.path, headers=later)
