@@ -75,8 +75,14 @@ async def test_the_list_is_narrowed_and_the_address_says_so(viewer: Viewer) -> N
         await page.keyboard.press("/")
         await page.keyboard.type("fei sales")
         await expect(page.locator(".call-who")).to_have_text(["Fei Long"])
+        await page.keyboard.press("ArrowDown")
+        await expect(page.locator(".call-row:focus .call-who")).to_have_text("Fei Long")
+        await page.keyboard.press("/")
+        await page.keyboard.type(" nobody")
+        await expect(page.locator(".call-row")).to_have_count(0)
         await page.keyboard.press("Escape")
         await expect(page.locator(".call-row")).to_have_count(6)
+        await expect(page.locator(".call-row:focus")).to_have_count(1)
 
 
 async def test_my_list_has_what_i_claimed_what_i_follow_and_what_needs_somebody(viewer: Viewer) -> None:
@@ -159,6 +165,8 @@ async def test_the_keyboard_does_all_of_it(viewer: Viewer) -> None:
         await expect(page.get_by_role("button", name="Unmute")).to_have_attribute("aria-pressed", "true")
         await page.keyboard.press("s")
         await expect(state).to_contain_text("not heard")
+        for meter in await page.get_by_role("meter").all():
+            await expect(meter).to_have_attribute("aria-valuetext", re.compile("silent"))
         await page.keyboard.press("x")
         await expect(page.locator(".deck-name").nth(1)).to_have_text("free")
         await page.keyboard.press("a")

@@ -26,6 +26,7 @@ export class CallList {
     setAttr(this.rows.canvas, "role", "list");
     for (const event of ["pointermove", "keydown"]) this.scroller.addEventListener(event, () => (this.movedAt = performance.now()), { passive: true });
     this.scroller.addEventListener("pointerleave", () => (this.movedAt = -Infinity));
+    this.filters.search.addEventListener("keydown", (event) => this.#leaveSearch(event));
     this.scroller.addEventListener("focusin", ({ target }) => target.classList.contains("call-row") && this.#moveTo(target.item.key, false));
   }
 
@@ -111,6 +112,13 @@ export class CallList {
   }
 
   // the keyboard
+
+  /** From what is searched for to what was found. */
+  #leaveSearch(event) {
+    if (event.isComposing || !["Enter", "ArrowDown"].includes(event.key)) return;
+    event.preventDefault();
+    this.focus();
+  }
 
   #key(event) {
     const item = this.shown.find(({ key }) => key === this.cursor);

@@ -257,7 +257,10 @@ listenToKeys({
   help: () => help.open(),
   back(target) {
     if (player.modes.asked) player.modes.cancel();
-    else if (target === list.filters.search || target.closest("#calls")) clearFilter();
+    else if (target === list.filters.search || target.closest("#calls")) {
+      clearFilter();
+      update(); // the focus goes to a line that is there
+    }
     list.focus();
   },
 });

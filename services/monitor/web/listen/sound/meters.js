@@ -21,7 +21,7 @@ export class LevelMeters {
     this.node = h("div", { class: "level-meters" }, this.meters.map(({ node }) => node));
     root.append(this.node);
     this.frame = null;
-    this.stops = [listening.on("level", (level) => this.#hear(level)), listening.on("ended", () => this.#hush()), onLanguage(() => this.#name())];
+    this.stops = [listening.on("level", (level) => this.#hear(level)), listening.on("state", ({ link }) => link === "closed" && this.#hush()), onLanguage(() => this.#name())];
     this.#name();
   }
 

@@ -28,7 +28,8 @@ export class Waveform {
     this.size.observe(this.node);
     this.stops = [
       listening.on("level", (level) => this.#hear(level)),
-      listening.on("ended", () => {
+      listening.on("state", ({ link }) => {
+        if (link !== "closed" || this.over) return;
         this.over = Date.now();
         this.#say();
       }),
