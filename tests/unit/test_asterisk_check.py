@@ -68,6 +68,14 @@ def test_a_password_that_everybody_may_read_is_told(tmp_path: Path) -> None:
         ("sites:\n  hq: {host: pbx, user: f, password_env: X, password: geheim}", "there is no key `password`"),
         ("sites:\n  hq: {host: pbx, user: f, password_env: X, ping_s: 0}", "sites.hq.ping_s"),
         ("sites:\n  hq/1: {host: pbx, user: f, password_env: X}", "a site's name is"),
+        (
+            "sites:\n  hq: {host: pbx, user: f, password_env: X, tls: true, tls_ca_file: gone.pem}",
+            "sites.hq.tls_ca_file: ",
+        ),
+        (
+            "sites:\n  hq: {host: pbx, user: f, password_env: X, tls: true, tls_ca_file: empty}",
+            "empty holds no certificate in PEM",
+        ),
         ("sites: {}", "no site is named"),
     ],
 )

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
+import msgspec
 import structlog
 from msgspec import Meta, Struct
 
@@ -40,7 +42,7 @@ class SwitchConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     connector: str = "asterisk"  # its name on the pages and in records
     login: Literal["challenge", "plain"] = "challenge"  # challenge: the password itself is never sent
     tls: bool = False
-    tls_ca_file: str = ""  # of the switch's certificate; none: the machine's own list
+    tls_ca_file: str = ""  # of the switch's certificate, beside this file; none: the machine's own list
     events: str = "system,call,agent,user,dtmf"  # classes to subscribe to
     commands: bool = True  # carry out listening, pausing, logging off; off where a second connector hears the site
     media: str = ""  # host:port of the relay as this switch reaches it, instead of what commands say
@@ -98,7 +100,21 @@ def _switch(site: str, config: SwitchConfig, where: Where, path: Path, env: Mapp
     ):
         if not ok:
             raise SettingsError(f"{where(f'{key}.{field}' if field else key)}: {words}")
+    if config.tls_ca_file:
+        file = _authority(path.parent / config.tls_ca_file, where(f"{key}.tls_ca_file"))
+        config = msgspec.structs.replace(config, tls_ca_file=str(file))
     return Switch(site, config, _password(key, config, where, path, env))
+
+
+def _authority(file: Path, place: str) -> Path:
+    """The file, once it was seen to hold a certificate: that it does not would look like a fault of the switch."""
+    try:
+        ssl.create_default_context(cafile=file)
+    except ssl.SSLError as exc:
+        raise SettingsError(f"{place}: {file} holds no certificate in PEM: {exc.reason or exc}") from exc
+    except OSError as exc:
+        raise SettingsError(f"{place}: {file} cannot be read: {exc.strerror}") from exc
+    return file
 
 
 def _password(key: str, config: SwitchConfig, where: Where, path: Path, env: Mapping[str, str]) -> str:

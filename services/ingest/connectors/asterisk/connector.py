@@ -37,7 +37,8 @@ STEADY_S: Final = 10.0  # a link that held so long was a good one: the next fail
 GOODBYE_S: Final = 2.0
 FLOOD_S: Final = 2.0  # without room for so long the board is told
 LATE_S: Final = 1.0  # behind by no more than this it is told that it is over
-HELD: Final = 1000  # packets kept until the login is accepted
+HELD: Final = 1000  # packets kept until the login is accepted,
+HELD_BYTES: Final = 1 << 20  # or so much: nobody knows yet who speaks
 LINKED_S: Final = 3.0  # how long a command waits for a link that is coming up
 
 log = structlog.get_logger()
@@ -82,6 +83,7 @@ class AsteriskConnector:
         self._said = 0
         self._flooded = False
         self._held: deque[tuple[bytes, datetime]] = deque()
+        self._held_bytes = 0
         self._accepted = asyncio.Event()
         self.failure: LinkFailed | None = None  # why there is no link; None: there is one, or it was not tried yet
         self.failures: Counter[What] = Counter()
@@ -147,6 +149,7 @@ class AsteriskConnector:
             streams, self._clock, self._take, where=self.switch.where, name=f"fw-{name}", answer_s=self._config.answer_s
         )
         self._held.clear()
+        self._held_bytes = 0
         self._accepted.clear()
         self._reading = session
         reading = asyncio.create_task(session.read())
@@ -176,7 +179,8 @@ class AsteriskConnector:
         """A packet came. Those before the login is accepted wait: of an attempt that fails nothing is news."""
         if not self._accepted.is_set():
             self._held.append((packet, received))
-            if len(self._held) >= HELD:
+            self._held_bytes += len(packet)
+            if len(self._held) >= HELD or self._held_bytes >= HELD_BYTES:
                 await self._accepted.wait()
             return
         await self._carry(packet, received)
