@@ -18,6 +18,7 @@ from services.monitor.feed.wire import FeedOutlet, outlet_of
 from shared.auth import Authenticator, SocketRefused
 
 _BURST_S: Final = 2.0  # so many seconds' messages may come at once
+_LOOKED_S: Final = 0.05  # while it is waited for, so often
 
 
 class TooManyMessages(Exception):
@@ -93,13 +94,24 @@ async def _do(text: str | None, hub: Hub, subscriber: Subscriber, outlet: FeedOu
     if isinstance(message, messages.Ping):
         subscriber.reply(messages.Pong(message.id))
         return
-    async with _heard_from(subscriber, message), hub.turn(subscriber.who, message.channels, message.filter):
-        if subscriber.ended is not None or outlet.gone:  # meanwhile, and then it is told nothing more
+    async with _heard_from(subscriber, message):
+        if isinstance(message, messages.Resume):
+            await _begun(hub, subscriber, outlet)
+        async with hub.turn(subscriber.who, message.channels, message.filter):
+            if subscriber.ended is not None or outlet.gone:  # meanwhile, and then it is told nothing more
+                return
+            if isinstance(message, messages.Subscribe):
+                hub.subscribe(subscriber, message.channels, message.filter)
+            else:
+                hub.resume(subscriber, message.epoch, message.position, message.channels, message.filter)
+
+
+async def _begun(hub: Hub, subscriber: Subscriber, outlet: FeedOutlet) -> None:
+    """A board that comes back keeps its picture until a monitor that has just been started knows a newer one."""
+    while True:
+        if not hub.beginning or subscriber.ended is not None or outlet.gone:
             return
-        if isinstance(message, messages.Subscribe):
-            hub.subscribe(subscriber, message.channels, message.filter)
-        else:
-            hub.resume(subscriber, message.epoch, message.position, message.channels, message.filter)
+        await asyncio.sleep(_LOOKED_S)
 
 
 @asynccontextmanager

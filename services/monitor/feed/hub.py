@@ -90,6 +90,7 @@ class Hub:
         self._moved: dict[str, tuple[datetime, float]] = {}  # site -> its time, and when (ours) it came to be that
         self._behind_s = behind_s
         self._live = live
+        self._was_live = False
         self._input_age_s = input_age_s
         self._batches = log_size
         self._waiting: deque[Subscriber] = deque()  # to be served
@@ -109,6 +110,12 @@ class Hub:
         self.epoch = ""
         self._everything = self._group_of(CHANNELS, Lens())
         self._begin()
+
+    @property
+    def beginning(self) -> bool:
+        """Whether the engine has never been live yet: what it holds is nothing, or the past rushing by."""
+        self._was_live = self._was_live or self._live()
+        return not self._was_live
 
     # ------------------------------------------------------------ from the engine
 
