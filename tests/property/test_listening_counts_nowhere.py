@@ -24,9 +24,9 @@ from shared.events import CommandAnswered, Event
 from shared.raw import Raw
 from shared.settings import ROOT
 from shared.siteconfig import Sites
+from tests.asterisklisteners import leg, spyee
 from tests.floorkit import RULES, event
 from tests.floorkit import SITE as HQ
-from tests.listeningkit import leg, spyee
 from tests.perturb import Packet
 from tests.property import histories
 from tests.recordedasterisk import CONFIG, SITE, packets

@@ -12,7 +12,7 @@ from services.ingest.adapters.asterisk.listens import ticket_of
 from shared import events
 from shared.clock import EPOCH
 from tests.asteriskkit import START, Chan, Pbx
-from tests.listeningkit import PLACE, leg, spyee
+from tests.asterisklisteners import PLACE, leg, spyee
 
 FORK = "40325ec2-5efd-4bd3-805f-53576e581d13"
 T0 = START.timestamp()

@@ -20,7 +20,7 @@ from shared.commands import AgentLogoff, AgentPause, AgentUnpause, ListenMode, L
 from shared.envelope import Data
 from shared.siteconfig import Sites
 from tests.audiokit import DTMF, MONO_FRAME, RATE, STEREO_FRAME, AudioConnection, frame, goertzel, split, tone
-from tests.soundkit import (
+from tests.simulatedsound import (
     AGENT,
     COLLEAGUE,
     CUSTOMER,

@@ -28,7 +28,7 @@ from services.ingest.connectors.simulator.sound.sounds import Speaker, Speech, T
 from services.ingest.connectors.simulator.sound.talk import Conversation, Talk
 from services.ingest.connectors.simulator.sound.voices import SUFFIX, Voices, language_of
 from tests.audiokit import goertzel, level, split, tone
-from tests.soundkit import listening_floor
+from tests.simulatedsound import listening_floor
 from tools import voices as tool
 from tools.voices import BETWEEN, VOICES, companded
 
