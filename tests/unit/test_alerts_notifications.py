@@ -53,6 +53,12 @@ async def sent(alerts: Alerts, number: int = 1) -> list[Any]:
     return found
 
 
+async def counted(alerts: Alerts, outcome: str, number: int) -> None:
+    """Wait until so many are counted, which they are once their row is written."""
+    await until(lambda: alerts.metric("alerts_notifications_total", outcome=outcome) >= number)
+    assert alerts.metric("alerts_notifications_total", outcome=outcome) == number
+
+
 async def test_one_notification_for_an_incident_with_what_one_needs_to_know(
     bus: MemoryBus, database: Database, sink: HttpSink
 ) -> None:
@@ -64,7 +70,7 @@ async def test_one_notification_for_an_incident_with_what_one_needs_to_know(
         await alerts.post("/incidents/1/acknowledge", {"by": "Li"})
         await publish(bus, flag("f3", "t3"))
         await sent(alerts, 2)
-        assert alerts.metric("alerts_notifications_total", outcome="sent") == 2
+        await counted(alerts, "sent", 2)
     first, second = sink.received
     assert first["title"] == "[SIMULATED] [CRITICAL] #1 Chen Jing's transfer has taken more than 7 s"
     for said in (
@@ -111,7 +117,7 @@ async def test_without_a_channel_the_incident_says_so(bus: MemoryBus, database: 
         (row,) = await sent(alerts)
         assert (row["state"], row["answer"], row["attempts"]) == ("no_channel", "no channel configured", [])
         assert (await alerts.get("/status"))["channels"] == []
-        assert alerts.metric("alerts_notifications_total", outcome="no_channel") == 1
+        await counted(alerts, "no_channel", 1)
 
 
 async def test_a_refusal_is_recorded_and_tried_again(
@@ -137,7 +143,7 @@ async def test_it_gives_up_after_some_attempts_and_says_so(
     async with running(bus, database, notify_urls=(sink.url,)) as alerts:
         await publish(bus, flag())
         (row,) = await sent(alerts)
-        assert alerts.metric("alerts_notifications_total", outcome="failed") == 1
+        await counted(alerts, "failed", 1)
     assert (row["state"], len(row["attempts"]), row["next_attempt_at"]) == ("failed", 3, None)
     assert row["answer"].startswith("given up after 3 attempts")
     assert len(sink.received) == 3

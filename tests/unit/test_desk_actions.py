@@ -117,7 +117,7 @@ async def test_the_server_takes_the_figures_itself_before_and_exactly_five_minut
         assert after["agents"] == {"ready": 1}
         assert after["service_level"] == 0.5
         assert found["before"] == before
-        assert desk.metric("monitor_action_effects_total", effect="measured") == 1
+        await until(lambda: desk.metric("monitor_action_effects_total", effect="measured") == 1)
 
 
 async def test_an_effect_survives_a_restart_and_two_replicas_write_it_once(monitor_db: Database) -> None:
@@ -131,7 +131,12 @@ async def test_an_effect_survives_a_restart_and_two_replicas_write_it_once(monit
         await clock.advance(EFFECT_S)
         await asyncio.gather(*(desk.desk.effects.look() for desk in (one, other) * 3))
         assert (await looked_at(one))["effect"] == "measured"
-        assert sum(desk.metric("monitor_action_effects_total", effect="measured") for desk in (one, other)) == 1
+
+        def measured() -> float:
+            return sum(desk.metric("monitor_action_effects_total", effect="measured") for desk in (one, other))
+
+        await until(measured)
+        assert measured() == 1
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

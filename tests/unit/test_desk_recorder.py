@@ -190,7 +190,7 @@ async def test_a_database_that_is_away_at_the_start_and_later_is_said_and_waited
             assert (await desk.client.get("/readyz")).status_code == 200
         await caught_up(desk, bus)
         assert len((await desk.get("/transfers"))["transfers"]) == 2
-        assert desk.metric("monitor_recording") == desk.metric("monitor_database_up") == 1
+        await until(lambda: desk.metric("monitor_recording") == desk.metric("monitor_database_up") == 1)
         await other.close()
     await database.close()
 
