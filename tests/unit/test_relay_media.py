@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from itertools import accumulate, pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -86,6 +87,17 @@ def test_two_channels_are_told_by_the_order_and_the_first_payload(
     stream = Stream("slin", rate, split=split_)
     assert stream.take(bytes(size), 0.0)
     assert stream.channels == channels
+
+
+@pytest.mark.parametrize(("encoding", "rate"), [("slin", 8000), ("slin", 16000), ("ulaw", 8000), ("alaw", 8000)])
+def test_a_payload_without_sound_settles_nothing(encoding: Any, rate: int) -> None:
+    stream = Stream(encoding, rate, split=True)
+    assert list(stream.take(b"", 0.0)) == []
+    assert (stream.channels, stream.unit) == (0, 0)
+    unit = rate // 50 * (2 if encoding == "slin" else 1) * 2
+    (frame_,) = stream.take(bytes(unit), 0.0)
+    assert (stream.channels, len(frame_)) == (2, rate // 50 * 4)
+    assert list(stream.take(b"", 0.0)) == []
 
 
 def test_frames_of_10_ms_are_pcm_when_they_come_each_10_ms() -> None:

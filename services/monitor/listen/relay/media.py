@@ -66,6 +66,8 @@ class Stream:
 
     def take(self, payload: bytes, now: float) -> Sequence[bytes]:
         """The frames that are complete with `payload`, which came at `now` (monotonic seconds). Raises BadAudio."""
+        if not payload:
+            return ()
         if len(payload) == self.unit and not self._rest and self._is_trusted:
             return (payload if self._decode is None else self._decode(payload),)
         if self._doubt is not None:
