@@ -61,6 +61,11 @@ class Keeper:
     def answered(self, said: CommandAnswered) -> None:
         """A connector said what it did with a command."""
         if said.fork_id:
+            if len(self._answers) == _ANSWERS:
+                log.error(
+                    "too many answers wait for the database: the oldest is given up",
+                    command=self._answers[0].command_id,
+                )
             self._answers.append(said)
             self._stirred.set()
 
@@ -127,8 +132,9 @@ class Keeper:
         sessions.review()
 
     def _drop(self, answers: Sequence[CommandAnswered]) -> None:
-        for _ in range(min(len(answers), len(self._answers))):
-            self._answers.popleft()
+        for said in answers:
+            if self._answers and self._answers[0] is said:  # else it was given up meanwhile
+                self._answers.popleft()
 
     def _count(self, outcome: Outcome, newest: Link | None) -> None:
         for entry in outcome.entries:

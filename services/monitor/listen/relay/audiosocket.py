@@ -10,10 +10,14 @@ import struct
 from typing import Final, cast
 from uuid import UUID
 
+import structlog
+
 from services.monitor.listen.relay.fork import Fork, Refused
 from services.monitor.listen.relay.hub import Hub
 from services.monitor.listen.relay.media import BadAudio, Malformed, Stream
 from shared.ports import keep_alive
+
+log = structlog.get_logger()
 
 HANGUP, IDENTITY, DTMF, ERROR = 0x00, 0x01, 0x03, 0xFF
 RATES: Final = {
@@ -196,6 +200,7 @@ class AudioSocket(asyncio.Protocol):
         self._transport.pause_reading()
         self._cancel_timer()
         self._asking = self._loop.create_task(self._ask(self._named), name="fork")
+        self._asking.add_done_callback(self._asked)
 
     async def _ask(self, fork_id: str) -> None:
         try:
@@ -215,6 +220,14 @@ class AudioSocket(asyncio.Protocol):
             return
         if not self._over and self._transport is not None:
             self._transport.resume_reading()
+
+    def _asked(self, task: asyncio.Task[None]) -> None:
+        """A fault of ours must not leave the switch waiting."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a switch's connection could not be taken in", fork=self._named, peer=self.peer, exc_info=error)
+            if self._fork is not None:
+                self._fork.close("an internal error of the relay")
+            self.close()
 
     def _end(self, reason: str, detail: str) -> None:
         """Hang up because of what the switch sent."""

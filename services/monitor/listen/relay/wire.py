@@ -57,6 +57,8 @@ class Sound:
 
 
 class Hello(Struct, frozen=True, tag_field="type", tag="hello"):
+    """The first word. Times are microseconds since 1970 by the relay's clock."""
+
     listen_id: str
     now_us: int
 
@@ -99,6 +101,8 @@ class Stats(Struct, frozen=True, tag_field="type", tag="stats"):
 
 
 class Pong(Struct, frozen=True, tag_field="type", tag="pong"):
+    """The answer to `Ping`."""
+
     n: int
     now_us: int
 

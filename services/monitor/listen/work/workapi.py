@@ -35,10 +35,14 @@ Listener = Annotated[Principal, Depends(authed("calls.listen"))]
 
 
 class NotesView(Struct, frozen=True):
+    """Notes by their moment."""
+
     notes: tuple[Note, ...]
 
 
 class ClaimsView(Struct, frozen=True):
+    """The claims that hold."""
+
     claims: tuple[Claim, ...]
 
 
