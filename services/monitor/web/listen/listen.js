@@ -22,7 +22,8 @@ import { openCoverage } from "./coverage.js";
 import { Deck } from "./deck.js";
 import { DeckBar } from "./deckbar.js";
 import { clearFilter } from "./filters.js";
-import { installHelp } from "./help.js";
+import { installHelp } from "./help/help.js";
+import helpStrings from "./help/strings.js";
 import { listenToKeys } from "./keys.js";
 import { CallList } from "./list.js";
 import { MarkWatch } from "./marks.js";
@@ -36,7 +37,7 @@ import { ListenTroubles } from "./troubles.js";
 import { Uncovered } from "./uncovered.js";
 import { refusalText } from "./words.js";
 
-for (const words of [boardStrings, drawerStrings, alarmStrings, soundStrings, strings]) useStrings(words);
+for (const words of [boardStrings, drawerStrings, alarmStrings, soundStrings, helpStrings, strings]) useStrings(words);
 translateTree(document);
 
 const SETTLE_MS = 300;

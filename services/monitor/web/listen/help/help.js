@@ -3,7 +3,7 @@
 import { fill, h, setAttr } from "/static/shared/dom.js";
 import { t } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
-import { KEYS } from "./keys.js";
+import { KEYS } from "../keys.js";
 
 const MEANT = ["hearing", "hop", "alone", "claim", "covered"];
 
