@@ -25,7 +25,7 @@ class HttpSink:
 
     @property
     def url(self) -> str:
-        return f"json://{HOST}:{self.port}/secret-path"
+        return f"json://{HOST}:{self.port}/secret-path?rto=60&cto=60"  # apprise alone waits for 4 s
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
