@@ -26,6 +26,8 @@ export function openCoverage(board, { onlyNew }) {
 
   async function ask() {
     clearTimeout(timer);
+    setHidden(table, sites.length === 0);
+    if (!sites.length) return void setText(say, t("listen.coverage.none")); // no switch was heard of yet
     const mine = (turn += 1);
     try {
       const found = await api.get("/api/v1/coverage", { site: site.value || sites[0], day: day.value, direction: outbound.checked ? "outbound" : "" });
