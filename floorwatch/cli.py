@@ -86,8 +86,9 @@ def run(
     """Start everything on this machine. Ctrl-C stops it.
 
     Starts the broker, creates the topics, starts ingest, monitor, alerts and the audio relay, then a simulated floor, and with
-    ASTERISK_FILE the connector to its switches. A part that crashes is started again. Logs are in .run/logs. Ports: MONITOR_PORT (8600), INGEST_PORT (8601), ALERTS_PORT (8602),
-    RELAY_PORT (8603), RELAY_MEDIA_PORT (8604), ASTERISK_PORT (8605), BROKER_PORT (9392).
+    ASTERISK_FILE the connector to its switches. A part that crashes is started again. Logs are in .run/logs. Ports: MONITOR_PORT
+    (8600), INGEST_PORT (8601), ALERTS_PORT (8602), RELAY_PORT (8603), RELAY_MEDIA_PORT (8604), ASTERISK_PORT (8605), BROKER_PORT
+    (9392).
     """
     from floorwatch import run as running
 
