@@ -9,7 +9,7 @@ from typing import Literal
 
 from playwright.async_api import Page, expect
 
-PATIENCE_MS = 30_000  # of a machine that is busy with other things
+PATIENCE_MS = 90_000  # of a machine that is busy with other things
 TRIES = 6
 
 CLICK = "node => node.click()"  # on a list that moves while one aims

@@ -19,7 +19,7 @@ from tests.waiting import until
 
 HERE = Path(__file__).parent
 PATIENCE_MS = (
-    20_000  # until a test fails: what is there sooner does not wait, and a machine may have other things to do
+    60_000  # until a test fails: what is there sooner does not wait, and a machine may have other things to do
 )
 expect.set_options(timeout=PATIENCE_MS)
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

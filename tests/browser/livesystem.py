@@ -23,7 +23,7 @@ from tests.scenario.test_run import Running, running
 from tools.pageviews import Picture
 
 SITE = "hq"
-PATIENCE_MS = 60_000  # of a machine that is busy with other things
+PATIENCE_MS = 90_000  # of a machine that is busy with other things
 
 
 class Switch:

@@ -33,7 +33,7 @@ from tests.pumpkit import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
-FIRST_MS = 30_000  # the worker starts when it is first asked, and makes room for everything else
+FIRST_MS = 90_000  # the worker starts when it is first asked, and makes room for everything else
 
 
 class Floor:
