@@ -116,12 +116,12 @@ $(BIN)/uv:
 
 $(SETUP): requirements.lock pyproject.toml | $(BIN)/uv
 	@echo "installing $$(grep -c '==' requirements.lock) packages from requirements.lock"
-	@$(UV) pip sync --require-hashes requirements.lock
+	@$(UV) pip sync --compile-bytecode --require-hashes requirements.lock
 	@$(UV) pip install --quiet --no-deps --editable .
 	@touch $@
 
 $(DEV): $(SETUP) requirements-dev.lock
 	@echo "installing what tests and checks need from requirements-dev.lock"
-	@$(UV) pip sync --require-hashes requirements-dev.lock
+	@$(UV) pip sync --compile-bytecode --require-hashes requirements-dev.lock
 	@$(UV) pip install --quiet --no-deps --editable .
 	@touch $@
