@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -214,6 +214,7 @@ bits = st.one_of(
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.booleans(), st.lists(bits, max_size=20), st.lists(st.integers(0, 3000), max_size=8))
+@example(True, [frame(0x00)], [19])  # hangs up before any sound
 def test_no_bytes_break_a_connection(named: bool, said: list[bytes], cuts: list[int]) -> None:
     async def play() -> None:
         clock, reports = SystemClock(), []

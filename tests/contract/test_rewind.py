@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 from services.ingest.connectors.simulator.floor import SimulatedFloor, Told
 from services.monitor.app import Monitor
 from services.monitor.core.rules.rulebook import RuleBook
-from services.monitor.rewind.records import piece_of, pieces_of
+from services.monitor.rewind.records import Entry, piece_of, pieces_of
 from shared import events
 from shared.bus import Bus
 from shared.clock import SystemClock
@@ -71,6 +71,10 @@ class Floor:
         self.shown = {at: floor for at, floor in self.shown.items() if at < self.now + self.by}
         self.jump = self._offset
         await self._say(self._event(events.ClockJumped(by_s=by_s), offset=True))
+
+    async def mark(self) -> None:
+        """Say the time again."""
+        await self._say(self._event(events.Clock(jump=self.jump)))
 
     async def heard_by(self, monitor: Monitor) -> None:
         await until(lambda: monitor.engine.clocks().get(SITE, (None,))[0] == self.now + self.by)
@@ -127,21 +131,26 @@ async def monitor_on(
             await bus.close()
 
 
-async def kept(bus: Bus, least: int) -> None:
-    """Wait until so many states are in the history."""
-    async with asyncio.timeout(60):
-        while len(await read_all(bus, FLOOR_HISTORY)) < least:
-            await asyncio.sleep(0.01)
+async def kept(floor: Floor, enough: Callable[[list[Entry]], bool]) -> None:
+    """Wait until that is in the history.
 
-
-async def kept_since_the_clock_was_set(bus: Bus) -> None:
-    """Wait until a state is kept that is of the new clock: from it on moments that come twice are shown as they come now."""
+    Marks go on, as they do on every floor: a state that comes while another is written is left to the next checkpoint.
+    """
     async with asyncio.timeout(60):
         while True:
-            found = [piece_of(record) for record in await read_all(bus, FLOOR_HISTORY)]
-            if any(piece is not None and piece.entry.clock_jumps for piece in found):
+            pieces = [piece_of(record) for record in await read_all(floor.bus, FLOOR_HISTORY)]
+            if enough([piece.entry for piece in pieces if piece is not None]):
                 return
-            await asyncio.sleep(0.01)
+            await floor.mark()
+
+
+def at_least(number: int) -> Callable[[list[Entry]], bool]:
+    return lambda entries: len(entries) >= number
+
+
+def since_the_clock_was_set(entries: list[Entry]) -> bool:
+    """From such a state on moments that come twice are shown as they come now."""
+    return any(entry.clock_jumps for entry in entries)
 
 
 async def rewound(client: httpx.AsyncClient, at: datetime) -> httpx.Response:
@@ -154,17 +163,17 @@ async def test_what_was_shown_is_shown_again_also_after_a_restart_and_by_a_secon
     await floor.begin()
     async with monitor_on(broker) as (monitor, _):
         await floor.live(monitor, steps=20)
-        await kept(bus, 2)
+        await kept(floor, at_least(2))
     async with monitor_on(broker) as (monitor, _):
         await floor.heard_by(monitor)
         await floor.live(monitor, steps=10)
         async with monitor_on(broker, name="1") as (second, client):
             await floor.live(monitor, steps=15)
             await floor.set_clock(-60)
-            await kept_since_the_clock_was_set(bus)
+            await kept(floor, since_the_clock_was_set)
             await floor.live(monitor, steps=15)
             await floor.heard_by(second)
-            await kept(bus, 4)
+            await kept(floor, at_least(4))
             first = datetime.fromisoformat((await client.get(f"/api/v1/rewind/{SITE}")).json()["from"])
             moments = [moment for moment in sorted(floor.shown) if moment >= first]
             assert len(moments) > 30
@@ -183,7 +192,7 @@ async def test_errors_are_told_apart(broker: Broker) -> None:
         unknown = await client.get("/api/v1/rewind/elsewhere")
         assert (unknown.status_code, unknown.json()["detail"]) == (404, "no site elsewhere was heard of")
         await floor.live(monitor, steps=2)
-        await kept(bus, 1)
+        await kept(floor, at_least(1))
         reach = (await client.get(f"/api/v1/rewind/{SITE}")).json()
         assert datetime.fromisoformat(reach["to"]) == floor.now
         early = await rewound(client, OPENS - timedelta(days=1))
@@ -204,7 +213,7 @@ async def test_a_state_of_another_version_is_passed_over(broker: Broker) -> None
     await floor.begin()
     async with monitor_on(broker) as (monitor, client):
         await floor.live(monitor, steps=1)
-        await kept(bus, 1)
+        await kept(floor, at_least(1))
         await floor.live(monitor, steps=3)
         at = floor.now
         newest = piece_of((await read_all(bus, FLOOR_HISTORY))[-1])
@@ -224,7 +233,7 @@ async def test_a_worker_that_is_killed_or_too_slow_costs_one_answer(broker: Brok
     await floor.begin()
     async with monitor_on(broker) as (monitor, client):
         await floor.live(monitor, steps=2)
-        await kept(bus, 1)
+        await kept(floor, at_least(1))
         at = floor.now
         assert (await rewound(client, at)).status_code == 200
         process = monitor.rewind.process
@@ -256,7 +265,7 @@ async def test_the_worker_rests_when_nobody_asks_and_goes_by_the_rules_of_now(br
     await floor.begin()
     async with monitor_on(broker, rewind_idle_s=0.5) as (monitor, client):
         await floor.live(monitor, steps=3)
-        await kept(bus, 1)
+        await kept(floor, at_least(1))
         assert (await rewound(client, floor.now)).status_code == 200
         await until(lambda: monitor.rewind.process.pid is None)
         monitor.rules.book = RuleBook()

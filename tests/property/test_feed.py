@@ -278,6 +278,33 @@ def test_whatever_happens_to_a_client_it_sees_in_the_end_what_a_new_one_sees_and
 # ---------------------------------------------------------------- single cases
 
 
+def test_a_flag_does_not_tell_of_who_has_just_left_what_one_sees() -> None:
+    """Raised at 7 s, told with what came at 8 s: by then its agent is in no queue of the viewer."""
+
+    async def scene() -> None:
+        said = [
+            (0, events.AgentLoggedOn(agent_id="2", queues=("sales",))),
+            (0, events.TransferRequested(transfer_id="t", call_id="a", kind="blind", from_agent="2")),
+            (8, events.AgentLoggedOn(agent_id="2", queues=())),
+        ]
+        at, stream = 0, []
+        for number, (later, data) in enumerate(said):
+            at += later
+            stream.append(event(at, data, number))
+        it = Scene(stream, Scope(queues=frozenset({"sales"})), (None, None), 10)
+        client = it.client
+        assert client is not None
+        it.happens(2, flush=True)
+        client.hear()
+        assert ("transfer", "hq/t") in it.board.shown()
+        it.happens(None, flush=False)
+        client.hear()
+        it.check()
+        assert ("transfer", "hq/t") not in it.board.shown()
+
+    asyncio.run(scene())
+
+
 def test_a_client_of_another_epoch_gets_a_snapshot() -> None:
     async def scene() -> None:
         hub = hub_of(Engine(CONFIG, RULES))

@@ -18,7 +18,7 @@ from services.monitor.feed.wire import FeedOutlet, outlet_of
 from shared.auth import Authenticator, SocketRefused
 
 _BURST_S: Final = 2.0  # so many seconds' messages may come at once
-_LOOKED_S: Final = 0.05  # while it is waited for, so often
+_LOOKED_S: Final = 0.2  # while it is waited for, so often: a thousand boards may wait
 
 
 class TooManyMessages(Exception):

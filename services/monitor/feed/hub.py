@@ -23,7 +23,7 @@ from services.monitor.feed import messages
 from services.monitor.feed.book import Book
 from services.monitor.feed.frames import FRAME_BYTES, Frame, message_frame
 from services.monitor.feed.group import Group, GroupKey, group_key
-from services.monitor.feed.lens import Lens, Wanted
+from services.monitor.feed.lens import Lens, Look, Wanted, agents_of
 from services.monitor.feed.log import ChangeLog
 from services.monitor.feed.messages import CHANNELS, KINDS, Allowed, Channel, Filter, Hello, Limits, SiteClock, User
 from services.monitor.feed.quota import Quota
@@ -156,7 +156,7 @@ class Hub:
         self._arrived = self._clock.monotonic()
         flags = [fact for fact in facts if isinstance(fact.data, FLAG_TYPES)]
         if flags and not self._restarted:
-            self._tell(self._engine.changes_of(_shown_with(flags)))
+            self._tell(self._engine.changes_of(_shown_with(flags, self._engine.view)))
         if self._pending is None:
             self._pending = asyncio.get_running_loop().call_at(self._flush_at(), self.flush)
 
@@ -484,9 +484,12 @@ def _listed(names: frozenset[str] | None) -> tuple[str, ...] | None:
     return None if names is None else tuple(sorted(names))
 
 
-def _shown_with(flags: Iterable[Fact]) -> Iterator[Changed]:
-    """The entities that a board needs at once: each flag and what it is about."""
+def _shown_with(flags: Iterable[Fact], look: Look) -> Iterator[Changed]:
+    """The entities that a board needs at once: each flag, what it is about, and the agents by whom that is seen: one may just
+    have left a queue, and then whoever sees that queue alone must not be told."""
     for fact in flags:
-        assert isinstance(fact.data, FlagRaised | FlagCleared)
-        yield "flag", fact.site, fact.data.flag_id
-        yield fact.data.subject, fact.site, fact.data.subject_id
+        about = fact.data
+        assert isinstance(about, FlagRaised | FlagCleared)
+        for name in (("flag", fact.site, about.flag_id), (about.subject, fact.site, about.subject_id)):
+            yield name
+            yield from (("agent", fact.site, agent) for agent in agents_of(look(*name)))

@@ -76,6 +76,14 @@ def traits_of(view: Any) -> Traits:
     return view if make is None else make(view)
 
 
+def agents_of(view: Any) -> tuple[str, ...]:
+    """The agents by whom it is seen, itself aside; none of what is gone (None)."""
+    traits = None if view is None else traits_of(view)
+    if isinstance(traits, CallTraits | TransferTraits):
+        return traits.agents
+    return (traits.agent,) if isinstance(traits, FlagTraits) and traits.agent else ()
+
+
 def _of_call(view: CallView) -> CallTraits:
     return CallTraits(view.site, tuple(leg.agent_id for leg in view.legs if leg.agent_id), view.queue)
 

@@ -160,8 +160,7 @@ class AudioSocket(asyncio.Protocol):
             fork = self._fork
             if fork is None:
                 return
-            if kind == self._kind:
-                assert self._stream is not None
+            if self._stream is not None and kind == self._kind:
                 for pcm in self._stream.take(payload, now):
                     fork.sound(pcm, now, self._stream.channels, self._stream.rate_hz)
             else:
