@@ -97,11 +97,8 @@ async def test_a_mode_that_the_switch_does_not_take_leaves_nobody_speaking(monit
 @pytest.mark.parametrize("answers", [True, False])
 async def test_a_whisper_is_not_left_where_the_customer_hears_it(monitor_db: Database, answers: bool) -> None:
     async with listening(monitor_db) as floor:
-        asked = await floor.ask(call_id="c")
-        await floor.live(asked["listen_id"])
-        path = f"/listens/{asked['listen_id']}"
-        await floor.call("PATCH", path, json={"mode": "barge"})
-        start = floor.commands(commands.ListenStart)[-1]
+        listen_id, start = await barging(floor)
+        path = f"/listens/{listen_id}"
         await floor.taken(start, "taken", "done")
         await floor.report(contract.ForkUp(fork_id=start.fork_id, rate_hz=8000, channels=1, **RELAY))
         await floor.call("PATCH", path, json={"mode": "whisper"})
@@ -110,10 +107,18 @@ async def test_a_whisper_is_not_left_where_the_customer_hears_it(monitor_db: Dat
                 CommandAnswered(command_id=newest(floor), action="listen_mode", outcome="done", fork_id=start.fork_id)
             )
         await floor.pass_time(6)
-        found = await floor.get(asked["listen_id"])
+        found = await floor.get(listen_id)
         assert (found["mode"], found["reason"]) == (("whisper", "") if answers else ("listen", "mode_failed"))
         over = [one.fork_id for one in floor.orders(contract.ForkEnded)]
         assert over == ([] if answers else [start.fork_id]), "the relay hangs up, whatever the connector does"
+
+
+async def barging(floor: ListenFloor) -> tuple[str, commands.ListenStart]:
+    """A listen whose inspector barges in: its id, and the order of its speaking leg."""
+    listen_id = (await floor.ask(call_id="c"))["listen_id"]
+    await floor.live(listen_id)
+    await floor.call("PATCH", f"/listens/{listen_id}", json={"mode": "barge"})
+    return listen_id, floor.commands(commands.ListenStart)[-1]
 
 
 def newest(floor: ListenFloor) -> str:
@@ -131,11 +136,8 @@ async def test_each_change_of_mode_has_an_answer_of_its_own(
 ) -> None:
     """Also when the next one is asked for before, or before the leg sounds."""
     async with listening(monitor_db) as floor:
-        asked = await floor.ask(call_id="c")
-        await floor.live(asked["listen_id"])
-        path = f"/listens/{asked['listen_id']}"
-        await floor.call("PATCH", path, json={"mode": "barge"})
-        start = floor.commands(commands.ListenStart)[-1]
+        listen_id, start = await barging(floor)
+        path = f"/listens/{listen_id}"
         sounds = contract.ForkUp(fork_id=start.fork_id, rate_hz=8000, channels=1, **RELAY)
         if up:
             await floor.taken(start, "taken", "done")
@@ -153,7 +155,7 @@ async def test_each_change_of_mode_has_an_answer_of_its_own(
                     answer = {"command_id": command_id, "outcome": said, "fork_id": start.fork_id}
                     await floor.answer(CommandAnswered(action="listen_mode", **answer))
         await floor.pass_time(6)
-        found = await floor.get(asked["listen_id"])
+        found = await floor.get(listen_id)
         assert (found["mode"], found["reason"]) == (mode, "" if mode == "barge" else "mode_failed")
         assert (start.fork_id in [one.fork_id for one in floor.orders(contract.ForkEnded)]) == (mode == "listen")
 
