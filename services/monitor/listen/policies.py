@@ -6,6 +6,7 @@ counted so far, and of what other services began with: it takes effect with thei
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Final
 
@@ -44,9 +45,12 @@ class LivePolicies:
         return site in self._sites.sites
 
     async def watch(self, path: Path, clock: Clock) -> None:
-        """Follow `path` for ever. It may be replaced by another file: what is read is what it leads to now."""
+        """Follow `path` for ever. It may be replaced by another file: what is read is what it leads to now.
+
+        In a thread: a file of ten thousand agents is read for seconds, and the board goes on meanwhile.
+        """
         while True:
-            self.look(path)
+            await asyncio.to_thread(self.look, path)
             await clock.sleep(LOOK_EVERY_S)
 
     def look(self, path: Path) -> None:
