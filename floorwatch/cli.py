@@ -12,7 +12,9 @@ from typing import Annotated
 
 import typer
 
+from floorwatch.alerts import app as alerts_app
 from floorwatch.asterisk import app as asterisk_app
+from floorwatch.report import report
 from shared.errors import FloorwatchError
 
 app = typer.Typer(
@@ -28,6 +30,8 @@ app = typer.Typer(
 rules_app = typer.Typer(help="Work with rule books.", no_args_is_help=True)
 app.add_typer(rules_app, name="rules")
 app.add_typer(asterisk_app, name="asterisk")
+app.add_typer(alerts_app, name="alerts")
+app.command()(report)
 audit_app = typer.Typer(help="The audit of listening: who listened to whom.", no_args_is_help=True)
 app.add_typer(audit_app, name="audit")
 
@@ -449,7 +453,6 @@ _service(
     "services.monitor.app",
     "Run the monitor alone.\n\nIt keeps the live state and serves the wallboard. Settings: MONITOR_*.",
 )
-_service("alerts", "services.alerts.app", "Run alerts alone.\n\nIt turns flags into incidents. Settings: ALERTS_*.")
 _service(
     "relay",
     "services.monitor.listen.relay.app",

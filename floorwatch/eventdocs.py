@@ -19,7 +19,7 @@ import msgspec
 from msgspec import NODEFAULT
 from msgspec.structs import FieldInfo
 
-from shared import events, facts
+from shared import events, facts, incidentfacts
 from shared.envelope import Data, cloud_type, kind_of
 from shared.settings import ROOT
 
@@ -107,6 +107,17 @@ MEANINGS = {
 EXAMPLES: dict[str, Any] = {
     "agent_id": "1007",
     "agents": ["1007", "1012"],
+    "number": 42,
+    "seq": 2,
+    "kind": "acknowledged",  # where it is no choice of words
+    "at": "2026-03-02T09:16:12.031Z",
+    "by": "emma",
+    "state of IncidentChanged": "acknowledged",
+    "owner": "emma",
+    "opened_at": "2026-03-02T09:15:07.522Z",
+    "note": "on my way",
+    "switch_time": None,
+    "details": {},
     "answered_at": "2026-03-02T09:15:09.750Z",
     "attributes": {"priority": "2"},
     "by_s": 3600.0,
@@ -204,6 +215,8 @@ def render() -> str:
     parts += _sections(facts.FLAG_TYPES, facts.__name__)
     parts += ["## Records on `floor.records`", ""]
     parts += _sections(facts.RECORD_TYPES, facts.__name__)
+    parts += ["## Incidents on `incidents`", ""]
+    parts += _sections(incidentfacts.DATA_TYPES, incidentfacts.__name__)
     return "\n".join(parts).rstrip() + "\n"
 
 

@@ -107,8 +107,12 @@ class Bus(Protocol):
         *,
         start: Literal["earliest", "latest"] = "earliest",
         partitions: Iterable[int] | None = None,
+        patience_s: float = 0.0,
     ) -> Reader:
-        """A reader of all partitions of `topics`, or of those numbered in `partitions`. Raises BusError."""
+        """A reader of all partitions of `topics`, or of those numbered in `partitions`. Raises BusError.
+
+        `patience_s`: records may come so much later, many at a time, which costs everybody less.
+        """
         ...
 
     async def close(self) -> None:

@@ -85,6 +85,7 @@ class _Header(Struct, frozen=True):
     index: int
     count: int
     digest: bytes
+    offsets: _Listed = []  # those that the checkpoint covers, for who does not read the state
 
 
 class _Found(NamedTuple):
@@ -132,7 +133,7 @@ class Checkpoints:
         pieces, digest = await asyncio.to_thread(_pack, payload)  # megabytes of it would stall the loop
         generation, save = self._generation + 1, uuid4().hex
         for index, piece in enumerate(pieces):
-            header = _Header(self._machine, save, generation, index, len(pieces), digest)
+            header = _Header(self._machine, save, generation, index, len(pieces), digest, payload.offsets)
             key = f"{self._machine}/{self._writer}/{generation % 2}/{index}"
             headers = ((_HEADER, msgspec.json.encode(header)),)
             await self._bus.publish(FLOOR_CHECKPOINTS, piece, key=key, headers=headers)
@@ -185,6 +186,15 @@ class Checkpoints:
         except msgspec.MsgspecError:
             return None  # not written by us: the checkpoint it may have been part of is incomplete then
         return header if header.machine == self._machine else None
+
+
+def progress_of(record: Record) -> tuple[str, dict[Partition, int]] | None:
+    """Whose checkpoint `record` is part of, and the next record that is not covered by it, by partition; None: cannot be told."""
+    try:
+        header = msgspec.json.decode(dict(record.headers).get(_HEADER) or b"", type=_Header)
+    except msgspec.MsgspecError:
+        return None
+    return (header.machine, _by_place(header.offsets)) if header.offsets else None
 
 
 def packed(state: bytes) -> bytes:

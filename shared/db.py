@@ -7,14 +7,16 @@ halfway; readers never wait (WAL).
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import DateTime, Dialect, event, text
+from sqlalchemy import DateTime, Dialect, Select, event, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -22,9 +24,14 @@ from sqlalchemy.types import TypeDecorator
 
 from shared.errors import SettingsError, StoreError
 
+T = TypeVar("T")
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 BUSY_TIMEOUT_MS = 5_000  # a writer's turn takes milliseconds; longer than this means a stuck process
 CONNECT_TIMEOUT_S = 5
+
+# PostgreSQL's SQLSTATEs that say nothing against a statement: connection, login, no such database, read-only (a standby), rolled
+# back (deadlock), out of resources, lock not to be had, ended or refused by the operator (also: starting up), system error.
+_PASSING = ("08", "28", "3D", "25006", "40", "53", "55P03", "57", "58")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -57,28 +64,54 @@ class Database:
         self.url = parse_url(url)
         self.engine: AsyncEngine = _engine(self.url)
         self._writer = self.engine.execution_options(begin="IMMEDIATE")
+        self._writers = asyncio.Lock() if self.url.get_backend_name() == "sqlite" else None
 
     @asynccontextmanager
     async def unit_of_work(self) -> AsyncIterator[AsyncSession]:
         """One transaction that writes. Commits when the block ends, rolls back when it raises.
 
-        Raises StoreError when the database cannot be reached or is locked; other errors of SQL pass as they are.
+        Raises StoreError when the database cannot be reached, is locked or wants it tried again; other errors of SQL
+        pass as they are.
         """
         with _reachable(self.url):
-            async with AsyncSession(self._writer, expire_on_commit=False) as session:
+            async with self._turn():
+                session = AsyncSession(self._writer, expire_on_commit=False)
                 try:
                     yield session
-                    await session.commit()
+                    await _whole(session.commit())
                 except BaseException:
-                    await session.rollback()
+                    await _whole(session.rollback())
                     raise
+                finally:
+                    await _whole(session.close())
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """One writer of this process after the other where there can be but one: SQLite makes who waits sleep, longer each time
+        and in no order, so that a writer may pass by many times while another sleeps.
+        """
+        if self._writers is None:
+            yield
+            return
+        try:
+            async with asyncio.timeout(BUSY_TIMEOUT_MS / 1000):
+                await self._writers.acquire()
+        except TimeoutError:
+            raise StoreError(f"database {shown(self.url)}: database is locked") from None
+        try:
+            yield
+        finally:
+            self._writers.release()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """A consistent view that writes nothing. Raises StoreError like `unit_of_work`."""
         with _reachable(self.url):
-            async with AsyncSession(self.engine, expire_on_commit=False) as session:
+            session = AsyncSession(self.engine, expire_on_commit=False)
+            try:
                 yield session
+            finally:
+                await _whole(session.close())
 
     async def ping(self) -> None:
         """Raises StoreError when the database does not answer."""
@@ -87,6 +120,48 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+async def _whole(ending: Coroutine[Any, Any, None]) -> None:
+    """Wait for the end of a transaction also when cancelled meanwhile, and be cancelled then.
+
+    An end that is cut short leaves a connection behind that holds SQLite's lock for as long as the process lives.
+    """
+    task = asyncio.ensure_future(ending)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as exc:
+            cancelled = exc
+    if cancelled is not None:
+        if not task.cancelled():
+            task.exception()  # who is cancelled hears of nothing else
+        raise cancelled
+    await task
+
+
+async def ends_of(session: AsyncSession, rows: Select[Any], order: Sequence[Any], most: int | None) -> list[Any]:
+    """Rows of one table in `order`, columns of which no two rows have the same values. None: all; else the newest `most`, and
+    before them a quarter as many of the oldest.
+    """
+    newest = (await session.scalars(rows.order_by(*(column.desc() for column in order)).limit(most))).all()
+    if most is None or len(newest) < most:
+        return list(reversed(newest))
+    oldest = (await session.scalars(rows.order_by(*order).limit(most // 4))).all()
+    known = {id(row) for row in oldest}  # a session has each row once
+    return [*oldest, *(row for row in reversed(newest) if id(row) not in known)]
+
+
+def portions(found: Sequence[T], size: int = 5000) -> Iterator[Sequence[T]]:
+    """As many at a time as one statement may name: PostgreSQL takes 32 767 values, SQLite 32 766."""
+    return (found[start : start + size] for start in range(0, len(found), size))
+
+
+def insert_into(session: AsyncSession, table: Any) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update`, whichever database it is."""
+    dialect = session.get_bind().dialect.name
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
 def parse_url(url: str) -> URL:
@@ -125,6 +200,7 @@ def _engine(url: URL) -> AsyncEngine:
         engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
         event.listen(engine.sync_engine, "connect", _on_sqlite_connect)
         event.listen(engine.sync_engine, "begin", _on_sqlite_begin)
+        event.listen(engine.sync_engine, "invalidate", _on_sqlite_invalidate)
         return engine
     return create_async_engine(url, pool_pre_ping=True, connect_args={"timeout": CONNECT_TIMEOUT_S})
 
@@ -137,6 +213,12 @@ def _on_sqlite_connect(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     cursor.close()
+
+
+def _on_sqlite_invalidate(connection: Any, _record: Any, _exc: Any) -> None:
+    """A statement was cancelled. What is closed while a cursor still reads holds the lock until that is collected."""
+    with contextlib.suppress(Exception):
+        connection.rollback()
 
 
 def _on_sqlite_begin(connection: Connection) -> None:
@@ -158,9 +240,16 @@ class _reachable:  # noqa: N801  (a context manager, used like a function)
 
 
 def _is_outage(exc: BaseException) -> bool:
+    if _state(exc).startswith(_PASSING):
+        return True
     if isinstance(exc, DBAPIError):
         return exc.connection_invalidated or isinstance(exc, OperationalError | InterfaceError)
     return isinstance(exc, OSError | TimeoutError) and not isinstance(exc, SQLAlchemyError)
+
+
+def _state(exc: BaseException) -> str:
+    """PostgreSQL's SQLSTATE; "" where there is none. What is refused while connecting comes as the driver raised it."""
+    return str(getattr(getattr(exc, "orig", None) or exc, "sqlstate", None) or "")
 
 
 def _cause(exc: BaseException) -> str:

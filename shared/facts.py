@@ -146,7 +146,10 @@ class TransferEnded(Data, frozen=True):
 
 
 class Fact(Envelope, frozen=True, kw_only=True, omit_defaults=True):
-    """One published fact."""
+    """One published fact. `simulated`, `replay`: what it is about is made up, or a recording played back."""
+
+    simulated: bool = False
+    replay: bool = False
 
 
 DATA_TYPES: tuple[type[Data], ...] = data_types_of(__name__)

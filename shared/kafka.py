@@ -43,6 +43,7 @@ _BUFFER_BYTES: Final = 16 * 1024 * 1024
 # How long the broker may hold a fetch that finds nothing. The embedded one answers late: 500 ms make a message 130 ms
 # old on arrival, 20 ms make it 6 ms, for 3 % of a core.
 _FETCH_WAIT_MS: Final = 20
+_PATIENT_BYTES: Final = 1_000_000  # so much is not waited for any longer, where there is patience
 # For each fetch that finds something the embedded broker looks through every batch of the partition, some 1 µs each, and
 # finds nothing when that takes longer than the fetch may wait. So readers let it look longer, and ask less often, the more
 # it holds: one reader then costs it a fifth of a core at the most, and a record comes 0.2 s later for every 30 000 kept.
@@ -145,18 +146,21 @@ class KafkaBus:
         *,
         start: Literal["earliest", "latest"] = "earliest",
         partitions: Iterable[int] | None = None,
+        patience_s: float = 0.0,
     ) -> KafkaReader:
         places = await self._places([topic.name for topic in topics], None if partitions is None else set(partitions))
         consumer = AIOKafkaConsumer(
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="none",
-            fetch_max_wait_ms=_FETCH_WAIT_MS,
+            fetch_max_wait_ms=max(_FETCH_WAIT_MS, int(patience_s * 1000)),
+            fetch_min_bytes=_PATIENT_BYTES if patience_s else 1,
             retry_backoff_ms=_RETRY_MS,
             max_partition_fetch_bytes=2 * _MAX_MESSAGE_BYTES,
             **self._common,
         )
-        reader = KafkaReader(self._broker, consumer, self._clock, places, ease=await self._is_embedded())
+        embedded = await self._is_embedded()
+        reader = KafkaReader(self._broker, consumer, self._clock, places, ease=embedded, patience_s=patience_s)
         try:
             await self._broker.ask(consumer.start(), "connecting")
             await reader.begin(start)
@@ -308,6 +312,7 @@ class KafkaReader:
         places: list[TopicPartition],
         *,
         ease: bool = False,
+        patience_s: float = 0.0,
     ) -> None:
         """`ease`: the broker is the embedded one, whose fetches cost more the more it holds."""
         self._broker = broker
@@ -318,6 +323,7 @@ class KafkaReader:
         self._heard = clock.monotonic()
         self._stamp = (-1, EPOCH)
         self._ease = ease
+        self._fetch_wait_ms = max(_FETCH_WAIT_MS, int(patience_s * 1000))
         self._held = 0  # records of the longest partition, as far as known
         self._not_before = clock.monotonic()
 
@@ -358,7 +364,7 @@ class KafkaReader:
         self._held = max(self._held, held)
         fetcher = self._consumer._fetcher
         if fetcher is not None:  # the client has no word for changing it
-            fetcher._fetch_max_wait_ms = _FETCH_WAIT_MS + int(self._held * _EASE_WAIT_MS)
+            fetcher._fetch_max_wait_ms = self._fetch_wait_ms + int(self._held * _EASE_WAIT_MS)
         self._not_before = self._clock.monotonic() + min(self._held * _EASE_PAUSE_S, _EASE_PAUSE_MAX_S)
 
     async def bounds(self) -> Mapping[Partition, tuple[int, int]]:

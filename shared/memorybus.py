@@ -76,6 +76,7 @@ class MemoryBus:
         *,
         start: Literal["earliest", "latest"] = "earliest",
         partitions: Iterable[int] | None = None,
+        patience_s: float = 0.0,
     ) -> MemoryReader:
         self.check_up()
         wanted = None if partitions is None else set(partitions)

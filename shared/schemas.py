@@ -7,7 +7,7 @@ from typing import Any, get_args, get_type_hints
 
 import msgspec
 
-from shared import events, facts, topics
+from shared import events, facts, incidentfacts, topics
 from shared.envelope import Data, Envelope, cloud_type
 from shared.topics import Topic
 
@@ -21,6 +21,7 @@ MESSAGES: dict[Topic, dict[str, type[Envelope]]] = {
     topics.FLOOR_EVENTS: _by_type(dict(events.ENVELOPES), events.DATA_TYPES),
     topics.FLOOR_FLAGS: _by_type(dict(facts.ENVELOPES), facts.FLAG_TYPES),
     topics.FLOOR_RECORDS: _by_type(dict(facts.ENVELOPES), facts.RECORD_TYPES),
+    topics.INCIDENTS: _by_type(dict(incidentfacts.ENVELOPES), incidentfacts.DATA_TYPES),
 }
 
 

@@ -155,10 +155,14 @@ class AlertsSettings(ServiceSettings):
     port: Port = 8602
     db_url: SecretStr = SecretStr(f"sqlite+aiosqlite:///{RUN_DIR / 'alerts.db'}")  # secret: it may hold a password
     notify_urls: Words = ()  # apprise URLs, separated by spaces; none: incidents are only on the page
+    # who is told of what, when, and what hides it; none: everybody of ALERTS_NOTIFY_URLS of everything, at once
+    file: OptionalPath = ROOT / "deploy" / "alerts.yaml"
     public_url: str = "http://127.0.0.1:8602"  # how people reach this service, for links in notifications
     reopen_s: Seconds = 900.0  # a flag this soon after a resolution reopens the incident; later it is a new one
     quiet_s: Seconds = 28_800.0  # over for a shift and taken by nobody: the incident resolves itself
     critical_quiet_s: Seconds = 86_400.0  # the same for critical ones: a day, so that every shift has seen it
+    max_connections: int = Field(200, ge=1)  # open pages of one user; without users everybody is the same one
+    slow_s: Seconds = 10.0  # a page that takes nothing for so long is let go
 
 
 class RelaySettings(ServiceSettings):

@@ -27,6 +27,7 @@ FLOOR_EVENTS = Topic("floor.events", "site", timedelta(days=7))
 FLOOR_FLAGS = Topic("floor.flags", "site", timedelta(days=30))
 FLOOR_RECORDS = Topic("floor.records", "site", timedelta(days=30), linger_s=0.05)
 FLOOR_HISTORY = Topic("floor.history", "site", timedelta(hours=24))
+INCIDENTS = Topic("incidents", "site", timedelta(days=365))
 FLOOR_CHECKPOINTS = Topic("floor.checkpoints", "machine and partition", None, compacted=True)
 
 ALL: tuple[Topic, ...] = (
@@ -39,5 +40,6 @@ ALL: tuple[Topic, ...] = (
     FLOOR_FLAGS,
     FLOOR_RECORDS,
     FLOOR_HISTORY,
+    INCIDENTS,
     FLOOR_CHECKPOINTS,
 )

@@ -24,6 +24,7 @@ from msgspec import Meta, Struct
 
 from shared.clock import Clock
 from shared.errors import SettingsError
+from shared.filewatch import signature
 from shared.identity import LOCAL, Principal, Role, Scope
 from shared.yamlfile import Where, load_checked
 
@@ -102,7 +103,7 @@ class LiveUsers:
         """Raises SettingsError."""
         self._path = path
         self._clock = clock
-        self._seen = _signature(path)
+        self._seen = signature(path)
         self._looked = clock.monotonic()
         self.users: Mapping[str, User] = load_users(path, setting=setting)
         self._principals = _principals(self.users)
@@ -122,7 +123,7 @@ class LiveUsers:
         if now - self._looked < LOOK_EVERY_S:
             return
         self._looked = now
-        seen = _signature(self._path)
+        seen = signature(self._path)
         if seen == self._seen:
             return
         self._seen = seen
@@ -138,12 +139,3 @@ class LiveUsers:
 
 def _principals(users: Mapping[str, User]) -> dict[str, Principal]:
     return {name: user.principal(name) for name, user in users.items()}
-
-
-def _signature(path: Path) -> tuple[int, int, int] | None:
-    """What changes when the file does; None when it cannot be looked at."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from datetime import datetime
 
 from shared.clock import Clock
@@ -22,7 +21,6 @@ async def wait(changed: asyncio.Event, clock: Clock, until: datetime | None) -> 
     try:
         await asyncio.wait((timer, event), return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for one in (timer, event):
-            one.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await one
+        timer.cancel()
+        event.cancel()
+        await asyncio.gather(timer, event, return_exceptions=True)  # whoever cancels us meanwhile is heard

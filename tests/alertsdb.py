@@ -9,8 +9,7 @@ import pytest
 
 from services.alerts.app import MIGRATIONS
 from shared.db import Database
-from shared.migrate import upgrade
-from tests.databases import BOTH, empty_database
+from tests.databases import BOTH, empty_database, migrate
 
 
 @pytest.fixture(params=BOTH)
@@ -22,5 +21,5 @@ async def empty_alerts_db(request: pytest.FixtureRequest, tmp_path: Path) -> Asy
 
 @pytest.fixture
 async def alerts_db(empty_alerts_db: Database) -> Database:
-    await upgrade(empty_alerts_db, MIGRATIONS)
+    await migrate(empty_alerts_db, MIGRATIONS)
     return empty_alerts_db

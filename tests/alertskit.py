@@ -5,78 +5,31 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import uvicorn
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
 from services.alerts.app import MIGRATIONS, AlertsService
 from services.alerts.core.incident import Clearing, Flag
+from services.alerts.tables import IncidentRow
 from shared import facts
 from shared.bus import Bus
 from shared.clock import Clock, SystemClock
 from shared.codec import encode
 from shared.db import Database
-from shared.migrate import upgrade
 from shared.ports import listen
 from shared.service import Background
 from shared.settings import AlertsSettings
 from shared.siteconfig import SiteConfig, Sites
-from shared.topics import FLOOR_FLAGS, SWITCH_DEAD_LETTER
+from shared.topics import FLOOR_FLAGS, FLOOR_RECORDS, SWITCH_DEAD_LETTER
+from shared.wsserver import DirectProtocol
+from tests.databases import migrate
 
-T0 = datetime(2026, 11, 22, 1, 0, tzinfo=UTC)
 SITES = Sites(sites={"s1": SiteConfig(label="First floor", time_zone="Asia/Shanghai")})
-CALLER = "+8613912345678"
-
-TRANSFER = {
-    "transfer_id": "t1",
-    "call_id": "c1",
-    "kind": "attended",
-    "from_agent": "1001",
-    "to_agent": "1002",
-    "to_queue": "",
-    "to_number": "",
-    "requested": (T0).isoformat(),
-    "ringing": (T0 + timedelta(seconds=1.2)).isoformat(),
-    "answered": None,
-    "bridged": None,
-    "released": None,
-    "ended": None,
-    "outcome": "running",
-}
-BRIDGED = TRANSFER | {
-    "answered": (T0 + timedelta(seconds=4.9)).isoformat(),
-    "bridged": (T0 + timedelta(seconds=9.3)).isoformat(),
-    "ended": (T0 + timedelta(seconds=9.3)).isoformat(),
-    "outcome": "completed",
-    "total_s": 9.3,
-    "customer_gap_s": 4.4,
-}
-
-
-def flag(flag_id: str = "f1", subject_id: str = "t1", **more: Any) -> Flag:
-    """A flag as the core knows it."""
-    values: dict[str, Any] = {
-        "flag_id": flag_id,
-        "site": "s1",
-        "rule": "slow_transfer",
-        "severity": "critical",
-        "subject": "transfer",
-        "subject_id": subject_id,
-        "started": T0,
-        "raised": T0 + timedelta(seconds=7),
-        "summary_en": "Chen Jing's transfer has taken more than 7 s",
-        "summary_zh": "陈静 转接已超过 7 秒",
-        "labels": {"agent": "1001", "agent_name": "Chen Jing", "queue": "sales"},
-        "evidence": TRANSFER,
-    }
-    return Flag(**values | more)
-
-
-def clearing(flag_id: str = "f1", **more: Any) -> Clearing:
-    values: dict[str, Any] = {"cleared": T0 + timedelta(seconds=9.3), "duration_s": 9.3, "evidence": BRIDGED}
-    return Clearing(flag_id=flag_id, **values | more)
 
 
 def raised_bytes(one: Flag) -> bytes:
@@ -138,7 +91,7 @@ class Alerts:
 
 
 def settings(**more: Any) -> AlertsSettings:
-    return AlertsSettings(**{"port": 0, **more})
+    return AlertsSettings(**{"port": 0, "file": None, **more})
 
 
 @asynccontextmanager
@@ -155,11 +108,11 @@ async def running(bus: Bus, database: Database, *, clock: Clock | None = None, *
 
 async def migrated(url: str) -> Database:
     database = Database(url)
-    await upgrade(database, MIGRATIONS)
+    await migrate(database, MIGRATIONS)
     return database
 
 
-TOPICS = (FLOOR_FLAGS, SWITCH_DEAD_LETTER)
+TOPICS = (FLOOR_FLAGS, FLOOR_RECORDS, SWITCH_DEAD_LETTER)
 
 
 @asynccontextmanager
@@ -167,7 +120,8 @@ async def serving(bus: Bus, database: Database, **more: Any) -> AsyncIterator[tu
     """Like `running`, on a free port of this machine too: the service and its address."""
     async with running(bus, database, **more) as alerts:
         app = alerts.service.app()
-        server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="off"))
+        config = uvicorn.Config(app, ws=DirectProtocol, ws_per_message_deflate=False, log_config=None, lifespan="off")
+        server = uvicorn.Server(config)
         sock = listen("127.0.0.1", 0, setting="")
         task = asyncio.create_task(server.serve(sockets=[sock]))
         try:
@@ -177,3 +131,9 @@ async def serving(bus: Bus, database: Database, **more: Any) -> AsyncIterator[tu
             server.should_exit = True
             await task
             sock.close()
+
+
+async def held(session: AsyncSession) -> dict[str, int]:
+    """How many incidents each thing holds; "": nothing."""
+    rows = await session.execute(select(col(IncidentRow.held), func.count()).group_by(col(IncidentRow.held)))
+    return dict(rows.all())

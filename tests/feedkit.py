@@ -6,10 +6,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from services.monitor.feed.frames import Frame
 from services.monitor.feed.hub import Hub
-from services.monitor.feed.subscriber import Outlet, Subscriber
+from services.monitor.feed.subscriber import Subscriber
+from shared.frames import Frame
 from shared.identity import LOCAL, Principal
+from shared.outlets import Outlet
 
 IDS = {
     "sites": "site",

@@ -9,8 +9,7 @@ import pytest
 
 from services.monitor.desk.store import MIGRATIONS
 from shared.db import Database
-from shared.migrate import upgrade
-from tests.databases import BOTH, empty_database
+from tests.databases import BOTH, empty_database, migrate
 
 
 @pytest.fixture(params=BOTH)
@@ -22,5 +21,5 @@ async def empty_monitor_db(request: pytest.FixtureRequest, tmp_path: Path) -> As
 
 @pytest.fixture
 async def monitor_db(empty_monitor_db: Database) -> Database:
-    await upgrade(empty_monitor_db, MIGRATIONS)
+    await migrate(empty_monitor_db, MIGRATIONS)
     return empty_monitor_db

@@ -115,7 +115,9 @@ VIEWS = (
     PageView("rewind", "/?view=cards&at={at}", ".card", reach=_past),
     PageView("settings", "/?view=cards", ".card", reach=_settings),
     PageView("alarms", "/?view=cards", ".card", reach=_alarms),
-    PageView("incidents", "/", "tr[data-id]", "alerts"),
+    PageView("incidents", "/", ".incident", "alerts"),
+    PageView("silences", "/silences.html", "main .panel", "alerts"),
+    PageView("notifications", "/notifications.html", ".receiver", "alerts"),
     PageView("connections", "/", "main .panel", "ingest"),
     PageView("login", "/login.html", ".login-card"),
 )

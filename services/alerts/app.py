@@ -11,15 +11,25 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from services.alerts import keeper
-from services.alerts.channels import Channels
+from services.alerts.alertfile.live import InForce
+from services.alerts.api import actions, incidentreport, incidents, lists, purges, receivers, reports, routing, silences
+from services.alerts.api.parts import Service, unavailable
 from services.alerts.core.incident import Policy
 from services.alerts.desk import Desk
-from services.alerts.endpoints import Service, router, unavailable
-from services.alerts.hub import Hub
+from services.alerts.feed import asyncdoc, elsewhere, endpoints
+from services.alerts.feed.hub import Hub
+from services.alerts.health import api as health
+from services.alerts.health.watcher import Watcher
 from services.alerts.link import Link
+from services.alerts.links import public_url
 from services.alerts.metrics import AlertsMetrics
+from services.alerts.periodic.sending import Reporter
 from services.alerts.pipeline import Pipeline
-from services.alerts.sender import Sender
+from services.alerts.publishing.publisher import Publisher
+from services.alerts.reach.parts import Reach
+from services.alerts.recorder.metrics import RecorderMetrics
+from services.alerts.recorder.recorder import Recorder
+from services.alerts.retention import keeper as retention
 from services.alerts.text import Text
 from shared.auth import Authenticator
 from shared.bus import Bus
@@ -42,8 +52,22 @@ MIGRATIONS = HERE / "migrations"
 class AlertsService:
     """Everything of the service, put together; `start` runs its tasks, `app` is its HTTP side."""
 
-    def __init__(self, settings: AlertsSettings, *, bus: Bus, database: Database, clock: Clock, sites: Sites) -> None:
-        """Raises SettingsError for a notification URL that is none, or a wrong users file."""
+    def __init__(
+        self,
+        settings: AlertsSettings,
+        *,
+        bus: Bus,
+        database: Database,
+        clock: Clock,
+        sites: Sites,
+        publishing: Bus | None = None,
+        recording: Bus | None = None,
+    ) -> None:
+        """`publishing`, `recording`: the connections of what publishes incidents and of what records, where `bus` is not to be
+        theirs, too.
+
+        Raises SettingsError for a wrong alert file, a notification URL that is none, or a wrong users file.
+        """
         self.auth = Authenticator.of(settings, clock)
         self._names = Hosts.of(settings)
         policy = Policy(
@@ -52,14 +76,18 @@ class AlertsService:
             critical_quiet_for=timedelta(seconds=settings.critical_quiet_s),
         )
         self.registry = CollectorRegistry()
-        self.hub = Hub()
-        self.channels = Channels([url.get_secret_value() for url in settings.notify_urls])
-        self._labels = [name.label for name in self.channels.names]
+        self.hub = Hub(
+            clock,
+            lambda: self.api.status(),
+            self.registry,
+            max_connections=settings.max_connections,
+            slow_s=settings.slow_s,
+        )
         self._clock = clock
-        self._policy = policy
         self.database = database
+        self.in_force = InForce(settings, clock, self.registry, self._file_changed)
         metrics = AlertsMetrics(self.registry)
-        self.link = Link(clock, self._link_changed)
+        self.link = Link(clock, lambda _status: self._changed())
         text = Text(sites, public_url(settings))
         self.desk = Desk(
             database=database,
@@ -67,13 +95,54 @@ class AlertsService:
             hub=self.hub,
             metrics=metrics,
             policy=policy,
-            channels=self.channels.names,
+            in_force=self.in_force,
+            sites=sites,
         )
         self.pipeline = Pipeline(
             bus=bus, database=database, desk=self.desk, clock=clock, link=self.link, metrics=metrics
         )
-        self.sender = Sender(
-            database=database, desk=self.desk, channels=self.channels, text=text, clock=clock, metrics=metrics
+        self.watcher = Watcher(
+            bus=bus,
+            database=database,
+            desk=self.desk,
+            in_force=self.in_force,
+            clock=clock,
+            text=text,
+            sites=sites,
+            registry=self.registry,
+        )
+        self.publisher = Publisher(
+            bus=publishing or bus,
+            database=database,
+            clock=clock,
+            more=self.desk.to_publish,
+            registry=self.registry,
+        )
+        self.recorder = Recorder(
+            bus=recording or bus,
+            database=database,
+            clock=clock,
+            sites=sites,
+            metrics=RecorderMetrics(self.registry),
+            keep=lambda: self.in_force.alerts.retention.keep["records"],
+        )
+        self.reach = Reach(
+            database=database,
+            desk=self.desk,
+            in_force=self.in_force,
+            text=text,
+            clock=clock,
+            metrics=metrics,
+            registry=self.registry,
+            changed=self._changed,
+        )
+        self.reporter = Reporter(
+            database=database,
+            in_force=self.in_force,
+            text=text,
+            clock=clock,
+            registry=self.registry,
+            posted=self.desk.to_send.set,
         )
         self.api = Service(
             database=database,
@@ -82,13 +151,22 @@ class AlertsService:
             link=self.link,
             text=text,
             clock=clock,
-            channels=self._labels,
+            in_force=self.in_force,
+            reach=self.reach,
         )
 
     def start(self, background: Background) -> None:
-        background.start("sender", self.sender.run())
-        background.start("quiet time", keeper.keep(self.desk, self.database, self._clock, self._policy))
+        background.start("alert file", self.in_force.watch())
+        self.reach.start(background)
+        background.start("keeper", keeper.keep(self.desk, self._clock))
+        background.start("retention", retention.keep(self.database, self.in_force, self.api.text.sites, self._clock))
+        background.start("feed", self.hub.run())
+        background.start("elsewhere", elsewhere.follow(self.hub, self.desk, self.database, self._clock))
         background.start("pipeline", self.pipeline.run())
+        background.start("publisher", self.publisher.run())
+        background.start("health of sites", self.watcher.run())
+        background.start("recorder", self.recorder.run())
+        background.start("reports", self.reporter.run())
 
     def app(self, background: Background | None = None) -> FastAPI:
         app = create_app(
@@ -101,8 +179,20 @@ class AlertsService:
             names=self._names,
         )
         app.state.alerts = self.api
+        app.state.health = self.watcher
         app.add_exception_handler(StoreError, unavailable)
-        app.include_router(router)
+        app.include_router(lists.router)
+        app.include_router(incidents.router)
+        app.include_router(actions.router)
+        app.include_router(silences.router)
+        app.include_router(routing.router)
+        app.include_router(receivers.router)
+        app.include_router(health.router)
+        app.include_router(purges.router)
+        app.include_router(endpoints.router)
+        app.include_router(asyncdoc.router)
+        app.include_router(incidentreport.router)
+        app.include_router(reports.router)
         mount_web(app, HERE / "web")
         return app
 
@@ -113,15 +203,12 @@ class AlertsService:
             return str(exc)
         return None
 
-    def _link_changed(self, _status: object) -> None:
-        self.hub.publish("status", self.api.status().model_dump_json())
+    def _changed(self) -> None:
+        self.hub.status_changed()
 
-
-def public_url(settings: AlertsSettings) -> str:
-    """How people reach the page: as set, else where the service listens."""
-    if "public_url" in settings.model_fields_set:
-        return settings.public_url
-    return f"http://{settings.host}:{settings.port}"
+    def _file_changed(self) -> None:
+        self._changed()
+        self.reporter.wake()
 
 
 async def _close(bus: Bus) -> None:
@@ -136,9 +223,20 @@ async def start(settings: AlertsSettings) -> None:
         database = Database(settings.db_url.get_secret_value())
         stack.push_async_callback(database.close)
         sites = load_sites(settings.sites_file, setting=variable(AlertsSettings, "sites_file"))
-        bus = KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent)
-        stack.push_async_callback(_close, bus)
-        service = AlertsService(settings, bus=bus, database=database, clock=clock, sites=sites)
+        bus, publishing, recording = (
+            KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent) for _ in range(3)
+        )  # three that write: one must not hear of the other's failures
+        for one in (bus, publishing, recording):
+            stack.push_async_callback(_close, one)
+        service = AlertsService(
+            settings,
+            bus=bus,
+            database=database,
+            clock=clock,
+            sites=sites,
+            publishing=publishing,
+            recording=recording,
+        )
         await upgrade(database, MIGRATIONS)
         await service.desk.count()
         background = await stack.enter_async_context(Background())
@@ -150,7 +248,7 @@ async def start(settings: AlertsSettings) -> None:
             settings.port,
             background=background,
             shutdown_s=settings.shutdown_s,
-            on_stopping=service.hub.close,
+            on_stopping=service.hub.part,
         )
 
 

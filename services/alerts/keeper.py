@@ -1,33 +1,34 @@
-"""Resolves incidents that have been quiet for long enough. Sleeps until the next one is due, never polls."""
+"""Looks at incidents when their time has come. Sleeps until then; each second it asks, in one small query, whether another
+instance changed a silence or left something behind that is due.
+"""
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Final
+
 import structlog
 
-from services.alerts.core.incident import Policy
 from services.alerts.desk import Desk
-from services.alerts.repositories import Incidents
 from shared.clock import Clock
-from shared.db import Database
 from shared.errors import StoreError
 from shared.waiting import wait
 
 log = structlog.get_logger(__name__)
 
-RETRY_S = 5.0
+RETRY_S: Final = 5.0
+ASK: Final = timedelta(seconds=1)
 
 
-async def keep(desk: Desk, database: Database, clock: Clock, policy: Policy) -> None:
+async def keep(desk: Desk, clock: Clock) -> None:
     """Until cancelled."""
     while True:
-        desk.quiet_changed.clear()
+        desk.changed.clear()
         try:
-            if await desk.resolve_quiet():
-                continue
-            async with database.reading() as session:
-                deadline = await Incidents(session).next_quiet(policy)
+            due = await desk.attend()
         except StoreError as exc:
-            log.warning("cannot look for quiet incidents", reason=str(exc))
+            log.warning("cannot look after incidents", reason=str(exc))
             await clock.sleep(RETRY_S)
             continue
-        await wait(desk.quiet_changed, clock, deadline)
+        at = clock.now() + ASK
+        await wait(desk.changed, clock, at if due is None else min(due, at))

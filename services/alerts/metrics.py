@@ -5,7 +5,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.alerts.core.grouping import OUTCOMES
-from services.alerts.core.incident import SEVERITIES
+from services.alerts.core.plan import SEVERITIES
 
 
 class AlertsMetrics:

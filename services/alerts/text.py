@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 import jinja2
 
-from services.alerts.core.incident import Incident
+from services.alerts.links import home_url, incident_url
 from shared.siteconfig import Sites
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -18,7 +19,7 @@ class Text:
 
     def __init__(self, sites: Sites, public_url: str) -> None:
         self.sites = sites
-        self._public_url = public_url.rstrip("/")
+        self._public_url = public_url
         # plain text: nothing to escape; HTML templates end in .html.j2 and are escaped
         self.environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -29,18 +30,10 @@ class Text:
         )
         self.environment.filters["line"] = markdown_line
 
-    def notification(self, incident: Incident, reason: str) -> tuple[str, str]:
-        """Title (one line) and body of the notification about `incident`."""
-        values = {
-            "incident": incident,
-            "reason": reason,
-            "site": self.sites.site(incident.site).label or incident.site,
-            "subject": subject_of(incident),
-            "started": self.local(incident.started, incident.site),
-            "link": self.link(incident.id),
-        }
-        title = self.environment.get_template("notification.title.j2").render(values)
-        return " ".join(title.split()), self.environment.get_template("notification.body.j2").render(values).strip()
+    @property
+    def home(self) -> str:
+        """The page with all incidents."""
+        return home_url(self._public_url)
 
     def local(self, time: datetime, site: str) -> str:
         """`2026-11-22 09:05:07 +08:00` where the site is."""
@@ -51,8 +44,12 @@ class Text:
         """`09:05:07.250` where the site is: for what is judged in tenths of a second."""
         return time.astimezone(self.sites.site(site).zone).isoformat(timespec="milliseconds")[11:23]
 
+    def address(self, path: str) -> str:
+        """Of something that this service serves."""
+        return self._public_url + path
+
     def link(self, number: int) -> str:
-        return f"{self._public_url}/#incident={number}"
+        return incident_url(self._public_url, number)
 
 
 def markdown_line(value: object) -> str:
@@ -60,8 +57,18 @@ def markdown_line(value: object) -> str:
     return "".join(f"\\{c}" if c in "\\|<>[]`*_#" else c for c in " ".join(str(value).split()))
 
 
-def subject_of(incident: Incident) -> str:
+class _About(Protocol):
+    """An incident, or what a message tells of one."""
+
+    @property
+    def subject(self) -> str: ...
+    @property
+    def subject_id(self) -> str: ...
+    @property
+    def labels(self) -> dict[str, str]: ...
+
+
+def subject_of(one: _About) -> str:
     """Whom or what it is about, in words people know: a name before an id."""
-    labels = incident.labels
-    name = labels.get(f"{incident.subject}_name") or labels.get("agent_name", "")
-    return f"{name} ({incident.subject_id})" if name and name != incident.subject_id else incident.subject_id
+    name = one.labels.get(f"{one.subject}_name") or one.labels.get("agent_name", "")
+    return f"{name} ({one.subject_id})" if name and name != one.subject_id else one.subject_id

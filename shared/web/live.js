@@ -1,4 +1,4 @@
-// Staying connected: the WebSocket feed of the monitor, and polling or server-sent events for pages that have those.
+// Staying connected: the services' WebSocket feeds, and polling for pages that have none.
 //
 // States told to `onState({state, since, retryAt, attempt, reason})`; `since` and `retryAt` are Date.now() milliseconds, and
 // a feed is lost since its last message:
@@ -104,23 +104,19 @@ class Connection {
 }
 
 /**
- * The monitor's feed. Remembers epoch and position, resumes after a break, and falls back to a fresh snapshot when the
- * server says so. `channels` ["queues", "agents", "calls", "flags", "site"] and `filter` {sites, teams, queues, agents: […]}
- * narrow it; left out: everything. `onMessage` gets snapshot (whole, however many parts it came in), delta, resumed and
- * clock messages, in order.
+ * A WebSocket that comes back by itself: a ticket for each connection, a wait that doubles between attempts, and a line on which
+ * nothing is heard for long is taken for dead. `onMessage` gets every message, parsed; the first one of a connection is its
+ * greeting, and with it the page is live.
  */
-export class FeedClient extends Connection {
-  constructor({ url = "/api/v1/feed", channels, filter, onMessage, onState = () => {} }) {
+export class SocketClient extends Connection {
+  constructor({ url = "/api/v1/feed", onMessage, onState = () => {} }) {
     super(onState);
-    Object.assign(this, { url, channels, filter, onMessage });
+    Object.assign(this, { url, onMessage });
     this.backOff = new BackOff();
-    this.epoch = null;
-    this.position = null;
     this.heard = 0;
     this.socket = null;
     this.retry = null;
     this.tries = 0; // attempts to connect; an answer that belongs to an older one is nobody's
-    this.parts = new SnapshotParts();
     this.stopped = false;
     this.hurry = () => document.hidden || this.#hurry();
   }
@@ -145,11 +141,19 @@ export class FeedClient extends Connection {
     this.socket = null;
   }
 
-  /** Ask for something else; a snapshot of that follows. */
-  subscribe({ channels, filter }) {
-    Object.assign(this, { channels, filter, epoch: null, position: null });
-    this.parts.forget();
-    if (this.greeted) this.#ask();
+  /** A socket was made that has said nothing yet. */
+  connected() {}
+
+  /** A message came. */
+  hear(message) {
+    this.arrived();
+    this.onMessage(message);
+  }
+
+  /** What the page shows is of now. */
+  arrived() {
+    this.backOff.reset();
+    if (this.status.state !== "live") this.tell("live");
   }
 
   async #open() {
@@ -173,11 +177,72 @@ export class FeedClient extends Connection {
     if (ticket) address.searchParams.set("ticket", ticket);
     const socket = new WebSocket(address);
     this.socket = socket;
+    this.connected();
+    this.heard = performance.now();
+    socket.onmessage = ({ data }) => {
+      if (socket !== this.socket) return;
+      this.heard = performance.now();
+      this.hear(JSON.parse(data));
+    };
+    socket.onclose = ({ code, reason }) => socket === this.socket && this.#closed(code, reason);
+  }
+
+  /** A line that went silent is dead, also when nobody closed it: a pulled cable tells nothing. */
+  #listen() {
+    if (this.socket && performance.now() - this.heard >= SILENCE_MS) {
+      const silent = this.socket;
+      this.#closed(0, "");
+      silent.close();
+    }
+  }
+
+  #closed(code, reason) {
+    this.socket = null;
+    if (this.stopped) return;
+    if (code >= 4000 && code < 4500) {
+      this.tell("refused", { code, reason: reason || String(code) });
+      clearInterval(this.watch);
+      return;
+    }
+    const wait = this.backOff.next();
+    const never = this.status.state === "connecting";
+    const since = Date.now() - (performance.now() - this.heard);
+    const { attempt } = this.backOff;
+    this.tell(never ? "connecting" : "lost", { since, reason, attempt, retryAt: Date.now() + wait });
+    this.retry = setTimeout(() => this.#open(), wait);
+  }
+
+  /** The network came back or somebody looks at the page again: do not sit out the wait. */
+  #hurry() {
+    if (!this.stopped && this.retry !== null) this.#open();
+  }
+}
+
+/**
+ * The monitor's feed. Remembers epoch and position, resumes after a break, and falls back to a fresh snapshot when the
+ * server says so. `channels` ["queues", "agents", "calls", "flags", "site"] and `filter` {sites, teams, queues, agents: […]}
+ * narrow it; left out: everything. `onMessage` gets snapshot (whole, however many parts it came in), delta, resumed and
+ * clock messages, in order.
+ */
+export class FeedClient extends SocketClient {
+  constructor({ channels, filter, ...how }) {
+    super(how);
+    Object.assign(this, { channels, filter });
+    this.epoch = null;
+    this.position = null;
+    this.parts = new SnapshotParts();
+  }
+
+  /** Ask for something else; a snapshot of that follows. */
+  subscribe({ channels, filter }) {
+    Object.assign(this, { channels, filter, epoch: null, position: null });
+    this.parts.forget();
+    if (this.greeted) this.#ask();
+  }
+
+  connected() {
     this.greeted = false;
     this.parts.forget();
-    this.heard = performance.now();
-    socket.onmessage = ({ data }) => socket === this.socket && this.#hear(JSON.parse(data));
-    socket.onclose = ({ code, reason }) => socket === this.socket && this.#closed(code, reason);
   }
 
   #ask() {
@@ -186,8 +251,7 @@ export class FeedClient extends Connection {
     this.socket.send(JSON.stringify({ ...message, channels, filter })); // what is undefined is not sent
   }
 
-  #hear(message) {
-    this.heard = performance.now();
+  hear(message) {
     if (message.type === "hello") {
       this.greeted = true;
       this.hello = message;
@@ -205,36 +269,6 @@ export class FeedClient extends Connection {
       this.tell("live");
     }
     this.onMessage(message);
-  }
-
-  /** A line that went silent is dead, also when nobody closed it: a pulled cable tells nothing. */
-  #listen() {
-    if (this.socket && performance.now() - this.heard >= SILENCE_MS) {
-      const silent = this.socket;
-      this.#closed(0, "");
-      silent.close();
-    }
-  }
-
-  #closed(code, reason) {
-    this.socket = null;
-    if (this.stopped) return;
-    if (code >= 4000 && code < 4500) {
-      this.tell("refused", { reason: reason || String(code) });
-      clearInterval(this.watch);
-      return;
-    }
-    const wait = this.backOff.next();
-    const never = this.status.state === "connecting";
-    const since = Date.now() - (performance.now() - this.heard);
-    const { attempt } = this.backOff;
-    this.tell(never ? "connecting" : "lost", { since, reason, attempt, retryAt: Date.now() + wait });
-    this.retry = setTimeout(() => this.#open(), wait);
-  }
-
-  /** The network came back or somebody looks at the page again: do not sit out the wait. */
-  #hurry() {
-    if (!this.stopped && this.retry !== null) this.#open();
   }
 }
 
@@ -280,19 +314,4 @@ export function poll(url, { everyMs = 2000, onData, onState = () => {} }) {
       abort?.abort();
     },
   };
-}
-
-/**
- * Server-sent events. `events`: {name: handler(value)}, values are parsed JSON. The browser reconnects by itself and sends
- * Last-Event-ID. Returns {stop}.
- */
-export function follow(url, { events, onState = () => {} }) {
-  const connection = new Connection(onState);
-  const source = new EventSource(url);
-  source.onopen = () => connection.tell("live");
-  source.onerror = () => connection.tell(connection.status.state === "connecting" ? "connecting" : "lost");
-  for (const [name, handler] of Object.entries(events)) {
-    source.addEventListener(name, (event) => handler(JSON.parse(event.data)));
-  }
-  return { stop: () => source.close() };
 }

@@ -15,7 +15,7 @@ const SETTLE_MS = 400; // a column that is dragged about is one change
 const listeners = new Set();
 const waiting = new Map(); // key -> timer of a change that is still to be sent
 let local = read();
-let serverKeeps = true;
+let serverKeeps = document.documentElement.dataset.prefs !== "here"; // a page of a service that keeps none says so
 
 function read() {
   try {
@@ -80,6 +80,7 @@ async function send(key) {
 
 /** The server's word counts, except for what it has not been told yet. Another user's choices are not this one's. */
 async function load() {
+  if (!serverKeeps) return;
   try {
     const { user } = await me();
     if (local.user && local.user !== user) local = { user, values: {}, unsent: new Set() };

@@ -12,7 +12,19 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from tests.bench import audio, brokers, burst, fanout, memory, onscreen, reconnect, recovery, throughput, timers
+from tests.bench import (
+    alerting,
+    audio,
+    brokers,
+    burst,
+    fanout,
+    memory,
+    onscreen,
+    reconnect,
+    recovery,
+    throughput,
+    timers,
+)
 from tests.bench.figures import Figure, Scale, table
 from tests.bench.machine import busy, machine
 
@@ -27,6 +39,8 @@ FIGURES: Final[dict[str, Measure]] = {
     "P7": audio.measure_stall,
     "P8": audio.measure,
     "P9": timers.measure,
+    "P10": alerting.measure,
+    "P10S": alerting.measure_storm,
     "P11": recovery.measure,
     "P12": reconnect.measure,
     "P14": memory.measure,

@@ -22,7 +22,6 @@ from prometheus_client import CollectorRegistry
 
 from services.monitor.core.engine import Engine
 from services.monitor.endpoints import router_for
-from services.monitor.feed.frames import frame_of
 from services.monitor.feed.hub import Hub
 from services.monitor.metrics import FeedMetrics
 from services.monitor.rulefile import load_rulebook
@@ -30,6 +29,7 @@ from services.monitor.ruleslive import LiveRules
 from shared.clock import SystemClock
 from shared.codec import decode_event
 from shared.events import Event
+from shared.frames import frame_of
 from shared.http import create_app, serve
 from shared.sites import load_sites
 from tests.bench.children import say

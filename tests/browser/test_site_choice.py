@@ -83,7 +83,7 @@ async def test_a_drawer_of_a_site_that_is_on_its_way_does_not_deny_its_agent(vie
         await expect(page.locator(".card")).to_have_count(2)
         await until_true(
             page,
-            """async () => { const { place } = await import("/static/monitor/place.js"); return !place.get("agent"); }""",
+            """async () => { const { place } = await import("/static/shared/place.js"); return !place.get("agent"); }""",
         )
         await page.evaluate(NOTICES)
         await page.go_back()

@@ -15,9 +15,9 @@ from shared.events import (
     TransferRequested,
 )
 from shared.memorybus import MemoryBus
-from shared.migrate import upgrade
 from shared.topics import FLOOR_RECORDS, SWITCH_DEAD_LETTER
 from tests.contract.test_openapi import fits
+from tests.databases import migrate
 from tests.deskkit import call_ended, principal, record, serving_desk, transfer_ended
 from tests.floorkit import SITE, Bench
 from tests.waiting import until
@@ -36,7 +36,7 @@ async def test_what_the_desk_answers_has_the_documented_form(tmp_path: Path) -> 
     )
     bench.mark(9)
     database, bus = Database(f"sqlite:///{tmp_path / 'monitor.db'}"), MemoryBus()
-    await upgrade(database, MIGRATIONS)
+    await migrate(database, MIGRATIONS)
     await bus.create((FLOOR_RECORDS, SWITCH_DEAD_LETTER))
     async with serving_desk(database, bench, records=bus) as desk:
         desk.as_(principal("adm", "admin"))

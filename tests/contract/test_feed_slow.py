@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from services.monitor.feed.frames import FRAME_BYTES
 from services.monitor.feed.subscriber import Subscriber
-from services.monitor.feed.wire import DirectOutlet, TaskOutlet
 from shared.events import AgentLoggedOn, LinkUp
+from shared.frames import FRAME_BYTES
 from shared.memorybus import MemoryBus
+from shared.outlets import DirectOutlet, TaskOutlet
 from shared.wsserver import DirectProtocol
 from tests.contract.test_feed_clients import a_floor
 from tests.contract.test_monitor import Running, message, running, say

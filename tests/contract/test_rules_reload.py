@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.monitor import ruleslive
 from services.monitor.app import Monitor
 from services.monitor.rulefile import load_rulebook
-from shared import topics
+from shared import filewatch, topics
 from shared.clock import SystemClock
 from shared.codec import decode_fact, encode
 from shared.events import AgentLoggedOn, AgentNotReady, Clock
@@ -76,7 +75,7 @@ async def following(path: Path) -> AsyncIterator[Floor]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ruleslive, "POLL_S", 0.005)
+    monkeypatch.setattr(filewatch, "POLL_S", 0.005)
 
 
 @pytest.fixture
@@ -139,7 +138,7 @@ async def test_a_bad_file_leaves_the_old_rules_in_force_and_says_why(
 
 
 async def test_a_hangup_has_the_file_read_at_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ruleslive, "POLL_S", 3600)
+    monkeypatch.setattr(filewatch, "POLL_S", 3600)
     async with following(path) as floor:
         await happens(floor)
         write(path, name="other")

@@ -31,7 +31,7 @@ SLOW_S: Final = 8.25  # what a slow transfer takes here
 QUICK_S: Final = 2.0
 _CALL_EVENTS: Final = 9
 _CALL_LASTS_S: Final = 5.0
-_TRANSFERS_A_SECOND: Final = 20  # every other one is slow, while there is time for that
+_TRANSFERS_A_SECOND: Final = 20.0  # every other one is slow, while there is time for that
 _STEP_S: Final = 0.02
 _MARK_S: Final = 0.05
 _HOLD_BACK_S: Final = 0.1
@@ -49,10 +49,13 @@ class Happening(NamedTuple):
 class Plan:
     """What happens on `sites`, `rate` events a second for all of them together."""
 
-    def __init__(self, sites: list[str], *, rate: float, lasts_s: float) -> None:
+    def __init__(
+        self, sites: list[str], *, rate: float, lasts_s: float, transfers_a_second: float = _TRANSFERS_A_SECOND
+    ) -> None:
         self.sites = sites
         self.rate = rate
         self.lasts_s = lasts_s
+        self._transfers_a_second = transfers_a_second
         self.slow: dict[str, float] = {}
         self._number = 0
         self.happenings = sorted(self._all())
@@ -69,9 +72,9 @@ class Plan:
         for number in range(calls):
             site = self.sites[number % len(self.sites)]
             yield from self._call(number, number * self.lasts_s / calls, site)
-        first = round(-(LIMIT_S - 0.2) * _TRANSFERS_A_SECOND)
-        for number in range(first, round(self.lasts_s * _TRANSFERS_A_SECOND)):
-            at_s = number / _TRANSFERS_A_SECOND
+        each = self._transfers_a_second
+        for number in range(round(-(LIMIT_S - 0.2) * each), round(self.lasts_s * each)):
+            at_s = number / each
             yield from self._transfer(number, at_s, slow=number % 2 == 0 and at_s + LIMIT_S <= self.lasts_s)
 
     def _call(self, number: int, at_s: float, site: str) -> Iterator[Happening]:

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from services.monitor.core.engine import Engine
-from services.monitor.feed.frames import FRAME_BYTES
 from services.monitor.feed.hub import Hub
 from services.monitor.feed.lens import Lens, Wanted
 from services.monitor.feed.log import ChangeLog
@@ -21,6 +20,7 @@ from services.monitor.metrics import FeedMetrics
 from shared import events
 from shared.clock import FakeClock
 from shared.events import Event
+from shared.frames import FRAME_BYTES
 from shared.identity import Principal, Scope
 from shared.siteconfig import AgentConfig, QueueConfig, SiteConfig, Sites
 from tests.feedkit import Board, Client

@@ -14,7 +14,7 @@ from services.monitor.desk.store import MIGRATIONS
 from services.monitor.desk.tables import CaseRow, TransferRow
 from shared.db import Database
 from shared.events import AgentLoggedOn
-from shared.migrate import upgrade
+from tests.databases import migrate
 from tests.deskkit import DeskClient, principal, serving_desk
 from tests.floorkit import SITE, START, Bench, at
 
@@ -144,7 +144,7 @@ async def _pages(
     bench = Bench()
     bench(0, *(AgentLoggedOn(agent_id=agent, team=team) for agent, team in AGENTS.items()))
     database = Database(f"sqlite:///{folder / 'test.db'}")
-    await upgrade(database, MIGRATIONS)
+    await migrate(database, MIGRATIONS)
     async with database.unit_of_work() as session:
         session.add_all(table_row(number, row) for number, row in enumerate(rows))
         session.add_all(case_row(number, row) for number, row in enumerate(rows) if row["case"])

@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
-from services.alerts import sender
-from services.alerts.channels import Channels
+from services.alerts.alertfile.reading import load_alerts
+from services.alerts.reach import sender
+from services.alerts.reach.channels import Channels
 from shared.clock import SystemClock
 from shared.db import Database
 from shared.errors import SettingsError
 from shared.memorybus import MemoryBus
-from tests.alertskit import TOPICS, Alerts, clearing, flag, migrated, publish, running
+from tests.alertskit import TOPICS, Alerts, migrated, publish, running
+from tests.flagkit import clearing, flag
 from tests.sinks import HttpSink, MailSink, listening
 from tests.waiting import until
 
@@ -72,7 +74,9 @@ async def test_one_notification_for_an_incident_with_what_one_needs_to_know(
         await sent(alerts, 2)
         await counted(alerts, "sent", 2)
     first, second = sink.received
-    assert first["title"] == "[SIMULATED] [CRITICAL] #1 Chen Jing's transfer has taken more than 7 s"
+    assert first["title"] == (
+        "[SIMULATED] [CRITICAL] #1 Chen Jing's transfer has taken more than 7 s · 陈静 转接已超过 7 秒"
+    )
     for said in (
         "陈静 转接已超过 7 秒",
         "First floor",
@@ -105,7 +109,7 @@ async def test_a_mail_arrives_in_both_languages(bus: MemoryBus, database: Databa
         (row,) = await sent(alerts)
         assert row["state"] == "sent", row
     (mail,) = sink.received
-    assert mail["subject"].endswith("#1 Chen Jing's transfer has taken more than 7 s")
+    assert "#1 Chen Jing's transfer has taken more than 7 s" in mail["subject"]
     body = mail.get_body(("plain", "html"))
     assert body is not None
     assert "陈静 转接已超过 7 秒" in body.get_content()
@@ -216,6 +220,10 @@ async def test_after_an_outage_only_what_still_holds_is_told(
     assert [one["title"].split()[1] for one in sink.received] == ["#2"]
 
 
+def channels(*urls: str) -> Channels:
+    return Channels(load_alerts(None, urls).receivers.values())
+
+
 @pytest.mark.parametrize(
     ("urls", "said"),
     [
@@ -225,20 +233,15 @@ async def test_after_an_outage_only_what_still_holds_is_told(
 )
 def test_a_wrong_url_is_refused_at_the_start_without_repeating_it(urls: list[str], said: str) -> None:
     with pytest.raises(SettingsError, match=f"ALERTS_NOTIFY_URLS: {said}") as error:
-        Channels(urls)
+        channels(*urls)
     assert "secret" not in str(error.value)
 
 
 def test_names_of_channels_hold_no_secret_and_tell_them_apart() -> None:
-    channels = Channels(
-        [
-            "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ",
-            "dingtalk://hushtoken",
-            "json://a/hush",
-            "json://a/mum",
-        ]
+    found = channels(
+        "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ", "dingtalk://hushtoken", "json://a/hush", "json://a/mum"
     )
-    assert [name.label for name in channels.names] == ["Slack", "DingTalk", "JSON a", "JSON a (2)"]
+    assert found.labels == ["Slack", "DingTalk", "JSON a", "JSON a (2)"]
 
 
 class Later:

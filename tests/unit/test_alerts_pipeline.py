@@ -16,7 +16,8 @@ from shared.db import Database
 from shared.memorybus import MemoryBus
 from shared.migrate import upgrade
 from shared.topics import FLOOR_FLAGS, SWITCH_DEAD_LETTER
-from tests.alertskit import CALLER, TOPICS, TRANSFER, Alerts, clearing, flag, publish, running
+from tests.alertskit import TOPICS, Alerts, migrated, publish, running
+from tests.flagkit import CALLER, TRANSFER, clearing, flag
 from tests.waiting import until
 
 pytest_plugins = ("tests.alertsdb",)
@@ -43,8 +44,8 @@ async def caught_up(alerts: Alerts, bus: MemoryBus) -> None:
 
 async def notified(database: Database) -> list[tuple[int, int]]:
     async with database.reading() as session:
-        rows = await session.execute(text("SELECT incident_id, opening FROM notifications ORDER BY id"))
-        return [(number, opening) for number, opening in rows]
+        rows = await session.execute(text("SELECT incident_id, telling FROM notices ORDER BY id"))
+        return [(number, telling) for number, telling in rows]
 
 
 async def test_a_flag_becomes_an_incident_and_its_end_a_line_in_the_history(
@@ -57,7 +58,7 @@ async def test_a_flag_becomes_an_incident_and_its_end_a_line_in_the_history(
         await publish(bus, clearing())
         await caught_up(alerts, bus)
         detail = await alerts.get(f"/incidents/{one['id']}")
-        assert [entry["kind"] for entry in detail["timeline"]] == ["opened", "flag_cleared"]
+        assert [entry["kind"] for entry in detail["timeline"]] == ["opened", "told", "flag_cleared"]
         assert (detail["incident"]["state"], detail["incident"]["condition"]) == ("open", "ended")
         assert alerts.metric("alerts_flags_total", outcome="opened") == 1
         assert alerts.metric("alerts_incidents_total", severity="critical") == 1
@@ -68,7 +69,7 @@ async def test_flags_that_come_again_change_nothing(alerts_db: Database, bus: Me
     async with running(bus, alerts_db) as alerts:
         await publish(bus, flag("f1"), clearing("f1"), flag("f2", "t2"), flag("f1"), clearing("f1"), flag("f2", "t2"))
         await caught_up(alerts, bus)
-        assert [(one["id"], one["version"]) for one in await alerts.incidents()] == [(2, 1), (1, 2)]
+        assert [(one["id"], one["version"]) for one in await alerts.incidents()] == [(2, 2), (1, 3)]
         assert await notified(alerts_db) == [(1, 1), (2, 1)]
         assert alerts.metric("alerts_flags_total", outcome="duplicate") == 3
 
@@ -91,7 +92,7 @@ async def test_two_replicas_make_one_incident(alerts_db: Database, bus: MemoryBu
         await caught_up(one, bus)
         await caught_up(other, bus)
         assert len(await one.incidents()) == 20
-        assert {found["version"] for found in await one.incidents()} == {2}
+        assert {found["version"] for found in await one.incidents()} == {3}
         for outcome, count in (("opened", 20), ("cleared", 20), ("duplicate", 0), ("unknown_flag", 0)):
             assert sum(found.metric("alerts_flags_total", outcome=outcome) for found in (one, other)) == count
     assert len(await notified(alerts_db)) == 20
@@ -173,8 +174,7 @@ async def ready(alerts: Alerts) -> Any:
 
 
 async def test_a_broker_that_is_away_is_said_and_waited_for(tmp_path: Path, bus: MemoryBus) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'a.db'}")
-    await upgrade(database, MIGRATIONS)
+    database = await migrated(f"sqlite:///{tmp_path / 'a.db'}")
     bus.break_down("no broker answers there")
     async with running(bus, database) as alerts:
 

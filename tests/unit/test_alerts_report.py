@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from services.alerts.reports import words
+from services.alerts.pdf import NoPango, render_now
+from services.alerts.report.words import Words, words
 from services.alerts.text import TEMPLATES
 from shared.memorybus import MemoryBus
-from tests.alertskit import CALLER, TOPICS, TRANSFER, Alerts, clearing, flag, migrated, publish, running
+from tests.alertskit import TOPICS, Alerts, migrated, publish, running
+from tests.flagkit import CALLER, TRANSFER, clearing, flag
 from tests.waiting import until
 
 NASTY = "<script>alert(1)</script> | [x](javascript:y)"
@@ -44,6 +46,11 @@ async def alerts(tmp_path: Path) -> AsyncIterator[Alerts]:
 
         await until(there)
         await alerts.post("/incidents/1/acknowledge", {"by": "Li Wei", "note": "looking into it"})
+        await alerts.post(
+            "/incidents/1/actions",
+            {"by": "Wu Na", "text": "Staff sales until noon", "owner": "Zhao Lei", "due_on": "2026-11-30"},
+            status=201,
+        )
         body = {"by": "Wu Na", "note": "coached", "cause": "no free agent", "recheck_on": "2026-12-01"}
         await alerts.post("/incidents/1/resolve", body)
         yield alerts
@@ -89,6 +96,9 @@ FACTS = [
     "coached",
     "no free agent",
     "2026-12-01",
+    "Staff sales until noon",
+    "Zhao Lei",
+    "2026-11-30",
     "First floor",
 ]
 
@@ -133,7 +143,8 @@ async def test_the_page_stands_alone_and_allows_nothing_but_its_own_style(alerts
     policy = response.headers["content-security-policy"]
     assert "default-src 'none'; style-src 'sha256-" in policy
     assert "unsafe" not in policy
-    assert not re.search(r"(src|href)=", response.text)
+    assert "href=" not in response.text
+    assert set(re.findall(r'src="([^,]*),', response.text)) == {"data:image/svg+xml;base64"}
     assert " style=" not in response.text
 
 
@@ -141,8 +152,49 @@ async def test_the_facts_as_json_are_those_of_the_incident(alerts: Alerts) -> No
     assert json.loads(await report(alerts, "?format=json")) == await alerts.get("/incidents/1")
 
 
+@pytest.mark.parametrize("lang", ["en", "zh"])
+async def test_the_pdf_is_the_page_on_paper(alerts: Alerts, lang: str) -> None:
+    response = await alerts.client.get(f"/api/v1/incidents/1/report?format=pdf&lang={lang}")
+    if response.status_code == 501:
+        pytest.skip("no Pango on this machine: " + response.json()["detail"])
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == "application/pdf"
+    assert response.content.startswith(b"%PDF-")
+    assert response.content.rstrip().endswith(b"%%EOF")
+
+
+def test_a_pdf_fetches_nothing(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.svg"
+    secret.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    asked = pytest.MonkeyPatch()
+    opened: list[str] = []
+    asked.setattr("urllib.request.urlopen", lambda *args, **_: opened.append(str(args[0])))
+    try:
+        render_now(f'<img src="file://{secret}"><img src="http://127.0.0.1:9/x.png">')
+    except NoPango as exc:
+        pytest.skip(str(exc))
+    finally:
+        asked.undo()
+    assert opened == []
+
+
 async def test_a_language_we_do_not_speak_is_refused(alerts: Alerts) -> None:
     await alerts.get("/incidents/1/report?lang=de", 422)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "en", "zh"),
+    [
+        (0, "0.0 s", "0.0 秒"),
+        (9.34, "9.3 s", "9.3 秒"),
+        (59.96, "1 min", "1 分"),
+        (725, "12 min 5 s", "12 分 5 秒"),
+        (7383, "2 h 3 min", "2 小时 3 分"),
+        (86_400 * 3 + 14_500, "3 d 4 h", "3 天 4 小时"),
+    ],
+)
+def test_times_are_said_in_two_units_at_most(seconds: float, en: str, zh: str) -> None:
+    assert (Words("en").duration(seconds), Words("zh").duration(seconds)) == (en, zh)
 
 
 def test_both_languages_have_every_word() -> None:
@@ -151,3 +203,8 @@ def test_both_languages_have_every_word() -> None:
         "get"
     }
     assert used <= words("en").keys()
+
+
+async def test_a_cause_once_found_is_in_the_report_of_what_came_back(alerts: Alerts) -> None:
+    await alerts.post("/incidents/1/reopen", {"by": "Wu Na", "note": "again"})
+    assert "(no free agent)" in await report(alerts)

@@ -1,29 +1,26 @@
-"""Whose incidents somebody sees: the same for lists, single ones, changes and the stream."""
+"""Whose incidents somebody sees: the same for lists, single ones and changes. The feed: test_alerts_feed.py."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.alerts.core.incident import Flag, opened
-from services.alerts.hub import Hub
+from services.alerts.core.incident import Flag
 from services.alerts.repositories import Incidents, Query
-from services.alerts.views import IncidentView
 from services.alerts.visibility import sees
 from shared.auth import Scope
 from shared.db import Database
 from shared.memorybus import MemoryBus
 from shared.topics import FLOOR_FLAGS, SWITCH_DEAD_LETTER
 from tests import alertskit
-from tests.alertskit import Alerts, flag, publish
+from tests.alertskit import Alerts, publish
 from tests.authkit import bearer, settings, users_file
+from tests.flagkit import flag
 from tests.waiting import until
 
 USERS = """\
@@ -98,6 +95,14 @@ async def test_each_sees_and_changes_their_own_and_no_others(tmp_path: Path) -> 
         ]
         assert timeline[-1]["by"] == "陈静"  # whoever signed in acts in their own name
 
+        body = {"matchers": {"queue": "sales"}, "reason": "13912345678 rang", "by": "x", "duration_s": 60}
+        made = await alerts.client.post("/api/v1/silences", headers=bearer("all"), json=body)
+        assert made.status_code == 201, made.text
+        for user, said in (("blue", "13912345678 rang"), ("sales", "•••••••5678 rang")):
+            page = (await alerts.client.get("/api/v1/silences", headers=bearer(user))).json()
+            one = (await alerts.client.get(f"/api/v1/silences/{made.json()['id']}", headers=bearer(user))).json()
+            assert [page["silences"][0]["reason"], one["reason"]] == [said] * 2, user
+
 
 names = st.sampled_from(["", "a", "b", "c"])
 some = st.none() | st.frozensets(names, min_size=1)
@@ -158,32 +163,3 @@ def test_a_wider_scope_shows_no_less(scope: Scope, subject: str, found: dict[str
         ):
             assert sees(wider, one)
     assert sees(Scope(), one)
-
-
-# ---------------------------------------------------------------- the stream
-
-
-async def test_the_stream_tells_each_of_their_own_and_ends_with_the_token() -> None:
-    now = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-    views = [IncidentView.of(opened(one, now).incident) for one in FLAGS]
-    hub = Hub()
-    scope: list[Scope | None] = [Scope(teams=frozenset({"Blue"}))]
-    stream = hub.stream(b"first", lambda: scope[0])
-    assert await anext(stream) == b"first"
-    for view in views:
-        hub.changed(view)
-    hub.publish("status", "{}")
-    got = b"".join([await anext(stream) for _ in range(len(SEEN["blue"]) + 1)])
-    assert [n for n in range(1, 9) if f'"subject_id":"{n}"'.encode() in got] == sorted(SEEN["blue"])
-    assert got.endswith(b"event: status\ndata: {}\n\n")
-    scope[0] = None
-    with pytest.raises(StopAsyncIteration):
-        await anext(stream)
-    assert hub.readers == 0
-
-
-@pytest.mark.parametrize("user", ["all", "sales"])
-async def test_the_stream_needs_a_token(tmp_path: Path, user: str) -> None:
-    async with floor(tmp_path) as alerts:
-        assert (await alerts.client.get("/api/v1/stream")).status_code == 401
-        assert (await alerts.client.get("/api/v1/status", headers=bearer(user))).status_code == 200

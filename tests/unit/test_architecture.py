@@ -26,11 +26,14 @@ CLOCK = {
 
 CORE_MAY_IMPORT = {
     "msgspec",
+    "shared.durations",
     "shared.events",
     "shared.facts",
+    "shared.hours",
     "shared.errors",
     "shared.envelope",
     "shared.masking",
+    "shared.servicelevels",
     "shared.siteconfig",
     "shared.timeshift",
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from services.monitor.feed.frames import frame_of
+from shared.frames import frame_of
 from tests.bench.__main__ import FIGURES
 from tests.bench.figures import Figure, Yardstick, table
 from tests.bench.leanclients import Client

@@ -44,6 +44,10 @@ def floorwatch(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         ["ingest"],
         ["monitor"],
         ["alerts"],
+        ["alerts", "check"],
+        ["alerts", "route"],
+        ["alerts", "preview"],
+        ["alerts", "purge"],
         ["relay"],
         ["simulator"],
         ["watch"],
@@ -53,6 +57,7 @@ def floorwatch(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         ["audit"],
         ["audit", "verify"],
         ["audit", "export"],
+        ["report"],
     ],
     ids=lambda command: " ".join(command) or "floorwatch",
 )

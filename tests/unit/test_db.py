@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from shared import db
 from shared.db import Database, UtcDateTime
 from shared.errors import SettingsError, StoreError
+from tests.databases import POSTGRES, empty_database
 
 
 @pytest.fixture
@@ -104,6 +105,44 @@ async def test_a_postgres_that_is_away_is_said_to_be_so_without_its_password() -
     await database.close()
 
 
+@pytest.mark.postgres
+@pytest.mark.skipif(not POSTGRES, reason="no PostgreSQL: set TEST_POSTGRES_URL")
+async def test_what_a_postgres_refuses_for_now_ends_no_service(tmp_path: Path) -> None:
+    """A deadlock, a standby, a statement that is ended, a database that is not there: to be tried again, no fault of ours."""
+    async with empty_database("postgres", tmp_path) as database:
+        async with database.unit_of_work() as session:
+            await session.execute(text("CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER)"))
+            await session.execute(text("INSERT INTO t VALUES (1, 0), (2, 0)"))
+        both = asyncio.Barrier(2)
+
+        async def crosswise(*rows: int) -> None:
+            async with database.unit_of_work() as session:
+                for row in rows:
+                    await session.execute(text(f"UPDATE t SET v = v + 1 WHERE id = {row}"))
+                    if row == rows[0]:
+                        await both.wait()
+
+        ends = await asyncio.gather(crosswise(1, 2), crosswise(2, 1), return_exceptions=True)
+        assert sorted(map(str, filter(None, ends)))[0].endswith("deadlock detected")
+        assert [type(end) for end in ends if end is not None] == [StoreError]
+
+        async def run(*statements: str) -> None:
+            async with database.unit_of_work() as session:
+                for statement in statements:
+                    await session.execute(text(statement))
+
+        with pytest.raises(StoreError):
+            await run("SET TRANSACTION READ ONLY", "DELETE FROM t")
+        with pytest.raises(StoreError):
+            await run("SET LOCAL statement_timeout = '10ms'", "SELECT pg_sleep(5)")
+        with pytest.raises(IntegrityError):
+            await run("INSERT INTO t VALUES (1, 0)")
+        nowhere = Database(database.url.set(database="not_there").render_as_string(hide_password=False))
+        with pytest.raises(StoreError, match="not_there"):
+            await nowhere.ping()
+        await nowhere.close()
+
+
 @pytest.mark.parametrize("url", ["mysql://x/y", "nonsense", ""])
 def test_another_database_is_refused(url: str) -> None:
     with pytest.raises(SettingsError, match="database"):
@@ -127,3 +166,49 @@ def test_a_time_before_the_first_or_after_the_last_of_the_calendar_is_that() -> 
     last = datetime(9999, 12, 31, 23, tzinfo=timezone(-timedelta(hours=8)))
     assert kind.process_bind_param(first, dialect) == datetime.min.replace(tzinfo=UTC)
     assert kind.process_bind_param(last, dialect) == datetime.max.replace(tzinfo=UTC)
+
+
+async def test_who_is_cancelled_in_a_transaction_leaves_no_lock_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that is given up with a cursor still open would hold SQLite's lock for as long as the process lives."""
+    monkeypatch.setattr(db, "BUSY_TIMEOUT_MS", 1000)
+    database = Database(f"sqlite:///{tmp_path / 'cancelled.db'}")
+    async with database.unit_of_work() as session:
+        await session.execute(text("CREATE TABLE t (a INTEGER)"))
+
+    async def work() -> None:
+        async with database.unit_of_work() as session:
+            await session.execute(text("INSERT INTO t VALUES (1)"))
+            await session.execute(text("SELECT count(*) FROM t"))
+
+    for turns in range(40):  # whichever step it is at
+        tasks = [asyncio.create_task(work()) for _ in range(3)]
+        for _ in range(turns):
+            await asyncio.sleep(0.0003)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        async with database.unit_of_work() as session:
+            await session.execute(text("INSERT INTO t VALUES (2)"))
+    await database.close()
+
+
+async def test_writers_have_their_turns_in_the_order_in_which_they_came(database: Database) -> None:
+    """Who writes again and again passes by nobody: SQLite alone would let them, while others sleep until they try again."""
+    order: list[str] = []
+    first = asyncio.Event()
+
+    async def write(name: str, times: int) -> None:
+        for _ in range(times):
+            async with database.unit_of_work() as session:
+                await session.execute(text("INSERT INTO t DEFAULT VALUES"))
+                order.append(name)
+                first.set()
+                await asyncio.sleep(0)
+
+    busy = asyncio.create_task(write("busy", 5))
+    await asyncio.wait_for(first.wait(), 30)
+    others = [asyncio.create_task(write(name, 1)) for name in ("a", "b")]
+    await asyncio.gather(busy, *others)
+    assert order == ["busy", "a", "b", *["busy"] * 4]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.alerts.core.evidence import numbers_in, plain_rows, transfer_of
-from tests.alertskit import BRIDGED, CALLER, T0, TRANSFER
+from tests.flagkit import BRIDGED, CALLER, T0, TRANSFER
 
 
 def test_what_masking_changes_is_found_so_that_a_sentence_can_be_masked_too() -> None:

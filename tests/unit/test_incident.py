@@ -6,21 +6,22 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.alerts.core import incident as steps
-from services.alerts.core.grouping import Book
-from services.alerts.core.incident import Incident, Policy, Reason, WrongTransition
-from tests.alertskit import T0, clearing, flag
+from services.alerts.core import lifecycle as steps
+from services.alerts.core.incident import ALLOWED, Change, Incident, Policy, WrongTransition, reason_to_withhold
+from services.alerts.core.telling import Reason, told
+from tests import flagkit
+from tests.flagkit import HANDLING, T0, book, clearing, flag, joined
 
 NOW = T0 + timedelta(hours=8)  # our clock; that of the switch is another one
 POLICY = Policy()
 
 
 def opened(**more: Any) -> Incident:
-    return steps.opened(flag(**more), NOW).incident
+    return flagkit.opened(flag(**more), NOW).incident
 
 
 def test_an_incident_keeps_both_clocks() -> None:
-    change = steps.opened(flag(), NOW)
+    change = flagkit.opened(flag(), NOW)
     assert (change.incident.started, change.incident.opened_at) == (T0, NOW)
     assert (change.entry.switch_time, change.entry.at) == (T0 + timedelta(seconds=7), NOW)
 
@@ -48,7 +49,7 @@ def test_what_a_state_does_not_allow_changes_nothing_and_says_what_does(state: s
         with pytest.raises(WrongTransition) as error:
             act[action](one, "Wu", "", NOW)
         assert state in str(error.value)
-        assert error.value.allowed == steps.ALLOWED[one.state]
+        assert error.value.allowed == ALLOWED[one.state]
     assert steps.noted(one, "Wu", "a note", NOW).incident.state == state
 
 
@@ -66,10 +67,10 @@ def test_a_cleared_flag_ends_the_condition_and_leaves_the_incident_open() -> Non
 
 
 def test_a_further_flag_means_that_the_one_before_is_over_said_or_not() -> None:
-    change = steps.joined(opened(), flag("f2"), NOW)
-    assert (change.incident.active, change.unheard) == ({"f2"}, {"f1"})
+    change = joined(opened(), flag("f2"), NOW)
+    assert (change.incident.active, change.unheard) == ({"f2": flag().topic}, {"f1"})
     assert change.incident.condition == "active"
-    assert Book(POLICY, [change.incident], [("f1", "f1")]).cleared(clearing("f1"), NOW) == ("duplicate", None)
+    assert book(POLICY, [change.incident], [("f1", "f1")]).cleared(clearing("f1"), NOW) == ("duplicate", None)
     assert steps.cleared(change.incident, clearing("f2"), NOW).incident.condition == "ended"
 
 
@@ -81,9 +82,9 @@ def test_when_the_record_is_lost_nobody_claims_to_know() -> None:
 
 
 def test_a_joining_flag_can_only_raise_the_severity() -> None:
-    one = steps.joined(opened(severity="warning"), flag("f2", severity="critical"), NOW).incident
+    one = joined(opened(severity="warning"), flag("f2", severity="critical"), NOW).incident
     assert one.severity == "critical"
-    assert steps.joined(one, flag("f3", severity="info"), NOW).incident.severity == "critical"
+    assert joined(one, flag("f3", severity="info"), NOW).incident.severity == "critical"
 
 
 @pytest.mark.parametrize(("minutes", "incidents", "openings"), [(15, 1, 2), (16, 2, 1)])
@@ -91,24 +92,25 @@ def test_a_flag_soon_after_the_resolution_reopens_and_later_opens_another(
     minutes: int, incidents: int, openings: int
 ) -> None:
     resolved = steps.resolved(opened(), "Li", "", NOW, cause="x").incident
-    book = Book(POLICY, [msgspec.structs.replace(resolved, id=1)], [("f1", "f1")])
-    outcome, change = book.raised(flag("f2"), NOW + timedelta(minutes=minutes))
+    known = book(POLICY, [msgspec.structs.replace(resolved, id=1)], [("f1", "f1")])
+    outcome, change = known.raised(flag("f2"), NOW + timedelta(minutes=minutes))
     assert change is not None
-    assert len(book.incidents) == incidents
+    assert len(known.incidents) == incidents
     assert (change.incident.state, change.incident.openings) == ("open", openings)
     assert outcome == ("reopened" if incidents == 1 else "opened")
     assert (change.incident.resolver, change.incident.cause, change.incident.resolved_at) == ("", "", None)
 
 
 def test_other_subjects_rules_and_sites_never_share_an_incident() -> None:
-    book = Book(POLICY)
+    known = book(POLICY)
     for number, other in enumerate([{}, {"subject_id": "t2"}, {"rule": "long_hold"}, {"site": "s2"}]):
-        assert book.raised(flag(f"f{number}", **other), NOW)[0] == "opened"
-    assert steps.group_key("a/b", "c", "agent", "d") != steps.group_key("a", "b/c", "agent", "d")
+        assert known.raised(flag(f"f{number}", **other), NOW)[0] == "opened"
+    alike = [flag(site="a/b", rule="c"), flag(site="a", rule="b/c")]
+    assert len({HANDLING.group(one) for one in alike}) == 2
 
 
 def test_a_flag_that_ended_before_we_listened_is_only_counted() -> None:
-    assert Book(POLICY).cleared(clearing("never seen"), NOW) == ("unknown_flag", None)
+    assert book(POLICY).cleared(clearing("never seen"), NOW) == ("unknown_flag", None)
 
 
 @pytest.mark.parametrize(
@@ -139,22 +141,29 @@ def test_what_still_holds_never_resolves_itself() -> None:
     assert steps.resolved_if_quiet(opened(), POLICY, NOW + timedelta(days=400)) is None
 
 
+def reason(change: Change | None) -> str:
+    return change.entry.data["reason"] if change else Reason.NONE
+
+
 def test_people_are_told_once_for_each_opening() -> None:
-    one = opened()
-    assert steps.reason_to_notify(one, frozenset()) is Reason.OPENED
-    assert steps.reason_to_notify(one, frozenset({1})) is Reason.NONE
-    joined = steps.joined(one, flag("f2"), NOW).incident
-    assert steps.reason_to_notify(joined, frozenset({1})) is Reason.NONE
-    resolved = steps.resolved(joined, "Li", "", NOW).incident
-    assert steps.reason_to_notify(resolved, frozenset()) is Reason.NONE
+    change = told(opened(), NOW)
+    assert change is not None
+    assert (reason(change), change.entry.data["receivers"]) == (Reason.OPENED, ["ops"])
+    one = change.incident
+    assert told(one, NOW) is None
+    more = joined(one, flag("f2"), NOW).incident
+    assert told(more, NOW) is None
+    assert reason(told(more, NOW + timedelta(minutes=5))) == Reason.MORE
+    resolved = steps.resolved(more, "Li", "", NOW).incident
+    assert told(resolved, NOW) is None
     by_hand = steps.reopened(resolved, "Li", "", NOW).incident
-    assert steps.reason_to_notify(by_hand, frozenset({1})) is Reason.NONE
-    back = steps.joined(resolved, flag("f3"), NOW).incident
-    assert steps.reason_to_notify(back, frozenset({1})) is Reason.REOPENED
+    assert told(by_hand, NOW) is None
+    back = joined(resolved, flag("f3"), NOW).incident
+    assert reason(told(back, NOW)) == Reason.REOPENED
 
 
 def withheld(one: Incident, late: timedelta) -> bool:
-    return steps.reason_to_withhold(one, late, timedelta(hours=1)) != ""
+    return reason_to_withhold(one, late, timedelta(hours=1)) != ""
 
 
 def test_after_an_outage_only_what_still_matters_is_told() -> None:

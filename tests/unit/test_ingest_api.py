@@ -178,7 +178,7 @@ async def test_a_source_shows_its_sites_link(events: list[tuple[str, Any]], link
 
 async def test_schemas_are_listed_and_served(api: Api) -> None:
     found = (await api.get("/api/v1/schemas"))["topics"]
-    assert set(found) == {"switch.raw", "floor.events", "floor.flags", "floor.records"}
+    assert set(found) == {"switch.raw", "floor.events", "floor.flags", "floor.records", "incidents"}
     assert "floorwatch.clock.v1" in found["floor.events"]
     assert "floorwatch.clock.v1" not in found["switch.raw"]
     for topic, types in found.items():

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.monitor.core.counting.metrics import Counts, service_level
 from services.monitor.core.views import QueueView
 from shared.events import (
     AgentLoggedOn,
@@ -21,6 +20,7 @@ from shared.events import (
     LegStarted,
 )
 from shared.facts import CallEnded
+from shared.servicelevels import Counts, service_level
 from shared.siteconfig import SiteConfig, Sites
 from tests.floorkit import SITE, START, Bench, at
 

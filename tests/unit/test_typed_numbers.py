@@ -7,9 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.alerts.hub import Hub
-from services.alerts.views import IncidentView
-from shared.auth import LOCAL, Scope
+from shared.auth import LOCAL
 from shared.db import Database
 from tests.authkit import bearer
 from tests.deskkit import principal, serving_desk
@@ -87,16 +85,3 @@ async def test_in_incidents_and_never_in_what_goes_far(tmp_path: Path) -> None:
             text = (await ask("all", f"/{number}/report?format={kind}")).text
             assert "34 56" in text
             assert "30 12" not in text
-
-
-async def test_in_the_stream_that_is_one_for_all(tmp_path: Path) -> None:
-    async with incidents(tmp_path) as alerts:
-        one = (await alerts.client.get("/api/v1/incidents", headers=bearer("all"))).json()["incidents"][0]
-    view = IncidentView(**one | {"cause": TYPED.format(NUMBER)})
-    hub = Hub()
-    stream = hub.stream(b"first", Scope)
-    await anext(stream)
-    hub.changed(view)
-    told = (await anext(stream)).decode()
-    assert MASKED in told
-    assert NUMBER not in told

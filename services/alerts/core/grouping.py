@@ -6,11 +6,12 @@ applies the batch and saves what changed; tests give it whole histories.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Literal
 
-from services.alerts.core import incident as steps
+from services.alerts.core import lifecycle as steps
+from services.alerts.core.handling import Handling
 from services.alerts.core.incident import Change, Clearing, Flag, Incident, Policy
 
 Outcome = Literal["opened", "joined", "reopened", "cleared", "duplicate", "unknown_flag"]
@@ -21,10 +22,17 @@ class Book:
     """Incidents by the flag that opened them, the newest of each group, and every known flag's incident."""
 
     def __init__(
-        self, policy: Policy, incidents: Iterable[Incident] = (), flags: Iterable[tuple[str, str]] = ()
+        self,
+        policy: Policy,
+        handling: Handling,
+        zone_of: Callable[[str], str],
+        incidents: Iterable[Incident] = (),
+        flags: Iterable[tuple[str, str]] = (),
     ) -> None:
-        """`flags` are pairs of a known flag's id and the `opened_by` of its incident."""
+        """`zone_of`: a site's time zone; `flags` are pairs of a known flag's id and the `opened_by` of its incident."""
         self._policy = policy
+        self._handling = handling
+        self._zone_of = zone_of
         self._incidents: dict[str, Incident] = {}
         self._newest: dict[str, str] = {}
         self._incident_of: dict[str, str] = dict(flags)
@@ -40,11 +48,14 @@ class Book:
         """What a raised flag does. A flag id that is known does nothing, however often it comes."""
         if flag.flag_id in self._incident_of:
             return "duplicate", None
-        newest = self._incidents.get(self._newest.get(flag.group, ""))
+        group = self._handling.group(flag)
+        newest = self._incidents.get(self._newest.get(group, ""))
+        if newest is not None and newest.state != "resolved":
+            return self._take("joined", steps.joined(newest, flag, newest.plan, now))
+        plan = self._handling.plan(flag, self._zone_of(flag.site))
         if newest is None or self._is_over(newest, now):
-            return self._take("opened", steps.opened(flag, now))
-        outcome: Outcome = "reopened" if newest.state == "resolved" else "joined"
-        return self._take(outcome, steps.joined(newest, flag, now))
+            return self._take("opened", steps.opened(flag, group, plan, now))
+        return self._take("reopened", steps.joined(newest, flag, plan, now))
 
     def cleared(self, clearing: Clearing, now: datetime) -> tuple[Outcome, Change | None]:
         """What the end of a condition does. Unknown: its flag was raised before we listened."""

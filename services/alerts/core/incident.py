@@ -1,29 +1,25 @@
-"""An incident: what went wrong, since when, who has it. Pure: no clock, no database; `now` is an argument.
-
-    open ──acknowledge──▶ acknowledged ──resolve──▶ resolved
-      └───────────────resolve─────────────────────▶    │
-      ◀──────── reopen (a person, or a new flag) ──────┘
+"""An incident: what went wrong, since when, who has it. Pure. What becomes of it is in `lifecycle`.
 
 Two clocks, kept apart. `at` and every `*_at` of what people do is the wall clock: promises to people are made in it.
 `started`, `ended` and `switch_time` are the switch's clock: they are evidence and are never computed with the other.
-
-Every change returns a `Change`: the incident after it and one timeline entry; nothing changes without an entry.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
-import msgspec
 from msgspec import Struct
 
+from services.alerts.core.followup import FollowUp
+from services.alerts.core.labels import Labels, labels_of
+from services.alerts.core.plan import NOBODY, Plan
 from shared.errors import FloorwatchError
 from shared.facts import Severity, Subject
 
 State = Literal["open", "acknowledged", "resolved"]
-Action = Literal["acknowledge", "resolve", "reopen"]
+Action = Literal["acknowledge", "assign", "resolve", "reopen", "recheck"]
 EntryKind = Literal[
     "opened",
     "flag_joined",
@@ -31,27 +27,36 @@ EntryKind = Literal[
     "lost",
     "reopened",
     "acknowledged",
+    "assigned",
+    "raised",
+    "held",
+    "released",
+    "told",
     "note",
     "resolved",
     "resolved_quiet",
+    "rechecked",
+    "action_added",
+    "action_changed",
+    "action_done",
 ]
 Condition = Literal["active", "ended", "unknown"]
 
 # A note is always allowed. A second acknowledgement is refused, so that two people never both believe that they have it.
 ALLOWED: dict[State, tuple[Action, ...]] = {
-    "open": ("acknowledge", "resolve"),
-    "acknowledged": ("resolve",),
+    "open": ("acknowledge", "assign", "resolve"),
+    "acknowledged": ("assign", "resolve"),
     "resolved": ("reopen",),
 }
-SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")  # rising
 SYSTEM = "floorwatch"  # who did it when no person did
+OWN_PREFIX = "own:"  # of the ids of flags that this service raises by itself, see `core.own`
 
 
 class WrongTransition(FloorwatchError):
     """A person asked for what the incident's state does not allow."""
 
     def __init__(self, incident: Incident, action: Action) -> None:
-        self.incident, self.action, self.allowed = incident, action, ALLOWED[incident.state]
+        self.incident, self.action, self.allowed = incident, action, incident.allowed
         who = f" by {incident.owner}" if incident.state == "acknowledged" else ""
         super().__init__(
             f"cannot {action}: the incident is {incident.state}{who}; allowed now: {', '.join(self.allowed)}, note"
@@ -97,9 +102,14 @@ class Flag(Struct, frozen=True, kw_only=True):
     replay: bool = False  # of a recording played back
 
     @property
-    def group(self) -> str:
-        """What belongs together: the same rule about the same subject of the same site."""
-        return group_key(self.site, self.rule, self.subject, self.subject_id)
+    def all_labels(self) -> Labels:
+        """Its labels as matchers see them."""
+        return labels_of(self)
+
+    @property
+    def topic(self) -> str:
+        """What a rule has one flag about at a time."""
+        return topic_of(self.rule, self.subject, self.subject_id)
 
 
 class Clearing(Struct, frozen=True, kw_only=True):
@@ -124,11 +134,29 @@ class Entry(Struct, frozen=True, kw_only=True):
     data: dict[str, Any] = {}
 
 
+class Telling(Struct, frozen=True):
+    """What people were told of an incident: how often in all, and about which opening, when last, of how many flags, as how
+    severe, up to which step of the escalation, to whom; `end`, `recheck`: that of its resolution and its re-check date, too.
+    """
+
+    count: int = 0
+    opening: int = 0
+    at: datetime | None = None
+    flags: int = 0
+    severity: str = ""
+    steps: int = 0
+    receivers: tuple[str, ...] = ()
+    end: bool = False
+    recheck: bool = False
+
+
 class Incident(Struct, frozen=True, kw_only=True):
     """An incident. `opened_by` is the id of the flag that opened it: a flag opens at most one, so it is its identity.
 
-    `active` are the flags whose condition still holds; while it is empty the condition is over since `ended`, or nobody
-    knows, because the record of its end is lost (`ended` None).
+    `active` are the flags whose condition still holds, each with its topic; while it is empty the condition is over since
+    `ended`, or nobody knows, because the record of its end is lost (`ended` None). `open_since`: of this opening, by a flag or a
+    person. `held`: why nobody is told, "silence 3", "maintenance 4" or "incident 17"; "" when people are. `plan` is that of this
+    opening.
     """
 
     opened_by: str
@@ -136,8 +164,8 @@ class Incident(Struct, frozen=True, kw_only=True):
     site: str
     rule: str
     subject: Subject
-    subject_id: str
-    severity: Severity  # the highest of its flags
+    subject_id: str  # "" when its flags are about several
+    severity: Severity  # the highest of its flags, or what its age or their number made of it
     state: State
     simulated: bool
     replay: bool
@@ -146,8 +174,13 @@ class Incident(Struct, frozen=True, kw_only=True):
     labels: dict[str, str]
     started: datetime
     opened_at: datetime
+    open_since: datetime
     changed_at: datetime
-    active: frozenset[str]
+    active: Mapping[str, str]
+    plan: Plan = NOBODY
+    telling: Telling = Telling()
+    actions: tuple[FollowUp, ...] = ()
+    held: str = ""
     ended: datetime | None = None
     quiet_since: datetime | None = None  # when we learned that the condition is over; wall clock
     flags: int = 1
@@ -159,13 +192,34 @@ class Incident(Struct, frozen=True, kw_only=True):
     resolved_at: datetime | None = None
     cause: str = ""
     recheck_on: date | None = None
+    recheck_at: datetime | None = None  # the morning of that day at the site
     id: int = 0  # the number people use; the database gives it
+
+    @property
+    def all_labels(self) -> Labels:
+        """Its labels as matchers see them."""
+        return labels_of(self)
+
+    @property
+    def allowed(self) -> tuple[Action, ...]:
+        """What a person may do now beside a note and what `ALLOWED` has no say in: looking again where that is due some day."""
+        recheck = self.state == "resolved" and self.recheck_at is not None
+        return (*ALLOWED[self.state], "recheck") if recheck else ALLOWED[self.state]
 
     @property
     def condition(self) -> Condition:
         if self.active:
             return "active"
         return "unknown" if self.ended is None else "ended"
+
+
+class Ending(Protocol):
+    """Whether an incident, or what a message tells of it, is over."""
+
+    @property
+    def state(self) -> State: ...
+    @property
+    def condition(self) -> Condition: ...
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -181,144 +235,13 @@ class Change(Struct, frozen=True, kw_only=True):
     unheard: frozenset[str] = frozenset()
 
 
-class Reason(StrEnum):
-    """Why people are told, or not."""
-
-    NONE = "none"
-    OPENED = "opened"
-    REOPENED = "reopened"
+def topic_of(rule: str, subject: str, subject_id: str) -> str:
+    """What a rule has one flag about at a time, as one text."""
+    return "/".join(part.replace("/", "%2F") for part in (rule, subject, subject_id))
 
 
-def group_key(site: str, rule: str, subject: str, subject_id: str) -> str:
-    return "/".join(part.replace("/", "%2F") for part in (site, rule, subject, subject_id))
-
-
-def opened(flag: Flag, now: datetime) -> Change:
-    """A new incident from its first flag."""
-    incident = Incident(
-        opened_by=flag.flag_id,
-        group=flag.group,
-        site=flag.site,
-        rule=flag.rule,
-        subject=flag.subject,
-        subject_id=flag.subject_id,
-        severity=flag.severity,
-        state="open",
-        simulated=flag.simulated,
-        replay=flag.replay,
-        summary_en=flag.summary_en,
-        summary_zh=flag.summary_zh,
-        labels=flag.labels,
-        started=flag.started,
-        opened_at=now,
-        changed_at=now,
-        active=frozenset((flag.flag_id,)),
-    )
-    return _changed(incident, now, "opened", flag=flag)
-
-
-def joined(incident: Incident, flag: Flag, now: datetime) -> Change:
-    """A further flag of the same group: it reopens a resolved incident and joins any other.
-
-    A rule has one flag about a subject at a time, so an earlier one that still counts as active is over, unheard.
-    """
-    returns = incident.state == "resolved"
-    after = msgspec.structs.replace(
-        incident,
-        severity=max(incident.severity, flag.severity, key=SEVERITIES.index),
-        simulated=incident.simulated or flag.simulated,
-        replay=incident.replay or flag.replay,
-        summary_en=flag.summary_en,
-        summary_zh=flag.summary_zh,
-        labels={**incident.labels, **flag.labels},
-        active=frozenset((flag.flag_id,)),
-        ended=None,
-        quiet_since=None,
-        flags=incident.flags + 1,
-    )
-    if returns:
-        after = msgspec.structs.replace(_unresolved(after), openings=incident.openings + 1)
-    return _changed(after, now, "reopened" if returns else "flag_joined", flag=flag, unheard=incident.active)
-
-
-def cleared(incident: Incident, clearing: Clearing, now: datetime) -> Change:
-    """The condition of one flag is over; with the last one, the incident's. The state stays: people resolve."""
-    active = incident.active - {clearing.flag_id}
-    after = msgspec.structs.replace(
-        incident,
-        active=active,
-        ended=None if active else clearing.cleared,
-        quiet_since=None if active else now,
-    )
-    return _changed(after, now, "flag_cleared", clearing=clearing, data={"duration_s": clearing.duration_s})
-
-
-def lost(incident: Incident, now: datetime) -> Change:
-    """The log that would have told the end of its flags is gone: whether the condition holds is unknown from now on."""
-    after = msgspec.structs.replace(incident, active=frozenset(), ended=None, quiet_since=now)
-    return _changed(after, now, "lost", unheard=incident.active)
-
-
-def acknowledged(incident: Incident, by: str, note: str, now: datetime) -> Change:
-    """`by` has it from now on. Raises WrongTransition."""
-    _check(incident, "acknowledge")
-    after = msgspec.structs.replace(incident, state="acknowledged", owner=by, acknowledged_at=now)
-    return _changed(after, now, "acknowledged", by=by, note=note)
-
-
-def resolved(
-    incident: Incident, by: str, note: str, now: datetime, *, cause: str = "", recheck_on: date | None = None
-) -> Change:
-    """`by` says that it is dealt with. Raises WrongTransition."""
-    _check(incident, "resolve")
-    after = msgspec.structs.replace(
-        incident, state="resolved", resolver=by, resolved_at=now, cause=cause, recheck_on=recheck_on
-    )
-    data = {"cause": cause} if cause else {}
-    if recheck_on:
-        data["recheck_on"] = recheck_on.isoformat()
-    return _changed(after, now, "resolved", by=by, note=note, data=data)
-
-
-def reopened(incident: Incident, by: str, note: str, now: datetime) -> Change:
-    """`by` takes the resolution back. Raises WrongTransition."""
-    _check(incident, "reopen")
-    return _changed(_unresolved(incident), now, "reopened", by=by, note=note)
-
-
-def noted(incident: Incident, by: str, note: str, now: datetime) -> Change:
-    """`by` adds to the history; allowed in every state."""
-    return _changed(incident, now, "note", by=by, note=note)
-
-
-def quiet_deadline(incident: Incident, policy: Policy) -> datetime | None:
-    """When the incident resolves itself; None when only a person can."""
-    if incident.quiet_since is None or incident.state != "open":
-        return None
-    return incident.quiet_since + policy.quiet_time(incident.severity)
-
-
-def resolved_if_quiet(incident: Incident, policy: Policy, now: datetime) -> Change | None:
-    """The resolution that nobody's interest brings, when it is due."""
-    deadline = quiet_deadline(incident, policy)
-    if deadline is None or now < deadline:
-        return None
-    after = msgspec.structs.replace(incident, state="resolved", resolver=SYSTEM, resolved_at=now, cause="quiet")
-    return _changed(after, now, "resolved_quiet")
-
-
-def reason_to_notify(incident: Incident, told: frozenset[int]) -> Reason:
-    """One notification for each opening; `told` are the openings that have theirs.
-
-    A further flag, a clearing and what people do tell nobody: whoever has the incident sees it on the page.
-    """
-    if incident.state == "resolved" or incident.openings in told:
-        return Reason.NONE
-    return Reason.OPENED if incident.openings == 1 else Reason.REOPENED
-
-
-def reason_to_withhold(incident: Incident, queued_late: timedelta, max_age: timedelta) -> str:
-    """Why a notification that is due must not go out after all; "" when it must.
+def reason_to_withhold(incident: Ending, queued_late: timedelta, max_age: timedelta) -> str:
+    """Why a notification that is due must not go out after all; "" when it must. Not asked of what tells of a resolution.
 
     `queued_late` is the time between the flag's publication and our reading it: after an outage nobody needs to be
     woken for what is long over, and everybody for what still holds.
@@ -328,47 +251,3 @@ def reason_to_withhold(incident: Incident, queued_late: timedelta, max_age: time
     if incident.condition != "active" and queued_late > max_age:
         return f"the condition was over when the flag was read, {int(queued_late.total_seconds())} s late"
     return ""
-
-
-def _check(incident: Incident, action: Action) -> None:
-    if action not in ALLOWED[incident.state]:
-        raise WrongTransition(incident, action)
-
-
-def _unresolved(incident: Incident) -> Incident:
-    return msgspec.structs.replace(
-        incident,
-        state="open",
-        owner="",
-        acknowledged_at=None,
-        resolver="",
-        resolved_at=None,
-        cause="",
-        recheck_on=None,
-    )
-
-
-def _changed(
-    incident: Incident,
-    now: datetime,
-    kind: EntryKind,
-    *,
-    by: str = SYSTEM,
-    note: str = "",
-    data: dict[str, Any] | None = None,
-    flag: Flag | None = None,
-    clearing: Clearing | None = None,
-    unheard: frozenset[str] = frozenset(),
-) -> Change:
-    after = msgspec.structs.replace(incident, entries=incident.entries + 1, changed_at=now)
-    entry = Entry(
-        seq=after.entries,
-        at=now,
-        kind=kind,
-        by=by,
-        note=note,
-        flag_id=flag.flag_id if flag else clearing.flag_id if clearing else "",
-        switch_time=flag.raised if flag else clearing.cleared if clearing else None,
-        data=data or {},
-    )
-    return Change(incident=after, entry=entry, flag=flag, clearing=clearing, unheard=unheard)

@@ -6,7 +6,7 @@ A service hands over its own connection (`shared.migrate`). On the command line 
 
 from __future__ import annotations
 
-from services.alerts.tables import METADATA
+from services.alerts.metadata import METADATA
 from shared.migrationenv import run_migrations
 from shared.settings import AlertsSettings, load
 

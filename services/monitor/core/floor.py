@@ -95,6 +95,8 @@ class Floor:
                 rawpartition=partition,
                 rawoffset=offset,
                 rawindex=index,
+                simulated=state.simulated,
+                replay=state.replay,
             )
         )
 

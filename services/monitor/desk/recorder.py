@@ -12,10 +12,8 @@ from datetime import timedelta
 from typing import Any, Final
 
 import msgspec
-import structlog
 from msgspec import Struct
 from sqlalchemy import and_, case, or_, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -26,14 +24,14 @@ from services.monitor.desk.tables import CallRow, PositionRow, TransferRow
 from shared.bus import Bus, Partition, Record
 from shared.clock import Clock
 from shared.codec import decode
+from shared.db import insert_into
 from shared.errors import InvalidInput
 from shared.facts import ENVELOPES, CallEnded, Fact, TransferEnded
 from shared.intake import Intake, Item, after, fresh
 from shared.masking import masked
 from shared.positions import Position, Positions
+from shared.recording import Recording
 from shared.topics import FLOOR_RECORDS
-
-log = structlog.get_logger()
 
 # The loop is the board's as well: a batch is written in some ten milliseconds, and few of them a second.
 BATCH: Final = 200
@@ -86,7 +84,6 @@ class Recorder:
         self._keep = keep
         self._person = person
         self._limit = limit
-        self._reason: str | None = None  # why nothing is recorded; "" while it is
         self._intake: Intake[Ended] = Intake(
             "monitor",
             FLOOR_RECORDS,
@@ -94,7 +91,12 @@ class Recorder:
             clock=clock,
             read=self.read,
             sink=self,
-            watch=self,
+            watch=Recording(
+                FLOOR_RECORDS,
+                metrics,
+                works="recording finished transfers and calls",
+                waits="finished transfers and calls are not recorded; they wait in their topic",
+            ),
             batch=BATCH,
             rest_s=REST_S,
         )
@@ -172,26 +174,6 @@ class Recorder:
                 known = col(table.raw_offset) >= 0
                 await session.execute(update(table).where(known).values(raw_partition=-1, raw_offset=-1, raw_index=0))
 
-    # ------------------------------------------------------------ who hears how it goes
-
-    def live(self) -> None:
-        if self._reason != "":
-            log.info("recording finished transfers and calls", topic=FLOOR_RECORDS.name)
-        self._reason = ""
-        self._metrics.recording.set(1)
-
-    def lost(self, reason: str) -> None:
-        if self._reason != reason:
-            log.warning("finished transfers and calls are not recorded; they wait in their topic", why=reason)
-        self._reason = reason
-        self._metrics.recording.set(0)
-
-    def refused(self, reason: str) -> None:
-        self._metrics.dead_letters.labels(reason).inc()
-
-    def lag(self, records: int) -> None:
-        self._metrics.lag.set(records)
-
 
 def newest(rows: Any) -> list[Ended]:
     """Of several rows with one key the last word: the one with the highest position; without positions the last."""
@@ -225,9 +207,8 @@ def _aware(value: Any, name: str) -> Any:
 
 def _upsert(session: AsyncSession, table: Any, unique: Sequence[str], columns: Sequence[str]) -> Any:
     """Insert, or put right what is older. Many rows are one statement, prepared once; the driver's thread does the work."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     target = table.__table__
-    statement = insert(target)
+    statement = insert_into(session, target)
     given, row = statement.excluded, target.c
     later = or_(
         given.raw_partition < 0,  # of no position: the last counts

@@ -14,8 +14,8 @@ from services.monitor.feed import messages
 from services.monitor.feed.hub import CLOCK_EVERY_S, Hub
 from services.monitor.feed.quota import TooManyFilters
 from services.monitor.feed.subscriber import Subscriber
-from services.monitor.feed.wire import FeedOutlet, outlet_of
 from shared.auth import Authenticator, SocketRefused
+from shared.outlets import FeedOutlet, outlet_of
 
 _BURST_S: Final = 2.0  # so many seconds' messages may come at once
 _LOOKED_S: Final = 0.2  # while it is waited for, so often: a thousand boards may wait

@@ -1,4 +1,4 @@
-"""Frames: messages as the bytes of a WebSocket text frame, built once and shared by all who get them.
+"""The feed's longer messages as frames.
 
 What would be long is sent in several, so that what waits for a slow reader is bounded by bytes: nothing is meant to be
 longer than `FRAME_BYTES`, but for one entity that is longer by itself.
@@ -6,17 +6,15 @@ longer than `FRAME_BYTES`, but for one entity that is longer by itself.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
-from msgspec import Struct
 
 from services.monitor.core.engine import Changed
 from services.monitor.core.floor import Kind
+from shared.frames import FRAME_BYTES, Frame, frame_of
 
-FRAME_BYTES: Final = 1 << 16
 ROOM: Final = FRAME_BYTES - 1024  # for the entities; the rest is the message around them
 
 LISTS: Final[Mapping[Kind, bytes]] = {
@@ -30,35 +28,6 @@ LISTS: Final[Mapping[Kind, bytes]] = {
 Values = Mapping[Kind, Sequence[bytes]]  # entities encoded already
 
 _encode = msgspec.json.Encoder().encode
-
-
-class Frame(Struct, frozen=True, gc=False):
-    """One text frame as a server sends it: `wire` is its header, of `head` bytes, and its payload."""
-
-    wire: bytes
-    head: int
-
-    @property
-    def text(self) -> str:
-        """The message."""
-        return self.wire[self.head :].decode()
-
-
-def frame_of(payload: bytes) -> Frame:
-    """A whole text frame, unmasked, as RFC 6455 section 5.2 has it."""
-    size = len(payload)
-    if size < 126:
-        head = bytes((0x81, size))
-    elif size < 1 << 16:
-        head = struct.pack("!BBH", 0x81, 126, size)
-    else:
-        head = struct.pack("!BBQ", 0x81, 127, size)
-    return Frame(head + payload, len(head))
-
-
-def message_frame(message: Struct) -> Frame:
-    """The frame of a short message."""
-    return frame_of(_encode(message))
 
 
 def change_head(name: Changed) -> bytes:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Final
 from services.monitor.core.engine import Changed
 from services.monitor.core.floor import Kind
 from services.monitor.feed.book import Book, gone
-from services.monitor.feed.frames import ROOM, Frame, clock_frame, delta_frame, frame_of, snapshot_json
+from services.monitor.feed.frames import ROOM, clock_frame, delta_frame, snapshot_json
 from services.monitor.feed.lens import ALL_KINDS, Lens
 from services.monitor.feed.log import ChangeLog
 from services.monitor.feed.messages import CHANNELS, KINDS, Channel
 from services.monitor.feed.picture import Picture
+from shared.frames import Frame, frame_of
 
 if TYPE_CHECKING:
     from services.monitor.feed.subscriber import Subscriber

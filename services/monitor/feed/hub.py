@@ -21,18 +21,19 @@ import structlog
 from services.monitor.core.engine import Changed, Engine
 from services.monitor.feed import messages
 from services.monitor.feed.book import Book
-from services.monitor.feed.frames import FRAME_BYTES, Frame, message_frame
 from services.monitor.feed.group import Group, GroupKey, group_key
 from services.monitor.feed.lens import Lens, Look, Wanted, agents_of
 from services.monitor.feed.log import ChangeLog
 from services.monitor.feed.messages import CHANNELS, KINDS, Allowed, Channel, Filter, Hello, Limits, SiteClock, User
 from services.monitor.feed.quota import Quota
-from services.monitor.feed.subscriber import Outlet, Subscriber
+from services.monitor.feed.subscriber import Subscriber
 from services.monitor.feed.turns import Turns
 from services.monitor.metrics import FeedMetrics
 from shared.clock import Clock
 from shared.facts import FLAG_TYPES, Fact, FlagCleared, FlagRaised
+from shared.frames import FRAME_BYTES, Frame, message_frame
 from shared.identity import LOCAL, Principal
+from shared.outlets import Outlet
 
 log = structlog.get_logger()
 

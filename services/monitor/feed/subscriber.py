@@ -10,37 +10,20 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from services.monitor.feed import messages
-from services.monitor.feed.frames import Frame, message_frame
 from services.monitor.feed.group import Group
 from services.monitor.feed.messages import Resumed
 from services.monitor.feed.picture import Picture
+from shared.frames import Frame, message_frame
 from shared.identity import Principal
+from shared.outlets import Outlet
 
 if TYPE_CHECKING:
     from services.monitor.feed.hub import Hub
 
 NOTHING: Final = -1  # the position of who has no picture
-
-
-class Outlet(Protocol):
-    """A connection's way out. `write` only while it is `ready`; it calls `on_ready` when it is so again."""
-
-    ready: bool
-
-    def write(self, frame: Frame) -> None:
-        """Send a frame, now or as soon as what was written before has left."""
-
-    def taken(self) -> int:
-        """Bytes that the other side's connection has taken so far."""
-
-    def unsent(self) -> int:
-        """Bytes that wait here."""
-
-    def close(self, code: int, reason: str) -> None:
-        """End the connection with this code, and without one where the client does not read."""
 
 
 class Subscriber:

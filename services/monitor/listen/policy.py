@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from services.monitor.core.rules.hours import Hours, parse_window
 from shared.commands import Mode
+from shared.hours import Hours, parse_window
 from shared.identity import Principal
 from shared.siteconfig import Listening, ListenRule, Purpose
 

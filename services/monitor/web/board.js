@@ -6,7 +6,7 @@ import { recall, remember } from "/static/shared/storage.js";
 import { SEVERITIES } from "./agentlist.js";
 import { point } from "./floor/agents.js";
 import { summary } from "./floor/card.js";
-import { place } from "./place.js";
+import { place } from "/static/shared/place.js";
 import { SiteClocks } from "./siteclock.js";
 import { Store } from "./store.js";
 

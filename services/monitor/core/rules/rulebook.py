@@ -9,16 +9,16 @@ from __future__ import annotations
 import string
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Struct, field
 
 from services.monitor.core.rules.expressions import Condition, ExpressionError, Holds, any_of, compile_all
-from services.monitor.core.rules.hours import DAYS, Hours, parse_window
 from services.monitor.core.rules.rulefields import EVERY_SECOND, FIELDS, NOW_ONLY, SCOPES, UNTIL_TOLD
+from shared import durations
 from shared.facts import Severity, Subject
+from shared.hours import DAYS, Hours, parse_window
 
 Value = str | bool | int | float
 OneOrMore = Value | tuple[Value, ...]
@@ -344,20 +344,9 @@ def _is_known(name: str, known: Mapping[str, Any]) -> bool:
     )
 
 
-_UNITS: Final = MappingProxyType({"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0})
-
-
 def parse_duration(written: str | float, key: str) -> timedelta:
-    """`7s`, `1.5m`, `250ms`, `2h` as a timedelta. Raises RuleError."""
-    text = str(written)
-    number = text.rstrip("mshdn")
-    unit = _UNITS.get(text[len(number) :])
+    """As `shared.durations` has it. Raises RuleError."""
     try:
-        if unit is None:
-            raise ValueError
-        value = float(number) * unit
-        if not 0 <= value < 86_400 * 365:
-            raise ValueError
-        return timedelta(seconds=value)
-    except ValueError:
-        raise RuleError(key, f'expected a duration such as "7s", "1.5m" or "2h", got {written!r}') from None
+        return durations.parse_duration(written)
+    except ValueError as exc:
+        raise RuleError(key, str(exc)) from None

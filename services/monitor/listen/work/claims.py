@@ -12,13 +12,12 @@ from typing import Final
 
 from msgspec import Struct
 from sqlalchemy import and_, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from services.monitor.listen.tables import HeardRow, ListenRow
 from services.monitor.listen.work.tables import ClaimRow
-from shared.db import UtcDateTime
+from shared.db import UtcDateTime, insert_into
 from shared.errors import FloorwatchError
 from shared.identity import Principal
 
@@ -57,7 +56,7 @@ class Claims:
         mine = {"site": site, "call_id": call_id, "user": who.user, "user_name": who.name, "claimed_at": now}
         row = None
         while row is None:  # one that was there may be given back before it is read
-            await self._session.execute(self._insert().values(**mine).on_conflict_do_nothing())
+            await self._session.execute(insert_into(self._session, ClaimRow).values(**mine).on_conflict_do_nothing())
             of_call = (col(ClaimRow.site) == site, col(ClaimRow.call_id) == call_id)
             row = (await self._session.scalars(select(ClaimRow).where(*of_call).with_for_update())).first()
         if row.user != who.user:
@@ -114,7 +113,3 @@ class Claims:
         newest = func.max(col(HeardRow.to_at), type_=UtcDateTime())
         found = await self._session.execute(select(*key, newest).where(wanted).group_by(*key))
         return {(site, call_id, user): last for site, call_id, user, last in found}
-
-    def _insert(self) -> postgresql.Insert | sqlite.Insert:
-        postgres = self._session.get_bind().dialect.name == "postgresql"
-        return postgresql.insert(ClaimRow) if postgres else sqlite.insert(ClaimRow)

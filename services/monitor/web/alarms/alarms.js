@@ -5,9 +5,9 @@
 // storm there is one sound and one notification for many, at most every few seconds.
 
 import { t } from "/static/shared/i18n.js";
-import { alarmChoice, calls } from "./choice.js";
-import { notify } from "./desktop.js";
-import { playAlarm } from "./sound.js";
+import { alarmChoice, calls } from "/static/shared/alarms/choice.js";
+import { notify } from "/static/shared/alarms/desktop.js";
+import { playAlarm } from "/static/shared/alarms/sound.js";
 
 const GATHER_MS = 300; // what comes together is one alarm
 const EVERY_MS = 5000;

@@ -6,8 +6,6 @@ export default {
     "alarm.more": "and {n} more",
     "alarm.test.title": "This is a test",
     "alarm.test.body": "Notifications of critical flags will look like this.",
-    "alarm.blocked": "Sound waits for a click",
-    "alarm.blocked.hint": "This browser plays sounds only after somebody has touched the page. Click anywhere.",
     "alarm.blocked.hall": "Sound is switched on, but this browser plays none until somebody touches the page; start it so that it may play by itself"
   },
   "zh-CN": {
@@ -17,8 +15,6 @@ export default {
     "alarm.more": "还有 {n} 条",
     "alarm.test.title": "这是一次测试",
     "alarm.test.body": "严重预警的桌面通知就是这个样子。",
-    "alarm.blocked": "点击页面后才有声音",
-    "alarm.blocked.hint": "浏览器只有在有人操作页面之后才播放声音，点击任意处即可。",
     "alarm.blocked.hall": "声音已开启，但浏览器要等有人操作页面后才会播放；请以允许自动播放的方式启动浏览器"
   }
 }

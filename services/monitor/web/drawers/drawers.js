@@ -2,7 +2,7 @@
 
 import { onLanguage, useStrings } from "/static/shared/i18n.js";
 import { onTick } from "/static/shared/ticker.js";
-import { place } from "../place.js";
+import { place } from "/static/shared/place.js";
 import { AgentPanel } from "./agentpanel.js";
 import { Drawer } from "./drawer.js";
 import { QueuePanel } from "./queuepanel.js";

@@ -10,7 +10,7 @@ import { createCard, createHead, tickAgent, updateAgent, updateHead } from "./ca
 import { createRow, GridHead, gridShape } from "./grid.js";
 import { needOf } from "./need.js";
 import { ViewState } from "./viewstate.js";
-import { VirtualList } from "./virtuallist.js";
+import { VirtualList } from "/static/shared/virtuallist.js";
 
 // In rem: what a card needs to show its last line without cutting it on most floors.
 const GEOMETRY = {

@@ -8,7 +8,7 @@ import { columnChooser } from "./columnchooser.js";
 import { COLUMN } from "./columns.js";
 import { drawPills, filterBox } from "./filters.js";
 import { legend } from "./legend.js";
-import { popup } from "./popup.js";
+import { popup } from "/static/shared/popup.js";
 import { SORTS, VIEWS } from "./viewstate.js";
 
 export class AgentTools {

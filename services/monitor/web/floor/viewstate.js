@@ -2,7 +2,7 @@
 // the same to whoever opens it; how somebody likes it is remembered for when they come without one.
 
 import { onPrefs, prefs } from "/static/shared/prefs.js";
-import { place } from "../place.js";
+import { place } from "/static/shared/place.js";
 import { COLUMN, columnsOf, DEFAULT_COLUMNS } from "./columns.js";
 
 export const VIEWS = ["cards", "rows"];

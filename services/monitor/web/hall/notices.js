@@ -6,7 +6,7 @@ import { t } from "/static/shared/i18n.js";
 import { icon, setIcon } from "/static/shared/icons.js";
 import { me, scope } from "/static/shared/me.js";
 import { sees } from "/static/shared/sees.js";
-import { soundState } from "../alarms/sound.js";
+import { soundState } from "/static/shared/alarms/sound.js";
 
 const PATIENCE_MS = 2500; // a first connection usually takes a tenth of that
 

@@ -2,7 +2,7 @@
 
 import { fill, h, setAttr, setHidden, setText } from "/static/shared/dom.js";
 import { t } from "/static/shared/i18n.js";
-import { place } from "../place.js";
+import { place } from "/static/shared/place.js";
 import { collator } from "../agentlist.js";
 import { NO_FILTER, SHOWS } from "./model.js";
 

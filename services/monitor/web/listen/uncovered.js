@@ -5,8 +5,8 @@ import { duration } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { icon, setIcon } from "/static/shared/icons.js";
 import { prefs } from "/static/shared/prefs.js";
-import { alarmChoice } from "../alarms/choice.js";
-import { playAlarm } from "../alarms/sound.js";
+import { alarmChoice } from "/static/shared/alarms/choice.js";
+import { playAlarm } from "/static/shared/alarms/sound.js";
 import { NEW_AGENT } from "./model.js";
 import { agentName } from "./row.js";
 

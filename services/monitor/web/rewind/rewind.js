@@ -10,7 +10,7 @@ import { onLanguage, t, useStrings } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
 import { may, me } from "/static/shared/me.js";
 import { onTick } from "/static/shared/ticker.js";
-import { place } from "../place.js";
+import { place } from "/static/shared/place.js";
 import { Store } from "../store.js";
 import { RewindBar, SPEEDS } from "./bar.js";
 import { PastClock } from "./pastclock.js";

@@ -4,9 +4,9 @@ import { fill, h, setAttr, setData, setHidden, setText } from "/static/shared/do
 import { t } from "/static/shared/i18n.js";
 import { icon, setIcon } from "/static/shared/icons.js";
 import { api } from "/static/shared/api.js";
-import { ALARM_SEVERITIES, alarmChoice, chooseAlarm, onAlarmChoice } from "../alarms/choice.js";
-import { askPermission, notify, permission } from "../alarms/desktop.js";
-import { allowSound, playAlarm, soundState } from "../alarms/sound.js";
+import { ALARM_SEVERITIES, alarmChoice, chooseAlarm, onAlarmChoice } from "/static/shared/alarms/choice.js";
+import { askPermission, notify, permission } from "/static/shared/alarms/desktop.js";
+import { allowSound, playAlarm, soundState } from "/static/shared/alarms/sound.js";
 
 let rules = null; // names of the rule book, once it has been asked for
 

@@ -10,7 +10,7 @@ import { onTick } from "/static/shared/ticker.js";
 import { topbar } from "/static/shared/topbar.js";
 import { Board } from "../board.js";
 import { Notices } from "../notices.js";
-import { place } from "../place.js";
+import { place } from "/static/shared/place.js";
 import { StatusBar } from "../statusbar.js";
 import boardStrings from "../strings.js";
 import { Archive } from "./archive.js";

@@ -1,6 +1,6 @@
 // The filter of the desk: the address holds it, the server is asked by it.
 
-import { place } from "../place.js";
+import { place } from "/static/shared/place.js";
 import { dayAt, dayRange, NO_FILTER } from "./model.js";
 
 export const SORTS = ["worst", "newest"];

@@ -1,0 +1,81 @@
+"""What people are told of a site's trouble, in both languages: the flags that the alerts service raises by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.alerts.core.incident import Flag
+from services.alerts.core.own import OURSELVES, own_flag
+from services.alerts.core.sitehealth import BEHIND, LETTERS, SILENT, Trouble
+from shared.facts import Severity
+
+
+def flag_of(trouble: Trouble, label: str, heard: str) -> Flag:
+    """`label`: the site's name for people; `heard`: when it was heard last, in its own time."""
+    severity, english, chinese = _SAID[_kind(trouble)]
+    evidence = trouble.evidence
+    values = {
+        "site": label or trouble.site,
+        "heard": heard,
+        "count": evidence.get("count", 0),
+        "reasons": ", ".join(evidence.get("reasons", {})),
+    }
+    labels = {"reason": next(iter(evidence["reasons"]), "")} if "reasons" in evidence else {}
+    return own_flag(
+        trouble.rule,
+        site=trouble.site,
+        severity=severity,
+        started=trouble.started,
+        raised=trouble.raised,
+        summary_en=english.format(**values, **_times(evidence, " min", " s")),
+        summary_zh=chinese.format(**values, **_times(evidence, " 分钟", " 秒")),
+        labels=labels,
+        evidence=evidence,
+    )
+
+
+def _kind(trouble: Trouble) -> str:
+    if trouble.rule == SILENT and trouble.evidence.get("never_heard"):
+        return "never"
+    return "letters_of_none" if trouble.rule == LETTERS and trouble.site == OURSELVES else trouble.rule
+
+
+_SAID: dict[str, tuple[Severity, str, str]] = {
+    SILENT: (
+        "critical",
+        "{site}: nothing has been heard since {heard}; its boards show what was before",
+        "{site}：自 {heard} 起未收到任何数据，看板显示的是此前的情况",
+    ),
+    "never": (
+        "warning",
+        "{site}: is in the sites file and was never heard; is its connector set up?",
+        "{site}：已在站点文件中配置，但从未收到数据，请检查其连接器",
+    ),
+    BEHIND: (
+        "critical",
+        "{site}: the monitor is more than {limit} behind; boards and flags are late",
+        "{site}：监控服务滞后超过 {limit}，看板和预警延迟",
+    ),
+    LETTERS: (
+        "warning",
+        "{site}: {count} records within {within} could not be read ({reasons})",
+        "{site}：{within} 内有 {count} 条记录无法读取（{reasons}）",
+    ),
+    "letters_of_none": (
+        "warning",
+        "{count} records of no known site within {within} could not be read ({reasons})",
+        "{within} 内有 {count} 条不属于任何已知站点的记录无法读取（{reasons}）",
+    ),
+}
+
+
+def _times(evidence: Mapping[str, Any], minutes: str, seconds: str) -> dict[str, str]:
+    found = {
+        "limit": float(evidence.get("silent_after_s", evidence.get("limit_s", 0))),
+        "within": float(evidence.get("within_s", 0)),
+    }
+    return {
+        name: f"{value:g}{seconds}" if value < 60 or value % 60 else f"{value / 60:g}{minutes}"
+        for name, value in found.items()
+    }

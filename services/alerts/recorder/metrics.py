@@ -1,0 +1,38 @@
+"""Figures of the recorder for Prometheus."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+KINDS: Final = ("agent", "call", "queue", "transfer")
+
+
+class RecorderMetrics:
+    """All of them, on one registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.recorded = Counter(
+            "alerts_records", "Records stored for reports, new or put right", ["kind"], registry=registry
+        )
+        self.passed = Counter(
+            "alerts_records_passed",
+            "Records left out: told before, or written longer ago than is kept",
+            registry=registry,
+        )
+        self.dead_letters = Counter(
+            "alerts_records_dead_letters", "Records that could not be used", ["reason"], registry=registry
+        )
+        self.recording = Gauge(
+            "alerts_recording", "1 while records are read from Kafka into the database", registry=registry
+        )
+        self.lag = Gauge("alerts_records_lag", "Records not read yet", registry=registry)
+        self.batch = Histogram(
+            "alerts_records_batch_seconds",
+            "How long one transaction of records took",
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+            registry=registry,
+        )
+        for kind in KINDS:
+            self.recorded.labels(kind)

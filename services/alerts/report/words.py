@@ -1,0 +1,58 @@
+"""The fixed words of incident reports in both languages, and how counts and times are said in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from typing import Literal
+
+from services.alerts.text import TEMPLATES
+
+Language = Literal["en", "zh"]
+_UNITS = {"en": (" d", " h", " min", " s"), "zh": (" 天", " 小时", " 分", " 秒")}
+
+
+class Words:
+    """`words["key"]`, and sentences made of them."""
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+        self.all = words(language)
+
+    def __getitem__(self, key: str) -> str:
+        return self.all[key]
+
+    def get(self, key: str, otherwise: str) -> str:
+        return self.all.get(key, otherwise)
+
+    def say(self, key: str, **values: object) -> str:
+        """The sentence `key` with `values` in its places."""
+        return self.all[key].format(**values)
+
+    def count(self, number: int, what: str) -> str:
+        """`3 calls`, `1 call`."""
+        return self.say(f"n.{what}.{'one' if number == 1 else 'many'}", n=number)
+
+    def listed(self, parts: Sequence[str]) -> str:
+        """`a, b and c`."""
+        if len(parts) < 2:
+            return "".join(parts)
+        return self["comma"].join(parts[:-1]) + self["and"] + parts[-1]
+
+    def duration(self, seconds: float) -> str:
+        """`9.3 s`, `12 min 5 s`, `2 h 3 min`, `3 d 4 h`: two units at most, tenths below a minute only."""
+        days, hours, minutes, unit = _UNITS[self.language]
+        if seconds < 59.95:
+            return f"{seconds:.1f}{unit}"
+        whole = round(seconds)
+        parts = [(whole // 86_400, days), (whole // 3600 % 24, hours), (whole // 60 % 60, minutes), (whole % 60, unit)]
+        first = next(n for n, (value, _) in enumerate(parts) if value)
+        return " ".join(f"{value}{name}" for value, name in parts[first : first + 2] if value)
+
+
+@cache
+def words(language: Language) -> dict[str, str]:
+    """The fixed words of the report."""
+    found: dict[str, dict[str, str]] = json.loads((TEMPLATES / "report.words.json").read_text(encoding="utf-8"))
+    return found[language]

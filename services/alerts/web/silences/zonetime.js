@@ -1,0 +1,34 @@
+// Times as a site's clock on the wall shows them, for <input type="datetime-local">, and back.
+
+/** "2026-11-23T14:05" in `zone`, of an instant. */
+export function wallTime(at, zone) {
+  const parts = Object.fromEntries(format(zone).formatToParts(new Date(at)).map(({ type, value }) => [type, value]));
+  return `${parts.year}-${parts.month}-${parts.day}T${parts.hour}:${parts.minute}`;
+}
+
+/** The ISO instant at which the wall clock in `zone` shows `wall`; null when that is no whole time. In the hour that is skipped: the one after. */
+export function instantOf(wall, zone) {
+  const asked = Date.parse(`${wall}:00Z`);
+  if (!wall || Number.isNaN(asked)) return null;
+  let at = asked;
+  for (let i = 0; i < 3; i++) {
+    const off = Date.parse(`${wallTime(at, zone)}:00Z`) - asked;
+    if (!off) break;
+    at -= off;
+  }
+  return new Date(at).toISOString();
+}
+
+const formats = new Map();
+
+function format(zone) {
+  if (!formats.has(zone)) {
+    formats.set(
+      zone,
+      new Intl.DateTimeFormat("en-GB", { timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23" }),
+    );
+  }
+  return formats.get(zone);
+}
+
+export const hereZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;

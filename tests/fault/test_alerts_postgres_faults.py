@@ -1,0 +1,143 @@
+"""The alerts service on PostgreSQL: the server gone for a while, and two instances under load of which one is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.bus import Bus
+from tests.brokers import Broker
+from tests.databases import POSTGRES
+from tests.fault.alerting import Floor, alert_file, asked, expected, over_lease, pour, told_by_webhook, without_gap
+from tests.fault.kit import Service, create_topics, services
+from tests.fault.test_alerts_faults import until_published
+from tests.sinks import HttpSink, listening
+from tests.waiting import until
+from tools.real_postgres import Postgres, find_programs
+from tools.servers import free_port
+
+pytestmark = [
+    pytest.mark.fault,
+    pytest.mark.postgres,
+    pytest.mark.skipif(not POSTGRES, reason="make test-postgres"),
+]
+
+
+@pytest.fixture
+def postgres() -> Iterator[Postgres]:
+    """A server of its own, which may be stopped and started."""
+    folder = Path(tempfile.mkdtemp(prefix="floorwatch-postgres-"))  # the user it runs as has a way in there
+    server = Postgres(folder, find_programs(), free_port())
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Restartable:
+    """`postgres` as it starts again: with the data that it has."""
+
+    def __init__(self, postgres: Postgres) -> None:
+        self._postgres = postgres
+
+    def start(self) -> None:
+        self._postgres.prepare = lambda: None  # type: ignore[method-assign]  # its data is there
+        self._postgres.start()
+
+
+async def test_a_server_that_is_stopped_and_started_again_loses_and_repeats_nothing(
+    postgres: Postgres, broker: Broker, bus: Bus, tmp_path: Path
+) -> None:
+    await create_topics(broker, partitions=1)
+    sink = HttpSink()
+    async with listening(sink):
+        alerts = Service("alerts", broker, tmp_path, db_url=postgres.url, file=alert_file(tmp_path, {"ops": sink.url}))
+        floor = Floor(alerts)
+        async with services(alerts):
+            await pour(bus, range(10))
+            await until(lambda: floor.all_sent(10), "all are told", every_s=0.05)
+            sink.answering.clear()
+            await pour(bus, [10])
+            await until(lambda: len(sink.received) == 11, "one is under way")
+            await asyncio.to_thread(postgres.stop)
+            sink.answering.set()  # its answer cannot be written down
+            await pour(bus, range(11, 40))
+
+            async def says_so() -> bool:
+                reason = await alerts.readiness()
+                return "flags" in reason or "database" in reason
+
+            await until(says_so, "readiness names the database", every_s=0.1)
+
+            async def lost() -> bool:
+                status = await alerts.get("/api/v1/status")
+                return status["state"] == "lost" and "database" in status["reason"]
+
+            await until(lost, "the page says so, too", every_s=0.1)
+            assert (await floor.post("/incidents/1/acknowledge", by="Li Wei")).status_code == 503
+            await asyncio.to_thread(Restartable(postgres).start)
+            await until(alerts.is_ready, "it is well again", every_s=0.1)
+
+            async def all_there() -> bool:
+                return await floor.subjects() == expected(range(40))
+
+            await until(all_there, "each flag is an incident", every_s=0.1)
+            async with asked(postgres.url) as database:
+                await over_lease(database)
+            await until(lambda: floor.all_sent(40), "all are told", every_s=0.1)
+            messages = await floor.messages()
+            assert len(without_gap(await until_published(alerts, bus))) == 40
+            await alerts.stop()
+    told = told_by_webhook(sink)
+    assert set(told) == set(expected(range(40)))
+    doubtful = [one for one in messages if one["maybe_before"]]
+    assert sum(told.values()) - 40 <= len(doubtful) <= 1, "only the one whose answer nobody could write down came again"
+    assert {name for name, times in told.items() if times > 1} <= {"t10"}
+
+
+async def test_of_two_instances_under_load_one_is_killed_and_each_incident_is_told_once(
+    postgres: Postgres, broker: Broker, bus: Bus, tmp_path: Path
+) -> None:
+    await create_topics(broker, partitions=4)
+    sink = HttpSink()
+    async with listening(sink):
+        file = alert_file(tmp_path, {"ops": sink.url})
+        pair = [Service("alerts", broker, tmp_path, name=name, db_url=postgres.url, file=file) for name in "ab"]
+        floor = Floor(pair[1])
+        async with services(*pair):
+            pouring = asyncio.create_task(pour(bus, range(300)))
+            await until(lambda: len(sink.received) >= 60, "they are at it")
+            await pair[0].kill()
+            assert len(sink.received) < 300, "it was killed in the middle"
+            await pouring
+
+            async def all_there() -> bool:
+                return await floor.subjects() == expected(range(300))
+
+            await until(all_there, "each flag is an incident", every_s=0.1)
+            async with asked(postgres.url) as database:
+
+                async def only_leased() -> bool:
+                    waiting = [one for one in await floor.messages() if one["state"] != "sent"]
+                    return len(set(told_by_webhook(sink))) + len(waiting) >= 300
+
+                await until(only_leased, "what is left is what the killed one was sending", every_s=0.1)
+                await over_lease(database)
+            await until(lambda: floor.all_sent(300), "all are told", every_s=0.1)
+            doubtful = {one["about"][0]["number"] for one in await floor.messages() if one["maybe_before"]}
+            numbers = {one["id"]: one["subject_id"] for one in await floor.incidents()}
+            assert len(without_gap(await until_published(pair[1], bus))) == 300
+            await pair[1].stop()
+    told = told_by_webhook(sink)
+    assert set(told) == set(expected(range(300)))
+    twice = {name for name, times in told.items() if times > 1}
+    assert twice <= {numbers[number] for number in doubtful}, "whatever came twice says that it may have"
+    assert max(told.values()) <= 2
+    assert len(doubtful) <= 1, "one channel, so one message was under way"

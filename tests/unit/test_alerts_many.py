@@ -1,0 +1,111 @@
+"""An incident of very many flags: its answers stay small, say how much there is, and leave out nothing that counts."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+
+from services.alerts.api.views import MOST_FLAGS, MOST_LINES
+from shared.memorybus import MemoryBus
+from tests.alertskit import TOPICS, migrated, publish, running
+from tests.authkit import bearer, settings, users_file
+from tests.flagkit import flag
+from tests.sinks import HttpSink, listening
+from tests.waiting import until
+
+MANY = 700
+ONE_FOR_A_RULE = 'receivers: {ops: {}}\nroutes: {receiver: ops, wait: 1d}\ngroups: [{match: {rule: "*"}, by: [rule]}]\n'
+USERS = """\
+users:
+  all: {name: Li Na, roles: [supervisor]}
+  sales: {roles: [supervisor], queues: [sales]}
+"""
+
+
+async def test_an_incident_of_very_many_flags_is_told_of_in_part_and_counted_whole(tmp_path: Path) -> None:
+    how: dict[str, Any] = settings(tmp_path)
+    users_file(tmp_path, USERS)
+    file = tmp_path / "alerts.yaml"
+    file.write_text(ONE_FOR_A_RULE)
+    bus = MemoryBus()
+    await bus.create(TOPICS)
+    database = await migrated(f"sqlite:///{tmp_path / 'a.db'}")
+    async with running(bus, database, **how | {"file": file}) as alerts:
+
+        async def get(path: str, user: str = "all") -> Any:
+            answer = await alerts.client.get(f"/api/v1{path}", headers=bearer(user))
+            assert answer.status_code == 200, answer.text
+            return answer.json() if "html" not in answer.headers["content-type"] else answer.text
+
+        async def of(number: int) -> bool:
+            found = (await get("/incidents"))["incidents"]
+            return bool(found) and found[0]["flags"] == number
+
+        calls = [flag(f"f{n:04}", str(n), subject="call", labels={"call": str(n)}, evidence={}) for n in range(MANY)]
+        await publish(bus, flag("a-site", "", subject="site", labels={}, evidence={}))
+        await until(lambda: of(1))
+        note = {"by": "Li Na", "note": "seen by somebody"}
+        noted = await alerts.client.post("/api/v1/incidents/1/notes", headers=bearer("all"), json=note)
+        assert noted.status_code == 201
+        await publish(bus, *calls, flag("z-sales", "q", subject="queue", labels={"queue": "sales"}, evidence={}))
+        await until(lambda: of(MANY + 2))
+
+        detail = await get("/incidents/1")
+        assert detail["totals"] == {"timeline": MANY + 3, "flags": MANY + 2, "notifications": 0}
+        assert len(detail["flags"]) == MOST_FLAGS + MOST_FLAGS // 4
+        assert (detail["flags"][0]["flag_id"], detail["flags"][-1]["flag_id"]) == ("a-site", "z-sales")
+        seen = [one["seq"] for one in detail["timeline"]]
+        assert seen == sorted(set(seen))
+        assert len(seen) == MOST_LINES + MOST_LINES // 4 + 2
+        assert [one["kind"] for one in detail["timeline"]][:2] == ["opened", "note"], "what people do is not left out"
+
+        report = await get("/incidents/1/report")
+        assert f"<dd>{MANY}</dd>" in report.replace(" ", "").replace("\n", ""), "all calls count"
+
+        theirs = await get("/incidents/1", "sales")
+        assert [one["flag_id"] for one in theirs["flags"]] == ["a-site", "z-sales"], "flags of others are not shown"
+        assert f"<dd>{MANY}</dd>" not in (await get("/incidents/1/report", "sales")).replace(" ", "").replace("\n", "")
+    await database.close()
+
+
+SMALL = ("_waiting", "_active", "_holds", "_unresolved_group")  # indexes of what is open, which is little
+
+
+async def test_nothing_on_the_way_to_a_receiver_reads_all_that_was_ever_kept(tmp_path: Path) -> None:
+    """By the plans of the statements: what reads a whole table takes longer with each notification that was ever sent."""
+    bus = MemoryBus()
+    await bus.create(TOPICS)
+    database = await migrated(f"sqlite:///{tmp_path / 'a.db'}")
+    asked: dict[str, Any] = {}
+
+    def note(_connection: Any, _cursor: Any, statement: str, values: Any, _context: Any, many: bool) -> None:
+        asked[statement] = values[0] if many else values
+
+    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+    sink = HttpSink()
+    async with listening(sink), running(bus, database, notify_urls=(sink.url,)) as alerts:
+        await publish(bus, flag())
+
+        async def sent() -> bool:
+            return alerts.metric("alerts_notifications_total", outcome="sent") == 1
+
+        await until(sent)
+    event.remove(database.engine.sync_engine, "before_cursor_execute", note)
+    whole: list[str] = []
+    async with database.engine.connect() as connection:
+        for statement, values in asked.items():
+            if statement.startswith(("SELECT", "UPDATE", "DELETE")):
+                rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+                steps = [str(row[3]) for row in rows]
+                whole += [f"{step}: {statement}" for step in steps if _reads_all(step)]
+    assert len(asked) > 20
+    assert whole == []
+    await database.close()
+
+
+def _reads_all(step: str) -> bool:
+    found = re.match(r"SCAN (incidents|flags|incident_events|messages|message_attempts|notices)\b(.*)", step)
+    return found is not None and not found[2].endswith(SMALL)

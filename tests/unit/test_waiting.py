@@ -1,0 +1,34 @@
+"""Waiting for a moment or a change: whoever waits can be stopped at any turn of the loop."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from shared.clock import FakeClock
+from shared.waiting import wait
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_a_stop_is_heard_also_while_a_change_is_taken_in(turns: int) -> None:
+    clock, changed = FakeClock(), asyncio.Event()
+
+    async def follow() -> None:
+        while True:
+            changed.clear()
+            await wait(changed, clock, clock.now() + timedelta(minutes=1))
+
+    task = asyncio.create_task(follow())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    changed.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    stopped = task.done()
+    task.cancel()
+    assert stopped
