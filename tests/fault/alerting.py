@@ -26,6 +26,7 @@ from tests.alertskit import publish
 from tests.fault.kit import Service, read_all
 from tests.flagkit import flag
 from tests.sinks import HttpSink, MailSink
+from tests.waiting import until
 
 SITE: Final = "s1"
 
@@ -229,6 +230,17 @@ async def lines(bus: Bus) -> list[tuple[int, int]]:
     """Incident and number of each line on the topic `incidents`, each once, in the order in which they first came."""
     found = [decode_incident(record.value) for record in await read_all(bus, topics.INCIDENTS)]
     return list(dict.fromkeys((one.data.number, one.data.seq) for one in found))
+
+
+async def until_published(url: str, bus: Bus) -> list[tuple[int, int]]:
+    """The lines on the topic `incidents`, once none waits in the database, whichever instance published them."""
+    async with asked(url) as database:
+
+        async def none_waits() -> bool:
+            return await rows(database, "SELECT count(*) FROM incident_events WHERE NOT published") == [(0,)]
+
+        await until(none_waits, "every line is published", every_s=0.1)
+    return await lines(bus)
 
 
 def without_gap(found: Iterable[tuple[int, int]]) -> Counter[int]:

@@ -31,7 +31,6 @@ from tests.fault.alerting import (
     changed,
     expected,
     flags,
-    lines,
     locked,
     noon_zone,
     over_lease,
@@ -39,6 +38,7 @@ from tests.fault.alerting import (
     rows,
     told_by_mail,
     told_by_webhook,
+    until_published,
     without_gap,
 )
 from tests.fault.kit import Service, create_topics, services
@@ -85,23 +85,10 @@ async def test_a_database_that_is_locked_for_longer_than_anybody_waits_loses_and
             assert (await floor.post(f"/incidents/{first['id']}/acknowledge", by="Li Wei")).status_code == 200
             await until(lambda: floor.all_sent(40), "nothing waits")
             assert await floor.subjects() == expected(range(40))
-            history = without_gap(await until_published(alerts, bus))
+            history = without_gap(await until_published(url_of(tmp_path), bus))
             assert len(history) == 40
             await alerts.stop()
     assert told_by_webhook(sink) == expected(range(40))
-
-
-async def until_published(alerts: Service, bus: Bus) -> list[tuple[int, int]]:
-    """The lines on the topic `incidents`, once none waits in the database."""
-
-    async def none_waits() -> bool:
-        return (
-            await alerts.metric("alerts_lines_unpublished") == 0
-            and await alerts.metric("alerts_lines_published_total") > 0
-        )
-
-    await until(none_waits, "every line is published", every_s=0.1)
-    return await lines(bus)
 
 
 @pytest.mark.parametrize("broker", BOTH, indirect=True)
@@ -142,7 +129,7 @@ async def test_a_broker_that_restarts_while_incidents_are_open_and_notices_wait(
             await until(lambda: floor.all_sent(30), "all 30 are told", every_s=0.1)
             assert await floor.subjects() == expected(range(30))
             incidents = {one["id"]: one for one in await floor.incidents()}
-            found = await until_published(alerts, bus)
+            found = await until_published(url_of(tmp_path), bus)
             if keeps:
                 assert set(without_gap(found)) == set(incidents)
             else:

@@ -13,9 +13,18 @@ import pytest
 from shared.bus import Bus
 from tests.brokers import Broker
 from tests.databases import POSTGRES
-from tests.fault.alerting import Floor, alert_file, asked, expected, over_lease, pour, told_by_webhook, without_gap
+from tests.fault.alerting import (
+    Floor,
+    alert_file,
+    asked,
+    expected,
+    over_lease,
+    pour,
+    told_by_webhook,
+    until_published,
+    without_gap,
+)
 from tests.fault.kit import Service, create_topics, services
-from tests.fault.test_alerts_faults import until_published
 from tests.sinks import HttpSink, listening
 from tests.waiting import until
 from tools.real_postgres import Postgres, find_programs
@@ -93,7 +102,7 @@ async def test_a_server_that_is_stopped_and_started_again_loses_and_repeats_noth
                 await over_lease(database)
             await until(lambda: floor.all_sent(40), "all are told", every_s=0.1)
             messages = await floor.messages()
-            assert len(without_gap(await until_published(alerts, bus))) == 40
+            assert len(without_gap(await until_published(postgres.url, bus))) == 40
             await alerts.stop()
     told = told_by_webhook(sink)
     assert set(told) == set(expected(range(40)))
@@ -133,7 +142,7 @@ async def test_of_two_instances_under_load_one_is_killed_and_each_incident_is_to
             await until(lambda: floor.all_sent(300), "all are told", every_s=0.1)
             doubtful = {one["about"][0]["number"] for one in await floor.messages() if one["maybe_before"]}
             numbers = {one["id"]: one["subject_id"] for one in await floor.incidents()}
-            assert len(without_gap(await until_published(pair[1], bus))) == 300
+            assert len(without_gap(await until_published(postgres.url, bus))) == 300
             await pair[1].stop()
     told = told_by_webhook(sink)
     assert set(told) == set(expected(range(300)))
