@@ -7,6 +7,7 @@
 // In HTML: data-t="key" sets the text, data-t-title / data-t-placeholder / data-t-aria-label an attribute.
 // The body of a strings.js is plain JSON after "export default", so that a test can read it.
 
+import codes from "./codes/strings.js";
 import { recall, remember } from "./storage.js";
 import shared from "./strings.js";
 
@@ -15,6 +16,7 @@ export const LANGUAGES = { en: "English", "zh-CN": "简体中文" };
 const words = { en: {}, "zh-CN": {} };
 const listeners = new Set();
 
+useStrings(codes);
 useStrings(shared);
 
 let current = detect();

@@ -1,6 +1,6 @@
 // Reasons of breaks, failed transfers and lost links: switches say "tea", pages say it in the reader's language.
 
-import { known, t } from "./i18n.js";
+import { known, language, t } from "./i18n.js";
 
 /** A break's reason in the reader's language where we have a word for it, else as the switch says it. */
 export function reasonText(reason) {
@@ -15,9 +15,14 @@ export function linkReasonText(reason) {
   return where.length && known(`link_reason.${kind}`) ? t(`link_reason.${kind}`, { where: where.join(": ") }) : reason;
 }
 
-/** A rule's summary with `reason` said that way where it stands alone in brackets: "休息（tea）" -> "休息（茶歇）". */
+/**
+ * A rule's summary with `reason` said that way where it stands alone in brackets: "休息（tea）" -> "休息（茶歇）".
+ * Newer flags say it so from the start.
+ */
 export function sayReason(summary, reason) {
   if (!reason) return summary;
-  for (const [open, close] of ["()", "（）"]) summary = summary.replaceAll(open + reason + close, () => open + reasonText(reason) + close);
+  const said = reasonText(reason);
+  const word = language() === "en" && said !== reason ? said.charAt(0).toLowerCase() + said.slice(1) : said;
+  for (const [open, close] of ["()", "（）"]) summary = summary.replaceAll(open + reason + close, () => open + word + close);
   return summary;
 }

@@ -26,6 +26,7 @@ CLOCK = {
 
 CORE_MAY_IMPORT = {
     "msgspec",
+    "shared.codewords",
     "shared.durations",
     "shared.events",
     "shared.facts",

@@ -8,6 +8,7 @@ from typing import Any
 from services.alerts.core.incident import Flag
 from services.alerts.core.own import OURSELVES, own_flag
 from services.alerts.core.sitehealth import BEHIND, LETTERS, SILENT, Trouble
+from shared.codewords import Language, in_a_sentence
 from shared.facts import Severity
 
 
@@ -19,7 +20,6 @@ def flag_of(trouble: Trouble, label: str, heard: str) -> Flag:
         "site": label or trouble.site,
         "heard": heard,
         "count": evidence.get("count", 0),
-        "reasons": ", ".join(evidence.get("reasons", {})),
     }
     labels = {"reason": next(iter(evidence["reasons"]), "")} if "reasons" in evidence else {}
     return own_flag(
@@ -28,8 +28,8 @@ def flag_of(trouble: Trouble, label: str, heard: str) -> Flag:
         severity=severity,
         started=trouble.started,
         raised=trouble.raised,
-        summary_en=english.format(**values, **_times(evidence, " min", " s")),
-        summary_zh=chinese.format(**values, **_times(evidence, " 分钟", " 秒")),
+        summary_en=english.format(**values, **_times(evidence, " min", " s"), reasons=_reasons(evidence, "en")),
+        summary_zh=chinese.format(**values, **_times(evidence, " 分钟", " 秒"), reasons=_reasons(evidence, "zh")),
         labels=labels,
         evidence=evidence,
     )
@@ -68,6 +68,13 @@ _SAID: dict[str, tuple[Severity, str, str]] = {
         "{within} 内有 {count} 条不属于任何已知站点的记录无法读取（{reasons}）",
     ),
 }
+
+
+def _reasons(evidence: Mapping[str, Any], language: Language) -> str:
+    """Why records could not be read, the most frequent first."""
+    return ("、" if language == "zh" else ", ").join(
+        in_a_sentence("refusal", code, language) for code in evidence.get("reasons", {})
+    )
 
 
 def _times(evidence: Mapping[str, Any], minutes: str, seconds: str) -> dict[str, str]:

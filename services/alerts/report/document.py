@@ -21,8 +21,9 @@ from services.alerts.core.impact import Impact
 from services.alerts.report import drawings
 from services.alerts.report.drawings import Picture
 from services.alerts.report.story import Story, response_of
-from services.alerts.report.words import Language, Words
+from services.alerts.report.words import Words
 from services.alerts.text import TEMPLATES, Text
+from shared.codewords import Kind, Language, word_for
 from shared.siteconfig import SiteConfig
 
 STYLE = (TEMPLATES / "report.css").read_text(encoding="utf-8")
@@ -241,7 +242,7 @@ class Report:
         skip = {"site"} | (_SHOWN_WITH_TRANSFER if transfer else set())
         shown = {**flag.evidence, **{k: v for k, v in flag.cleared_evidence.items() if v is not None}}
         legs = shown.pop("legs", None) or []
-        rows = [(self._named(name), self._shown(value)) for name, value in plain_rows(shown) if name not in skip]
+        rows = [(self._named(name), self._shown(value, name)) for name, value in plain_rows(shown) if name not in skip]
         rows += [self._party(leg) for leg in legs if isinstance(leg, Mapping)]
         return {
             "flag": flag,
@@ -257,10 +258,11 @@ class Report:
         said = [str(leg.get("agent_id") or ""), *(self._shown(str(leg.get(name) or "")) for name in ("state", "since"))]
         return self._words.get(f"role.{role}", role), " · ".join(filter(None, said)) or "–"
 
-    def _shown(self, value: str) -> str:
+    def _shown(self, value: str, name: str = "") -> str:
         if _ISO_TIME.match(value):
             return self._time(datetime.fromisoformat(value))
-        return self._words.get(f"value.{value}", value)
+        kind: Kind = "reason" if name == "reason" else "value"
+        return word_for(kind, value, self._words.language) or value
 
     def _leg(self, leg: LegView) -> str:
         if leg.seconds is None and leg.open_s is not None:
@@ -268,6 +270,9 @@ class Report:
         return "–" if leg.seconds is None else f"{leg.seconds:.1f} s"
 
     def _named(self, name: str) -> str:
+        kind, dot, code = name.partition(".")
+        if kind == "reasons" and dot:  # how many records could not be read, for each reason
+            return word_for("refusal", code, self._words.language) or code
         return self._words.get(f"evidence.{name}", name.replace("_", " "))
 
     def _drawn(self, transfer: TransferView) -> Picture:

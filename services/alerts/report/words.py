@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import cache
-from typing import Literal
 
 from services.alerts.text import TEMPLATES
+from shared.codewords import WORDS, Language
 
-Language = Literal["en", "zh"]
 _UNITS = {"en": (" d", " h", " min", " s"), "zh": (" 天", " 小时", " 分", " 秒")}
 
 
@@ -53,6 +52,6 @@ class Words:
 
 @cache
 def words(language: Language) -> dict[str, str]:
-    """The fixed words of the report."""
+    """The fixed words of the report, and those for codes."""
     found: dict[str, dict[str, str]] = json.loads((TEMPLATES / "report.words.json").read_text(encoding="utf-8"))
-    return found[language]
+    return {**WORDS[language], **found[language]}

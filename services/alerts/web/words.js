@@ -68,5 +68,7 @@ function said(value) {
 }
 
 function label(key) {
+  const refusal = key.startsWith("reasons.") && key.replace("reasons.", "refusal.");
+  if (refusal && known(refusal)) return t(refusal);
   return known(`evidence.${key}`) ? t(`evidence.${key}`) : key.replaceAll("_", " ");
 }

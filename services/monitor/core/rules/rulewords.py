@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from services.monitor.core.floor import Floor
 from services.monitor.core.rules.rulebook import Rule
 from services.monitor.core.rules.rulefacts import Facts
 from services.monitor.core.rules.rulefields import SHARES
+from shared.codewords import Kind, Language, in_a_sentence
 from shared.masking import masked_field
-
-Language = Literal["en", "zh"]
 
 _UNITS: Final = MappingProxyType(
     {"en": ((3600, "h"), (60, "min"), (1, "s")), "zh": ((3600, "小时"), (60, "分钟"), (1, "秒"))}
@@ -21,6 +20,9 @@ _UNITS: Final = MappingProxyType(
 _YES_NO: Final = MappingProxyType({"en": ("no", "yes"), "zh": ("否", "是")})
 _NO_REASON: Final = MappingProxyType({"en": "no reason given", "zh": "未说明原因"})
 _NOTHING: Final = "–"
+_CODES: Final[Mapping[str, Kind]] = MappingProxyType(
+    {"reason": "reason", "state": "value", "direction": "value", "provenance": "value", "link": "value", "kind": "kind"}
+)
 
 
 def say_duration(duration: timedelta, language: Language) -> str:
@@ -32,13 +34,18 @@ def say_duration(duration: timedelta, language: Language) -> str:
 
 
 def say(name: str, value: Any, language: Language) -> str:
-    """A field's value for people: shares in percent, seconds as a duration, counts as they are, "–" for what is not."""
+    """A field's value for people: shares in percent, seconds as a duration, codes in words, "–" for what is not.
+
+    A code that has no word here is said as the switch says it.
+    """
     if value is None:
         return _NOTHING
     if isinstance(value, bool):
         return _YES_NO[language][value]
     if isinstance(value, str):
-        return value or (_NO_REASON[language] if name == "reason" else _NOTHING)
+        if not value:
+            return _NO_REASON[language] if name == "reason" else _NOTHING
+        return in_a_sentence(_CODES[name], value, language) if name in _CODES else value
     if isinstance(value, int | float):
         if name.removeprefix("recent_") in SHARES:
             return f"{100 * value:.0f}%"
