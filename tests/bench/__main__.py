@@ -14,6 +14,7 @@ from typing import Final
 
 from tests.bench import (
     alerting,
+    alertstorm,
     audio,
     brokers,
     burst,
@@ -40,7 +41,8 @@ FIGURES: Final[dict[str, Measure]] = {
     "P8": audio.measure,
     "P9": timers.measure,
     "P10": alerting.measure,
-    "P10S": alerting.measure_storm,
+    "P10S": alertstorm.measure,
+    "P10D": alertstorm.measure_pair,
     "P11": recovery.measure,
     "P12": reconnect.measure,
     "P14": memory.measure,
