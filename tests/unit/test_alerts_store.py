@@ -8,9 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from services.alerts.app import MIGRATIONS
@@ -22,13 +20,12 @@ from services.alerts.core.labels import matchers
 from services.alerts.core.plan import NOBODY
 from services.alerts.core.silences import made
 from services.alerts.core.telling import told
-from services.alerts.metadata import METADATA
 from services.alerts.reach.outbox import ChannelName, Outbox
 from services.alerts.reach.queue import Lane, Queue
 from services.alerts.reach.tables import MessageRow
 from services.alerts.repositories import Incidents, Positions, Query
 from services.alerts.silences.repository import Silences
-from shared.db import Database, migrating
+from shared.db import Database
 from shared.errors import StoreError
 from shared.migrate import downgrade, upgrade
 from shared.positions import Position
@@ -49,26 +46,6 @@ async def test_the_postgres_that_the_tests_here_run_on_too_answers() -> None:
     database = Database(url)
     await database.ping()
     await database.close()
-
-
-async def tables(database: Database) -> set[str]:
-    async with migrating(database) as connection:
-        return set(await connection.run_sync(lambda c: inspect(c).get_table_names())) - {"alembic_version"}
-
-
-async def test_migrations_make_what_the_models_say_and_undo_it(empty_alerts_db: Database) -> None:
-    await upgrade(empty_alerts_db, MIGRATIONS)
-    async with migrating(empty_alerts_db) as connection:
-        differences = await connection.run_sync(
-            lambda c: compare_metadata(MigrationContext.configure(c, opts={"compare_type": True}), METADATA)
-        )
-    assert differences == []
-    assert await tables(empty_alerts_db) == set(METADATA.tables)
-    await downgrade(empty_alerts_db, MIGRATIONS, "base")
-    assert await tables(empty_alerts_db) == set()
-    await upgrade(empty_alerts_db, MIGRATIONS)
-    await upgrade(empty_alerts_db, MIGRATIONS)  # twice is the same as once
-    assert await tables(empty_alerts_db) == set(METADATA.tables)
 
 
 @pytest.mark.parametrize("revision", ["0001", "0002"])

@@ -1,4 +1,4 @@
-"""The monitor's tables and migrations, what is removed and what stays, and preferences."""
+"""The monitor's tables: what is removed and what stays, preferences, and what is there when the database is not."""
 
 from __future__ import annotations
 
@@ -8,20 +8,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import text
 from sqlmodel import SQLModel
 
 from services.monitor.desk import retention
 from services.monitor.desk.retention import BATCH, Keep
-from services.monitor.desk.store import MIGRATIONS
-from services.monitor.desk.tables import METADATA, ActionRow, CallRow, CaseChangeRow, CaseRow, TransferRow
+from services.monitor.desk.tables import ActionRow, CallRow, CaseChangeRow, CaseRow, TransferRow
 from services.monitor.listen.work.tables import NoteRow
 from shared.clock import FakeClock
-from shared.db import Database, migrating
+from shared.db import Database
 from shared.memorybus import MemoryBus
-from shared.migrate import downgrade, upgrade
 from shared.topics import FLOOR_RECORDS, SWITCH_DEAD_LETTER
 from tests.deskkit import DeskClient, principal, record, serving_desk, transfer_ended
 from tests.floorkit import SITE, START
@@ -30,25 +26,6 @@ from tests.waiting import until
 pytest_plugins = ("tests.monitordb",)
 
 NOW = START + timedelta(days=400)
-
-
-async def tables(database: Database) -> set[str]:
-    async with migrating(database) as connection:
-        return set(await connection.run_sync(lambda c: inspect(c).get_table_names())) - {"alembic_version"}
-
-
-async def test_migrations_make_what_the_models_say_and_undo_it(empty_monitor_db: Database) -> None:
-    await upgrade(empty_monitor_db, MIGRATIONS)
-    async with migrating(empty_monitor_db) as connection:
-        differences = await connection.run_sync(
-            lambda c: compare_metadata(MigrationContext.configure(c, opts={"compare_type": True}), METADATA)
-        )
-    assert differences == []
-    await downgrade(empty_monitor_db, MIGRATIONS, "base")
-    assert await tables(empty_monitor_db) == set()
-    await upgrade(empty_monitor_db, MIGRATIONS)
-    await upgrade(empty_monitor_db, MIGRATIONS)  # twice is the same as once
-    assert await tables(empty_monitor_db) == set(METADATA.tables)
 
 
 async def test_replicas_that_start_together_migrate_one_after_the_other(empty_monitor_db: Database) -> None:
