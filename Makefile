@@ -81,9 +81,10 @@ kafka-stop: $(SETUP)  ## stop it
 kafka-reset: $(SETUP)  ## stop it and delete its records
 	@$(BIN)/python -m tools.real_kafka reset
 
-docs: $(SETUP)  ## write docs/events.md and the table in docs/trust.md anew from the code
+docs: $(SETUP)  ## write what is generated anew: docs/events.md, docs/prometheus.md, a table in docs/trust.md
 	$(BIN)/python -m floorwatch.eventdocs
 	$(BIN)/python -m floorwatch.anomalydocs
+	$(BIN)/python -m tools.metrics
 
 screens: $(DEV)  ## take the pictures in docs/screens anew, of a simulated floor; needs Chromium and some ten minutes
 	@$(BIN)/python -m tools.screens

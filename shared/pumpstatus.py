@@ -100,7 +100,7 @@ class _Families:
             registry=registry,
         )
         self.since_turn = Gauge(
-            "pump_seconds_since_turn",
+            "pump_since_turn_seconds",
             "Since the pump last went through its loop: over 5 it is stuck, whatever the other figures say.",
             ("pump",),
             registry=registry,

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.alerts.core.grouping import OUTCOMES
 from services.alerts.core.plan import SEVERITIES
+from shared.recording import UNREADABLE
 
 
 class AlertsMetrics:
@@ -44,6 +45,8 @@ class AlertsMetrics:
         )
         for outcome in OUTCOMES:
             self.flags.labels(outcome)
+        for reason in (*UNREADABLE, "not_a_flag"):
+            self.dead_letters.labels(reason)
         for severity in SEVERITIES:
             self.incidents.labels(severity)
             self.unresolved.labels(severity)

@@ -40,7 +40,7 @@ class IngestMetrics(Collector):
         yield self._records(by_vendor)
         for name, help_text, field in (
             ("ingest_gaps", "Jumps in the numbers of records or events", "gaps"),
-            ("ingest_lost", "Records and events missing in those jumps", "lost"),
+            ("ingest_lost", "Records and events missing in jumps of their numbers", "lost"),
             ("ingest_duplicates", "Records and events seen before and dropped", "duplicates"),
             ("ingest_dead_letters", "Records of known vendors that cannot be used", "invalid"),
         ):

@@ -12,7 +12,7 @@ import structlog
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from services.monitor import anomalyapi, asyncdoc, figureapi
+from services.monitor import anomalyapi, asyncdoc, figureapi, floormetrics
 from services.monitor.core.engine import Engine
 from services.monitor.core.rules.rulebook import RuleBook
 from services.monitor.core.transfers import SLOW_TRANSFER
@@ -183,6 +183,7 @@ class Monitor:
         app.include_router(anomalyapi.router_for(self.engine))
         app.include_router(asyncdoc.router())
         app.include_router(figureapi.router_for(self.engine))
+        app.include_router(floormetrics.router_for(self.engine))
         install_desk_routes(app, self.desk)
         install_listen_routes(app, self.listening)
         install_work_routes(app, self.desk)

@@ -31,7 +31,7 @@ class FeedMetrics:
         """The feed's metrics, registered."""
         made = cls(
             deltas=Counter("monitor_feed_deltas", "Deltas sent to wallboards", registry=registry),
-            changes=Counter("monitor_feed_changes", "Entities in those deltas", registry=registry),
+            changes=Counter("monitor_feed_changes", "Entities in the deltas sent to wallboards", registry=registry),
             subscribers=Gauge("monitor_feed_subscribers", "Wallboards connected now", registry=registry),
             resumes=Counter("monitor_feed_resumes", "Reconnections, by what they got", ["answer"], registry=registry),
             too_slow=Counter("monitor_feed_too_slow", "Readers let go for being too slow", registry=registry),
@@ -39,7 +39,9 @@ class FeedMetrics:
             behind=Gauge("monitor_feed_behind", "Wallboards that take nothing at the moment", registry=registry),
             unsent=Gauge("monitor_feed_unsent_bytes", "Bytes that wait for slow wallboards", registry=registry),
             conflated=Counter(
-                "monitor_feed_conflated", "Frames with last values for slow wallboards", registry=registry
+                "monitor_feed_conflated",
+                "Frames with last values, for wallboards too slow for each change",
+                registry=registry,
             ),
             refused=Counter("monitor_feed_refused", "Connections beyond a user's number", registry=registry),
             bytes=Counter("monitor_feed_bytes", "Bytes sent to wallboards", registry=registry),

@@ -407,7 +407,7 @@ async def test_a_page_that_does_not_read_slows_nobody_and_is_let_go(
     left = relay.reports(ListenerLeft)[-1]
     assert (left.how, left.listen_id) == ("slow", slow_id)
     await page.heard(round(sent * 0.8))  # some may come faster than frames may come
-    assert await relay.metric('relay_discarded_total{where="listener"}') > 0
+    assert await relay.metric('relay_frames_discarded_total{where="listener"}') > 0
     assert await relay.metric('relay_listeners_left_total{how="slow"}') == 1
     slow.socket.transport.resume_reading()
     assert page.last("stats")["discarded"] == 0

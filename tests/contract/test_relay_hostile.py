@@ -97,7 +97,7 @@ async def test_a_page_that_floods_its_microphone_is_let_go_and_one_that_sends_to
             await page.socket.send(bytes(320))
     assert await page.closed() == TOO_MANY_FRAMES
     await until(lambda: sum(relay.relay.hub.counts.lefts.values()) == 1)
-    assert await relay.metric('relay_discarded_total{where="microphone"}') < 1000
+    assert await relay.metric('relay_frames_discarded_total{where="microphone"}') < 1000
     await still_works(relay)
 
 

@@ -203,7 +203,7 @@ async def test_how_long_it_stands_still_is_a_figure(bus: MemoryBus) -> None:
     async with running(pump := make_pump(bus, registry=registry)):
         await until(lambda: pump.status.ready)
         pump.status.turned -= 100
-        assert registry.get_sample_value("pump_seconds_since_turn", {"pump": "counter"}) >= 100  # type: ignore[operator]
+        assert registry.get_sample_value("pump_since_turn_seconds", {"pump": "counter"}) >= 100  # type: ignore[operator]
 
 
 async def test_a_process_that_ends_without_its_broker_ends_well(bus: MemoryBus) -> None:

@@ -19,7 +19,7 @@ class HealthMetrics:
             "alerts_site_silent", "1 while a site that was heard before is silent", ["site"], registry=registry
         )
         self.silence = Gauge(
-            "alerts_site_heard_seconds_ago",
+            "alerts_site_silence_seconds",
             "Since the newest record of a site in floor.events",
             ["site"],
             registry=registry,

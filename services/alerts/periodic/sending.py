@@ -73,6 +73,8 @@ class Reporter:
         self._written: dict[tuple[object, ...], Written] = {}  # of this round: receivers share what is the same
         self._posted = posted
         self._count = Counter("alerts_reports", "Periodic reports by what became of them", ["state"], registry=registry)
+        for state in ("posted", "no_channel", "failed"):
+            self._count.labels(state)
 
     def wake(self) -> None:
         """Look anew: the alert file has changed."""

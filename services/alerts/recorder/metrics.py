@@ -6,6 +6,8 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from shared.recording import UNREADABLE
+
 KINDS: Final = ("agent", "call", "queue", "transfer")
 
 
@@ -27,7 +29,7 @@ class RecorderMetrics:
         self.recording = Gauge(
             "alerts_recording", "1 while records are read from Kafka into the database", registry=registry
         )
-        self.lag = Gauge("alerts_records_lag", "Records not read yet", registry=registry)
+        self.lag = Gauge("alerts_recorder_lag_records", "Records not read yet", registry=registry)
         self.batch = Histogram(
             "alerts_records_batch_seconds",
             "How long one transaction of records took",
@@ -36,3 +38,5 @@ class RecorderMetrics:
         )
         for kind in KINDS:
             self.recorded.labels(kind)
+        for reason in (*UNREADABLE, "not_a_record", "no_duration"):
+            self.dead_letters.labels(reason)

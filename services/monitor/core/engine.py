@@ -14,7 +14,8 @@ from typing import Any, Final
 import msgspec
 
 from services.monitor.core import agents, calls, legs, links, show, transfers, visits
-from services.monitor.core.counting import books, queueviews
+from services.monitor.core.counting import books, gauges, queueviews
+from services.monitor.core.counting.gauges import SiteGauges
 from services.monitor.core.counting.queueviews import QueueDayView, SiteFiguresView
 from services.monitor.core.floor import OTHER_QUEUES, Floor, Kind
 from services.monitor.core.rules import newrules, pulse, watching
@@ -287,6 +288,11 @@ class Engine:
         """A site's totals; None for a site never heard of."""
         floor = self._floors.get(site)
         return None if floor is None else queueviews.site(floor)
+
+    def gauges(self, site: str) -> SiteGauges | None:
+        """A site's figures for a monitoring system; None for a site never heard of."""
+        floor = self._floors.get(site)
+        return None if floor is None else gauges.of_site(floor)
 
     def tagged(self, site: str, tag: str) -> list[str]:
         """The agents of a site that were heard of and have this tag."""

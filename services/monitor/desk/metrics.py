@@ -6,6 +6,8 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from shared.recording import UNREADABLE
+
 RECORDED: Final = ("transfer", "call")
 
 
@@ -33,6 +35,8 @@ class DeskMetrics:
             "monitor_action_effects", "Actions whose effect was looked at", ["effect"], registry=registry
         )
         self.reveals = Counter("monitor_number_reveals", "Callers' numbers shown in full", registry=registry)
+        for reason in UNREADABLE:
+            self.dead_letters.labels(reason)
         for kind in RECORDED:
             self.recorded.labels(kind)
         for table in ("transfers", "calls", "cases", "actions"):

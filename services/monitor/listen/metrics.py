@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from services.monitor.listen.model import REASONS
 from services.monitor.listen.policy import Code
+from shared.recording import UNREADABLE
 
 
 class ListenMetrics:
@@ -28,5 +29,7 @@ class ListenMetrics:
         )
         for code in (*get_args(Code), "not_visible"):
             self.refused.labels(code)
+        for reason in UNREADABLE:
+            self.dead_letters.labels(reason)
         for reason in REASONS:
             self.ended.labels(reason)

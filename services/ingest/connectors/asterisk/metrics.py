@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import get_args
+from typing import Final, get_args
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from services.ingest.connectors.asterisk.connector import AsteriskConnector
 from services.ingest.connectors.asterisk.failures import What
+from shared.commands import DATA_TYPES
+from shared.envelope import kind_of
+
+_ACTIONS: Final = tuple(kind_of(kind) for kind in DATA_TYPES)
+_OUTCOMES: Final = ("taken", "done", "failed", "refused", "expired")  # of `shared.events.CommandAnswered`
 
 Value = Callable[[AsteriskConnector], float]
 
@@ -26,7 +31,7 @@ class AsteriskMetrics(Collector):
         yield self._gauge(
             "asterisk_waiting_records", "Records that the broker has not taken yet", lambda one: one.outbox.waiting
         )
-        yield self._gauge("asterisk_late_seconds", "Age of the oldest of them", lambda one: one.outbox.late_s)
+        yield self._gauge("asterisk_late_seconds", "Age of the oldest record that the broker has not taken yet", lambda one: one.outbox.late_s)
         yield self._counter("asterisk_logins", "Logins that the switch accepted", lambda one: one.logins)
         yield self._counter(
             "asterisk_packets", "Packets that came, those of refused logins too", lambda one: one.heard[0]
@@ -54,8 +59,9 @@ class AsteriskMetrics(Collector):
         for one in self._connectors:
             for what in get_args(What):
                 failures.add_metric([one.switch.site, what.replace(" ", "_")], one.failures[what])
-            for (action, outcome), count in sorted(one.commands.answers.items()):
-                answers.add_metric([one.switch.site, action, outcome], count)
+            for action in _ACTIONS:
+                for outcome in _OUTCOMES:
+                    answers.add_metric([one.switch.site, action, outcome], one.commands.answers[action, outcome])
         yield failures
         yield answers
 

@@ -66,11 +66,13 @@ class RelayCollector(Collector):
             "relay_frames_out", "Frames sent to pages", counts.sent_frames + sum(one.sent_frames for one in listeners)
         )
         yield CounterMetricFamily(
-            "relay_bytes_out",
+            "relay_sent_bytes",
             "Bytes of sound sent to pages",
             counts.sent_bytes + sum(one.sent_bytes for one in listeners),
         )
-        discarded = CounterMetricFamily("relay_discarded", "Frames that were dropped, by where", labels=["where"])
+        discarded = CounterMetricFamily(
+            "relay_frames_discarded", "Frames that were dropped, by where", labels=["where"]
+        )
         discarded.add_metric(["late"], counts.late + sum(fork.late for fork in forks))
         discarded.add_metric(["listener"], counts.discarded + sum(one.discarded for one in listeners))
         discarded.add_metric(
