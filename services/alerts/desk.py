@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mappi
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from types import MappingProxyType
+from typing import Final
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -36,6 +37,8 @@ from shared.db import Database
 from shared.errors import FloorwatchError
 from shared.intake import Item, after, fresh
 from shared.siteconfig import Sites
+
+COUNT_S: Final = 1.0  # seconds between two counts of all that is not resolved
 
 
 class NoSuchIncident(FloorwatchError):
@@ -74,6 +77,8 @@ class Desk:
         self.to_send = asyncio.Event()  # set when the outbox has something new
         self.changed = asyncio.Event()  # set when the next incident to look at may be another one
         self.to_publish = asyncio.Event()  # set when a history has a new line
+        self._uncounted = True  # something changed that the gauge does not know
+        self._counted_s = -COUNT_S
 
     @property
     def policy(self) -> Policy:
@@ -88,6 +93,8 @@ class Desk:
             positions = Positions(session)
             stored = await positions.all(topic, for_change=True)
             new = fresh(items, stored)
+            if not new:  # another instance was here first
+                return
             facts = [item.fact for item in new if item.fact is not None]
             outcomes, changes = await self._apply(session, facts, now)
             saved = await self._save(session, hold, changes, now, _lateness(new, changes, now))
@@ -97,7 +104,7 @@ class Desk:
         for item in new:
             if item.fact is not None:
                 self._metrics.delay.observe(max(0.0, (done - item.written).total_seconds()))
-        await self._tell(saved)
+        self._tell(saved)
 
     async def raise_own(self, flags: Sequence[Flag]) -> None:
         """What we found out ourselves (`core.own.own_flag`), no topic. What stands already, whoever raised it, changes nothing.
@@ -122,7 +129,7 @@ class Desk:
             incidents = Incidents(session)
             changes = [lost(one, now) for one in await incidents.with_active_flags()]
             saved = await self._save(session, hold, changes, now)
-        await self._tell(saved)
+        self._tell(saved)
 
     async def act(self, number: int, step: Callable[[Incident, datetime], Change | None]) -> Incident:
         """What a person does to incident `number`; None: nothing after all.
@@ -142,7 +149,7 @@ class Desk:
                 if other is not None:
                     raise AnotherIsOpen(other)
             saved = await self._save(session, hold, [change], now)
-        await self._tell(saved)
+        self._tell(saved)
         return saved[0]
 
     async def look(self) -> int:
@@ -154,11 +161,13 @@ class Desk:
             changed = {change.incident.id for change in changes}
             await incidents.look_again((one for one in due if one.id not in changed), self._next_look(now))
             saved = await self._save(session, hold, changes, now)
-        await self._tell(saved)
+        self._tell(saved)
         return len(due)
 
     async def attend(self) -> datetime | None:
         """Do whatever the time and other instances ask for; when something is due next, as far as is known now."""
+        if self._uncounted and self._clock.monotonic() - self._counted_s >= COUNT_S:
+            await self.count()
         async with self._database.reading() as session:
             woken = await wake(session)
             others = await self.holds.refresh(session, woken, self._clock.now())
@@ -187,6 +196,8 @@ class Desk:
 
     async def touched(self, number: int) -> None:
         """Something beside incident `number` changed (a notification): tell the pages."""
+        if not self._hub.readers:
+            return
         async with self._database.reading() as session:
             incident = await Incidents(session).get(number)
         if incident is not None:
@@ -194,6 +205,7 @@ class Desk:
 
     async def count(self) -> None:
         """Bring the gauge of unresolved incidents up to date."""
+        self._uncounted, self._counted_s = False, self._clock.monotonic()
         async with self._database.reading() as session:
             found = await Incidents(session).unresolved()
         for severity in SEVERITIES:
@@ -214,7 +226,7 @@ class Desk:
                 if last:
                     raise
         self._note(outcomes, changes)
-        await self._tell(saved)
+        self._tell(saved)
 
     def _note(self, outcomes: Iterable[Outcome], changes: Iterable[Change]) -> None:
         for outcome in outcomes:
@@ -284,15 +296,16 @@ class Desk:
                     self._metrics.notifications.labels("no_channel").inc()
         return saved
 
-    async def _tell(self, incidents: Sequence[Incident]) -> None:
+    def _tell(self, incidents: Sequence[Incident]) -> None:
         if not incidents:
             return
         self.to_send.set()
         self.changed.set()
         self.to_publish.set()
-        for one in incidents:
-            self._hub.changed(self.views.of(one))
-        await self.count()
+        self._uncounted = True
+        if self._hub.readers:
+            for one in incidents:
+                self._hub.changed(self.views.of(one))
 
 
 def _lateness(items: Sequence[Item[Flag | Clearing]], changes: Sequence[Change], now: datetime) -> dict[str, timedelta]:

@@ -62,7 +62,7 @@ async def test_a_flag_becomes_an_incident_and_its_end_a_line_in_the_history(
         assert (detail["incident"]["state"], detail["incident"]["condition"]) == ("open", "ended")
         assert alerts.metric("alerts_flags_total", outcome="opened") == 1
         assert alerts.metric("alerts_incidents_total", severity="critical") == 1
-        assert alerts.metric("alerts_incidents_unresolved", severity="critical") == 1
+        await until(lambda: alerts.metric("alerts_incidents_unresolved", severity="critical") == 1, "it is counted")
 
 
 async def test_flags_that_come_again_change_nothing(alerts_db: Database, bus: MemoryBus) -> None:

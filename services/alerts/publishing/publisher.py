@@ -31,7 +31,9 @@ log = structlog.get_logger(__name__)
 
 LEASE: Final = "incidents"
 LASTING: Final = timedelta(seconds=15)
+RENEW_S: Final = 5.0  # who has the lease says so again only when it is as old as this
 BATCH: Final = 200
+GATHER_S: Final = 0.1  # so that many lines go together, and who tells people has the first turn to write
 LOOK_S: Final = 2.0  # what another instance wrote
 RETRY_S: Final = 5.0
 
@@ -56,6 +58,7 @@ class Publisher:
         self._more = more
         self._holder = holder or uuid.uuid4().hex
         self._made = False
+        self._claimed_s = -LASTING.total_seconds()  # when the lease was had for certain
         self._trouble = ""
         self._published = Counter(
             "alerts_lines_published",
@@ -88,26 +91,34 @@ class Publisher:
             await self._clock.sleep(pause)  # nothing that is written meanwhile makes it sooner
             return
         await wait(self._more, self._clock, self._clock.now() + timedelta(seconds=pause))
+        await self._clock.sleep(GATHER_S)
 
     async def publish(self) -> int:
         """Publish the next lines; how many. 0 while another instance does. Raises BusError, StoreError."""
-        now = self._clock.now()
         async with self._database.reading() as session:
             waiting = await Lines(session).count()
         self._waiting.set(waiting)
-        if not waiting:
+        if not waiting or not await self._is_mine():
             return 0
-        async with self._database.unit_of_work() as session:
-            mine = await claim(session, LEASE, self._holder, now, LASTING)
-            lines = await Lines(session).waiting(BATCH) if mine else []
-        if not lines:
-            return 0
+        async with self._database.reading() as session:
+            lines = await Lines(session).waiting(BATCH)
         await self._send(lines)
         async with self._database.unit_of_work() as session:
             await Lines(session).done(line.row for line in lines)
-            self._waiting.set(await Lines(session).count())
+        self._waiting.set(max(0, waiting - len(lines)))
         self._published.inc(len(lines))
         return len(lines)
+
+    async def _is_mine(self) -> bool:
+        """Whether this instance publishes now, for `LASTING - RENEW_S` at least."""
+        now_s = self._clock.monotonic()
+        if now_s - self._claimed_s >= RENEW_S:
+            async with self._database.unit_of_work() as session:
+                mine = await claim(session, LEASE, self._holder, self._clock.now(), LASTING)
+            if not mine:
+                return False
+            self._claimed_s = now_s
+        return True
 
     async def _send(self, lines: Sequence[Line]) -> None:
         if not self._made:

@@ -32,6 +32,7 @@ class Claim(Struct, frozen=True):
     """A message taken by this process until its lease ends; `message` None: nothing needs to be sent.
 
     `withheld`: incidents of which something is not told after all; `doubtful`: those of which something may be told twice.
+    `more`: whether something else may wait in the lane.
     """
 
     number: int = 0
@@ -39,6 +40,7 @@ class Claim(Struct, frozen=True):
     outgoing: Outgoing | None = None
     withheld: tuple[int, ...] = ()
     doubtful: tuple[int, ...] = ()
+    more: bool = True
 
 
 class Claiming:
@@ -55,11 +57,12 @@ class Claiming:
             left = limit.left(channel.full_at, now)
             if left < 1:
                 return None
-            message = await queue.message_due(lane, now)
+            number, first_due = await queue.open(lane)
+            message = await queue.message_due(lane, now) if first_due is not None and first_due <= now else None
             claim = None
             if message is not None:
                 claim = await self._again(queue, message, channels, now)
-            elif await queue.open(lane) < limit.burst:
+            elif number < limit.burst:
                 claim = await self._new(queue, lane, left, channels, now)
             if claim is not None and claim.outgoing is not None:
                 channel.full_at = limit.spent(channel.full_at, now)
@@ -85,17 +88,18 @@ class Claiming:
         return msgspec.structs.replace(claim, withheld=withheld, doubtful=doubtful)
 
     async def _new(self, queue: Queue, lane: Lane, left: int, channels: Channels, now: datetime) -> Claim | None:
-        doubted = await queue.doubted(lane, now, MAX_AGE)
-        _, withheld = await self._worth_it(queue, doubted, now)
-        waiting = await queue.waiting(lane, now)
-        if not waiting:
+        """The last message that may go carries all that wait."""
+        most = None if left == 1 else 2  # one, and whether there is another
+        notices = await queue.worst(lane, now, most)
+        withheld: tuple[int, ...] = ()
+        if any(_why_not(row, told) for row, told in notices):
+            _, withheld = await self._worth_it(queue, await queue.doubted(lane, now, MAX_AGE), now)
+            notices = await queue.worst(lane, now, most)
+        if not notices:
             return Claim(withheld=withheld) if withheld else None
-        together = left == 1 and waiting > 1
-        notices = await queue.worst(lane, now, None if together else 1)
-        rows = [row for row, _ in notices]
-        message = await queue.new(_message(lane, notices, now), rows)
-        claim = await self._claimed(queue, message, notices, channels, now)
-        return msgspec.structs.replace(claim, withheld=withheld)
+        sent, more = (notices, False) if left == 1 else (notices[:1], len(notices) > 1)
+        claim = await self._claimed(queue, _message(lane, sent, now), sent, channels, now)
+        return msgspec.structs.replace(claim, withheld=withheld, more=more)
 
     async def _worth_it(self, queue: Queue, found: Notices, now: datetime) -> tuple[Notices, tuple[int, ...]]:
         """Those that are still worth sending, and the incidents of the others, which end as withheld."""
@@ -124,6 +128,8 @@ class Claiming:
         if kind != "report":
             message.title, message.body = written.title, written.body
         message.began_at, message.due_at = now, now + LEASE
+        if message.id is None:
+            await queue.new(message, [row for row, _ in notices])
         outgoing = Outgoing(
             key=message.key or f"{message.kind}/{message.id}",
             kind=kind,

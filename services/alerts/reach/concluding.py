@@ -50,7 +50,6 @@ class Concluding:
             queue = Queue(session)
             channel = await queue.channel(lane)
             message = await queue.get(claim.number)
-            tried = await queue.attempts(claim.number)
             queue.attempted(claim.number, claim.began or now, took_s, answer.ok, answer.text)
             number = max(1, message.notices)
             if message.state != "waiting":  # our lease was over, and another one has brought it to its end
@@ -60,6 +59,7 @@ class Concluding:
                 return Conclusion("sent", number)
             if message.began_at != claim.began:
                 return Conclusion("retried", 0)
+            tried = await queue.attempts(claim.number) - 1
             channel.failing_since = channel.failing_since or now
             channel.answer = message.answer = answer.text
             successors = _successors(message, claim.outgoing, channels)
@@ -100,8 +100,7 @@ class Concluding:
 
 
 async def _sent(queue: Queue, message: MessageRow, channel: ChannelRow, answer: Answer, now: datetime) -> None:
-    notices = [row for row, _ in await queue.carried_by(message)]
-    await queue.end(notices, "sent", answer.text, now)
+    await queue.end_carried(message, "sent", answer.text, now)
     ended(message, "sent", answer.text, now)
     await queue.forget_files(message)
     works(channel, now)
@@ -114,7 +113,7 @@ def works(channel: ChannelRow, now: datetime) -> None:
 
 
 async def _failed(queue: Queue, message: MessageRow, text: str, now: datetime) -> None:
-    await queue.end([row for row, _ in await queue.carried_by(message)], "failed", text, now)
+    await queue.end_carried(message, "failed", text, now)
     ended(message, "failed", text, now)
     await queue.forget_files(message)
 

@@ -47,7 +47,7 @@ class Reach:
             clock=clock,
             metrics=metrics,
         )
-        self.trials = Trials(database, desk, in_force, writing, clock)
+        self.trials = Trials(database, desk, in_force, writing, self.states, clock)
         self.upkeep = Upkeep(database, in_force, self.states, clock)
 
     def start(self, background: Background) -> None:

@@ -82,13 +82,17 @@ class Queue:
 
     async def channel(self, lane: Lane) -> ChannelRow:
         """How it fares; no other transaction can change that until this one ends."""
-        values = {"receiver": lane.receiver, "channel_key": lane.key, "answer": ""}
-        await self._session.execute(insert_into(self._session, ChannelRow).values(**values).on_conflict_do_nothing())
-        found = await self._session.scalar(
+        query = (
             select(ChannelRow)
             .where(col(ChannelRow.receiver) == lane.receiver, col(ChannelRow.channel_key) == lane.key)
             .with_for_update()
         )
+        found = await self._session.scalar(query)
+        if found is None:
+            values = {"receiver": lane.receiver, "channel_key": lane.key, "answer": ""}
+            new = insert_into(self._session, ChannelRow).values(**values)
+            await self._session.execute(new.on_conflict_do_nothing())
+            found = await self._session.scalar(query)
         assert found is not None, "it was just inserted"
         return found
 
@@ -101,18 +105,18 @@ class Queue:
             .limit(1)
         )
 
-    async def open(self, lane: Lane) -> int:
-        """How many messages have no end yet."""
-        statement = select(func.count()).where(*_of(MessageRow, lane), col(MessageRow.due_at).is_not(None))
-        return await self._session.scalar(statement) or 0
+    async def open(self, lane: Lane) -> tuple[int, datetime | None]:
+        """How many messages have no end yet, and when the first of them is to be tried again."""
+        due = col(MessageRow.due_at)
+        found = await self._session.execute(
+            select(func.count(), func.min(due)).where(*_of(MessageRow, lane), due.is_not(None))
+        )
+        number, first = found.one()
+        return number, first
 
     async def doubted(self, lane: Lane, now: datetime, max_age: timedelta) -> list[tuple[NotificationRow, Told]]:
         """Of the notices that no message carries yet those that may not be worth sending."""
         return await self._notices(*_waits(lane, now), _stale(max_age))
-
-    async def waiting(self, lane: Lane, now: datetime) -> int:
-        """How many notices no message carries yet."""
-        return await self._session.scalar(select(func.count()).where(*_waits(lane, now))) or 0
 
     async def worst(self, lane: Lane, now: datetime, limit: int | None) -> list[tuple[NotificationRow, Told]]:
         """Notices that no message carries yet, the most severe first, then the oldest; `limit` of them, None: all."""
@@ -150,11 +154,22 @@ class Queue:
 
     async def end(self, notices: Iterable[NotificationRow], state: str, answer: str, now: datetime) -> None:
         """Nothing more will happen to these notices."""
-        values = {"state": state, "answer": answer, "due_at": None, "finished_at": now}
         for some in _portions([one.id or 0 for one in notices]):
-            await self._session.execute(
-                update(NotificationRow).where(col(NotificationRow.id).in_(some)).values(**values)
-            )
+            await self._end(state, answer, now, col(NotificationRow.id).in_(some))
+
+    async def end_carried(self, message: MessageRow, state: str, answer: str, now: datetime) -> None:
+        """Nothing more will happen to what a message tells of."""
+        carried = (col(NotificationRow.message_id) == message.id, col(NotificationRow.state) == "waiting")
+        await self._end(state, answer, now, *carried)
+
+    async def _end(self, state: str, answer: str, now: datetime, *conditions: ColumnElement[bool]) -> None:
+        values = {"state": state, "answer": answer, "due_at": None, "finished_at": now}
+        await self._session.execute(
+            update(NotificationRow)
+            .where(*conditions)
+            .values(**values)
+            .execution_options(synchronize_session=False)  # no row of it is looked at again
+        )
 
     async def get(self, number: int) -> MessageRow:
         """A message; no other transaction can change it until this one ends."""
@@ -176,7 +191,9 @@ class Queue:
         self._session.add(MessageAttemptRow(message_id=number, at=at, took_s=took_s, ok=ok, answer=answer))
 
     async def forget_files(self, message: MessageRow) -> None:
-        """What was attached is of no more use here."""
+        """What was attached is of no more use here. Only reports have files."""
+        if message.kind != "report":
+            return
         await self._session.execute(delete(MessageFileRow).where(col(MessageFileRow.message_id) == message.id))
 
     async def not_told_otherwise(self, message: MessageRow) -> list[NotificationRow]:

@@ -59,6 +59,7 @@ class Sender:
         self._claiming = Claiming(database, writing)
         self._concluding = Concluding(database)
         self._busy: set[Lane] = set()
+        self._looked_s = -LOOK.total_seconds()  # when receivers were looked after last
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -75,16 +76,12 @@ class Sender:
                 look = self._clock.now() + LOOK
                 await wait(self._desk.to_send, self._clock, look if due is None else min(due, look))
 
-    async def step(self) -> int:
-        """Send everything that is due, lane by lane; how many messages that were. Raises StoreError."""
-        sent = 0
-        for lane, at in await self._lanes():
-            while at <= self._clock.now() and await self._send_one(lane):
-                sent += 1
-        await self._look_after_receivers()
-        return sent
-
     async def _look_after_receivers(self) -> None:
+        """When something went otherwise than before, here or, as far as that is known, in another instance."""
+        now_s = self._clock.monotonic()
+        if not self._states.doubtful and now_s - self._looked_s < LOOK.total_seconds():
+            return
+        self._looked_s = now_s
         await self._states.refresh()
         await tell_of_the_dead(self._desk, self._states, self._clock.now())
 
@@ -110,7 +107,7 @@ class Sender:
         return min(later, default=None)
 
     async def _work(self, lane: Lane) -> None:
-        """Until there is nothing to do in this lane."""
+        """Until there is nothing to do in this lane, as far as it knows."""
         try:
             while await self._send_one(lane):
                 pass
@@ -122,7 +119,7 @@ class Sender:
             self._desk.to_send.set()
 
     async def _send_one(self, lane: Lane) -> bool:
-        """False when there is nothing to send now."""
+        """False when nothing more waits, or may be sent now."""
         channels = self._in_force.channels
         channel = channels.channel(lane)
         if channel is None:
@@ -142,7 +139,7 @@ class Sender:
         took_s = self._clock.monotonic() - started
         done = await self._concluding.record(lane, claim, answer, took_s, channels, RETRIES, self._clock.now())
         await self._note(lane, claim, answer, took_s, done)
-        return True
+        return claim.more
 
     async def _note(self, lane: Lane, claim: Claim, answer: Answer, took_s: float, done: Conclusion) -> None:
         assert claim.outgoing is not None

@@ -40,7 +40,9 @@ class ReceiverState(Struct, frozen=True):
 
 
 class ReceiverStates:
-    """What `refresh` found last; `changed` is told when that is something else than before."""
+    """What `refresh` found last; `changed` is told when that is something else than before. `doubtful`: something happened since
+    that may have changed how one fares.
+    """
 
     changed: Callable[[], None] = staticmethod(lambda: None)
 
@@ -57,6 +59,7 @@ class ReceiverStates:
         self._sends = Counter(
             "alerts_receiver_sends", "Attempts to send, by how they ended", ["receiver", "outcome"], registry=registry
         )
+        self.doubtful = True
         self._known: set[str] = set()
         self._last: tuple[ReceiverState, ...] = ()
         self._note()
@@ -77,13 +80,24 @@ class ReceiverStates:
     def attempted(self, receiver: str, outcome: str) -> None:
         """Count an attempt."""
         self._sends.labels(receiver, outcome).inc()
+        known = self.of(receiver)
+        if outcome != "sent" or known is None or known.state != "ok":
+            self.doubtful = True
 
     async def refresh(self) -> None:
         """Ask the database. Raises StoreError."""
+        self.doubtful = False
+        try:
+            await self._ask()
+        except BaseException:
+            self.doubtful = True
+            raise
+        self._note()
+
+    async def _ask(self) -> None:
         async with self._database.reading() as session:
             rows = await session.scalars(select(ChannelRow))
             self._rows = {Lane(row.receiver, row.channel_key): row for row in rows}
-        self._note()
 
     def _note(self) -> None:
         found = self.all()

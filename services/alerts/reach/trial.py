@@ -16,6 +16,7 @@ from services.alerts.reach.message import Message
 from services.alerts.reach.outbox import ChannelName
 from services.alerts.reach.outgoing import Answer, Outgoing
 from services.alerts.reach.queue import LEASE, Lane, Queue
+from services.alerts.reach.states import ReceiverStates
 from services.alerts.reach.tables import MessageRow
 from services.alerts.reach.writing import Matter, Writing
 from shared.clock import Clock
@@ -64,8 +65,17 @@ async def send_directly(
 class Trials:
     """Tests from the page and the API."""
 
-    def __init__(self, database: Database, desk: Desk, in_force: InForce, writing: Writing, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        desk: Desk,
+        in_force: InForce,
+        writing: Writing,
+        states: ReceiverStates,
+        clock: Clock,
+    ) -> None:
         self._database = database
+        self._states = states
         self._desk = desk
         self._in_force = in_force
         self._writing = writing
@@ -77,6 +87,7 @@ class Trials:
         if name not in channels.receivers:
             return None
         found = await asyncio.gather(*(self._test(channels, name, one, by) for one in channels.of[name]))
+        self._states.doubtful = True
         self._desk.to_send.set()  # whoever looks after receivers looks again
         return found
 
