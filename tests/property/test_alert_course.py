@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -205,9 +206,10 @@ def test_nobody_is_told_the_same_twice_nor_while_it_is_held(
     numbers = [data["telling"] for _, data in course.told]
     assert numbers == list(range(1, len(numbers) + 1))
     openings = Counter(
-        change.incident.openings
+        (change.incident.openings, receiver)
         for change in course.changes
         if change.entry.kind == "told" and change.entry.data["reason"] in ("opened", "reopened")
+        for receiver in change.entry.data["receivers"]
     )
     assert all(count == 1 for count in openings.values())
     for before, change in zip(course.changes, course.changes[1:], strict=False):
@@ -217,10 +219,24 @@ def test_nobody_is_told_the_same_twice_nor_while_it_is_held(
         assert not before.incident.held or before.incident.state == "resolved"
         if reason in ("more", "reminder", "escalated"):
             assert before.incident.state == "open"
-        if reason in ("reminder", "worse", "resolved"):
+        if reason in ("worse", "resolved"):
             assert set(before.incident.telling.receivers) <= set(change.entry.data["receivers"])
         if reason == "worse":
             assert rank(before.incident.severity) > rank(before.incident.telling.severity)
+
+
+@given(st.lists(leaves(), min_size=1, max_size=3, unique_by=lambda leaf: leaf.receiver), st.integers(0, 80))
+def test_each_route_tells_by_its_own_times_whatever_the_others_do(several: list[Leaf], joins: int) -> None:
+    """Nobody does anything; a second flag joins at `joins`. Each receiver hears what it would hear if it were alone."""
+
+    def heard(leaves_: list[Leaf], receiver: str) -> list[tuple[datetime, str]]:
+        below = tuple(Route(msgspec.structs.replace(leaf, steps=()), goes_on=True) for leaf in leaves_)
+        handling = Handling(Routes(Route(Leaf("", "nobody else"), routes=below)))
+        told = played(handling, "warning", [(joins, "flag")], always=False).told
+        return [(at, data["reason"]) for at, data in told if receiver in data["receivers"]]
+
+    for leaf in several:
+        assert heard(several, leaf.receiver) == heard([leaf], leaf.receiver)
 
 
 @given(handlings(), st.sampled_from(SEVERITIES), ACTS)

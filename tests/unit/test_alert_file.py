@@ -171,6 +171,7 @@ routes:
     policy = Policy(timedelta(minutes=15), timedelta(hours=8), timedelta(hours=8))
     (course,) = explained(handling, {"rule": "r", "severity": "critical"}, "UTC", policy, NOON).courses
     assert [(one.at - NOON, one.receivers) for one in course.told] == [
-        (timedelta(seconds=5), ("ticketing", "phone")),
+        (timedelta(0), ("phone",)),
+        (timedelta(seconds=5), ("ticketing",)),
         (timedelta(minutes=10), ("chief",)),
     ]

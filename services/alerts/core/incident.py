@@ -134,9 +134,18 @@ class Entry(Struct, frozen=True, kw_only=True):
     data: dict[str, Any] = {}
 
 
+class Heard(Struct, frozen=True):
+    """When a receiver was told last, and of how many flags."""
+
+    at: datetime
+    flags: int
+
+
 class Telling(Struct, frozen=True):
     """What people were told of an incident: how often in all, and about which opening, when last, of how many flags, as how
     severe, up to which step of the escalation, to whom; `end`, `recheck`: that of its resolution and its re-check date, too.
+
+    `heard`: the same of each receiver of this opening, "" being a route that tells nobody.
     """
 
     count: int = 0
@@ -148,6 +157,7 @@ class Telling(Struct, frozen=True):
     receivers: tuple[str, ...] = ()
     end: bool = False
     recheck: bool = False
+    heard: dict[str, Heard] = {}
 
 
 class Incident(Struct, frozen=True, kw_only=True):

@@ -2,20 +2,24 @@
 
 Each telling is a line of the history and is numbered, so that two instances that find the same reason write the same number, and
 only one of them can. Further flags, reminders and the escalation stop when somebody acknowledges.
+
+Of several routes in force (`continue`) each tells its receiver by its own times: when it opened, of further flags, and again.
+What is the incident's and no route's (worse, over, a step, a day) is told to all at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
-from services.alerts.core.incident import Change, Incident, Telling
+from services.alerts.core.incident import Change, Heard, Incident, Telling
 from services.alerts.core.lifecycle import changed
-from services.alerts.core.plan import Branch, Leaf, rank
+from services.alerts.core.plan import Branch, Leaf, Step, rank
 
 
 class Reason(StrEnum):
@@ -33,23 +37,24 @@ class Reason(StrEnum):
     ACTION_DUE = "action_due"  # the day of an action that is not done has come
 
 
+class _Due(Struct, frozen=True):
+    """A reason with its time; `leaf` None: all routes in force together."""
+
+    reason: Reason
+    at: datetime
+    leaf: Leaf | None = None
+
+
 def reason_to_notify(incident: Incident, now: datetime) -> Reason:
     """Why people are to be told now. One reason at a time, the weightiest first."""
-    leaf = _leaf(incident, now)
-    if leaf is None:
-        return Reason.NONE
-    for reason, due in _all_due(incident, leaf):
-        if due <= now:
-            return reason
-    return Reason.NONE
+    due = _due_now(incident, _leaves(incident, now), now)
+    return due[0].reason if due else Reason.NONE
 
 
 def next_telling(incident: Incident, now: datetime) -> datetime | None:
     """When there may be a reason again if nothing happens to the incident before; None: never. Not before `now`."""
-    leaf = _leaf(incident, now)
-    if leaf is None:
-        return None
-    due = [max(at, now) for _, at in _all_due(incident, leaf)]
+    leaves = _leaves(incident, now)
+    due = [max(one.at, now) for one in _all_due(incident, leaves)]
     shift = _next_shift(incident, now)
     if shift is not None and incident.state == "open" and not incident.held:
         due.append(shift)  # other times may count then
@@ -58,12 +63,14 @@ def next_telling(incident: Incident, now: datetime) -> datetime | None:
 
 def told(incident: Incident, now: datetime) -> Change | None:
     """The telling that is due now: `data` has the reason and the receivers. None when there is none."""
-    reason = reason_to_notify(incident, now)
-    if reason is Reason.NONE:
+    leaves = _leaves(incident, now)
+    due = _due_now(incident, leaves, now)
+    if not due:
         return None
+    reason, routes = due[0].reason, [one.leaf for one in due if one.leaf is not None] or leaves[:1]
     before = incident.telling
-    steps = _steps_due(incident, now)
-    receivers = _receivers(incident, reason, steps, now)
+    steps = _steps_due(incident, leaves, now)
+    receivers = _receivers(incident, due, leaves, steps)
     fresh = before.opening == incident.openings
     after = Telling(
         count=before.count + 1,
@@ -72,89 +79,146 @@ def told(incident: Incident, now: datetime) -> Change | None:
         flags=incident.flags,
         severity=incident.severity,
         steps=max(before.steps, steps) if reason is Reason.ESCALATED else before.steps,
-        receivers=_merged(before.receivers if fresh else (), receivers),
+        receivers=_merged(before.receivers if fresh else (), filter(None, receivers)),
         end=before.end or reason is Reason.RESOLVED,
         recheck=before.recheck or reason is Reason.RECHECK,
+        heard=(before.heard if fresh else {}) | dict.fromkeys(receivers, Heard(now, incident.flags)),
     )
-    data: dict[str, Any] = {"reason": reason.value, "telling": after.count, "receivers": list(receivers)}
-    leaf = _leaf(incident, now)
-    if leaf is not None and leaf.path:
-        data["route"] = leaf.path
+    data: dict[str, Any] = {"reason": reason.value, "telling": after.count, "receivers": [*filter(None, receivers)]}
+    if path := ", ".join(dict.fromkeys(leaf.path for leaf in routes if leaf.path)):
+        data["route"] = path
     actions = incident.actions
     if reason is Reason.ACTION_DUE:
-        due = {one.number for one in actions if one.waits_until is not None and one.waits_until <= now}
-        data["actions"] = sorted(due)
-        actions = tuple(msgspec.structs.replace(one, told=True) if one.number in due else one for one in actions)
+        days = {one.number for one in actions if one.waits_until is not None and one.waits_until <= now}
+        data["actions"] = sorted(days)
+        actions = tuple(msgspec.structs.replace(one, told=True) if one.number in days else one for one in actions)
     return changed(msgspec.structs.replace(incident, telling=after, actions=actions), now, "told", data=data)
 
 
-def _all_due(incident: Incident, leaf: Leaf) -> list[tuple[Reason, datetime]]:
+def _due_now(incident: Incident, leaves: Sequence[Leaf], now: datetime) -> list[_Due]:
+    """What is due of the weightiest reason: one, or what several routes tell at the same time."""
+    due = [one for one in _all_due(incident, leaves) if one.at <= now]
+    return [one for one in due if one.reason is due[0].reason]
+
+
+def _all_due(incident: Incident, leaves: Sequence[Leaf]) -> list[_Due]:
     """Every reason that there is or will be, with when; the weightiest first."""
-    telling, found = incident.telling, list[tuple[Reason, datetime]]()
+    telling, found = incident.telling, list[_Due]()
+    if not leaves:
+        return found
     if incident.state == "resolved":
-        if telling.opening == incident.openings and leaf.tell_end and not telling.end and incident.resolved_at:
-            found.append((Reason.RESOLVED, incident.resolved_at))
+        tells_end = any(leaf.tell_end for leaf in leaves)
+        if telling.opening == incident.openings and tells_end and not telling.end and incident.resolved_at:
+            found.append(_Due(Reason.RESOLVED, incident.resolved_at))
         if incident.recheck_at is not None and not telling.recheck:
-            found.append((Reason.RECHECK, incident.recheck_at))
+            found.append(_Due(Reason.RECHECK, incident.recheck_at))
         return found + _actions_due(incident)
     if incident.held:
         return found
     if telling.opening < incident.openings or telling.at is None:
-        if incident.state == "open":  # who took it before that needs no telling
-            reason = Reason.OPENED if incident.openings == 1 else Reason.REOPENED
-            return [(reason, incident.open_since + leaf.wait)]
-        return _actions_due(incident)
+        # who took it before that needs no telling
+        return _openings_due(incident, leaves) if incident.state == "open" else _actions_due(incident)
     if rank(incident.severity) > rank(telling.severity):
-        found.append((Reason.WORSE, telling.at))
-    found += _actions_due(incident)
+        found.append(_Due(Reason.WORSE, telling.at))
     if incident.state != "open":
-        return found
-    if telling.steps < len(leaf.steps):
-        found.append((Reason.ESCALATED, incident.open_since + leaf.steps[telling.steps].after))
-    if incident.flags > telling.flags:
-        found.append((Reason.MORE, telling.at + leaf.interval))
-    if leaf.repeat is not None:
-        found.append((Reason.REMINDER, telling.at + leaf.repeat))
+        return found + _actions_due(incident)
+    found += _openings_due(incident, leaves) + _actions_due(incident)
+    steps = _steps(leaves)
+    if telling.steps < len(steps):
+        found.append(_Due(Reason.ESCALATED, incident.open_since + steps[telling.steps].after))
+    return found + _again(incident, leaves)
+
+
+def _openings_due(incident: Incident, leaves: Sequence[Leaf]) -> list[_Due]:
+    """When those hear of the opening who have not: by the `wait` of their route, or as soon as it is their hours."""
+    reason = Reason.OPENED if incident.openings == 1 else Reason.REOPENED
+    return [
+        _Due(reason, incident.open_since + leaf.wait, leaf)
+        for leaf in leaves
+        if _heard(incident, leaf.receiver) is None
+    ]
+
+
+def _again(incident: Incident, leaves: Sequence[Leaf]) -> list[_Due]:
+    """Further flags and reminders, of each route to whom it told before."""
+    more, reminders = list[_Due](), list[_Due]()
+    for leaf in leaves:
+        heard = _heard(incident, leaf.receiver)
+        if heard is None:
+            continue
+        if incident.flags > heard.flags:
+            more.append(_Due(Reason.MORE, heard.at + leaf.interval, leaf))
+        if leaf.repeat is not None:
+            last = max(one.at for name in _audience(incident, leaf, leaves) if (one := _heard(incident, name)))
+            reminders.append(_Due(Reason.REMINDER, last + leaf.repeat, leaf))
+    return more + reminders
+
+
+def _heard(incident: Incident, receiver: str) -> Heard | None:
+    """What a receiver heard last of this opening; None: nothing yet."""
+    telling = incident.telling
+    if telling.opening != incident.openings:
+        return None
+    found = telling.heard.get(receiver)
+    if found is None and telling.at is not None and receiver in telling.receivers:  # written before each was known
+        return Heard(telling.at, telling.flags)
     return found
 
 
-def _actions_due(incident: Incident) -> list[tuple[Reason, datetime]]:
+def _actions_due(incident: Incident) -> list[_Due]:
     """The next moment at which actions are told, if there is one: all of them whose time it is together."""
     waiting = [one.waits_until for one in incident.actions if one.waits_until is not None]
-    return [(Reason.ACTION_DUE, min(waiting))] if waiting else []
+    return [_Due(Reason.ACTION_DUE, min(waiting))] if waiting else []
 
 
-def _receivers(incident: Incident, reason: Reason, steps: int, now: datetime) -> tuple[str, ...]:
-    before = incident.telling
+def _receivers(incident: Incident, due: Sequence[_Due], leaves: Sequence[Leaf], steps: int) -> tuple[str, ...]:
+    """Who is told; "" stands for a route that tells nobody."""
+    before, reason = incident.telling, due[0].reason
     heard = before.receivers if before.opening == incident.openings else ()
-    leaves = incident.plan.leaves(incident.severity, now)
+    on_duty = [leaf.receiver for leaf in leaves]
     if reason is Reason.RESOLVED:
         return heard
     if reason is Reason.ESCALATED:
-        return _merged((), tuple(r for step in _together(leaves).steps[before.steps : steps] for r in step.receivers))
-    on_duty = tuple(leaf.receiver for leaf in leaves)
-    return _merged(heard if reason in (Reason.WORSE, Reason.REMINDER) else (), on_duty)
+        return _merged(*(step.receivers for step in _steps(leaves)[before.steps : steps]))
+    if reason is Reason.WORSE:
+        return _merged(heard, on_duty)
+    routes = [one.leaf for one in due if one.leaf is not None]
+    if not routes:
+        return _merged(on_duty)
+    if reason is not Reason.REMINDER:
+        return _merged(leaf.receiver for leaf in routes)
+    return _merged(*(_audience(incident, leaf, leaves) for leaf in routes))
 
 
-def _steps_due(incident: Incident, now: datetime) -> int:
+def _audience(incident: Incident, leaf: Leaf, leaves: Sequence[Leaf]) -> list[str]:
+    """Who is reminded with a route: its receiver, those whom its steps told and who have no route of their own in force, and
+    with the first route those whom no step did.
+    """
+    own, all_ = ({name for step in _steps(some) for name in step.receivers} for some in ([leaf], leaves))
+    elsewhere = {one.receiver for one in leaves} - {leaf.receiver}
+
+    def belongs(name: str) -> bool:
+        return name == leaf.receiver or name in own or (leaf is leaves[0] and name not in all_)
+
+    heard = incident.telling.receivers
+    return [*(name for name in heard if name not in elsewhere and belongs(name)), leaf.receiver]
+
+
+def _steps_due(incident: Incident, leaves: Sequence[Leaf], now: datetime) -> int:
     """How many steps of the escalation have come: after a silence, several at once."""
-    leaf = _leaf(incident, now)
-    return 0 if leaf is None else sum(now >= incident.open_since + step.after for step in leaf.steps)
+    return sum(now >= incident.open_since + step.after for step in _steps(leaves))
 
 
-def _leaf(incident: Incident, now: datetime) -> Leaf | None:
-    """What the routes in force ask for together; of what is resolved, those of its resolution."""
-    leaves = incident.plan.leaves(incident.severity, incident.resolved_at or now)
-    return _together(leaves) if leaves else None
+def _leaves(incident: Incident, now: datetime) -> tuple[Leaf, ...]:
+    """The routes in force; of what is resolved, those of its resolution."""
+    return incident.plan.leaves(incident.severity, incident.resolved_at or now)
 
 
-def _together(leaves: Sequence[Leaf]) -> Leaf:
-    """Steps of all count, and an end that one of them tells: those after the first wake people too. Other times: the first's."""
-    first, *others = leaves
-    if not others:
-        return first
-    steps = sorted({step: None for leaf in leaves for step in leaf.steps}, key=lambda step: step.after)
-    return msgspec.structs.replace(first, steps=tuple(steps), tell_end=any(leaf.tell_end for leaf in leaves))
+def _steps(leaves: Sequence[Leaf]) -> list[Step]:
+    """Those of all routes, each once: routes after the first one wake people, too."""
+    if len(leaves) == 1:
+        return list(leaves[0].steps)
+    return sorted({step: None for leaf in leaves for step in leaf.steps}, key=lambda step: step.after)
 
 
 def _next_shift(incident: Incident, now: datetime) -> datetime | None:
@@ -171,5 +235,5 @@ def _changes(branch: Branch, now: datetime) -> list[datetime]:
     return found
 
 
-def _merged(before: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(name for name in dict.fromkeys((*before, *more)) if name)  # "": a route that tells nobody
+def _merged(*names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for some in names for name in some))
