@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from floorwatch.publish import bootstrap_of
+from floorwatch.publish import of_kafka
 from floorwatch.replay import Replay
 from floorwatch.rowlogs import for_log, is_log
 from floorwatch.sitename import check_site, unknown_site
@@ -289,7 +289,7 @@ def main(
     begin, end = _moment(since, "--from"), _moment(until, "--to")
     if begin and end and end <= begin:
         raise SettingsError(f"--to: {until} is not after {since}")
-    show(asyncio.run(_topic(bootstrap_of(settings), sites, books, begin, end)))
+    show(asyncio.run(_topic(of_kafka(settings), sites, books, begin, end)))
 
 
 def _trace(file: Path, adapter: str, site: str, sites: Sites, book: RuleBook) -> Tally:
@@ -314,9 +314,9 @@ def _trace(file: Path, adapter: str, site: str, sites: Sites, book: RuleBook) ->
 
 
 async def _topic(
-    bootstrap: str, sites: Sites, books: list[RuleBook], since: datetime | None, until: datetime | None
+    settings: CommonSettings, sites: Sites, books: list[RuleBook], since: datetime | None, until: datetime | None
 ) -> list[Tally]:
-    bus = KafkaBus(bootstrap)
+    bus = KafkaBus.of(settings)
     try:
         with _progress(Console(stderr=True)) as progress:
             task = progress.add_task(topics.FLOOR_EVENTS.name, total=None)

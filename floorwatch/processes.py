@@ -13,6 +13,7 @@ import ctypes
 import json
 import os
 import signal
+import ssl
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -139,13 +140,17 @@ def die_with_parent() -> Callable[[], None] | None:
     return tie
 
 
-def http_ready(host: str, port: int) -> Ready:
-    """Asks `/readyz`: None for 200, else the reasons it gives."""
+def http_ready(host: str, port: int, *, tls: bool = False) -> Ready:
+    """Asks `/readyz`: None for 200, else the reasons it gives. Nothing is told, so whose certificate it is is not asked."""
+    context = None
+    if tls:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # it bears another name than 127.0.0.1
 
     async def ask() -> str | None:
         try:
             async with asyncio.timeout(_PROBE_S):
-                reader, writer = await asyncio.open_connection(host, port)
+                reader, writer = await asyncio.open_connection(host, port, ssl=context)
                 try:
                     writer.write(f"GET /readyz HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
                     answer = await reader.read(65_536)

@@ -20,6 +20,7 @@ from shared.clock import Clock, SystemClock
 from shared.errors import BusError, FloorwatchError
 from shared.events import LinkDown, LinkUp
 from shared.kafka import KafkaBus
+from shared.kafkasecurity import in_the_clear
 from shared.raw import Raw
 from shared.settings import BrokerSettings, CommonSettings, load, variable
 from shared.sites import load_sites
@@ -140,18 +141,17 @@ def _update(progress: Progress, task: TaskID, trace: Trace, publisher: Publisher
     progress.update(task, completed=trace.read_bytes, packets=publisher.published, at=at)
 
 
-def bootstrap_of(settings: CommonSettings) -> str:
-    """KAFKA_BOOTSTRAP when it is set; else where `floorwatch run` has its broker. Raises SettingsError."""
+def of_kafka(settings: CommonSettings) -> CommonSettings:
+    """As they are when KAFKA_BOOTSTRAP is set; else for the broker that `floorwatch run` has. Raises SettingsError."""
     if "kafka_bootstrap" in settings.model_fields_set:
-        return settings.kafka_bootstrap
-    return f"127.0.0.1:{load(BrokerSettings).port}"
+        return settings
+    return in_the_clear(settings, f"127.0.0.1:{load(BrokerSettings).port}")
 
 
 def main(file: Path, *, adapter: str, site: str, speed: float, as_of_now: bool) -> None:
     """The command. Raises SettingsError, BusError, and FloorwatchError when the file holds nothing."""
     check_site(site)
-    settings = load(CommonSettings)
-    bootstrap = bootstrap_of(settings)
+    settings = of_kafka(load(CommonSettings))
     sites = load_sites(settings.sites_file, setting=variable(CommonSettings, "sites_file"))
     console = Console(stderr=True)
     if line := unknown_site(site, sites, settings.sites_file):
@@ -167,7 +167,7 @@ def main(file: Path, *, adapter: str, site: str, speed: float, as_of_now: bool) 
 
     async def run(trace: Trace) -> Publisher:
         clock = SystemClock()
-        bus = KafkaBus(bootstrap, idempotent=settings.kafka_idempotent)
+        bus = KafkaBus.of(settings)
         publisher = Publisher(bus, clock, vendor=adapter, site=site, speed=speed, as_of_now=as_of_now)
         try:
             await publish(trace, publisher, bus, adapter, site, console, sites.site(site).time_zone)
@@ -190,4 +190,4 @@ def main(file: Path, *, adapter: str, site: str, speed: float, as_of_now: bool) 
             console.print(f"{trace.damages} damaged lines were passed over")
     if not publisher.published:
         raise FloorwatchError(f"{file} holds no packet that can be read as {adapter}")
-    console.print(f"published {publisher.published} packets to {topics.SWITCH_RAW.name} at {bootstrap}")
+    console.print(f"published {publisher.published} packets to {topics.SWITCH_RAW.name} at {settings.kafka_bootstrap}")

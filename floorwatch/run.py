@@ -19,11 +19,13 @@ from floorwatch.supervisor import Stage, Supervisor
 from shared import topics
 from shared.clock import Clock, SystemClock
 from shared.errors import BusError, SettingsError
+from shared.kafkasecurity import IN_THE_CLEAR, in_the_clear, security_of
 from shared.ports import listen
 from shared.settings import (
     AlertsSettings,
     AsteriskSettings,
     BrokerSettings,
+    CommonSettings,
     IngestSettings,
     MonitorSettings,
     RelaySettings,
@@ -34,6 +36,7 @@ from shared.settings import (
     variable,
 )
 from shared.sites import load_sites
+from shared.tls import ServerTls
 
 BrokerKind = Literal["embedded", "kafka"]
 
@@ -45,6 +48,7 @@ class Floor:
     broker: BrokerKind
     broker_port: int
     bootstrap: str
+    kafka: CommonSettings  # how to reach the broker
     ingest: IngestSettings
     monitors: tuple[MonitorSettings, ...]  # replicas: the first has the port that is set
     alerts: AlertsSettings
@@ -66,10 +70,13 @@ def plan(
     ingest, monitor, alerts = load(IngestSettings), load(MonitorSettings), load(AlertsSettings)
     relay = load(RelaySettings)
     _check_files(monitor)
+    _check_transport(ingest, broker)
+    bootstrap = ingest.kafka_bootstrap if broker == "kafka" else f"127.0.0.1:{broker_settings.port}"
     return Floor(
         broker=broker,
         broker_port=broker_settings.port,
-        bootstrap=ingest.kafka_bootstrap if broker == "kafka" else f"127.0.0.1:{broker_settings.port}",
+        bootstrap=bootstrap,
+        kafka=ingest if broker == "kafka" else in_the_clear(ingest, bootstrap),
         ingest=ingest,
         monitors=tuple(_replica(monitor, number) for number in range(broker_settings.monitors)),
         alerts=alerts,
@@ -89,6 +96,13 @@ def _check_files(monitor: MonitorSettings) -> None:
     load_sites(monitor.sites_file, setting=variable(MonitorSettings, "sites_file"))
     load_rulebook(monitor.rules_file, setting=variable(MonitorSettings, "rules_file"))
     load_reasons(monitor.cases_file, setting=variable(MonitorSettings, "cases_file"))
+
+
+def _check_transport(settings: ServiceSettings, broker: BrokerKind) -> None:
+    """The same of certificates and keys. Raises SettingsError."""
+    ServerTls.of(settings)
+    if broker == "kafka":
+        security_of(settings)
 
 
 def _asterisk() -> AsteriskSettings | None:
@@ -155,9 +169,9 @@ def stages(floor: Floor) -> list[Stage]:
             return None if await broker.answers(floor.broker_port) else "it does not answer yet"
 
         program = Program("broker", broker.command_of(floor.broker_port), broker_ready)
-        found.append(Stage([program], then=lambda: create_topics(floor.bootstrap), vital=True))
+        found.append(Stage([program], then=lambda: create_topics(floor.kafka), vital=True))
     else:
-        found.append(Stage([], then=lambda: create_topics(floor.bootstrap)))
+        found.append(Stage([], then=lambda: create_topics(floor.kafka)))
     env = _environment(floor)
     found.append(
         Stage(
@@ -199,6 +213,7 @@ def _environment(floor: Floor) -> dict[str, str]:
     if floor.broker == "kafka":
         env["KAFKA_IDEMPOTENT"] = os.environ.get("KAFKA_IDEMPOTENT", "true")
     else:  # every mark is a record more that the embedded broker keeps and looks through, and it never forgets a checkpoint
+        env |= IN_THE_CLEAR
         for name, value in (("INGEST_MARK_S", "0.2"), ("INGEST_CHECKPOINT_S", "15"), ("MONITOR_CHECKPOINT_S", "15")):
             env[name] = os.environ.get(name, value)
     if "ALERTS_DB_URL" not in os.environ:
@@ -216,14 +231,14 @@ def _python(module: str) -> Sequence[str]:
 
 def _service(name: str, module: str, settings: ServiceSettings, env: Mapping[str, str]) -> Program:
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
-    return Program(name, _python(module), http_ready(host, settings.port), env)
+    return Program(name, _python(module), http_ready(host, settings.port, tls=settings.tls_cert_file is not None), env)
 
 
-async def create_topics(bootstrap: str) -> None:
+async def create_topics(kafka: CommonSettings) -> None:
     """Create what is missing. Raises BusError."""
     from shared.kafka import KafkaBus
 
-    bus = KafkaBus(bootstrap)
+    bus = KafkaBus.of(kafka)
     try:
         await bus.create(topics.ALL)
     finally:
@@ -233,7 +248,8 @@ async def create_topics(bootstrap: str) -> None:
 def url_of(settings: ServiceSettings) -> str:
     """Where a browser on this machine finds the service."""
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}/"
+    scheme = "http" if settings.tls_cert_file is None else "https"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.port}/"
 
 
 def welcome(floor: Floor, seconds: float) -> str:

@@ -24,6 +24,7 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 from shared.clock import Clock
 from shared.errors import FloorwatchError
 from shared.identity import LOCAL, WHOLE, Permission, Principal, Role, Scope
+from shared.limits import Limits
 from shared.problems import Problem
 from shared.settings import CommonSettings, variable
 from shared.tickets import Tickets
@@ -155,12 +156,16 @@ _Cookie = Annotated[str | None, Depends(_scheme_cookie)]
 
 
 async def signed_in(request: Request, _bearer: _Bearer = None, _cookie: _Cookie = None) -> Principal:
-    """A dependency: who asks, whatever they may do. Raises Problem 401 with `reason`."""
+    """A dependency: who asks, whatever they may do. Raises Problem 401 with `reason`, and 429 for who asks too often."""
     auth: Authenticator = request.app.state.auth
+    limits: Limits = request.app.state.limits
     try:
-        return auth.of_request(request.headers, request.cookies)
+        who = auth.of_request(request.headers, request.cookies)
     except NotAuthenticated as exc:
+        limits.unknown(request)
         raise unauthorized(exc) from exc
+    limits.known(request, who)
+    return who
 
 
 def unauthorized(exc: NotAuthenticated) -> Problem:

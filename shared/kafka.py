@@ -8,12 +8,14 @@ import contextlib
 import logging
 import math
 import os
+import ssl
 from collections.abc import Awaitable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.conn import create_conn
 from aiokafka.errors import (
     KafkaConnectionError,
     KafkaError,
@@ -29,7 +31,10 @@ from aiokafka.partitioner import DefaultPartitioner
 from shared.bus import MAX_RECORD_BYTES, Headers, Partition, Record, beyond_end, check_assigned, check_size
 from shared.clock import EPOCH, Clock, SystemClock
 from shared.errors import BusError, OffsetLost
+from shared.kafkasecurity import security_of
 from shared.lanes import Sender
+from shared.settings import CommonSettings
+from shared.tls import why_not
 from shared.topics import Topic
 
 T = TypeVar("T")
@@ -90,7 +95,7 @@ class KafkaBus:
         self._replication = replication
         self._linger_s = linger_s
         self._request_timeout_s = request_timeout_s
-        self._broker = _Broker(bootstrap, request_timeout_s)
+        self._broker = _Broker(bootstrap, request_timeout_s, security)
         self._clock = clock or SystemClock()
         self._common = {
             "bootstrap_servers": bootstrap.split(","),
@@ -101,6 +106,11 @@ class KafkaBus:
         self._sender: Sender | None = None
         self._connecting = asyncio.Lock()
         self._endings: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    def of(cls, settings: CommonSettings, **how: Any) -> KafkaBus:
+        """As the settings say. Raises SettingsError for what is wrong in how brokers are spoken to."""
+        return cls(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent, **security_of(settings), **how)
 
     async def create(self, topics: Iterable[Topic], *, partitions: int = 1) -> None:
         wanted = [NewTopic(topic.name, partitions, self._replication, topic_configs=_config(topic)) for topic in topics]
@@ -239,11 +249,12 @@ class KafkaBus:
 
 
 class _Broker:
-    """Asks the broker, and puts its failures into words."""
+    """Asks the broker, and puts its failures into words. `security` as the client has it."""
 
-    def __init__(self, bootstrap: str, timeout_s: float) -> None:
+    def __init__(self, bootstrap: str, timeout_s: float, security: Mapping[str, Any]) -> None:
         self.bootstrap = bootstrap
         self._timeout_s = timeout_s
+        self._security = security
 
     async def ask(self, answer: Awaitable[T], doing: str) -> T:
         """`answer`. Raises BusError when it fails or does not come in time; soon, if the broker takes no connection.
@@ -279,16 +290,36 @@ class _Broker:
         for address in self.bootstrap.split(","):
             host, _, port = address.strip().rpartition(":")
             try:
-                async with asyncio.timeout(1.0):
-                    _, writer = await asyncio.open_connection(host, int(port))
+                async with asyncio.timeout(3.0 if self._security else 1.0):
+                    await self._try(host, int(port))
             except TimeoutError:
                 why = "no answer"
+            except ssl.SSLError as exc:
+                why = why_not(exc)
             except OSError as exc:
                 why = os.strerror(exc.errno).lower() if exc.errno and exc.errno > 0 else str(exc)
+            except KafkaError as exc:
+                why = _why_no_entry(exc)
             else:
-                writer.close()
                 return None
         return why
+
+    async def _try(self, host: str, port: int) -> None:
+        """Connect, as far as the client itself would where that can fail for more reasons than the way there."""
+        if self._security:
+            connection = await create_conn(host, port, client_id="floorwatch", **self._security)
+            connection.close()
+        else:
+            _, writer = await asyncio.open_connection(host, port)
+            writer.close()
+
+
+def _why_no_entry(exc: KafkaError) -> str:
+    """Why a broker that answers does not let us in."""
+    if isinstance(exc, KafkaConnectionError):
+        return "it hangs up: does it speak this security protocol at this port?"
+    what = str(exc.args[0]) if exc.args else ""
+    return f"it does not let this user in: {type(exc).__name__}" + (f": {what}" if what else "")
 
 
 def _config(topic: Topic) -> dict[str, str]:

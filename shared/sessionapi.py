@@ -12,11 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.apidoc import problem
 from shared.auth import COOKIE, Authenticator, authed, public, signed_in, unauthorized
 from shared.identity import Permission, Principal, Role
+from shared.limits import Limits
 from shared.tickets import TICKET_S
 from shared.tokens import MAX_TOKEN, NotAuthenticated
 
 log = structlog.get_logger()
 
+_TOO_OFTEN = problem(429, "too many attempts of this address failed; `Retry-After` says when to come back")
 _UNKNOWN = problem(401, "`reason`: missing, invalid, expired, revoked or unknown_user")
 
 
@@ -81,12 +83,15 @@ Reader = Annotated[Principal, Depends(authed("floor.read"))]
 router = APIRouter(prefix="/api/v1", tags=["who asks"])
 
 
-@router.post("/session", dependencies=[Depends(public)], responses=_UNKNOWN)
+@router.post("/session", dependencies=[Depends(public)], responses=_UNKNOWN | _TOO_OFTEN)
 async def sign_in(body: SessionBody, request: Request, response: Response, auth: Auth) -> MeView:
     """Give a token, get the cookie that browsers use from then on. It ends with the token."""
+    limits: Limits = request.app.state.limits
+    limits.before_sign_in(request)
     try:
         who = auth.of_token(body.token)
     except NotAuthenticated as exc:
+        limits.sign_in_failed(request)
         log.info("nobody signed in", reason=exc.reason)
         raise unauthorized(exc) from exc
     if who.expires is not None:

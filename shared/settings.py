@@ -2,19 +2,25 @@
 
 `load(MonitorSettings)` gives one frozen object with the service's own settings (prefix `MONITOR_`) and the common ones, or
 raises SettingsError naming each wrong variable and what was expected of it. Tests build the classes with keywords.
+
+Every secret may be in a file instead, as orchestrators hand them over: `AUTH_SECRET_FILE=/run/secrets/auth` for `AUTH_SECRET`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shared.authsettings import AuthSettings
 from shared.errors import SettingsError
+from shared.settingtypes import Numbers, OptionalPath, Seconds, Words, commas
+from shared.transportsettings import KafkaSecuritySettings, ServingSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 # installed as a package there is no project to keep things in: where one stands
@@ -26,30 +32,12 @@ SITE_WORDS = "letters, digits and . _ -, a letter or digit first"
 HOST_PATTERN = r"^(\*|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?)$"
 
 Port = Annotated[int, Field(ge=0, le=65535)]  # 0: any free one, for tests
-Seconds = Annotated[float, Field(gt=0)]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "console", "json"]
+HostNames = Annotated[tuple[Annotated[str, Field(pattern=HOST_PATTERN)], ...], NoDecode, BeforeValidator(commas)]
 
 
-def _words(value: Any) -> Any:
-    return tuple(value.split()) if isinstance(value, str) else value
-
-
-def _nothing(value: Any) -> Any:
-    return None if value == "" else value  # an empty variable is one that nobody set
-
-
-def _commas(value: Any) -> Any:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-
-Words = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_words)]
-OptionalPath = Annotated[Path | None, BeforeValidator(_nothing)]
-Numbers = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_commas)]
-HostNames = Annotated[tuple[Annotated[str, Field(pattern=HOST_PATTERN)], ...], NoDecode, BeforeValidator(_commas)]
-
-
-class CommonSettings(BaseSettings):
+class CommonSettings(AuthSettings, KafkaSecuritySettings):
     """What every process needs. The names stay as they are under any service's prefix."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, validate_default=False)
@@ -63,10 +51,6 @@ class CommonSettings(BaseSettings):
     # the embedded broker has no producer ids; switch it on with Apache Kafka
     kafka_idempotent: bool = Field(False, validation_alias="KAFKA_IDEMPOTENT")
     sites_file: Path = Field(ROOT / "deploy" / "sites.yaml", validation_alias="FLOORWATCH_SITES_FILE")
-    # who may see and do what; none: everybody who reaches a port is the same local user
-    users_file: OptionalPath = Field(None, validation_alias="AUTH_USERS_FILE")
-    # what tokens are signed with; none: a file in the run directory, for services on one machine
-    auth_secret: SecretStr = Field(SecretStr(""), validation_alias="AUTH_SECRET")
     # by which names browsers reach the services, besides addresses, localhost and this machine's; "*": any
     allowed_hosts: HostNames = Field(
         (),
@@ -78,7 +62,7 @@ class CommonSettings(BaseSettings):
     log_format: LogFormat = Field("auto", validation_alias="FLOORWATCH_LOG_FORMAT")  # auto: for people on a terminal
 
 
-class ServiceSettings(CommonSettings):
+class ServiceSettings(CommonSettings, ServingSettings):
     """What every service with an HTTP port has."""
 
     host: str = "127.0.0.1"  # nothing listens to the network until somebody decides so
@@ -216,6 +200,7 @@ class BrokerSettings(BaseSettings):
     monitors: int = Field(1, ge=1, le=9, validation_alias="MONITOR_REPLICAS")  # hot replicas, 10 ports apart
 
 
+OF_FILE: Final = "_FILE"  # behind a secret's variable: where the secret is
 OF_COMMANDS = frozenset({"FLOORWATCH_FEED_URL", "FLOORWATCH_TOKEN"})  # options of `floorwatch watch`
 
 S = TypeVar("S", bound=BaseSettings)
@@ -224,10 +209,10 @@ S = TypeVar("S", bound=BaseSettings)
 def load(kind: type[S], **values: Any) -> S:
     """The settings of `kind` from the environment; `values` go before it.
 
-    Raises SettingsError with one line for each wrong variable.
+    Raises SettingsError with one line for each wrong variable, and for a secret's file that cannot be read.
     """
     try:
-        return kind(**values)
+        return kind(**(_from_files(kind, os.environ) | values))
     except ValidationError as exc:
         raise SettingsError("\n".join(_explain(kind, error) for error in exc.errors())) from None
 
@@ -246,9 +231,35 @@ def misspelled(names: Iterable[str]) -> dict[str, str]:
         *(SimulatorSettings, AsteriskSettings, BrokerSettings),
     )
     known = {variable(kind, field) for kind in kinds for field in kind.model_fields} | OF_COMMANDS
+    known |= {
+        variable(kind, field) + OF_FILE for kind in kinds for field in kind.model_fields if _is_secret(kind, field)
+    }
     prefixes = (*(str(kind.model_config["env_prefix"]) for kind in kinds), "FLOORWATCH_", "AUTH_")
+    prefixes += ("KAFKA_SASL_", "KAFKA_SSL_", "KAFKA_SECURITY_")  # others are Kafka's own programs'
     wrong = (name for name in names if name.startswith(prefixes) and name not in known)
     return {name: next(iter(get_close_matches(name, known, n=1)), "") for name in wrong}
+
+
+def _is_secret(kind: type[BaseSettings], name: str) -> bool:
+    return "SecretStr" in str(kind.model_fields[name].annotation)
+
+
+def _from_files(kind: type[BaseSettings], environment: Mapping[str, str]) -> dict[str, str]:
+    """Secrets of which a variable with `_FILE` says where they are. Raises SettingsError."""
+    found: dict[str, str] = {}
+    for name in kind.model_fields:
+        named = variable(kind, name)
+        file = environment.get(named + OF_FILE, "") if _is_secret(kind, name) else ""
+        if not file:
+            continue
+        if environment.get(named):
+            raise SettingsError(f"{named} and {named}{OF_FILE} are both set: one of them is enough")
+        try:
+            found[name] = Path(file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as exc:
+            why = (exc.strerror or str(exc)) if isinstance(exc, OSError) else "it is not text"
+            raise SettingsError(f"{named}{OF_FILE}: {file} cannot be read: {why}") from None
+    return found
 
 
 def _explain(kind: type[BaseSettings], error: Any) -> str:

@@ -224,7 +224,7 @@ async def start(settings: AlertsSettings) -> None:
         stack.push_async_callback(database.close)
         sites = load_sites(settings.sites_file, setting=variable(AlertsSettings, "sites_file"))
         bus, publishing, recording = (
-            KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent) for _ in range(3)
+            KafkaBus.of(settings) for _ in range(3)
         )  # three that write: one must not hear of the other's failures
         for one in (bus, publishing, recording):
             stack.push_async_callback(_close, one)

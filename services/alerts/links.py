@@ -9,7 +9,7 @@ def public_url(settings: AlertsSettings) -> str:
     """How people reach the page: as set, else where the service listens."""
     if "public_url" in settings.model_fields_set:
         return settings.public_url
-    return f"http://{settings.host}:{settings.port}"
+    return f"{'http' if settings.tls_cert_file is None else 'https'}://{settings.host}:{settings.port}"
 
 
 def incident_url(public: str, number: int) -> str:

@@ -120,8 +120,8 @@ async def start(settings: IngestSettings) -> None:
     """Run the service until it is asked to stop. Raises SettingsError for a wrong file before it connects."""
     sites = load_sites(settings.sites_file, setting=variable(IngestSettings, "sites_file"))
     clock, registry = SystemClock(), CollectorRegistry()
-    bus = KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent)
-    side_bus = KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent)
+    bus = KafkaBus.of(settings)
+    side_bus = KafkaBus.of(settings)
     ingest = Ingest(settings, bus, side_bus, clock, sites, registry)
     try:
         async with Background() as background:

@@ -207,13 +207,13 @@ async def start(settings: MonitorSettings) -> None:
     rules = load_rulebook(settings.rules_file, setting=variable(MonitorSettings, "rules_file"))
     log.info("rules loaded", file=settings.rules_file.name, rules=[rule.name for rule in rules.rules])
     clock, registry = SystemClock(), CollectorRegistry()
-    bus = KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent)
+    bus = KafkaBus.of(settings)
     reasons = load_reasons(settings.cases_file, setting=variable(MonitorSettings, "cases_file"))
     database = Database(settings.db_url.get_secret_value())
-    history = KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent)
-    records = KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent)
-    orders = KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent)
-    reports = KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent)
+    history = KafkaBus.of(settings)
+    records = KafkaBus.of(settings)
+    orders = KafkaBus.of(settings)
+    reports = KafkaBus.of(settings)
     monitor = Monitor(
         settings,
         bus,

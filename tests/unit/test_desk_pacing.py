@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.monitor.desk.pacing import Pacing, TooManyChanges
+from services.monitor.desk.pacing import Changes, TooManyChanges
 from shared.clock import FakeClock
 from shared.db import Database
 from tests.deskkit import DeskClient, principal, serving_desk
@@ -24,7 +24,7 @@ pytest_plugins = ("tests.monitordb",)
 def test_no_minute_has_more_than_two_minutes_worth_and_whoever_waits_is_taken(
     per_minute: int, asked: list[tuple[str, float]]
 ) -> None:
-    pacing, now = Pacing(per_minute), 1000.0
+    pacing, now = Changes(per_minute), 1000.0
     taken: dict[str, list[float]] = {"a": [], "b": []}
     for user, later in asked:
         now += later
@@ -41,7 +41,7 @@ def test_no_minute_has_more_than_two_minutes_worth_and_whoever_waits_is_taken(
             assert len([at for at in within if at == start]) <= per_minute
 
 
-def refusal(pacing: Pacing, user: str, now: float) -> int:
+def refusal(pacing: Changes, user: str, now: float) -> int:
     """Seconds to wait, 0 when the change is taken."""
     try:
         pacing.take(user, now)
@@ -51,7 +51,7 @@ def refusal(pacing: Pacing, user: str, now: float) -> int:
 
 
 def test_who_has_rested_is_forgotten() -> None:
-    pacing = Pacing(2)
+    pacing = Changes(2)
     for number in range(1000):
         pacing.take(f"user {number}", float(number))
         assert len(pacing) <= 31

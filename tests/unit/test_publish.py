@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from floorwatch.publish import HEARTBEAT_S, Publisher, bootstrap_of
+from floorwatch.publish import HEARTBEAT_S, Publisher, of_kafka
 from shared import topics
 from shared.bus import Reader
 from shared.clock import FakeClock
@@ -159,4 +159,4 @@ def test_it_goes_where_run_has_its_broker_unless_told(
         monkeypatch.delenv(name, raising=False)
     for name, value in env.items():
         monkeypatch.setenv(name, value)
-    assert bootstrap_of(load(CommonSettings)) == expected
+    assert of_kafka(load(CommonSettings)).kafka_bootstrap == expected

@@ -14,7 +14,7 @@ from services.monitor.desk import retention
 from services.monitor.desk.casebook import Casebook, CaseDraft
 from services.monitor.desk.effects import Effects
 from services.monitor.desk.metrics import DeskMetrics
-from services.monitor.desk.pacing import Pacing
+from services.monitor.desk.pacing import Changes
 from services.monitor.desk.reasons import Reasons
 from services.monitor.desk.recorder import Limit, Recorder
 from services.monitor.desk.retention import Keep
@@ -66,7 +66,7 @@ class Desk:
         self.reasons = reasons or Reasons()
         self.keep = keep or Keep()
         self.present = present
-        self._pacing = Pacing(changes_per_minute)
+        self._pacing = Changes(changes_per_minute)
         self.effects = Effects(self.store, engine, clock, self.metrics, present)
         self._recorder = None if records is None else self._recorder_on(records, limit)
 

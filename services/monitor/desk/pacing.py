@@ -5,9 +5,8 @@ Cases and actions are kept for a year, so a script in a loop must not be able to
 
 from __future__ import annotations
 
-import math
-
 from shared.errors import FloorwatchError
+from shared.pacing import Pacing
 
 
 class TooManyChanges(FloorwatchError):
@@ -18,32 +17,16 @@ class TooManyChanges(FloorwatchError):
         self.wait_s = wait_s
 
 
-class Pacing:
-    """A bucket for each user: a minute's changes at once, then as many as flow in. Whoever's is full again is forgotten."""
+class Changes:
+    """What each user changed of late."""
 
     def __init__(self, per_minute: int) -> None:
-        self._per_minute = per_minute
-        self._each_s = 60.0 / per_minute
-        self._full_at: dict[
-            str, float
-        ] = {}  # user -> when the bucket is full again; who changed something last is last
+        self._pacing = Pacing(per_minute)
 
     def __len__(self) -> int:
-        return len(self._full_at)
+        return len(self._pacing)
 
     def take(self, user: str, now: float) -> None:
         """`user` changes something at `now` (seconds, monotonic). What is refused costs nothing. Raises TooManyChanges."""
-        full_at = max(now, self._full_at.get(user, now)) + self._each_s
-        over = full_at - now - 60.0
-        if over > 1e-6:  # sums of fractions
-            raise TooManyChanges(user, self._per_minute, math.ceil(over))
-        self._full_at.pop(user, None)
-        self._full_at[user] = full_at
-        self._forget(now)
-
-    def _forget(self, now: float) -> None:
-        while self._full_at:
-            first = next(iter(self._full_at))
-            if self._full_at[first] > now:
-                return
-            del self._full_at[first]
+        if wait_s := self._pacing.take(user, now):
+            raise TooManyChanges(user, self._pacing.per_minute, wait_s)

@@ -12,7 +12,8 @@ import os
 import pickle
 import resource
 import sys
-from typing import BinaryIO, Final
+from collections.abc import Mapping
+from typing import Any, BinaryIO, Final
 
 import msgspec
 import structlog
@@ -35,6 +36,7 @@ from shared import logs
 from shared.bus import Bus
 from shared.errors import BusError
 from shared.kafka import KafkaBus
+from shared.kafkasecurity import security_of
 from shared.settings import CommonSettings, load
 
 log = structlog.get_logger()
@@ -63,8 +65,8 @@ async def answer(rewinder: Rewinder, ask: AskRange | AskFloor) -> Answer:
         return Answer(503, detail="the log of events cannot be read now; it is tried again when you ask again")
 
 
-async def work(stdin: asyncio.StreamReader, stdout: BinaryIO) -> None:
-    """Answer until stdin ends."""
+async def work(stdin: asyncio.StreamReader, stdout: BinaryIO, security: Mapping[str, Any]) -> None:
+    """Answer until stdin ends. `security`: how the broker is spoken to."""
     bus: Bus | None = None
     rewinder: Rewinder | None = None
     while (frame := await receive(stdin)) is not None:
@@ -72,7 +74,7 @@ async def work(stdin: asyncio.StreamReader, stdout: BinaryIO) -> None:
         if isinstance(message, Configure):
             _limit(message.memory_bytes)
             if bus is None:
-                bus = KafkaBus(message.bootstrap)
+                bus = KafkaBus(message.bootstrap, **security)
             rules = RuleBook(pickle.loads(message.rules))  # the monitor's own words, by a pipe of its own
             rewinder = Rewinder(bus, message.sites, rules)
         elif rewinder is not None:
@@ -87,10 +89,10 @@ def _limit(memory_bytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
 
 
-async def _serve(stdout: BinaryIO) -> None:
+async def _serve(stdout: BinaryIO, security: Mapping[str, Any]) -> None:
     stdin = asyncio.StreamReader(limit=_FRAME_LIMIT)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stdin), sys.stdin)
-    await work(stdin, stdout)
+    await work(stdin, stdout, security)
 
 
 def main() -> None:
@@ -100,7 +102,7 @@ def main() -> None:
     stdout = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what any library prints is no answer
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
-        asyncio.run(_serve(stdout))
+        asyncio.run(_serve(stdout, security_of(settings)))
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ async def start(settings: AsteriskSettings) -> None:
     clock = SystemClock()
 
     def connect() -> KafkaBus:
-        return KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent)
+        return KafkaBus.of(settings)
 
     buses = [(connect(), connect()) for _ in switches]
     try:

@@ -178,8 +178,8 @@ class SimulatorConnector:
 async def start(settings: SimulatorSettings) -> None:
     """Run until SIGTERM or SIGINT, then say goodbye."""
     clock = SystemClock()
-    bus = KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent)
-    reading = KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent)
+    bus = KafkaBus.of(settings)
+    reading = KafkaBus.of(settings)
     try:
         await bus.create([topics.SWITCH_RAW, topics.SWITCH_COMMANDS, topics.SWITCH_DEAD_LETTER])
         connector = SimulatorConnector(

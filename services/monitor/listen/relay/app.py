@@ -111,7 +111,7 @@ class Relay:
 async def start(settings: RelaySettings) -> None:
     """Run the service until it is asked to stop. Raises SettingsError for a port that is taken."""
     sock = listen(settings.media_host, settings.media_port, setting=variable(RelaySettings, "media_port"))
-    bus = KafkaBus(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent)
+    bus = KafkaBus.of(settings)
     relay = Relay(settings, bus, SystemClock(), CollectorRegistry())
     server = await asyncio.get_running_loop().create_server(relay.new_connection, sock=sock, start_serving=False)
     try:

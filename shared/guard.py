@@ -1,0 +1,176 @@
+"""What stands before every route of every service: names, pages of other origins, the length of bodies; and safe headers behind.
+
+A page of another origin can send a change with somebody's cookie, but neither hide that it does (`Origin`, `Sec-Fetch-Site`) nor
+add a header of its own. So a change that only a cookie speaks for must say where it comes from; a token in `Authorization` says
+that no browser sent it unasked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect, cookie_parser
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared import hosts, problems
+from shared.auth import COOKIE
+from shared.hosts import Hosts
+from shared.limits import SAFE, Limits
+from shared.problems import Problem, problem_response
+from shared.tls import HSTS
+
+# no inline script or style, nothing from elsewhere, in no frame; 'self' covers this page's WebSocket too
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src {connect}; media-src 'self' blob:; worker-src 'self'; manifest-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+CONTENT_SECURITY_POLICY: Final = _POLICY.format(connect="'self'")
+# the page for listening speaks, when its user wants to; nothing else of the machine is any page's business
+PERMISSIONS_POLICY: Final = "microphone=(self), camera=(), display-capture=(), geolocation=(), payment=(), usb=()"
+Connect = Callable[[str], str]  # for the name in `Host`, where else its pages may connect to
+WITHOUT_DATA: Final = ("/healthz", "/readyz", "/metrics")  # asked by probes, by whatever name they find their way
+_OWN: Final = "same-origin"
+
+
+class Guard:
+    """The middleware; the arguments are those of `shared.http.create_app`."""
+
+    def __init__(
+        self, app: ASGIApp, names: Hosts, connect: Connect | None, pages_elsewhere: bool, limits: Limits
+    ) -> None:
+        self._app = app
+        self._names = names
+        self._connect = connect
+        self._pages_elsewhere = pages_elsewhere
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+
+        async def send_safely(message: Message) -> None:
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
+                add_headers(message, scope, self._policy(host))
+            await send(message)
+
+        if (refused := self._refusal(scope, headers, host)) is not None:
+            await _refuse(*refused, scope, receive, send_safely)
+        elif scope["type"] == "websocket":
+            await self._app(scope, receive, send_safely)
+        else:
+            await self._answer(scope, self._bounded(scope["path"], receive), send_safely)
+
+    def _refusal(self, scope: Scope, headers: Headers, host: str) -> tuple[int, str] | None:
+        """Status and reason for what goes no further."""
+        if not self._names.ours(host) and scope["path"] not in WITHOUT_DATA:
+            return 421, hosts.refusal(host)
+        if (why := _from_elsewhere(scope, headers)) and not self._known_page(scope, headers):
+            return 403, why
+        length = headers.get("content-length", "")
+        if scope["type"] == "http" and length.isdecimal() and int(length[:20]) > self._limits.body_bytes(scope["path"]):
+            return 413, self._too_long(scope["path"])
+        return None
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def send_noting(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noting)
+        except ClientDisconnect:
+            return  # whoever asked is gone in the middle of their question
+        except Exception:
+            response = problems.unexpected(scope["path"])  # logs it
+            if started:
+                raise
+            await response(scope, receive, send)
+
+    def _bounded(self, path: str, receive: Receive) -> Receive:
+        """`receive`, which raises Problem once a body that did not say its length is longer than it may be."""
+        left = self._limits.body_bytes(path)
+
+        async def receive_bounded() -> Message:
+            nonlocal left
+            message = await receive()
+            if message["type"] == "http.request":
+                left -= len(message.get("body", b""))
+                if left < 0:
+                    raise Problem(413, self._too_long(path))
+            return message
+
+        return receive_bounded
+
+    def _too_long(self, path: str) -> str:
+        return f"a body here has at most {self._limits.body_bytes(path)} bytes"
+
+    def _policy(self, host: str) -> str:
+        elsewhere = self._connect(host) if self._connect is not None else ""
+        return _POLICY.format(connect=f"'self' {elsewhere}") if elsewhere else CONTENT_SECURITY_POLICY
+
+    def _known_page(self, scope: Scope, headers: Headers) -> bool:
+        """True for a WebSocket that is there for pages of another port, asked for by a page of the host or of a listed one."""
+        if scope["type"] != "websocket" or not self._pages_elsewhere:
+            return False
+        try:
+            page = urlsplit(headers.get("origin", "")).netloc
+        except ValueError:
+            return False
+        return bool(page) and (hosts.same_name(page, headers.get("host", "")) or self._names.listed(page))
+
+
+def add_headers(message: Message, scope: Scope, policy: str) -> None:
+    """Defaults: a response that sets one of these itself keeps its own."""
+    headers = MutableHeaders(scope=message)
+    headers.setdefault("content-security-policy", policy)
+    headers.setdefault("x-content-type-options", "nosniff")
+    headers.setdefault("referrer-policy", "no-referrer")
+    headers.setdefault("cross-origin-opener-policy", _OWN)
+    headers.setdefault("cross-origin-resource-policy", _OWN)
+    headers.setdefault("permissions-policy", PERMISSIONS_POLICY)
+    if scope["path"].startswith("/api/") or message["status"] >= 400:
+        headers.setdefault("cache-control", "no-store")
+    if scope.get("scheme") in ("https", "wss"):
+        headers.setdefault("strict-transport-security", HSTS)
+
+
+def _from_elsewhere(scope: Scope, headers: Headers) -> str:
+    """Why a WebSocket or a change is, or may be, asked for by a page of another origin; "" for what is not."""
+    if scope["type"] == "http" and scope["method"] in SAFE:
+        return ""
+    origin = headers.get("origin")
+    if origin is not None:
+        try:
+            ours = urlsplit(origin).netloc == headers.get("host", "")
+        except ValueError:  # no browser's
+            ours = False
+        return "" if ours else "a page of another origin may not change anything here"
+    if headers.get("sec-fetch-site", _OWN) != _OWN:
+        return "a page of another origin may not change anything here"
+    if scope["type"] == "http" and "sec-fetch-site" not in headers and _by_cookie_alone(headers):
+        return "a change by cookie must say in `Origin` which page makes it; programs send a token in `Authorization`"
+    return ""
+
+
+def _by_cookie_alone(headers: Headers) -> bool:
+    return "authorization" not in headers and COOKIE in cookie_parser(headers.get("cookie", ""))
+
+
+async def _refuse(status: int, why: str, scope: Scope, receive: Receive, send: Send) -> None:
+    """A problem document, of a WebSocket's handshake too where the server can."""
+    if scope["type"] == "websocket":
+        await receive()
+        if "websocket.http.response" not in scope.get("extensions", {}):
+            await send({"type": "websocket.close", "code": 1008, "reason": why})
+            return
+    await problem_response(status, why, instance=scope["path"])(scope, receive, send)
