@@ -126,14 +126,15 @@ def preview(
 ) -> None:
     """Print a message as a receiver would get it.
 
-    In its language and form, with its own template. Nothing is sent.
+    In its language and form, with its own template, and with who is told next if nobody acknowledges: by the file, or by the
+    incident's own plan. Nothing is sent.
     """
     from floorwatch import alertstest
     from floorwatch import preview as previews
     from floorwatch.purge import database_url
 
-    told = previews.told_of(rule, site, reason, incident, database_url(db))
-    raise typer.Exit(alertstest.preview(file, name, kind, told, language=lang, form=form, as_json=as_json))
+    about = previews.told_of(rule, site, reason, incident, database_url(db))
+    raise typer.Exit(alertstest.preview(file, name, kind, about, language=lang, form=form, as_json=as_json))
 
 
 @app.command()

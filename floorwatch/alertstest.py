@@ -11,6 +11,8 @@ import msgspec
 import typer
 
 from floorwatch import routing
+from floorwatch.preview import Shown
+from floorwatch.routing import Read
 from services.alerts.core.sending import Form, Language
 from services.alerts.links import public_url
 from services.alerts.reach.channels import Channels
@@ -27,7 +29,7 @@ from shared.settings import AlertsSettings, load
 def test(file: Path | None, name: str) -> int:
     """The exit code: 0 when every channel took it, 1 when one did not or there is none, 2 when nothing could be tried."""
 
-    def tried(channels: Channels, writing: Writing, name: str) -> int:
+    def tried(_read: Read, channels: Channels, writing: Writing, name: str) -> int:
         results = asyncio.run(_send(channels, writing, name))
         for one in results:
             typer.echo(f"{one.channel}: {'ok' if one.ok else 'failed'} after {one.took_s:.1f} s, {one.answer}")
@@ -42,7 +44,7 @@ def preview(
     file: Path | None,
     name: str,
     kind: str,
-    told_of: Told = EXAMPLE,
+    of: Shown,
     *,
     language: Language | None = None,
     form: Form | None = None,
@@ -50,13 +52,13 @@ def preview(
 ) -> int:
     """The exit code: 0, or 2 when there is nothing to show. `language` and `form`: others than the receiver's."""
 
-    def shown(channels: Channels, writing: Writing, name: str) -> int:
+    def shown(read: Read, channels: Channels, writing: Writing, name: str) -> int:
         if kind == "test":
             message = message_of(channels, writing, name)
         elif kind in ("single", "bundle"):
-            told = (told_of,) if kind == "single" else _storm()
+            told = (of.with_next(read),) if kind == "single" else _storm()
             receiver = channels.receivers[name]
-            matter = Matter(kind=kind, receiver=name, told=told)  # type: ignore[arg-type]  # one of two
+            matter = Matter(kind=kind, receiver=name, told=told, at=SystemClock().now())  # type: ignore[arg-type]  # one of two
             own = channels.templates.get(name)
             message = writing.write(matter, language or receiver.language, form or receiver.form, own)
         else:
@@ -72,7 +74,7 @@ def preview(
     return _with(file, name, shown)
 
 
-def _with(file: Path | None, name: str, use: Callable[[Channels, Writing, str], int]) -> int:
+def _with(file: Path | None, name: str, use: Callable[[Read, Channels, Writing, str], int]) -> int:
     try:
         read = routing.read(file)
         public = public_url(load(AlertsSettings))
@@ -85,7 +87,7 @@ def _with(file: Path | None, name: str, use: Callable[[Channels, Writing, str], 
         there = ", ".join(sorted(channels.receivers)) or "none"
         typer.echo(f"there is no receiver {name!r}; there are: {there}", err=True)
         return 2
-    return use(channels, Writing(Text(read.sites, public)), name)
+    return use(read, channels, Writing(Text(read.sites, public)), name)
 
 
 async def _send(channels: Channels, writing: Writing, name: str) -> list[Result]:

@@ -44,6 +44,14 @@ class Text:
         """`09:05:07.250` where the site is: for what is judged in tenths of a second."""
         return time.astimezone(self.sites.site(site).zone).isoformat(timespec="milliseconds")[11:23]
 
+    def moment(self, time: datetime, site: str, now: datetime | None = None) -> str:
+        """`14:05` where the site is, with its day `2026-11-22 14:05` when that is not the day of `now`."""
+        zone = self.sites.site(site).zone
+        shown = time.astimezone(zone)
+        return shown.strftime(
+            "%H:%M" if now is not None and now.astimezone(zone).date() == shown.date() else "%Y-%m-%d %H:%M"
+        )
+
     def address(self, path: str) -> str:
         """Of something that this service serves."""
         return self._public_url + path

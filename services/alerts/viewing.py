@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 
 from services.alerts.api.views import ActionView, ComingView, HeldView, IncidentView
-from services.alerts.core.course import Coming, coming
+from services.alerts.core.course import Coming, coming, promised
 from services.alerts.core.incident import Incident, Policy
 from services.alerts.core.silences import next_change
-from services.alerts.silences.holds import Hold, Holds
+from services.alerts.silences.holds import Holds
 from shared.clock import Clock
 from shared.siteconfig import Sites
 
@@ -24,7 +24,7 @@ class Views:
 
     def of(self, incident: Incident) -> IncidentView:
         now, hold = self._clock.now(), self._holds.last
-        found = self._coming(incident, hold, now)
+        found = self.coming(incident)
         return IncidentView.of(incident).model_copy(
             update={
                 "held": HeldView.of(incident, hold.until(incident.held)),
@@ -44,11 +44,17 @@ class Views:
         """The day at its site."""
         return self._clock.now().astimezone(self._sites.site(incident.site).zone).date()
 
-    def _coming(self, incident: Incident, hold: Hold, now: datetime) -> Coming | None:
+    def coming(self, incident: Incident) -> Coming | None:
+        """Whom it is told to next, with the silences that are known."""
+        hold = self._holds.last
         return coming(
             incident,
             self._policy,
             lambda one, at: hold.by(one, at),
             lambda at: next_change(hold.silences, at),
-            now,
+            self._clock.now(),
         )
+
+    def promised(self, incident: Incident) -> Coming | None:
+        """The same, for a message about it: None when nobody need be told that."""
+        return promised(incident, self.coming(incident))

@@ -13,10 +13,19 @@ from msgspec import Struct
 
 from services.alerts.core.incident import Change, Incident, Policy
 from services.alerts.core.lifecycle import holding, next_raise, quiet_deadline, raised, resolved_if_quiet
-from services.alerts.core.telling import next_telling, told
+from services.alerts.core.telling import Reason, next_telling, told
 
 HeldBy = Callable[[Incident], str]  # what holds an incident as it stands: as `Incident.held`
 MOST_LOOKS: Final = 64  # into the future; nobody plans further
+# tellings that come because nobody has it; of `opened` there are several where routes wait differently
+IF_NOBODY_ACTS: Final = (
+    Reason.OPENED,
+    Reason.REOPENED,
+    Reason.ESCALATED,
+    Reason.REMINDER,
+    Reason.MORE,
+    Reason.WORSE,
+)
 
 
 class Coming(Struct, frozen=True):
@@ -83,3 +92,13 @@ def coming(
             incident = change.incident
         now = at
     return None
+
+
+def promised(incident: Incident, found: Coming | None) -> Coming | None:
+    """`found` (`coming`) where a message says it: nobody has the incident, and somebody is told because of that.
+
+    Of an action or a re-check people are told on its day whoever has it; that is no reason to hurry now.
+    """
+    if found is None or incident.state != "open" or not found.receivers or found.reason not in IF_NOBODY_ACTS:
+        return None
+    return found

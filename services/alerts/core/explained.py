@@ -127,6 +127,29 @@ def course(handling: Handling, flag: Flag, time_zone: str, policy: Policy, at: d
     )
 
 
+def as_told(
+    handling: Handling, flag: Flag, time_zone: str, policy: Policy, at: datetime, reason: str
+) -> tuple[Incident, datetime]:
+    """The incident that `flag` opens, as it is when people have been told of it for `reason`, and when that is.
+
+    Where they never are for that reason: when they have been told first; where they never are at all: as it opens.
+    """
+    incident, now = opened(flag, handling.group(flag), handling.plan(flag, time_zone), at).incident, at
+    found: tuple[Incident, datetime] | None = None
+    for _ in range(MOST_LOOKS):
+        for change in looked_at(incident, policy, held_by_nothing, now):
+            incident = change.incident
+            if change.entry.kind == "told":
+                found = found or (incident, now)
+                if change.entry.data["reason"] == reason:
+                    return incident, now
+        due = next_look(incident, policy, now)
+        if due is None or due > at + AHEAD:
+            break
+        now = due
+    return found or (incident, at)
+
+
 def example(labels: Labels, severity: Severity, at: datetime) -> Flag:
     """A flag with these labels; what they leave out is empty."""
     return Flag(

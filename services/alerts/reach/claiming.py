@@ -6,14 +6,15 @@ what must wait after it goes together when the next may go, the most severe firs
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from services.alerts.core.incident import reason_to_withhold
+from services.alerts.core.course import Coming
+from services.alerts.core.incident import Incident, reason_to_withhold
 from services.alerts.reach.channels import Channels
 from services.alerts.reach.message import Message
 from services.alerts.reach.outgoing import Kind, Outgoing, Told
@@ -44,9 +45,17 @@ class Claim(Struct, frozen=True):
 
 
 class Claiming:
-    def __init__(self, database: Database, writing: Writing) -> None:
+    """`promised`: whom an incident is told to next if nobody acknowledges, for a message about it alone."""
+
+    def __init__(
+        self,
+        database: Database,
+        writing: Writing,
+        promised: Callable[[Incident], Coming | None] = lambda _incident: None,
+    ) -> None:
         self._database = database
         self._writing = writing
+        self._promised = promised
 
     async def next(self, lane: Lane, channels: Channels, now: datetime) -> Claim | None:
         """The next message of a lane; None when there is nothing to do now. Raises StoreError."""
@@ -114,6 +123,8 @@ class Claiming:
         receiver = channels.receivers.get(message.receiver)
         told = tuple(told for _, told in notices)
         kind: Kind = "single" if len(told) == 1 and message.kind == "bundle" else message.kind  # type: ignore[assignment]
+        if kind == "single":
+            told = (await self._with_next(queue, told[0]),)
         files = await queue.files(message) if kind == "report" else ()
         matter = Matter(
             kind=kind,
@@ -122,6 +133,7 @@ class Claiming:
             message=Message(message.title, message.body, message.html, files) if kind == "report" else None,
             instead_of=message.instead_of,
             again=message.doubtful,
+            at=now,
         )
         language, form = (receiver.language, receiver.form) if receiver else ("both", "long")
         written = self._writing.write(matter, language, form, channels.templates.get(message.receiver))
@@ -143,6 +155,10 @@ class Claiming:
             at=now,
         )
         return Claim(message.id or 0, now, outgoing)
+
+    async def _with_next(self, queue: Queue, told: Told) -> Told:
+        incident = await queue.incident(told.number)
+        return told if incident is None else msgspec.structs.replace(told, next=self._promised(incident))
 
     async def _ends(self, queue: Queue, message: MessageRow, state: str, now: datetime) -> None:
         message.state, message.due_at, message.began_at, message.finished_at = state, None, None, now

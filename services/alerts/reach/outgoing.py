@@ -7,6 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from services.alerts.core.course import Coming
 from services.alerts.core.incident import Condition, State
 from services.alerts.core.sending import Form
 from services.alerts.reach.message import Message
@@ -38,6 +39,7 @@ class Told(Struct, frozen=True, kw_only=True):
     resolved_at: datetime | None
     owner: str
     flags: int
+    next: Coming | None = None  # whom it is told to if nobody acknowledges; not said of one among many
 
 
 class Outgoing(Struct, frozen=True, kw_only=True):

@@ -1,7 +1,8 @@
 """Texts of one's own: a Jinja2 file of a receiver, for what is told of one incident. It runs in a sandbox.
 
 Blocks `title` (one line) and `body`; a file without blocks is the body. It knows `it` (the incident), `site`, `about`, `started`,
-`reason`, `link`, `receiver`, `instead_of`, `again`.
+`reason`, `link`, `receiver`, `instead_of`, `again`, and `next`, who is told if nobody acknowledges: none, or
+`who`, `at` and `reason`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from services.alerts.alertfile.receivers import OwnTemplate
+from services.alerts.reach.nexttold import NextTold
 from services.alerts.reach.outgoing import Told
 from shared.errors import SettingsError
 
@@ -49,6 +51,7 @@ _VALUES: Final[dict[str, Any]] = {
     "receiver": "operations",
     "instead_of": "",
     "again": False,
+    "next": NextTold("escalated", "08:15", "head"),
 }
 
 
@@ -56,7 +59,8 @@ def compiled(own: OwnTemplate) -> jinja2.Template:
     """Checked with an example. Raises SettingsError that names the alert file's line, the template and its line."""
     try:
         template = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined).from_string(own.text)
-        render(template, _VALUES)
+        for coming in (_VALUES["next"], None):
+            render(template, _VALUES | {"next": coming})
     except jinja2.TemplateSyntaxError as exc:
         raise SettingsError(f"{own.where}: {own.name}:{exc.lineno}: {exc.message}") from exc
     except Exception as exc:

@@ -16,13 +16,14 @@ from sqlalchemy import ColumnElement, case, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from services.alerts.core.incident import Condition
+from services.alerts.core.incident import Condition, Incident
 from services.alerts.core.plan import SEVERITIES
 from services.alerts.core.sending import Limit
 from services.alerts.core.telling import Reason
 from services.alerts.reach.message import Attachment
 from services.alerts.reach.outgoing import Told
 from services.alerts.reach.tables import ChannelRow, MessageAttemptRow, MessageFileRow, MessageRow
+from services.alerts.repositories import Incidents
 from services.alerts.tables import FlagRow, IncidentRow, NotificationRow
 from shared.db import insert_into
 
@@ -133,6 +134,10 @@ class Queue:
         found = await self._notices(*_of(NotificationRow, lane), col(NotificationRow.state) == "sent", *conditions)
         return list({told.number: told for _, told in found}.values())
 
+    async def incident(self, number: int) -> Incident | None:
+        """The whole of what is told, as it stands now."""
+        return await Incidents(self._session).get(number)
+
     async def files(self, message: MessageRow) -> tuple[Attachment, ...]:
         rows = await self._session.scalars(
             select(MessageFileRow).where(col(MessageFileRow.message_id) == message.id).order_by(col(MessageFileRow.id))
@@ -237,7 +242,7 @@ class Queue:
 
 
 _SAME: Final = tuple(
-    name for name in Told.__struct_fields__ if name not in ("number", "telling", "reason", "condition")
+    name for name in Told.__struct_fields__ if name not in ("number", "telling", "reason", "condition", "next")
 )
 _TOLD: Final = [col(getattr(IncidentRow, name)) for name in (*_SAME, "ended")]
 

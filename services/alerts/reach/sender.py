@@ -56,7 +56,7 @@ class Sender:
         self._clock = clock
         self._metrics = metrics
         self._states = states
-        self._claiming = Claiming(database, writing)
+        self._claiming = Claiming(database, writing, desk.views.promised)
         self._concluding = Concluding(database)
         self._busy: set[Lane] = set()
         self._looked_s = -LOOK.total_seconds()  # when receivers were looked after last

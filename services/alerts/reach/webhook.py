@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from services.alerts.alertfile.receivers import Webhook
+from services.alerts.core.course import Coming
 from services.alerts.core.incident import Condition, State
 from services.alerts.links import home_url, incident_url
 from services.alerts.reach.outbox import ChannelName
@@ -60,6 +61,10 @@ class IncidentBody(Struct, frozen=True):
     resolved_at: datetime | None
     owner: str
     flags: int
+    next: Annotated[
+        Coming | None,
+        Meta(description="Whom it is told to, when and why, if nobody acknowledges; null: nobody, or one of several"),
+    ]
     link: str
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import jinja2
@@ -14,6 +15,7 @@ from msgspec import Struct
 from services.alerts.core.plan import SEVERITIES, rank
 from services.alerts.core.sending import Form, Language
 from services.alerts.reach.message import Message
+from services.alerts.reach.nexttold import next_told
 from services.alerts.reach.outgoing import Kind, Told
 from services.alerts.reach.owntemplate import render
 from services.alerts.report.words import words
@@ -22,6 +24,7 @@ from services.alerts.text import Text, subject_of
 log = structlog.get_logger(__name__)
 
 WORST: Final = 5  # incidents that a message of many names one by one
+PART: Final = " · "  # between the parts of a short text
 _MARKS: Final = {"en": ("[SIMULATED] ", "[REPLAY] "), "zh": ("【模拟】", "【回放】")}
 _WHY: Final = {
     "en": {
@@ -71,7 +74,7 @@ _SEVERITIES_ZH: Final = {"critical": "严重", "warning": "警告", "info": "提
 
 
 class Matter(Struct, frozen=True, kw_only=True):
-    """What is to be said. `told`: the worst first; `message`: of a report; `by`: who asked for a test."""
+    """What is to be said. `told`: the worst first; `message`: of a report; `by`: who asked for a test; `at`: now."""
 
     kind: Kind
     receiver: str
@@ -80,6 +83,7 @@ class Matter(Struct, frozen=True, kw_only=True):
     instead_of: str = ""
     again: bool = False
     by: str = ""
+    at: datetime | None = None
 
 
 class Writing:
@@ -119,10 +123,7 @@ class Writing:
         english, chinese = (self._body(kind, one, form, values) for one in ("en", "zh"))
         rest = self._line(kind, "zh", "rest", values)
         title = self._line(kind, "en", "title", values)
-        between = " / " if form == "short" else "\n\n————\n\n"
-        body = (
-            english if english == chinese else f"{english}{between}{chinese}"
-        )  # names and a link are the same in both
+        body = _side_by_side(english, chinese) if form == "short" else f"{english}\n\n————\n\n{chinese}"
         return (f"{title} · {rest}" if rest else title), body
 
     def _body(self, kind: Kind, language: Language, form: Form, values: Mapping[str, Any]) -> str:
@@ -166,6 +167,7 @@ class Writing:
                 "started": self._text.local(it.started, it.site),
                 "opened": self._text.local(it.opened_at, it.site),
                 "reason": it.reason,
+                "next": next_told(it, self._text, matter.at),
                 "link": self._text.link(it.number),
             }
         return values
@@ -183,6 +185,14 @@ def _words(language: Language) -> dict[str, Any]:
         "mark": lambda it: simulated if it.simulated else replay if it.replay else "",
         "said": lambda counts: "，".join(f"{_SEVERITIES_ZH[name]} {number}" for number, name in counts),
     }
+
+
+def _side_by_side(english: str, chinese: str) -> str:
+    """One line in both languages; its parts that are the same, as names and a link are, only once."""
+    pairs = list(zip(english.split(PART), chinese.split(PART), strict=False))
+    if english.count(PART) != chinese.count(PART):
+        return f"{english} / {chinese}"
+    return PART.join(one if one == other else f"{one} / {other}" for one, other in pairs)
 
 
 def _counts(told: Sequence[Told]) -> list[tuple[int, str]]:
