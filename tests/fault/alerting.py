@@ -103,6 +103,11 @@ class Floor:
     async def messages(self) -> list[Any]:
         return await self.all("/notifications", "notifications")
 
+    async def all_are(self, state: str, receivers: Iterable[str]) -> bool:
+        """Whether exactly these receivers are there, and all of them fare so."""
+        found = (await self.service.get("/api/v1/status"))["receivers"]
+        return {one["name"]: one["state"] for one in found} == dict.fromkeys(receivers, state)
+
     async def subjects(self) -> Counter[str]:
         """How many incidents there are about each transfer."""
         return Counter(one["subject_id"] for one in await self.incidents() if one["rule"] == "slow_transfer")
@@ -235,12 +240,13 @@ async def lines(bus: Bus) -> list[tuple[int, int]]:
 async def until_published(url: str, bus: Bus) -> list[tuple[int, int]]:
     """The lines on the topic `incidents`, once none waits in the database, whichever instance published them."""
     async with asked(url) as database:
-
-        async def none_waits() -> bool:
-            return await rows(database, "SELECT count(*) FROM incident_events WHERE NOT published") == [(0,)]
-
-        await until(none_waits, "every line is published", every_s=0.1)
+        await until(lambda: all_published(database), "every line is published", every_s=0.1)
     return await lines(bus)
+
+
+async def all_published(database: Database) -> bool:
+    """Whether no line waits in the database to be published."""
+    return await rows(database, "SELECT count(*) FROM incident_events WHERE NOT published") == [(0,)]
 
 
 def without_gap(found: Iterable[tuple[int, int]]) -> Counter[int]:

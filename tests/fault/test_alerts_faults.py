@@ -112,6 +112,7 @@ async def test_a_broker_that_restarts_while_incidents_are_open_and_notices_wait(
 
             await until(all_open, "20 incidents are open", every_s=0.05)
             await until(lambda: len(sink.received) == 1, "the first notice is under way, the others wait")
+            await until_published(url_of(tmp_path), bus)  # else the next broker would be told of these, too
             broker.kill()
             done = await floor.post("/incidents/1/acknowledge", by="Li Wei", note="while the broker is away")
             assert done.status_code == 200
@@ -163,22 +164,22 @@ async def test_a_mail_server_that_is_not_well_is_tried_again_and_told_once(
 
             async def each_tried() -> bool:
                 found = await floor.messages()
-                return len(found) == 4 and all(len(one["attempts"]) == 1 for one in found)
+                return len(found) == 4 and all(one["attempts"] for one in found)
 
             await until(each_tried, "each has failed once", every_s=0.05)
-            states = {one["name"]: one["state"] for one in (await alerts.get("/api/v1/status"))["receivers"]}
-            assert states == dict.fromkeys(MOODS, "failing")
+            await until(lambda: floor.all_are("failing", MOODS), "the page says so", every_s=0.05)
             for sink in sinks.values():
                 sink.well.set()
             async with listening(sinks["refused"]):
                 await until(lambda: floor.all_sent(4), "each has it", every_s=0.1)
                 found = {one["receiver"]: one for one in await floor.messages()}
-                states = {one["name"]: one["state"] for one in (await alerts.get("/api/v1/status"))["receivers"]}
+                await until(lambda: floor.all_are("ok", MOODS), "the page says so", every_s=0.05)
             await alerts.stop()
-    assert states == dict.fromkeys(MOODS, "ok")
     for name, sink in sinks.items():
-        failed, accepted = found[name]["attempts"]
-        assert (failed["ok"], accepted["ok"]) == (False, True)
+        *failed, accepted = found[name]["attempts"]
+        assert accepted["ok"]
+        assert failed
+        assert not any(one["ok"] for one in failed)
         assert told_by_mail(sink) == expected([1]), name
         assert not found[name]["maybe_before"], "it was refused, so there is no doubt"
     said = {name: one["attempts"][0]["answer"] for name, one in found.items()}
@@ -228,6 +229,14 @@ def same(mail: Any, told: Any) -> bool:
 
 REPORTED: Final = ["east", "north", "south", "west"]
 FINISHED: Final = "state = 'posted'"
+RECORDED: Final = """
+    SELECT (SELECT count(*) FROM transfer_records),
+        (SELECT coalesce(sum(next_offset), 0) FROM positions WHERE topic = 'floor.records')
+"""
+POSTED: Final = f"""
+    SELECT (SELECT count(*) FROM report_runs WHERE {FINISHED}), (SELECT count(*) FROM messages WHERE kind = 'report'),
+        (SELECT count(*) FROM report_runs WHERE NOT {FINISHED})
+"""
 
 
 async def test_killed_while_it_records_and_writes_reports_there_is_no_row_and_no_report_twice(
@@ -247,19 +256,31 @@ async def test_killed_while_it_records_and_writes_reports_there_is_no_row_and_no
             ((number,),) = await rows(database, f"SELECT count(*) FROM {table} WHERE {where}")
             return int(number)
 
+        async def recording() -> bool:
+            """Whoever is killed between rows and position loses rows, or has them twice: nobody sees one without the other."""
+            ((recorded, position),) = await rows(database, RECORDED)
+            assert recorded == position
+            return bool(recorded)
+
+        async def writing() -> bool:
+            """The same of a report's message, and that it was written."""
+            ((finished, posted, begun),) = await rows(database, POSTED)
+            assert finished == posted
+            assert finished < len(REPORTED), "it was killed while it wrote one"
+            return bool(begun)
+
         async with services(alerts):
-            sending = asyncio.create_task(recorderkit.publish(bus, *found))
-            await until(lambda: reaches(count("transfer_records"), 1), "some are recorded", every_s=0.002)
+            sending = asyncio.create_task(recorderkit.publish(bus, *found[:2000]))
+            await until(recording, "some are recorded", every_s=0.002)
             await alerts.kill()
-            left = len(found) - await count("transfer_records")
-            await alerts.start()
             await sending
+            await recorderkit.publish(bus, *found[2000:])
+            await alerts.start()
             await until(lambda: reaches(count("transfer_records"), len(found)), "all are recorded", every_s=0.05)
             alert_file(tmp_path, {"ops": sink.url}, 'reports: [{kind: daily, to: [ops], at: "00:00"}]\n')
             killed = 0
             while not killed:
-                assert await count("report_runs", FINISHED) < len(REPORTED), "it was killed while it wrote one"
-                await until(lambda: reaches(count("report_runs", f"NOT {FINISHED}"), 1), "it writes one", every_s=0.002)
+                await until(writing, "it writes one", every_s=0.002)
                 await alerts.kill()
                 killed = await count("report_runs", f"NOT {FINISHED}")
                 await changed(database, "UPDATE report_runs SET claimed_until = '2000-01-01' WHERE state = 'writing'")
@@ -269,7 +290,6 @@ async def test_killed_while_it_records_and_writes_reports_there_is_no_row_and_no
             await until(lambda: floor.all_sent(len(REPORTED)), "all are sent", every_s=0.05)
             doubtful = [one for one in await floor.messages() if one["maybe_before"]]
             await alerts.stop()
-        assert left > 0, "it was killed while something was left"
         recorded = await rows(database, "SELECT site, transfer_id FROM transfer_records")
         days = await rows(database, "SELECT kind, site, period, receiver FROM report_runs")
     assert Counter(recorded) == Counter((REPORTED[n % 4], f"t{n}") for n in range(4000))

@@ -126,7 +126,13 @@ async def test_a_slow_transfer_ends_as_a_mail_a_closed_incident_and_a_line_of_it
                 assert words in said
             await closed(it, number, again)
             await until(lambda: len(mailbox.received) == 2, "who heard of it hears of its end", every_s=0.05)
-            detail = await it.get("alerts", f"/api/v1/incidents/{number}")
+
+            async def written_down() -> Any:
+                """The incident, once what became of both mails is recorded."""
+                found = await it.get("alerts", f"/api/v1/incidents/{number}")
+                return found if all(one["state"] == "sent" for one in found["notifications"]) else None
+
+            detail = await until(written_down, "both mails are told to be sent", every_s=0.05)
             assert [(one["reason"], one["state"], len(one["attempts"])) for one in detail["notifications"]] == [
                 ("opened", "sent", 1),
                 ("resolved", "sent", 1),
