@@ -194,14 +194,14 @@ class Desk:
             now = self._clock.now()
             yield session, await self.holds.at(session, version, now), now
 
-    async def touched(self, number: int) -> None:
-        """Something beside incident `number` changed (a notification): tell the pages."""
-        if not self._hub.readers:
+    async def touched(self, numbers: Sequence[int]) -> None:
+        """Something beside these incidents changed (a notification), or another instance changed them: tell the pages."""
+        if not numbers or not self._hub.readers:
             return
         async with self._database.reading() as session:
-            incident = await Incidents(session).get(number)
-        if incident is not None:
-            self._hub.changed(self.views.of(incident))
+            incidents = await Incidents(session).numbers(numbers)
+        for one in incidents:
+            self._hub.changed(self.views.of(one))
 
     async def count(self) -> None:
         """Bring the gauge of unresolved incidents up to date."""

@@ -53,6 +53,5 @@ async def look(hub: Hub, desk: Desk, database: Database, clock: Clock, seen: int
     if len(missed) > _ONE_BY_ONE:
         hub.resync()
     else:
-        for number in missed:
-            await desk.touched(number)
+        await desk.touched(missed)
     return last

@@ -152,5 +152,4 @@ class Sender:
         await self._touched([one.number for one in claim.outgoing.told])
 
     async def _touched(self, numbers: tuple[int, ...] | list[int]) -> None:
-        for number in dict.fromkeys(numbers[:MOST_TOUCHED]):
-            await self._desk.touched(number)
+        await self._desk.touched(list(dict.fromkeys(numbers[:MOST_TOUCHED])))
