@@ -31,7 +31,9 @@ class AsteriskMetrics(Collector):
         yield self._gauge(
             "asterisk_waiting_records", "Records that the broker has not taken yet", lambda one: one.outbox.waiting
         )
-        yield self._gauge("asterisk_late_seconds", "Age of the oldest record that the broker has not taken yet", lambda one: one.outbox.late_s)
+        yield self._gauge(
+            "asterisk_late_seconds", "Age of the oldest record that the broker lacks", lambda one: one.outbox.late_s
+        )
         yield self._counter("asterisk_logins", "Logins that the switch accepted", lambda one: one.logins)
         yield self._counter(
             "asterisk_packets", "Packets that came, those of refused logins too", lambda one: one.heard[0]
