@@ -1,35 +1,32 @@
-"""Who asks: tokens, the browsers' cookie and single-use tickets; as FastAPI dependencies.
+"""Who asks: tokens, ours and an identity provider's, the browsers' cookie and single-use tickets; as FastAPI dependencies.
 
     Reader = Annotated[Principal, Depends(authed("floor.read"))]
 
     @router.get("/floor")
     async def floor(who: Reader) -> ...: ...          # 401 and 403 as problem documents
 
-    who = socket.app.state.auth.of_socket(socket.headers, socket.query_params)  # SocketRefused: close with its code
+    @router.websocket("/feed")
+    async def feed(socket: WebSocket, who: Annotated[Principal, Depends(socket_authed("floor.read"))]) -> None: ...
 
-Without a users file (mode `local`) everybody who reaches the port is `LOCAL`. `create_app(..., auth=...)` puts the
-authenticator in place; every route under /api says its permission by `authed`, or that it needs none by `public`.
+Without a users file and without a provider (mode `local`) everybody who reaches the port is `LOCAL`. `create_app(..., auth=...)`
+puts the authenticator in place; every route says its permission by `authed` or `socket_authed`, what else lets somebody in by
+`by`, or that it needs nothing by `public`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from functools import cache
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
-import msgspec
-from fastapi import Depends, Request
+from fastapi import Depends, Request, WebSocket, WebSocketException
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
-from shared.clock import Clock
-from shared.errors import FloorwatchError
+from shared.authenticator import COOKIE, Authenticator, SocketRefused
 from shared.identity import LOCAL, WHOLE, Permission, Principal, Role, Scope
 from shared.limits import Limits
 from shared.problems import Problem
-from shared.settings import CommonSettings, variable
-from shared.tickets import Tickets
-from shared.tokens import NotAuthenticated, Signer, secret_of
-from shared.users import LiveUsers
+from shared.tokens import NotAuthenticated
 
 __all__ = [
     "COOKIE",
@@ -43,103 +40,15 @@ __all__ = [
     "Scope",
     "SocketRefused",
     "authed",
+    "brief",
+    "by",
     "public",
     "signed_in",
+    "socket_authed",
 ]
 
-COOKIE: Final = "floorwatch"  # of the host, so the three services of one machine share it
-NOT_AUTHENTICATED: Final = 4401  # a WebSocket's close code: do not come back without something new
-
-
-class SocketRefused(FloorwatchError):
-    """A WebSocket without a way to tell who it is: close it with `code`."""
-
-    code = NOT_AUTHENTICATED
-
-
-class Authenticator:
-    """Tells who asks; one per service process."""
-
-    def __init__(self, clock: Clock, users: LiveUsers | None = None, signer: Signer | None = None) -> None:
-        """Without `users` mode `local`; with them a signer, too."""
-        self._clock = clock
-        self._users = users
-        self._signer = signer
-        self._tickets: Tickets[Principal] = Tickets(clock)
-
-    @classmethod
-    def of(cls, settings: CommonSettings, clock: Clock) -> Authenticator:
-        """As the settings say. Raises SettingsError."""
-        if settings.users_file is None:
-            return cls(clock)
-        users = LiveUsers(settings.users_file, clock, setting=variable(CommonSettings, "users_file"))
-        return cls(clock, users, Signer(secret_of(settings)))
-
-    @property
-    def mode(self) -> Literal["local", "users"]:
-        """`local`: whoever reaches the port; `users`: whoever has a token."""
-        return "local" if self._users is None else "users"
-
-    def of_token(self, token: str) -> Principal:
-        """Whose token it is, as the users file has them now. Raises NotAuthenticated."""
-        if self._users is None or self._signer is None:
-            return LOCAL
-        if not token:
-            raise NotAuthenticated("missing", "sign in first: this needs a token")
-        claims = self._signer.read(token, self._clock.now())
-        found = self._users.get(claims.user)
-        if found is None:
-            raise NotAuthenticated("unknown_user", f"user {claims.user} is not in the users file (any more)")
-        since = self._users.tokens_since(claims.user)
-        if since is not None and claims.issued < since:
-            raise NotAuthenticated("revoked", f"tokens of {claims.user} from before {since:%Y-%m-%d %H:%M %Z} are void")
-        return msgspec.structs.replace(found, issued=claims.issued, expires=claims.expires)
-
-    def of_request(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Principal:
-        """By `Authorization: Bearer`, which goes first, or the cookie. Raises NotAuthenticated."""
-        return self.of_token(_bearer(headers) or cookies.get(COOKIE, ""))
-
-    def of_socket(self, headers: Mapping[str, str], query_params: Mapping[str, str]) -> Principal:
-        """By `?ticket=` or `Authorization: Bearer`; the cookie alone does not do, for it also comes with other sites' pages.
-
-        Raises SocketRefused, with the code to close with.
-        """
-        if self._users is None:
-            return LOCAL
-        try:
-            if token := _bearer(headers):
-                return self.of_token(token)
-            held = self._tickets.redeem(query_params.get("ticket", ""))
-            found = None if held is None else self.current(held)
-        except NotAuthenticated as exc:
-            raise SocketRefused(str(exc)) from exc
-        if found is None:
-            raise SocketRefused("this needs a ticket (POST /api/v1/tickets, 30 s, once) or a bearer token")
-        return found
-
-    def ticket(self, principal: Principal) -> str:
-        """A ticket to open one WebSocket with."""
-        return self._tickets.issue(principal.user, principal)
-
-    def current(self, principal: Principal) -> Principal | None:
-        """The same person as the users file has them now; None when their token ended or they were taken out.
-
-        For what stays open: who gets another value than before must be served anew, who gets None must go.
-        """
-        if self._users is None:
-            return principal
-        if principal.expires is not None and self._clock.now() >= principal.expires:
-            return None
-        found = self._users.get(principal.user)
-        since = self._users.tokens_since(principal.user)
-        if found is None or (since is not None and principal.issued is not None and principal.issued < since):
-            return None
-        return msgspec.structs.replace(found, issued=principal.issued, expires=principal.expires)
-
-
-def _bearer(headers: Mapping[str, str]) -> str:
-    kind, _, token = headers.get("authorization", "").partition(" ")
-    return token.strip() if kind.lower() == "bearer" else ""
+NOT_ALLOWED: Final = 4403
+COME_BACK_S: Final = 10  # while the provider is away: no sooner is it asked again
 
 
 _scheme_bearer = HTTPBearer(
@@ -160,7 +69,7 @@ async def signed_in(request: Request, _bearer: _Bearer = None, _cookie: _Cookie 
     auth: Authenticator = request.app.state.auth
     limits: Limits = request.app.state.limits
     try:
-        who = auth.of_request(request.headers, request.cookies)
+        who = await auth.of_request(request.headers, request.cookies)
     except NotAuthenticated as exc:
         limits.unknown(request)
         raise unauthorized(exc) from exc
@@ -170,6 +79,10 @@ async def signed_in(request: Request, _bearer: _Bearer = None, _cookie: _Cookie 
 
 def unauthorized(exc: NotAuthenticated) -> Problem:
     """The answer to somebody nobody knows."""
+    if exc.reason == "provider_away":
+        problem = Problem(503, str(exc), title="The identity provider is away", reason=exc.reason)
+        problem.headers = {"retry-after": str(COME_BACK_S)}
+        return problem
     problem = Problem(401, str(exc), title="Not signed in", reason=exc.reason)
     problem.headers = {"www-authenticate": "Bearer"}
     return problem
@@ -190,5 +103,40 @@ def authed(permission: Permission) -> Callable[..., Awaitable[Principal]]:
     return dependency
 
 
+@cache
+def socket_authed(permission: Permission) -> Callable[..., Awaitable[Principal]]:
+    """A dependency of a WebSocket, which it accepts: a browser learns only of one that is open why it is closed. The close code
+    is 4401 for who is not known, 4403 for who may not."""
+
+    async def dependency(socket: WebSocket) -> Principal:
+        auth: Authenticator = socket.app.state.auth
+        await socket.accept()
+        try:
+            who = await auth.of_socket(socket.headers, socket.query_params)
+        except SocketRefused as exc:
+            raise WebSocketException(exc.code, brief(str(exc))) from exc
+        if not who.may(permission):
+            raise WebSocketException(NOT_ALLOWED, "your roles do not include the floor")
+        return who
+
+    dependency.permission = permission  # type: ignore[attr-defined]
+    return dependency
+
+
+@cache
+def by(what: str) -> Callable[[], Awaitable[None]]:
+    """A dependency that says what lets somebody in here instead of a permission; the route looks at it: `pass`, `fork`."""
+
+    async def dependency() -> None: ...
+
+    dependency.let_in_by = what  # type: ignore[attr-defined]  # a test reads it off every route
+    return dependency
+
+
 async def public() -> None:
     """A dependency that says: this needs no token."""
+
+
+def brief(reason: str) -> str:
+    """What fits into a close frame: 123 bytes."""
+    return reason.encode()[:120].decode(errors="ignore")

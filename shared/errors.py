@@ -4,6 +4,7 @@ FloorwatchError
 ├── SettingsError     a setting or a configuration file is wrong; says file, line and key
 ├── InvalidInput      a message from outside that cannot be used; goes to the dead-letter topic
 ├── BusError          the broker cannot be reached or refused
+├── ProviderFault     the identity provider cannot be reached, or what it says cannot be used
 └── StoreError        the database cannot be reached, is locked, or is of another version
 """
 
@@ -31,6 +32,10 @@ class InvalidInput(FloorwatchError):
 
 class BusError(FloorwatchError):
     """The broker cannot be reached, or refused what was asked."""
+
+
+class ProviderFault(FloorwatchError):
+    """The identity provider cannot be reached, or what it says cannot be used."""
 
 
 class StoreError(FloorwatchError):

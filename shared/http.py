@@ -6,7 +6,7 @@
     mount_web(app, Path(__file__).parent / "web")     # last: it answers every path that nothing else does
     await serve(app, settings.host, settings.port, background=background)
 
-A check returns None when that part is ready, else the reason in a few words; it may be async.
+A check returns None when that part is ready, else the reason in a few words, or a Remark; it may be async.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from prometheus_client import CollectorRegistry, disable_created_metrics, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
+from starlette.routing import Match, Mount
+from starlette.types import Scope
 
 from shared import apidoc, problems, sessionapi
 from shared.auth import Authenticator
@@ -32,6 +34,7 @@ from shared.hosts import Hosts
 from shared.limits import Limits
 from shared.problems import Problem
 from shared.processmetrics import CountingRequests, RequestMetrics, describe_process
+from shared.readiness import Remark
 from shared.service import Background, ServiceFailed, serve
 from shared.settings import AlertsSettings, IngestSettings, MonitorSettings, load
 from shared.webfiles import WebFiles
@@ -44,7 +47,7 @@ _SHARED_WEB = Path(__file__).parent / "web"
 
 
 class CheckResult(BaseModel):
-    """One part that must work."""
+    """One part that must work. `reason`: why it does not, or what is to be known of it although it does."""
 
     ok: bool
     reason: str | None = None
@@ -97,6 +100,9 @@ def create_app(
     all_checks = dict(checks or {})
     if background is not None:
         all_checks["tasks"] = background.check
+        app.state.auth.start(background)
+    if app.state.auth.provider is not None:
+        all_checks["identity provider"] = app.state.auth.check
     _add_health(app, name, all_checks)
     if registry is not None:
         _add_metrics(app, registry)
@@ -118,12 +124,13 @@ def _add_health(app: FastAPI, name: str, checks: Mapping[str, Check]) -> None:
     async def readyz() -> JSONResponse:
         """Ready for work: every named check with its reason when it fails."""
         results = {check_name: await _result(check) for check_name, check in checks.items()}
-        ready = all(reason is None for reason in results.values())
+        fine = {key: reason is None or isinstance(reason, Remark) for key, reason in results.items()}
+        ready = all(fine.values())
         body = {
             "status": "ready" if ready else "not ready",
             "service": name,
             "checks": {
-                key: {"ok": reason is None} | ({"reason": reason} if reason is not None else {})
+                key: {"ok": fine[key]} | ({"reason": reason} if reason is not None else {})
                 for key, reason in results.items()
             },
         }
@@ -155,7 +162,14 @@ def mount_web(app: FastAPI, directory: Path) -> None:
     app.mount("/static/shared", WebFiles(_SHARED_WEB), name="shared")
     app.mount(f"/static/{app.state.service}", WebFiles(directory), name="static")
     modules = {"/static/shared": _SHARED_WEB, f"/static/{app.state.service}": directory}
-    app.mount("/", WebFiles(directory, pages=True, modules=modules), name="web")
+    app.router.routes.append(_Pages("/", WebFiles(directory, pages=True, modules=modules), name="web"))
+
+
+class _Pages(Mount):
+    """Pages take every path that nothing else does, but for those of the API: a wrong method is 405 there, not a page's 404."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return (Match.NONE, {}) if scope["path"].startswith("/api/") else super().matches(scope)
 
 
 def _sign_in_page(app: FastAPI) -> None:

@@ -67,6 +67,8 @@ class Principal(Struct, frozen=True):
     """Who asks. `issued` and `expires`: when the token begins and ends; None: there is none (mode `local`).
 
     `agent`: which agent they are themselves, as `site/id`; "" for none. They may see who listened to them.
+    `granted`: what their roles may do by the policy in force; None: as built in. `facts`: what an identity provider said of
+    them, claims with their values; None: they are in the users file.
     """
 
     user: str
@@ -76,9 +78,13 @@ class Principal(Struct, frozen=True):
     expires: datetime | None = None
     issued: datetime | None = None
     agent: str = ""
+    granted: frozenset[Permission] | None = None
+    facts: frozenset[tuple[str, str]] | None = None
 
     def may(self, permission: Permission) -> bool:
         """Whether one of the roles grants it."""
+        if self.granted is not None:
+            return permission in self.granted
         return any(permission in GRANTS[role] for role in self.roles)
 
     @property

@@ -19,12 +19,12 @@ from shared.clock import from_epoch
 from shared.errors import FloorwatchError, SettingsError
 from shared.settings import CommonSettings, variable
 
-Refusal = Literal["missing", "invalid", "expired", "revoked", "unknown_user"]
+Refusal = Literal["missing", "invalid", "expired", "revoked", "unknown_user", "provider_away"]
 
 SECRET_BYTES: Final = 32  # as long as the hash, RFC 7518 section 3.2
 SECRET_FILE: Final = "auth.secret"
 MAX_TOKEN: Final = 4096
-_ISSUER: Final = "floorwatch"
+ISSUER: Final = "floorwatch"
 _ALGORITHM: Final = "HS256"
 
 
@@ -34,6 +34,13 @@ class NotAuthenticated(FloorwatchError):
     def __init__(self, reason: Refusal, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class KeyUnknown(NotAuthenticated):
+    """A token of an identity provider names a key that is not known: the provider may have a new one."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("invalid", message)
 
 
 class Claims(Struct, frozen=True):
@@ -74,19 +81,28 @@ def read_signed(
     return {**texts, "iat": issued, "exp": expires}
 
 
+def issuer_of(token: str) -> str:
+    """Who a token says it is of, which nobody has checked; "" when it says nothing of it. Only for choosing how to check it."""
+    try:
+        found = jwt.decode(token, options={"verify_signature": False})
+    except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+        return ""
+    return str(found.get("iss") or "")
+
+
 class Signer:
     """Makes and reads tokens with one secret."""
 
     def __init__(self, secret: str) -> None:
-        self._secret = secret
+        self.secret = secret
 
     def sign(self, user: str, issued: datetime, valid_for: timedelta) -> str:
         """A token of `user`, good from now on."""
-        return signed(self._secret, _ISSUER, issued, valid_for, sub=user)
+        return signed(self.secret, ISSUER, issued, valid_for, sub=user)
 
     def read(self, token: str, now: datetime) -> Claims:
         """What a token of ours says. Raises NotAuthenticated `invalid` or `expired`."""
-        found = read_signed(self._secret, _ISSUER, token, now, "sub")
+        found = read_signed(self.secret, ISSUER, token, now, "sub")
         return Claims(found["sub"], found["iat"], found["exp"])
 
 

@@ -19,20 +19,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
 
-import structlog
 from msgspec import Meta, Struct
 
 from shared.clock import Clock
 from shared.errors import SettingsError
-from shared.filewatch import signature
 from shared.identity import LOCAL, Principal, Role, Scope
+from shared.livefile import LOOK_EVERY_S, LiveFile
 from shared.yamlfile import Where, load_checked
 
-LOOK_EVERY_S: Final = 1.0
+__all__ = ["LONGEST_HOURS", "LOOK_EVERY_S", "USER_PATTERN", "LiveUsers", "User", "load_users"]
+
 LONGEST_HOURS: Final = 24 * 366 * 10.0
 USER_PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
-
-log = structlog.get_logger()
 
 
 class User(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -96,46 +94,23 @@ def _all_or(names: tuple[str, ...] | None) -> frozenset[str] | None:
 
 
 class LiveUsers:
-    """The users in force. The file is looked at when somebody is asked for, at most once a second; one with an error changes
-    nothing and is told of once."""
+    """The users in force; a change of the file is taken over within a second."""
 
     def __init__(self, path: Path, clock: Clock, *, setting: str = "") -> None:
         """Raises SettingsError."""
-        self._path = path
-        self._clock = clock
-        self._seen = signature(path)
-        self._looked = clock.monotonic()
-        self.users: Mapping[str, User] = load_users(path, setting=setting)
-        self._principals = _principals(self.users)
+        self._file = LiveFile(path, clock, lambda file: load_users(file, setting=setting), what="users")
+        self._read: Mapping[str, User] = {}
+        self._principals: dict[str, Principal] = {}
 
     def get(self, user: str) -> Principal | None:
         """This user now; None when they are not (or no longer) in the file."""
-        self._look()
+        users = self._file.get()
+        if users is not self._read:
+            self._read = users
+            self._principals = {name: one.principal(name) for name, one in users.items()}
         return self._principals.get(user)
 
     def tokens_since(self, user: str) -> datetime | None:
         """Tokens of this user that were issued before are not good any more; None: all are."""
-        found = self.users.get(user)
+        found = self._file.get().get(user)
         return found.tokens_since if found else None
-
-    def _look(self) -> None:
-        now = self._clock.monotonic()
-        if now - self._looked < LOOK_EVERY_S:
-            return
-        self._looked = now
-        seen = signature(self._path)
-        if seen == self._seen:
-            return
-        self._seen = seen
-        try:
-            users = load_users(self._path)
-        except SettingsError as exc:
-            log.error("users not reloaded", why=str(exc), consequence=f"{len(self.users)} users stay as they were")
-            return
-        gone = sorted(set(self.users) - set(users))
-        self.users, self._principals = users, _principals(users)
-        log.info("users reloaded", file=self._path.name, users=len(users), gone=gone)
-
-
-def _principals(users: Mapping[str, User]) -> dict[str, Principal]:
-    return {name: user.principal(name) for name, user in users.items()}

@@ -34,7 +34,7 @@ class Someone(Authenticator):
         super().__init__(SystemClock())
         self.who = LOCAL
 
-    def of_request(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Principal:
+    async def of_request(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Principal:
         return self.who
 
 

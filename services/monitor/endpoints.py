@@ -21,7 +21,7 @@ from services.monitor.ruleslive import LiveRules
 from services.monitor.shares import Shares
 from shared.apidoc import answers, problem
 from shared.apiparts import json_answer
-from shared.auth import Principal, authed
+from shared.auth import Principal, authed, socket_authed
 from shared.facts import Severity, Subject
 from shared.problems import Problem
 
@@ -48,8 +48,11 @@ class RulesView(Struct, frozen=True):
 
 
 Reader = Annotated[Principal, Depends(authed("floor.read"))]
-Names = Annotated[list[str] | None, Query(description="only of these; may be given several times")]
-AgentNames = Annotated[list[str] | None, Query(description="only of these, `site/id`; may be given several times")]
+Watcher = Annotated[Principal, Depends(socket_authed("floor.read"))]
+Names = Annotated[list[str], Query(default_factory=list, description="only of these; may be given several times")]
+AgentNames = Annotated[
+    list[str], Query(default_factory=list, description="only of these, `site/id`; may be given several times")
+]
 
 FLOORS_EACH: Final = 8  # whole floors on their way to one user
 FLOORS_LOCAL: Final = 16  # to all of those who need not sign in; each is ten megabytes until it is read or given up
@@ -69,9 +72,7 @@ def router_for(engine: Engine, hub: Hub, rules: LiveRules) -> APIRouter:
         response_class=Response,
         responses=answers(Snapshot, "the floor now") | problem(429, "too many of your floors are on their way"),
     )
-    async def floor(
-        who: Reader, site: Names = None, team: Names = None, queue: Names = None, agent: AgentNames = None
-    ) -> Response:
+    async def floor(who: Reader, site: Names, team: Names, queue: Names, agent: AgentNames) -> Response:
         """What the board shows, as `{epoch, position, floor}`; `position` is where the feed goes on.
 
         Of that what the token allows, narrowed by the parameters as the feed's filter narrows it (docs/feed.md).
@@ -111,8 +112,8 @@ def router_for(engine: Engine, hub: Hub, rules: LiveRules) -> APIRouter:
         return json_answer(RulesView(found, rules.loaded_at, rules.file_error))
 
     @router.websocket("/feed")
-    async def feed(socket: WebSocket) -> None:
-        await serve_feed(socket, hub)
+    async def feed(socket: WebSocket, who: Watcher) -> None:
+        await serve_feed(socket, hub, who)
 
     return router
 
@@ -123,8 +124,8 @@ def seen(engine: Engine, who: Principal, kind: Kind, site: str, key: str) -> Any
     return found if found is not None and Lens(who.scope).sees(kind, found, engine.view) else None
 
 
-def _set(names: list[str] | None) -> frozenset[str] | None:
-    return None if names is None else frozenset(names)
+def _set(names: list[str]) -> frozenset[str] | None:
+    return frozenset(names) or None
 
 
 def _rule_view(rule: Rule) -> RuleView:

@@ -11,10 +11,10 @@ import itertools
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Annotated, Any
 
 import uvicorn
-from fastapi import FastAPI, WebSocket
+from fastapi import Depends, FastAPI, WebSocket
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.asyncio.client import ClientConnection, connect
@@ -23,6 +23,7 @@ from services.monitor.core.engine import Engine
 from services.monitor.feed.connection import serve_feed
 from services.monitor.feed.hub import Hub
 from services.monitor.feed.lens import Lens
+from shared.auth import socket_authed
 from shared.events import Event
 from shared.identity import Principal, Scope
 from shared.ports import listen
@@ -41,7 +42,7 @@ class Doorman:
     def __init__(self, scopes: list[Scope]) -> None:
         self._known = [Principal(str(n), "", frozenset({"viewer"}), scope) for n, scope in enumerate(scopes)]
 
-    def of_socket(self, headers: Mapping[str, str], query: Mapping[str, str]) -> Principal:
+    async def of_socket(self, headers: Mapping[str, str], query: Mapping[str, str]) -> Principal:
         return self._known[int(query["as"])]
 
     def current(self, who: Principal) -> Principal:
@@ -55,8 +56,8 @@ async def serving(hub: Hub, scopes: list[Scope]) -> AsyncIterator[str]:
     app.state.auth = Doorman(scopes)
 
     @app.websocket("/feed")
-    async def feed(socket: WebSocket) -> None:
-        await serve_feed(socket, hub)
+    async def feed(socket: WebSocket, who: Annotated[Principal, Depends(socket_authed("floor.read"))]) -> None:
+        await serve_feed(socket, hub, who)
 
     sock = listen("127.0.0.1", 0, setting="PORT")
     server = uvicorn.Server(

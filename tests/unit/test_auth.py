@@ -142,48 +142,50 @@ def test_a_secret_that_others_may_read_or_that_is_short_is_refused(tmp_path: Pat
 # ---------------------------------------------------------------- requests, sockets, tickets
 
 
-def test_a_bearer_goes_before_the_cookie(auth: Authenticator, clock: FakeClock) -> None:
+async def test_a_bearer_goes_before_the_cookie(auth: Authenticator, clock: FakeClock) -> None:
     cookies = {COOKIE: token("viewer", clock=clock)}
-    assert auth.of_request({}, cookies).user == "viewer"
-    assert auth.of_request(bearer("admin", clock=clock), cookies).user == "admin"
+    assert (await auth.of_request({}, cookies)).user == "viewer"
+    assert (await auth.of_request(bearer("admin", clock=clock), cookies)).user == "admin"
     with pytest.raises(NotAuthenticated):
-        auth.of_request({"authorization": "Bearer nonsense"}, cookies)
+        await auth.of_request({"authorization": "Bearer nonsense"}, cookies)
     with pytest.raises(NotAuthenticated):
-        auth.of_request({"authorization": "Basic YTpi"}, {})
+        await auth.of_request({"authorization": "Basic YTpi"}, {})
 
 
-def test_a_socket_needs_a_ticket_or_a_bearer(auth: Authenticator, clock: FakeClock) -> None:
-    assert auth.of_socket(bearer("viewer", clock=clock), {}).user == "viewer"
+async def test_a_socket_needs_a_ticket_or_a_bearer(auth: Authenticator, clock: FakeClock) -> None:
+    assert (await auth.of_socket(bearer("viewer", clock=clock), {})).user == "viewer"
     ticket = auth.ticket(auth.of_token(token("viewer", clock=clock)))
-    assert auth.of_socket({}, {"ticket": ticket}).user == "viewer"
+    assert (await auth.of_socket({}, {"ticket": ticket})).user == "viewer"
     cookie = {"cookie": f"{COOKIE}={token('viewer', clock=clock)}"}
     for headers, query in (({}, {"ticket": ticket}), ({}, {}), (cookie, {}), ({}, {"ticket": "x"})):
         with pytest.raises(SocketRefused) as told:
-            auth.of_socket(headers, query)
+            await auth.of_socket(headers, query)
         assert told.value.code == 4401
 
 
-def test_a_ticket_lasts_thirty_seconds_and_no_longer_than_its_token(auth: Authenticator, clock: FakeClock) -> None:
+async def test_a_ticket_lasts_thirty_seconds_and_no_longer_than_its_token(
+    auth: Authenticator, clock: FakeClock
+) -> None:
     first = auth.ticket(auth.of_token(token("viewer", clock=clock)))
     second = auth.ticket(auth.of_token(token("viewer", clock=clock, hours=10 / 3600)))
     clock.pause(TICKET_S - 0.1)
     with pytest.raises(SocketRefused):
-        auth.of_socket({}, {"ticket": second})
-    assert auth.of_socket({}, {"ticket": first}).user == "viewer"
+        await auth.of_socket({}, {"ticket": second})
+    assert (await auth.of_socket({}, {"ticket": first})).user == "viewer"
     third = auth.ticket(auth.of_token(token("viewer", clock=clock)))
     clock.pause(TICKET_S)
     with pytest.raises(SocketRefused):
-        auth.of_socket({}, {"ticket": third})
+        await auth.of_socket({}, {"ticket": third})
 
 
-def test_one_replica_does_not_know_the_tickets_of_another(
+async def test_one_replica_does_not_know_the_tickets_of_another(
     tmp_path: Path, clock: FakeClock, auth: Authenticator
 ) -> None:
     other = Authenticator(clock, LiveUsers(users_file(tmp_path), clock), Signer(SECRET))
     said = token("viewer", clock=clock)
     assert other.of_token(said).user == "viewer"  # the secret is the same
     with pytest.raises(SocketRefused):
-        other.of_socket({}, {"ticket": auth.ticket(auth.of_token(said))})
+        await other.of_socket({}, {"ticket": auth.ticket(auth.of_token(said))})
 
 
 def test_tickets_are_bounded_and_who_asks_for_too_many_loses_their_own(
@@ -209,13 +211,13 @@ def test_tickets_are_bounded_and_who_asks_for_too_many_loses_their_own(
 # ---------------------------------------------------------------- modes
 
 
-def test_without_users_everybody_is_the_same_local_one(clock: FakeClock) -> None:
+async def test_without_users_everybody_is_the_same_local_one(clock: FakeClock) -> None:
     auth = Authenticator.of(CommonSettings(users_file=None), clock)
     assert auth.mode == "local"
-    assert auth.of_request({}, {}) is LOCAL
-    assert auth.of_request({"authorization": "Bearer nonsense"}, {}) is LOCAL
-    assert auth.of_socket({}, {"ticket": "nonsense"}) is LOCAL
-    assert auth.of_socket({}, {"ticket": auth.ticket(LOCAL)}) is LOCAL
+    assert await auth.of_request({}, {}) is LOCAL
+    assert await auth.of_request({"authorization": "Bearer nonsense"}, {}) is LOCAL
+    assert await auth.of_socket({}, {"ticket": "nonsense"}) is LOCAL
+    assert await auth.of_socket({}, {"ticket": auth.ticket(LOCAL)}) is LOCAL
     assert auth.current(LOCAL) is LOCAL
     assert not LOCAL.may("audit.read")
 

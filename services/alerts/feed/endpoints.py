@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import APIRouter, WebSocket
+from fastapi import APIRouter, Depends, WebSocket
 
 from services.alerts.feed import messages
 from services.alerts.feed.hub import Hub
-from shared.auth import Authenticator, SocketRefused
+from shared.auth import Authenticator, Principal, brief, socket_authed
 from shared.outlets import outlet_of
 
 MAX_UNSENT_BYTES: Final = 256 << 10  # on its way to one page
@@ -17,23 +17,14 @@ router = APIRouter(prefix="/api/v1")
 
 
 @router.websocket("/feed")
-async def feed(socket: WebSocket) -> None:
+async def feed(socket: WebSocket, who: Annotated[Principal, Depends(socket_authed("floor.read"))]) -> None:
     """Serve one connection from `hello` to its close code."""
     auth: Authenticator = socket.app.state.auth
     hub: Hub = socket.app.state.alerts.hub
-    await socket.accept()
-    try:
-        who = auth.of_socket(socket.headers, socket.query_params)
-    except SocketRefused as exc:
-        await socket.close(exc.code, _brief(str(exc)))
-        return
-    if not who.may("floor.read"):
-        await socket.close(messages.NOT_ALLOWED, "your roles do not include the floor")
-        return
     outlet = outlet_of(socket, MAX_UNSENT_BYTES)
     reader = hub.join(outlet, who, lambda: auth.current(who))
     if reader is None:
-        await socket.close(messages.TOO_MANY_CONNECTIONS, _brief(f"{who.user} has too many connections"))
+        await socket.close(messages.TOO_MANY_CONNECTIONS, brief(f"{who.user} has too many connections"))
         return
     try:
         outlet.begin(reader.serve)
@@ -43,8 +34,3 @@ async def feed(socket: WebSocket) -> None:
     finally:
         hub.left(reader)
         await outlet.finish()
-
-
-def _brief(reason: str) -> str:
-    """What fits into a close frame: 123 bytes."""
-    return reason.encode()[:120].decode(errors="ignore")

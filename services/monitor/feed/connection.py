@@ -14,7 +14,7 @@ from services.monitor.feed import messages
 from services.monitor.feed.hub import CLOCK_EVERY_S, Hub
 from services.monitor.feed.quota import TooManyFilters
 from services.monitor.feed.subscriber import Subscriber
-from shared.auth import Authenticator, SocketRefused
+from shared.auth import Authenticator, Principal, brief
 from shared.outlets import FeedOutlet, outlet_of
 
 _BURST_S: Final = 2.0  # so many seconds' messages may come at once
@@ -42,22 +42,13 @@ class Allowance:
         self._left -= 1.0
 
 
-async def serve_feed(socket: WebSocket, hub: Hub) -> None:
-    """Serve one connection from `hello` to its close code."""
+async def serve_feed(socket: WebSocket, hub: Hub, who: Principal) -> None:
+    """Serve one connection, which is accepted and of `who`, from `hello` to its close code."""
     auth: Authenticator = socket.app.state.auth
-    await socket.accept()
-    try:
-        who = auth.of_socket(socket.headers, socket.query_params)
-    except SocketRefused as exc:
-        await socket.close(exc.code, _brief(str(exc)))
-        return
-    if not who.may("floor.read"):
-        await socket.close(messages.NOT_ALLOWED, "your roles do not include the floor")
-        return
     outlet = outlet_of(socket, hub.limits.max_unsent_bytes)
     subscriber = hub.join(outlet, who, valid=lambda: auth.current(who) == who)
     if subscriber is None:
-        await socket.close(messages.TOO_MANY_CONNECTIONS, _brief(f"{who.user} has too many connections"))
+        await socket.close(messages.TOO_MANY_CONNECTIONS, brief(f"{who.user} has too many connections"))
         return
     try:
         outlet.begin(subscriber.serve)
@@ -82,9 +73,9 @@ async def _read(socket: WebSocket, hub: Hub, subscriber: Subscriber, outlet: Fee
         except TooManyMessages:
             subscriber.end(messages.TOO_MANY_MESSAGES, f"more than {hub.limits.messages_per_s:g} messages a second")
         except TooManyFilters as exc:
-            subscriber.end(messages.TOO_MANY_CONNECTIONS, _brief(str(exc)))
+            subscriber.end(messages.TOO_MANY_CONNECTIONS, brief(str(exc)))
         except (msgspec.MsgspecError, RecursionError, UnicodeError) as exc:
-            subscriber.end(messages.BAD_MESSAGE, _brief(f"cannot read this message: {exc}"))
+            subscriber.end(messages.BAD_MESSAGE, brief(f"cannot read this message: {exc}"))
 
 
 async def _do(text: str | None, hub: Hub, subscriber: Subscriber, outlet: FeedOutlet) -> None:
@@ -131,8 +122,3 @@ async def _heard_from(subscriber: Subscriber, message: messages.Subscribe | mess
         yield
     finally:
         telling.cancel()
-
-
-def _brief(reason: str) -> str:
-    """What fits into a close frame: 123 bytes."""
-    return reason.encode()[:120].decode(errors="ignore")

@@ -74,6 +74,9 @@ class Listen(Struct, kw_only=True):
     user_name: str
     token_issued: datetime | None = None  # of who asked: when it ends or is withdrawn, so does the listen
     token_expires: datetime | None = None
+    token_facts: dict[str, list[str]] | None = (
+        None  # what an identity provider said of them; None: they are in the users file
+    )
     follow: Follow
     call_id: str  # heard now; followed
     agent_id: str

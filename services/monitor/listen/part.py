@@ -37,6 +37,7 @@ from shared.errors import FloorwatchError, StoreError
 from shared.events import CommandAnswered
 from shared.identity import Principal
 from shared.service import Background
+from shared.sessions import listed
 from shared.settings import MonitorSettings, RelaySettings
 from shared.siteconfig import Purpose, Sites
 from shared.tokens import secret_of
@@ -185,6 +186,7 @@ class Listening:
             user_name=who.name,
             token_issued=who.issued,
             token_expires=who.expires,
+            token_facts=None if who.facts is None else listed(who.facts),
             follow=wish.follow,
             call_id=call_id,
             agent_id=agent_id,

@@ -45,6 +45,7 @@ class ListenRow(Base, table=True):
     user_name: str = text_column()
     token_issued: datetime | None = time_column(default=None)
     token_expires: datetime | None = time_column(default=None)
+    token_facts: dict[str, Any] | None = Field(default=None, sa_type=JSON, nullable=True)
     follow: str = text_column()
     call_id: str = text_column()
     agent_id: str = text_column()

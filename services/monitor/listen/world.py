@@ -19,6 +19,7 @@ from shared.auth import Authenticator
 from shared.clock import Clock
 from shared.commands import Mode
 from shared.identity import LOCAL, Principal
+from shared.sessions import unlisted
 from shared.siteconfig import Listening, Purpose
 
 
@@ -115,7 +116,12 @@ class LiveWorld:
     def who(self, listen: Listen) -> Principal | None:
         """Who listens, as the users file has them now; None when their token ended or they are gone."""
         held = msgspec.structs.replace(
-            LOCAL, user=listen.user, issued=listen.token_issued, expires=listen.token_expires
+            LOCAL,
+            user=listen.user,
+            name=listen.user_name,
+            issued=listen.token_issued,
+            expires=listen.token_expires,
+            facts=None if listen.token_facts is None else unlisted(listen.token_facts),
         )
         return self._auth.current(held)
 

@@ -14,12 +14,13 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, WebSocket
+from fastapi import APIRouter, Depends, WebSocket
 
 from services.monitor.listen.relay.fork import Fork, Refused
 from services.monitor.listen.relay.hub import Hub
 from services.monitor.listen.relay.media import BadAudio, Encoding, Malformed, Pair, Stream
 from services.monitor.listen.relay.wire import BUSY, UNKNOWN
+from shared.auth import by
 from shared.wsserver import EXTENSION, DirectProtocol
 
 BAD: Final = 4400
@@ -73,11 +74,11 @@ def router_for(hub: Hub) -> APIRouter:
     """The routes of switches, on this hub."""
     router = APIRouter(prefix="/media")
 
-    @router.websocket("/twilio")
+    @router.websocket("/twilio", dependencies=[Depends(by("fork"))])
     async def twilio(socket: WebSocket) -> None:
         await _serve(socket, hub, Twilio(hub, socket), None)
 
-    @router.websocket("/asterisk")
+    @router.websocket("/asterisk", dependencies=[Depends(by("fork"))])
     async def asterisk(socket: WebSocket) -> None:
         wanted = socket.scope.get("subprotocols") or []
         await _serve(socket, hub, Asterisk(hub, socket), "media" if "media" in wanted else None)

@@ -6,12 +6,13 @@ from collections.abc import MutableMapping
 from typing import Any, Final
 
 import msgspec
-from fastapi import APIRouter, WebSocket
+from fastapi import APIRouter, Depends, WebSocket
 
 from services.monitor.listen.passes import read_pass
 from services.monitor.listen.relay import wire
 from services.monitor.listen.relay.hub import Hub
 from services.monitor.listen.relay.listener import Listener
+from shared.auth import by
 from shared.tokens import NotAuthenticated
 from shared.wsserver import EXTENSION, DirectProtocol
 
@@ -22,7 +23,7 @@ def router_for(hub: Hub, secret: str) -> APIRouter:
     """The route of pages, on this hub; passes are signed with `secret`."""
     router = APIRouter(prefix="/api/v1")
 
-    @router.websocket("/listens/{listen_id}/audio")
+    @router.websocket("/listens/{listen_id}/audio", dependencies=[Depends(by("pass"))])
     async def audio(socket: WebSocket, listen_id: str) -> None:
         await serve_page(socket, hub, secret, listen_id)
 
