@@ -11,26 +11,17 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import hosts, problems
 from shared.auth import COOKIE
+from shared.headers import add_headers, policy
 from shared.hosts import Hosts
 from shared.limits import SAFE, Limits
 from shared.problems import Problem, problem_response
-from shared.tls import HSTS
 
-# no inline script or style, nothing from elsewhere, in no frame; 'self' covers this page's WebSocket too
-_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src {connect}; media-src 'self' blob:; worker-src 'self'; manifest-src 'self'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
-CONTENT_SECURITY_POLICY: Final = _POLICY.format(connect="'self'")
-# the page for listening speaks, when its user wants to; nothing else of the machine is any page's business
-PERMISSIONS_POLICY: Final = "microphone=(self), camera=(), display-capture=(), geolocation=(), payment=(), usb=()"
 Connect = Callable[[str], str]  # for the name in `Host`, where else its pages may connect to
 WITHOUT_DATA: Final = ("/healthz", "/readyz", "/metrics")  # asked by probes, by whatever name they find their way
 _OWN: Final = "same-origin"
@@ -115,8 +106,7 @@ class Guard:
         return f"a body here has at most {self._limits.body_bytes(path)} bytes"
 
     def _policy(self, host: str) -> str:
-        elsewhere = self._connect(host) if self._connect is not None else ""
-        return _POLICY.format(connect=f"'self' {elsewhere}") if elsewhere else CONTENT_SECURITY_POLICY
+        return policy(self._connect(host) if self._connect is not None else "")
 
     def _known_page(self, scope: Scope, headers: Headers) -> bool:
         """True for a WebSocket that is there for pages of another port, asked for by a page of the host or of a listed one."""
@@ -127,21 +117,6 @@ class Guard:
         except ValueError:
             return False
         return bool(page) and (hosts.same_name(page, headers.get("host", "")) or self._names.listed(page))
-
-
-def add_headers(message: Message, scope: Scope, policy: str) -> None:
-    """Defaults: a response that sets one of these itself keeps its own."""
-    headers = MutableHeaders(scope=message)
-    headers.setdefault("content-security-policy", policy)
-    headers.setdefault("x-content-type-options", "nosniff")
-    headers.setdefault("referrer-policy", "no-referrer")
-    headers.setdefault("cross-origin-opener-policy", _OWN)
-    headers.setdefault("cross-origin-resource-policy", _OWN)
-    headers.setdefault("permissions-policy", PERMISSIONS_POLICY)
-    if scope["path"].startswith("/api/") or message["status"] >= 400:
-        headers.setdefault("cache-control", "no-store")
-    if scope.get("scheme") in ("https", "wss"):
-        headers.setdefault("strict-transport-security", HSTS)
 
 
 def _from_elsewhere(scope: Scope, headers: Headers) -> str:

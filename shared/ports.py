@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import resource
 import socket
+from typing import Final
 
 from shared.errors import SettingsError
+
+MANY_FILES: Final = 65_536
 
 
 def listen(host: str, port: int, *, setting: str) -> socket.socket:
@@ -27,6 +31,16 @@ def listen(host: str, port: int, *, setting: str) -> socket.socket:
             raise SettingsError(f"port {port} needs more rights than this user has; set {setting} above 1023") from None
         raise SettingsError(f"cannot listen on {host} port {port} ({setting}): {exc.strerror or exc}") from None
     return sock
+
+
+def allow_many_files() -> None:
+    """Let this process have as many connections as the system lets it: what it begins with is mostly 1024, for programs of old
+    that look at their files one by one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(MANY_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # then with those that there are
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def keep_alive(sock: socket.socket | None, *, idle_s: int, every_s: int) -> None:

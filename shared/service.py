@@ -19,6 +19,7 @@ import asyncio
 import contextlib
 import gc
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from types import TracebackType
@@ -28,10 +29,14 @@ import structlog
 import uvicorn
 
 from shared import logs
+from shared.clock import SystemClock
 from shared.collector import set_aside
 from shared.errors import FloorwatchError, SettingsError
-from shared.ports import listen
+from shared.httpserver import HEAD_S, LINGER_S, Admission, BoundedHttp, BoundedState
+from shared.limits import Limits
+from shared.ports import allow_many_files, listen
 from shared.settings import CommonSettings, load
+from shared.tls import ServerTls
 from shared.wsserver import DirectProtocol
 
 log = structlog.get_logger()
@@ -102,9 +107,34 @@ class Background:
 class _Server(uvicorn.Server):
     """Leaves signals to `serve`: uvicorn raises them once more after its shutdown, which would skip ours."""
 
-    def __init__(self, config: uvicorn.Config, on_stopping: Callable[[], Awaitable[None] | None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, admission: Admission, on_stopping: Callable[[], Awaitable[None] | None]
+    ) -> None:
         super().__init__(config)
+        self.server_state = BoundedState(admission)
         self._on_stopping = on_stopping
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's, of sockets that are there, and no TLS handshake takes longer than any other head."""
+        await self.lifespan.startup()
+        if self.lifespan.should_exit:
+            sys.exit(uvicorn.config.STARTUP_FAILURE)
+        tls = self.config.ssl
+        self.servers = [
+            await asyncio.get_running_loop().create_server(
+                self._protocol,
+                sock=sock,
+                ssl=tls,
+                backlog=self.config.backlog,
+                ssl_handshake_timeout=HEAD_S if tls else None,
+                ssl_shutdown_timeout=LINGER_S if tls else None,
+            )
+            for sock in sockets or []
+        ]
+        self.started = True
+
+    def _protocol(self) -> asyncio.Protocol:
+        return BoundedHttp(self.config, self.server_state, self.lifespan.state)
 
     async def shutdown(self, sockets: Any = None) -> None:
         ending = self._on_stopping()
@@ -124,20 +154,26 @@ async def serve(
     *,
     background: Background | None = None,
     setting: str = "",
+    tls: ServerTls | None = None,
     shutdown_s: float = 5.0,
     on_started: Callable[[int], None] | None = None,
     on_stopping: Callable[[], Awaitable[None] | None] = lambda: None,
 ) -> None:
     """Serve `app` until SIGTERM or SIGINT, or until a background task dies.
 
-    `setting` is the variable that changes the port (default: from the app's name, such as MONITOR_PORT); `on_started` gets the
-    port once requests are answered, `on_stopping` runs before open responses are waited for and ends those that have no
-    end of their own. Raises SettingsError when the port is taken, ServiceFailed when a task died.
+    Who may connect is told by `app.state.limits`; with `tls` the port speaks nothing else. `setting` is the variable that
+    changes the port (default: from the app's name, such as MONITOR_PORT); `on_started` gets the port once requests are answered,
+    `on_stopping` runs before open responses are waited for and ends those that have no end of their own. Raises SettingsError
+    when the port is taken, ServiceFailed when a task died.
     """
     service = getattr(app.state, "service", "service")
+    limits: Limits = app.state.limits
     sock = listen(host, port, setting=setting or f"{service.upper()}_PORT")
     config = uvicorn.Config(
         app,
+        http=BoundedHttp,
+        ssl_context_factory=None if tls is None else lambda _config, _default: tls.context,
+        forwarded_allow_ips=[str(network) for network in limits.trusted],
         ws=DirectProtocol,  # the one of "websockets-sansio": the other is deprecated, and slower
         ws_per_message_deflate=False,  # costs more than half of the fan-out
         ws_max_size=_WS_MESSAGE_BYTES,
@@ -146,23 +182,26 @@ async def serve(
         server_header=False,
         timeout_graceful_shutdown=max(1, round(shutdown_s)),
     )
-    server = _Server(config, on_stopping)
+    server = _Server(config, Admission.of(limits), on_stopping)
     port = sock.getsockname()[1]
     with _signals(lambda: setattr(server, "should_exit", True)):
         serving = asyncio.create_task(server.serve(sockets=[sock]), name="http")
         watching = asyncio.create_task(_watch(background, server), name="watch")
+        renewing = None if tls is None else asyncio.create_task(tls.follow(SystemClock()), name="certificate")
         try:
             while not server.started and not serving.done():
                 await asyncio.wait([serving], timeout=0.01)
             if server.started:
                 gc.collect()
                 set_aside()
-                log.info("listening", host=host, port=port)
+                log.info("listening", host=host, port=port, tls=tls is not None)
                 if on_started is not None:
                     on_started(port)
             await serving
         finally:
             watching.cancel()
+            if renewing is not None:
+                renewing.cancel()
     if background is not None and (death := background.check()) is not None:
         raise ServiceFailed(f"{service} cannot go on: {death}")
 
@@ -209,6 +248,7 @@ def run(service: str, kind: type[S], start: Callable[[S], Awaitable[None]]) -> N
     """
     try:
         settings = load(kind)
+        allow_many_files()
         logs.configure(service, level=settings.log_level, fmt=settings.log_format)
         asyncio.run(_started(start, settings))
     except KeyboardInterrupt:

@@ -39,11 +39,13 @@ from shared.errors import BusError, StoreError
 from shared.hosts import Hosts
 from shared.http import Background, create_app, mount_web, serve
 from shared.kafka import KafkaBus
+from shared.limits import Limits
 from shared.migrate import upgrade
 from shared.service import run
 from shared.settings import AlertsSettings, variable
 from shared.siteconfig import Sites
 from shared.sites import load_sites
+from shared.tls import ServerTls
 
 HERE = Path(__file__).parent
 MIGRATIONS = HERE / "migrations"
@@ -70,6 +72,7 @@ class AlertsService:
         """
         self.auth = Authenticator.of(settings, clock)
         self._names = Hosts.of(settings)
+        self._limits = Limits(clock, settings)
         policy = Policy(
             reopen_within=timedelta(seconds=settings.reopen_s),
             quiet_for=timedelta(seconds=settings.quiet_s),
@@ -177,6 +180,7 @@ class AlertsService:
             background=background,
             auth=self.auth,
             names=self._names,
+            limits=self._limits,
         )
         app.state.alerts = self.api
         app.state.health = self.watcher
@@ -219,7 +223,7 @@ async def _close(bus: Bus) -> None:
 async def start(settings: AlertsSettings) -> None:
     """Run the service until it is told to stop. Raises SettingsError, StoreError, ServiceFailed."""
     async with AsyncExitStack() as stack:
-        clock = SystemClock()
+        clock, tls = SystemClock(), ServerTls.of(settings)
         database = Database(settings.db_url.get_secret_value())
         stack.push_async_callback(database.close)
         sites = load_sites(settings.sites_file, setting=variable(AlertsSettings, "sites_file"))
@@ -247,6 +251,7 @@ async def start(settings: AlertsSettings) -> None:
             settings.host,
             settings.port,
             background=background,
+            tls=tls,
             shutdown_s=settings.shutdown_s,
             on_stopping=service.hub.part,
         )

@@ -16,7 +16,7 @@ from services.ingest.metrics import IngestMetrics
 from services.ingest.pipeline import IngestMachine
 from shared import topics
 from shared.auth import Authenticator
-from shared.bus import Bus, Outgoing, Record, part
+from shared.bus import MAX_RECORD_BYTES, Bus, Outgoing, Record, part
 from shared.clock import Clock, SystemClock
 from shared.codec import encode
 from shared.errors import InvalidInput
@@ -24,11 +24,13 @@ from shared.events import Event
 from shared.hosts import Hosts
 from shared.http import create_app, mount_web, serve
 from shared.kafka import KafkaBus
+from shared.limits import Limits
 from shared.pump import Pace, Pump
 from shared.raw import LIFE, Raw, from_record
 from shared.service import Background, run
 from shared.settings import IngestSettings, variable
 from shared.sites import Sites, load_sites
+from shared.tls import ServerTls
 
 WEB = Path(__file__).parent / "web"
 
@@ -64,6 +66,7 @@ class Ingest:
     ) -> None:
         self._auth = Authenticator.of(settings, clock)
         self._names = Hosts.of(settings)
+        self._limits = Limits(clock, settings, bodies={"/api/v1/raw/": MAX_RECORD_BYTES})
         self.machine = IngestMachine(
             sites, window_s=settings.skew_window_s, mark_s=settings.mark_s, idle_mark_s=settings.idle_mark_s
         )
@@ -98,6 +101,7 @@ class Ingest:
             background=background,
             auth=self._auth,
             names=self._names,
+            limits=self._limits,
         )
         app.include_router(self._router)
         mount_web(app, WEB)
@@ -119,7 +123,7 @@ class Ingest:
 async def start(settings: IngestSettings) -> None:
     """Run the service until it is asked to stop. Raises SettingsError for a wrong file before it connects."""
     sites = load_sites(settings.sites_file, setting=variable(IngestSettings, "sites_file"))
-    clock, registry = SystemClock(), CollectorRegistry()
+    clock, registry, tls = SystemClock(), CollectorRegistry(), ServerTls.of(settings)
     bus = KafkaBus.of(settings)
     side_bus = KafkaBus.of(settings)
     ingest = Ingest(settings, bus, side_bus, clock, sites, registry)
@@ -129,7 +133,9 @@ async def start(settings: IngestSettings) -> None:
             background.start("marks", ingest.marker.run())
             background.start("dead letters", ingest.dead_letters.run())
             app = ingest.app(background)
-            await serve(app, settings.host, settings.port, background=background, shutdown_s=settings.shutdown_s)
+            await serve(
+                app, settings.host, settings.port, background=background, tls=tls, shutdown_s=settings.shutdown_s
+            )
             ingest.pump.stop()
             await asyncio.wait([pumping], timeout=settings.shutdown_s)
     finally:

@@ -44,10 +44,12 @@ from shared.facts import FLAG_TYPES, Fact
 from shared.hosts import Hosts
 from shared.http import create_app, mount_web, serve
 from shared.kafka import KafkaBus
+from shared.limits import Limits
 from shared.pump import Outgoing, Pace, Pump
 from shared.service import Background, run
 from shared.settings import MonitorSettings, RelaySettings, load, variable
 from shared.sites import Sites, load_sites
+from shared.tls import ServerTls
 
 WEB = Path(__file__).parent / "web"
 
@@ -91,6 +93,7 @@ class Monitor:
         is kept and no finished transfer recorded; without `orders` and `reports` nobody listens."""
         self.auth = Authenticator.of(settings, clock)
         self._names = Hosts.of(settings)
+        self._limits = Limits(clock, settings)
         relay = load(RelaySettings)
         self._connect = connects_to(settings, relay)
         self.engine = Engine(sites, rules)
@@ -176,6 +179,7 @@ class Monitor:
             background=background,
             auth=self.auth,
             names=self._names,
+            limits=self._limits,
             connect=self._connect,
         )
         describe(app, *STRUCTS, *anomalyapi.STRUCTS, *figureapi.STRUCTS)
@@ -206,7 +210,7 @@ async def start(settings: MonitorSettings) -> None:
     sites = load_sites(settings.sites_file, setting=variable(MonitorSettings, "sites_file"))
     rules = load_rulebook(settings.rules_file, setting=variable(MonitorSettings, "rules_file"))
     log.info("rules loaded", file=settings.rules_file.name, rules=[rule.name for rule in rules.rules])
-    clock, registry = SystemClock(), CollectorRegistry()
+    clock, registry, tls = SystemClock(), CollectorRegistry(), ServerTls.of(settings)
     bus = KafkaBus.of(settings)
     reasons = load_reasons(settings.cases_file, setting=variable(MonitorSettings, "cases_file"))
     database = Database(settings.db_url.get_secret_value())
@@ -243,6 +247,7 @@ async def start(settings: MonitorSettings) -> None:
                 settings.host,
                 settings.port,
                 background=background,
+                tls=tls,
                 shutdown_s=settings.shutdown_s,
                 on_stopping=monitor.hub.part,
             )

@@ -18,9 +18,11 @@ from shared.clock import SystemClock
 from shared.hosts import Hosts
 from shared.http import create_app, serve
 from shared.kafka import KafkaBus
+from shared.limits import Limits
 from shared.service import Background, run
 from shared.settings import AsteriskSettings, variable
 from shared.sites import load_sites
+from shared.tls import ServerTls
 
 log = structlog.get_logger()
 
@@ -37,6 +39,7 @@ def app_for(connectors: list[AsteriskConnector], settings: AsteriskSettings, bac
         background=background,
         auth=Authenticator.of(settings, SystemClock()),
         names=Hosts.of(settings),
+        limits=Limits(SystemClock(), settings),
     )
 
 
@@ -44,7 +47,7 @@ async def start(settings: AsteriskSettings) -> None:
     """Run until it is asked to stop, then say goodbye. Raises SettingsError for a wrong file before it connects."""
     switches = load_switches(settings.file)
     sites = load_sites(settings.sites_file, setting=variable(AsteriskSettings, "sites_file"))
-    clock = SystemClock()
+    clock, tls = SystemClock(), ServerTls.of(settings)
 
     def connect() -> KafkaBus:
         return KafkaBus.of(settings)
@@ -61,7 +64,9 @@ async def start(settings: AsteriskSettings) -> None:
                 for one in connectors:
                     background.start(f"connector of {one.switch.site}", one.run())
                 app = app_for(connectors, settings, background)
-                await serve(app, settings.host, settings.port, background=background, shutdown_s=settings.shutdown_s)
+                await serve(
+                    app, settings.host, settings.port, background=background, tls=tls, shutdown_s=settings.shutdown_s
+                )
         finally:
             await asyncio.gather(*(one.stop() for one in connectors))
     finally:

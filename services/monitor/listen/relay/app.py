@@ -23,9 +23,11 @@ from shared.errors import BusError
 from shared.hosts import Hosts
 from shared.http import create_app, serve
 from shared.kafka import KafkaBus
+from shared.limits import Limits
 from shared.ports import listen
 from shared.service import Background, run
 from shared.settings import RelaySettings, variable
+from shared.tls import ServerTls
 from shared.tokens import secret_of
 
 log = structlog.get_logger()
@@ -38,6 +40,7 @@ class Relay:
         """Raises SettingsError for a secret that cannot be used."""
         self.auth = Authenticator.of(settings, clock)
         self._names = Hosts.of(settings)
+        self._limits = Limits(clock, settings)
         self._secret = secret_of(settings)
         self._registry = registry
         self.run_id = uuid4().hex
@@ -72,6 +75,7 @@ class Relay:
             background=background,
             auth=self.auth,
             names=self._names,
+            limits=self._limits,
             pages_elsewhere=True,
         )
         app.include_router(pages.router_for(self.hub, self._secret))
@@ -110,6 +114,7 @@ class Relay:
 
 async def start(settings: RelaySettings) -> None:
     """Run the service until it is asked to stop. Raises SettingsError for a port that is taken."""
+    tls = ServerTls.of(settings)
     sock = listen(settings.media_host, settings.media_port, setting=variable(RelaySettings, "media_port"))
     bus = KafkaBus.of(settings)
     relay = Relay(settings, bus, SystemClock(), CollectorRegistry())
@@ -123,6 +128,7 @@ async def start(settings: RelaySettings) -> None:
                 settings.host,
                 settings.port,
                 background=background,
+                tls=tls,
                 shutdown_s=settings.shutdown_s,
                 on_stopping=relay.part,
             )
