@@ -10,7 +10,7 @@ TESTS ?= tests
 JOBS ?= 2
 COVERAGE ?=
 FIGURES ?=
-BROWSERS := chromium chromium-browser google-chrome
+BROWSERS := chromium-headless-shell chromium chromium-browser google-chrome
 
 # the version that wrote the lock files; it installs them in seconds where pip takes a minute
 UV_VERSION := 0.13.9
@@ -49,7 +49,7 @@ run: $(SETUP)  ## start everything with a simulated floor; Ctrl-C stops it
 
 test: $(DEV)  ## run every test that needs neither root nor Java
 	@for name in $(BROWSERS); do command -v $$name >/dev/null 2>&1 && exit 0; done; \
-		echo "no Chromium found: the browser tests are skipped (Debian, Ubuntu: apt-get install chromium fonts-noto-cjk)"
+		echo "no Chromium found: the browser tests are skipped (Debian, Ubuntu: apt-get install chromium-headless-shell fonts-noto-cjk)"
 	$(BIN)/pytest -m "not kafka and not postgres and not shared_data" -n $(JOBS) --dist loadfile --no-loadscope-reorder \
 		$(if $(filter yes,$(COVERAGE)),--cov --cov-report=term:skip-covered --cov-report=xml) $(TESTS)
 
@@ -81,10 +81,11 @@ kafka-stop: $(SETUP)  ## stop it
 kafka-reset: $(SETUP)  ## stop it and delete its records
 	@$(BIN)/python -m tools.real_kafka reset
 
-docs: $(SETUP)  ## write what is generated anew: docs/events.md, docs/prometheus.md, a table in docs/trust.md
+docs: $(SETUP)  ## write what is generated anew: docs/events.md, docs/prometheus.md, a table in docs/trust.md, Grafana dashboards
 	$(BIN)/python -m floorwatch.eventdocs
 	$(BIN)/python -m floorwatch.anomalydocs
 	$(BIN)/python -m tools.metrics
+	$(BIN)/python -m tools.dashboards
 
 screens: $(DEV)  ## take the pictures in docs/screens anew, of a simulated floor; needs Chromium and some ten minutes
 	@$(BIN)/python -m tools.screens

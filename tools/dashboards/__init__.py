@@ -1,0 +1,1 @@
+"""Grafana dashboards, made here and nowhere else: `python -m tools.dashboards`, or `make docs`."""
