@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tools.dashboards.panels import Dashboard, Line, Panel, Row
+from tools.dashboards.panels import Dashboard, Line, Panel, Row, Unit
 
 _HERE: Final = '{site=~"$site"}'
 
@@ -16,6 +16,10 @@ def _queue(name: str) -> str:
 
 def _today(name: str) -> str:
     return f"sum(max by (site, queue) (floor_queue_{name}_calls_total{_HERE}))"
+
+
+def _day(title: str, expr: str, unit: Unit = "short") -> Panel:
+    return Panel(title=title, kind="stat", width=6, height=4, unit=unit, lines=(Line(expr),))
 
 
 FLOOR: Final = Dashboard(
@@ -133,18 +137,15 @@ FLOOR: Final = Dashboard(
         ),
         Row(
             "The site's day so far",
-            tuple(
-                Panel(title=title, kind="stat", width=6, height=4, unit=unit, lines=(Line(expr),))
-                for title, unit, expr in (
-                    ("Offered", "short", _today("offered")),
-                    ("Answered", "short", _today("answered")),
-                    ("Abandoned", "short", _today("abandoned")),
-                    (
-                        "Abandoned of answered and abandoned",
-                        "percentunit",
-                        f"{_today('abandoned')} / ({_today('answered')} + {_today('abandoned')} > 0)",
-                    ),
-                )
+            (
+                _day("Offered", _today("offered")),
+                _day("Answered", _today("answered")),
+                _day("Abandoned", _today("abandoned")),
+                _day(
+                    "Abandoned of answered and abandoned",
+                    f"{_today('abandoned')} / ({_today('answered')} + {_today('abandoned')} > 0)",
+                    "percentunit",
+                ),
             ),
         ),
     ),
