@@ -10,8 +10,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from services.alerts.alertfile.reading import Alerts, load_alerts
+from services.alerts.api.explainviews import ExplainedView
 from services.alerts.api.routing import FIRST_YEAR, LAST_YEAR
-from services.alerts.api.routingviews import ExplainedView, RoutingView
+from services.alerts.api.routingviews import RoutingView
 from services.alerts.core.explained import explained
 from services.alerts.core.incident import Policy
 from services.alerts.reach.channels import Channels

@@ -14,18 +14,9 @@ from rich.text import Text
 from rich.tree import Tree
 
 from floorwatch.routing import FromRules
-from services.alerts.api.routingviews import (
-    CourseView,
-    ExplainedView,
-    InhibitView,
-    LeafView,
-    RaiseView,
-    ReceiverView,
-    RouteView,
-    RoutingView,
-    ScheduleView,
-    ToldView,
-)
+from services.alerts.api.dutyviews import ScheduleView
+from services.alerts.api.explainviews import CourseView, ExplainedView, ToldView
+from services.alerts.api.routingviews import InhibitView, LeafView, RaiseView, ReceiverView, RouteView, RoutingView
 from services.alerts.core.telling import Reason
 
 WHY: Final[dict[Reason, str]] = {
@@ -61,7 +52,7 @@ def show_file(found: RoutingView, console: Console) -> None:
     kept = [f"{one.group} {'for ever' if one.keep_s is None else span(one.keep_s)}" for one in found.retention]
     _section(console, "Kept", Text(", ".join(kept)))
     if found.warnings:
-        _section(console, "Warnings", _list(found.warnings, "yellow"))
+        _section(console, "Warnings", _list((one.en for one in found.warnings), "yellow"))
 
 
 def show_explained(found: ExplainedView, rule: FromRules | None, console: Console) -> None:

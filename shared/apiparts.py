@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final
+from datetime import datetime
+from typing import Annotated, Any, Final
 
 import msgspec
 from fastapi import Query, Response
-from pydantic import StringConstraints
+from pydantic import AwareDatetime, BeforeValidator, StringConstraints
 
 from shared.problems import Problem
 
 NO_ZERO_BYTE: Final = r"^[^\x00]*$"  # PostgreSQL knows none
 Name = Annotated[str, StringConstraints(max_length=200, pattern=NO_ZERO_BYTE)]  # of anything, also "" for none
+
+
+def _as_written(value: Any) -> Any:
+    """Refuse a bare number, which would be taken for seconds or milliseconds since 1970, whichever it looks like."""
+    if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d", value):
+        raise ValueError("expected a time such as 2026-11-22T09:00:00Z")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_as_written)]  # RFC 3339, with its time zone
+LocalMoment = Annotated[datetime, BeforeValidator(_as_written)]  # whoever reads it says what no time zone means
 
 Limit = Annotated[int, Query(ge=1, le=500)]  # rows of a page
 Cursor = Annotated[str, Query(description="`next` of the page before", max_length=30)]

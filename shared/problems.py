@@ -7,7 +7,7 @@ each wrong field under `errors`; an unexpected error says an id that is also in 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -15,7 +15,9 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 log = structlog.get_logger()
 
@@ -58,15 +60,34 @@ def unexpected(path: str) -> ProblemResponse:
     return problem_response(500, detail, instance=f"urn:uuid:{error_id}")
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error of `app` with a problem document. (Unexpected ones are caught by `shared.http`.)"""
+def _methods_of(request: Request) -> list[str]:
+    """What some route takes at this path; the router itself tells of the first route alone."""
+    methods: set[str] = set()
+    for found in iter_route_contexts(request.app.routes):
+        if found.path and found.methods and compile_path(found.path)[0].match(request.scope["path"]):
+            methods |= set(found.methods)
+    return sorted(methods)
+
+
+def _nothing(_detail: str) -> dict[str, Any]:
+    return {}
+
+
+def install(app: FastAPI, also: Callable[[str], dict[str, Any]] = _nothing) -> None:
+    """Answer every error of `app` with a problem document. (Unexpected ones are caught by `shared.http`.)
+
+    `also`: members that follow from the words of `detail`, such as the same in another language.
+    """
 
     async def http_error(request: Request, exc: Exception) -> ProblemResponse:
         assert isinstance(exc, HTTPException)
         own: dict[str, Any] = {"instance": request.url.path}
+        headers = dict(exc.headers or {})
+        if exc.status_code == 405 and (methods := _methods_of(request)):
+            headers = {"Allow": ", ".join(methods)}
         if isinstance(exc, Problem):
-            own |= {"title": exc.title, "type_": exc.type_, **exc.more}
-        return problem_response(exc.status_code, str(exc.detail), headers=exc.headers, **own)
+            own |= {"title": exc.title, "type_": exc.type_, **also(str(exc.detail)), **exc.more}
+        return problem_response(exc.status_code, str(exc.detail), headers=headers, **own)
 
     async def invalid(request: Request, exc: Exception) -> ProblemResponse:
         assert isinstance(exc, RequestValidationError)

@@ -9,7 +9,8 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from services.alerts.api.views import IncidentView, StatusView
+from services.alerts.api.statusviews import StatusView
+from services.alerts.api.views import IncidentView
 from services.alerts.feed.hub import Hub
 from services.alerts.feed.reader import Reader
 from services.alerts.link import LinkStatus
@@ -28,7 +29,7 @@ def view(number: int, version: int = 1, **more: Any) -> IncidentView:
 
 def status() -> StatusView:
     link = LinkStatus("live", T0)
-    return StatusView(state=link.state, since=link.since, reason="", channels=[], receivers=[], file_error="", now=T0)
+    return StatusView(state=link.state, since=link.since, reason="", channels=[], receivers=[], file_error=None, now=T0)
 
 
 def hub_of(clock: Clock | None = None, **more: Any) -> Hub:

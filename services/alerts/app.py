@@ -14,6 +14,7 @@ from services.alerts import keeper
 from services.alerts.alertfile.live import InForce
 from services.alerts.api import actions, incidentreport, incidents, lists, purges, receivers, reports, routing, silences
 from services.alerts.api.parts import Service, unavailable
+from services.alerts.chinese import also_in_chinese
 from services.alerts.core.incident import Policy
 from services.alerts.desk import Desk
 from services.alerts.feed import asyncdoc, elsewhere, endpoints
@@ -31,6 +32,7 @@ from services.alerts.recorder.metrics import RecorderMetrics
 from services.alerts.recorder.recorder import Recorder
 from services.alerts.retention import keeper as retention
 from services.alerts.text import Text
+from shared import problems
 from shared.auth import Authenticator
 from shared.bus import Bus
 from shared.clock import Clock, SystemClock
@@ -184,6 +186,7 @@ class AlertsService:
         )
         app.state.alerts = self.api
         app.state.health = self.watcher
+        problems.install(app, also_in_chinese)
         app.add_exception_handler(StoreError, unavailable)
         app.include_router(lists.router)
         app.include_router(incidents.router)

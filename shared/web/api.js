@@ -3,6 +3,8 @@
 //     const { transfers } = await api.get("/api/v1/transfers", { slow: "yes", limit: 50 });
 //     try { await api.put(path, body); } catch (error) { show(error.title, error.detail); }
 
+import { language } from "./i18n.js";
+
 const PATIENCE_MS = 15_000;
 
 /** What the server refused. `status` is 0 when it could not be reached; `title` and `detail` are the server's words, `problem` all that it said. */
@@ -57,7 +59,8 @@ async function refusal(response) {
     // not one of our own answers: a proxy's page, say
   }
   const title = problem.title || response.statusText || String(response.status);
-  return new ApiError(response.status, title, typeof problem.detail === "string" ? problem.detail : "", problem);
+  const detail = (language() === "zh-CN" && problem.detail_zh) || problem.detail;
+  return new ApiError(response.status, title, typeof detail === "string" ? detail : "", problem);
 }
 
 /** Whoever is not known goes to the page that says how to come in, and from there back to where they wanted to go. */

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import event
 
-from services.alerts.api.views import MOST_FLAGS, MOST_LINES
+from services.alerts.api.detailviews import MOST_FLAGS, MOST_LINES
 from shared.memorybus import MemoryBus
 from tests.alertskit import TOPICS, migrated, publish, running
 from tests.authkit import bearer, settings, users_file

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from fastapi import APIRouter
 from pydantic import Field
 
+from services.alerts.api.detailviews import DetailView
 from services.alerts.api.parts import (
     CONFLICT,
     NOT_FOUND,
@@ -21,11 +22,8 @@ from services.alerts.api.parts import (
     SomeNote,
     by,
 )
-from services.alerts.api.views import (
-    DetailView,
-    IncidentView,
-    StatusView,
-)
+from services.alerts.api.statusviews import StatusView
+from services.alerts.api.views import IncidentView
 from services.alerts.core import lifecycle as steps
 from services.alerts.core.followup import morning
 from services.alerts.core.incident import Incident

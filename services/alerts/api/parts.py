@@ -11,18 +11,18 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from services.alerts.alertfile.live import InForce
-from services.alerts.api.views import (
+from services.alerts.api.detailviews import (
     MOST_FLAGS,
     MOST_LINES,
     MOST_NOTIFICATIONS,
     DetailView,
     FlagView,
-    IncidentView,
     NotificationView,
-    StatusView,
     TotalsView,
     entry_view,
 )
+from services.alerts.api.statusviews import StatusView
+from services.alerts.api.views import IncidentView
 from services.alerts.core.incident import Change, Incident, WrongTransition
 from services.alerts.desk import AnotherIsOpen, Desk, NoSuchIncident
 from services.alerts.feed.hub import Hub

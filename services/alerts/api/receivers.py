@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
+from services.alerts.api.detailviews import AttemptView
 from services.alerts.api.parts import AWAY, Actor, Alerts, Body, Name, Reader, Words, by
-from services.alerts.api.views import AttemptView, SummaryView, View
+from services.alerts.api.views import TextView, View
 from services.alerts.reach.listing import Listed, messages
 from shared.apidoc import problem
 from shared.apiparts import NO_ZERO_BYTE, Cursor, Limit, before_of, next_of
@@ -28,7 +29,7 @@ class AboutView(View):
     telling: int = Field(description="The how manieth time that people are told of it")
     reason: str
     severity: Severity
-    summary: SummaryView
+    summary: TextView
 
 
 class MessageView(View):
@@ -73,7 +74,7 @@ class MessageView(View):
                         telling=about.telling,
                         reason=about.reason,
                         severity=about.severity,  # type: ignore[arg-type]  # checked as it is read
-                        summary=SummaryView(en=about.summary_en, zh=about.summary_zh),
+                        summary=TextView(en=about.summary_en, zh=about.summary_zh),
                     )
                     for about in one.about
                 ],

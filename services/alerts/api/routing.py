@@ -7,16 +7,17 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
+from services.alerts.api.explainviews import ExplainedView
 from services.alerts.api.parts import Alerts, Body, Reader
-from services.alerts.api.routingviews import ExplainedView, RoutingView
+from services.alerts.api.routingviews import RoutingView
 from services.alerts.core.explained import Explained, WrongLabels, example, explained
 from services.alerts.silences.holds import Hold
 from services.alerts.silences.scope import visible
 from services.alerts.visibility import sees
 from shared.apidoc import problem
-from shared.apiparts import NO_ZERO_BYTE
+from shared.apiparts import NO_ZERO_BYTE, Moment
 from shared.auth import Principal, Scope, authed
 from shared.problems import Problem
 
@@ -33,7 +34,7 @@ class ExplainBody(Body):
         examples=[{"rule": "slow_transfer", "site": "hq", "queue": "sales"}],
         max_length=50,
     )
-    at: AwareDatetime | None = Field(None, description="When it would be raised; without it: now")
+    at: Moment | None = Field(None, description="When it would be raised; without it: now")
 
 
 @router.get("/routing")

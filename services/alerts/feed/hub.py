@@ -15,7 +15,8 @@ from typing import Final
 import structlog
 from prometheus_client import CollectorRegistry
 
-from services.alerts.api.views import IncidentView, StatusView
+from services.alerts.api.statusviews import StatusView
+from services.alerts.api.views import IncidentView
 from services.alerts.feed import messages
 from services.alerts.feed.metrics import FeedMetrics
 from services.alerts.feed.reader import RESYNC, Reader, Told

@@ -11,7 +11,8 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.alerts.api.views import IncidentView, StatusView
+from services.alerts.api.statusviews import StatusView
+from services.alerts.api.views import IncidentView
 from shared.frames import Frame, frame_of
 
 

@@ -15,7 +15,8 @@ from typing import Any
 from markupsafe import Markup
 from msgspec import Struct
 
-from services.alerts.api.views import ActionView, DetailView, FlagView, LegView, NotificationView, TransferView
+from services.alerts.api.detailviews import DetailView, FlagView, LegView, NotificationView, TransferView
+from services.alerts.api.views import ActionView
 from services.alerts.core.evidence import plain_rows
 from services.alerts.core.impact import Impact
 from services.alerts.report import drawings

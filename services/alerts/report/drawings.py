@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from services.alerts import svg
-from services.alerts.api.views import TransferView
+from services.alerts.api.detailviews import TransferView
 from services.alerts.core.impact import Span
 from services.alerts.svg import box
 

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from msgspec import Struct
 
-from services.alerts.api.views import DetailView, EntryView
+from services.alerts.api.detailviews import DetailView, EntryView
 from services.alerts.core.impact import Impact
 from services.alerts.report.drawings import Mark
 from services.alerts.report.words import Words

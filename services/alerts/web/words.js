@@ -17,7 +17,12 @@ export function markBadge(mark) {
 
 /** The summary in the reader's language; English where nobody wrote another. */
 export function summaryOf(one) {
-  return sayReason((language() === "zh-CN" && one.summary.zh) || one.summary.en, one.labels.reason);
+  return sayReason(textOf(one.summary), one.labels.reason);
+}
+
+/** What the service says in both languages, in the reader's. */
+export function textOf({ en, zh }) {
+  return (language() === "zh-CN" && zh) || en;
 }
 
 export function severityBadge(severity) {

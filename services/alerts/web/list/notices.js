@@ -4,6 +4,7 @@ import { fill, h } from "/static/shared/dom.js";
 import { clock, dateTime } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
+import { textOf } from "../words.js";
 
 const DATABASE_AWAY = 503;
 
@@ -19,7 +20,7 @@ export function noticesFor({ connection, status, failure, store }, { shown, trou
     add("kafka", "critical", flagsLost(status), `${status.reason}. ${t("nodata.hint")}`);
   }
   if (trouble) add("trouble", "critical", t("failed.title"), trouble);
-  if (status?.file_error) add("file", "warning", t("file.title"), t("file.hint", { why: status.file_error }));
+  if (status?.file_error) add("file", "warning", t("file.title"), t("file.hint", { why: textOf(status.file_error) }));
   if (status && !status.channels.length) add("nochannel", "info", t("nochannel.title"), t("nochannel.hint"));
   for (const { name, since, then, state } of status?.receivers ?? []) {
     if (state === "dead") add(`dead ${name}`, "warning", t("dead.title", { name, time: dateTime(since) }), then ? t("dead.then", { then }) : t("dead.nobody"));

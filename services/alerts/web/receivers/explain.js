@@ -1,11 +1,11 @@
 // "Who would be told?": labels in, the course out, as if nobody did anything. Nothing is told to anybody.
 
 import { api } from "/static/shared/api.js";
+import codes from "/static/shared/codes/strings.js";
 import { fill, h } from "/static/shared/dom.js";
 import { clock, dateTime } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { reasonText } from "../detail/entries.js";
-import shared from "../strings.js";
 import { ruleName, severityBadge } from "../words.js";
 import { spanOf } from "./spans.js";
 
@@ -19,7 +19,7 @@ export class Explain {
   }
 
   draw() {
-    const rules = Object.keys(shared.en).filter((key) => key.startsWith("rule.")).map((key) => key.slice(5));
+    const rules = Object.keys(codes.en).filter((key) => key.startsWith("rule.")).map((key) => key.slice(5));
     const inputs = FIELDS.map((name) => {
       const input = h("input", { class: "input", value: this.values[name], list: name === "rule" ? "explain-rules" : null, maxlength: 200, autocomplete: "off", spellcheck: "false" });
       input.addEventListener("input", () => (this.values[name] = input.value.trim()));

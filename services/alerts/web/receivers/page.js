@@ -12,6 +12,7 @@ import { subnav } from "../nav.js";
 import { getRouting } from "../reports/asking.js";
 import { watchService } from "../silences/watching.js";
 import shared from "../strings.js";
+import { textOf } from "../words.js";
 import { dutyView } from "./duty.js";
 import { Explain } from "./explain.js";
 import { Messages } from "./messages.js";
@@ -50,7 +51,12 @@ async function refetch() {
 }
 
 function show() {
-  fill(place("notices"), failure && notice("critical", t(failure.status === 403 ? "receivers.forbidden" : "receivers.away")), routing?.file_error && notice("critical", t("receivers.file_error"), routing.file_error), routing?.warnings?.length > 0 && notice("warning", t("receivers.warnings"), ...routing.warnings));
+  fill(
+    place("notices"),
+    failure && notice("critical", t(failure.status === 403 ? "receivers.forbidden" : "receivers.away")),
+    routing?.file_error && notice("critical", t("receivers.file_error"), textOf(routing.file_error)),
+    routing?.warnings?.length > 0 && notice("warning", t("receivers.warnings"), ...routing.warnings.map(textOf)),
+  );
   if (!routing) return;
   fill(place("duty"), dutyView(routing.schedules));
   receivers.show(routing.receivers);

@@ -1,5 +1,6 @@
 // The silences page: what is held back, what will be, what was; and new ones, from scratch or from an incident.
 
+import codes from "/static/shared/codes/strings.js";
 import { fill, h, setHidden, setText } from "/static/shared/dom.js";
 import { onLanguage, t, translateTree, useStrings } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
@@ -121,7 +122,7 @@ function closeForm() {
   head.querySelector("[data-new]")?.focus();
 }
 
-const ruleNames = () => Object.keys(shared.en).filter((key) => key.startsWith("rule.")).map((key) => key.slice(5));
+const ruleNames = () => Object.keys(codes.en).filter((key) => key.startsWith("rule.")).map((key) => key.slice(5));
 
 async function end(silence, by) {
   try {
