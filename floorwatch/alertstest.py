@@ -58,7 +58,8 @@ def preview(
         elif kind in ("single", "bundle"):
             told = (of.with_next(read),) if kind == "single" else _storm()
             receiver = channels.receivers[name]
-            matter = Matter(kind=kind, receiver=name, told=told, at=SystemClock().now())  # type: ignore[arg-type]  # one of two
+            robot = next(filter(None, (channels.robot(lane) for lane in channels.lanes if lane.receiver == name)), None)
+            matter = Matter(kind=kind, receiver=name, told=told, at=SystemClock().now(), robot=robot)  # type: ignore[arg-type]  # one of two
             own = channels.templates.get(name)
             message = writing.write(matter, language or receiver.language, form or receiver.form, own)
         else:

@@ -102,6 +102,21 @@ async def test_what_is_played_back_says_so(bus: MemoryBus, database: Database, s
     assert "REPLAY" in report.text
 
 
+async def test_a_name_wakes_no_group_in_a_chat(bus: MemoryBus, database: Database, sink: HttpSink) -> None:
+    chat = f"mmost://127.0.0.1:{sink.port}/abcdefghijklmnopqrstuvwx12?rto=60&cto=60"
+    name = "@all <!channel> [hear it](https://evil.example)"
+    wicked = flag("f1", summary_en=name, summary_zh=name, labels={"agent": "1001", "agent_name": name})
+    async with running(bus, database, notify_urls=(chat, sink.url), public_url="https://alerts.test/") as alerts:
+        await publish(bus, wicked)
+        assert {row["state"] for row in await sent(alerts)} == {"sent"}
+    (chatted,) = (str(one) for one in sink.received if "secret-path" not in str(one) and "text" in one)
+    (programs,) = (one for one in sink.received if "message" in one)
+    assert "＠all ‹!channel› ［hear it］(https：//evil·example)" in chatted
+    assert not any(active in chatted for active in ("@all", "<!channel", "](", "https://evil"))
+    assert "https://alerts.test/#incident=1" in chatted
+    assert name in programs["message"]  # what reads JSON is told it as it is
+
+
 async def test_a_mail_arrives_in_both_languages(bus: MemoryBus, database: Database) -> None:
     sink = MailSink()
     async with listening(sink), running(bus, database, notify_urls=(sink.url,)) as alerts:

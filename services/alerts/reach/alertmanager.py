@@ -33,6 +33,8 @@ _OF_TEST: Final = timedelta(minutes=1)
 class AlertmanagerChannel:
     """One Alertmanager. Labels make an alert the same for it: only what never changes of an incident, and its severity."""
 
+    robot = None
+
     def __init__(self, config: Alertmanager, public_url: str) -> None:
         self._url, self._labels = config.url, config.labels
         self._public_url = public_url

@@ -14,6 +14,7 @@ import apprise
 import msgspec
 from apprise.attachment.memory import AttachMemory
 
+from services.alerts.reach.chatrobots import robot_of
 from services.alerts.reach.outbox import ChannelName
 from services.alerts.reach.outgoing import Answer, Outgoing
 from services.alerts.reach.secrets import Scrubber
@@ -44,6 +45,7 @@ class AppriseChannel:
         if self._plugin.request_rate_per_sec == apprise.NotifyBase.request_rate_per_sec:
             # apprise waits 5.5 s between two messages of whom it knows no limit of, a mail server too; we have a limit of our own
             self._plugin.request_rate_per_sec = 0
+        self.robot = robot_of(_schemas(self._plugin))
         self.name = ChannelName(hashlib.sha256(url.encode()).hexdigest()[:16], _label(self._plugin))
         self._scrub = Scrubber(url, public=(self._plugin.host,) if _is_public(self._plugin) else ())
         self._thread = OwnThread()
@@ -120,6 +122,10 @@ def _listening() -> Iterator[list[str]]:
 def _formats(plugin: Any) -> tuple[Any, ...]:
     found = plugin.notify_format
     return found if isinstance(found, tuple) else (found,)
+
+
+def _schemas(plugin: Any) -> frozenset[str]:
+    return frozenset(plugin.schemas())
 
 
 def _is_public(plugin: Any) -> bool:

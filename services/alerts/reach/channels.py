@@ -12,6 +12,7 @@ from services.alerts.alertfile.receivers import Receiver
 from services.alerts.core.sending import Limit
 from services.alerts.reach.alertmanager import AlertmanagerChannel
 from services.alerts.reach.apprisechannel import AppriseChannel
+from services.alerts.reach.chatrobots import Robot
 from services.alerts.reach.outbox import ChannelName
 from services.alerts.reach.outgoing import Answer, Outgoing
 from services.alerts.reach.owntemplate import compiled
@@ -21,9 +22,12 @@ from shared.errors import SettingsError
 
 
 class Channel(Protocol):
-    """One way to one receiver. An attempt never raises, and its answer holds no secret."""
+    """One way to one receiver. An attempt never raises, and its answer holds no secret. `robot`: of the chat that it goes to."""
 
     name: ChannelName
+
+    @property
+    def robot(self) -> Robot | None: ...
 
     async def send(self, one: Outgoing) -> Answer: ...
 
@@ -74,6 +78,11 @@ class Channels:
     def channel(self, lane: Lane) -> Channel | None:
         """None when there is no such channel any more."""
         return self._channels.get(lane)
+
+    def robot(self, lane: Lane) -> Robot | None:
+        """What reads the messages of a lane: None: no chat."""
+        found = self._channels.get(lane)
+        return found.robot if found else None
 
     def limit(self, receiver: str) -> Limit:
         found = self.receivers.get(receiver)

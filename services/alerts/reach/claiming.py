@@ -134,6 +134,7 @@ class Claiming:
             instead_of=message.instead_of,
             again=message.doubtful,
             at=now,
+            robot=channels.robot(Lane(message.receiver, message.channel_key)),
         )
         language, form = (receiver.language, receiver.form) if receiver else ("both", "long")
         written = self._writing.write(matter, language, form, channels.templates.get(message.receiver))

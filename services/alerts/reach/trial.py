@@ -33,10 +33,13 @@ class Result(Struct, frozen=True):
     answer: str
 
 
-def message_of(channels: Channels, writing: Writing, name: str, by: str = "") -> Message:
-    """The test message as receiver `name` gets it."""
+def message_of(
+    channels: Channels, writing: Writing, name: str, by: str = "", channel: ChannelName | None = None
+) -> Message:
+    """The test message as receiver `name` gets it by `channel`."""
     receiver = channels.receivers[name]
-    return writing.write(Matter(kind="test", receiver=name, by=by), receiver.language, receiver.form)
+    robot = None if channel is None else channels.robot(Lane(name, channel.key))
+    return writing.write(Matter(kind="test", receiver=name, by=by, robot=robot), receiver.language, receiver.form)
 
 
 async def send_directly(
@@ -50,7 +53,7 @@ async def send_directly(
         receiver=name,
         severity="info",
         form=channels.receivers[name].form,
-        message=message_of(channels, writing, name, by),
+        message=message_of(channels, writing, name, by, channel),
         told=(),
         instead_of="",
         again=False,
@@ -93,7 +96,7 @@ class Trials:
 
     async def _test(self, channels: Channels, name: str, channel: ChannelName, by: str) -> Result:
         lane, now = Lane(name, channel.key), self._clock.now()
-        message = message_of(channels, self._writing, name, by)
+        message = message_of(channels, self._writing, name, by, channel)
         async with self._database.unit_of_work() as session:
             queue = Queue(session)
             state = await queue.channel(lane)

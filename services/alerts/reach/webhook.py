@@ -101,6 +101,8 @@ def schema() -> dict[str, Any]:
 class WebhookChannel:
     """One webhook. Secrets: the address, but for its host, and the key of the signature."""
 
+    robot = None
+
     def __init__(self, config: Webhook, public_url: str) -> None:
         self._url, self._secret = config.url, config.secret
         self._public_url = public_url

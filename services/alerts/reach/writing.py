@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from services.alerts.core.plan import SEVERITIES, rank
 from services.alerts.core.sending import Form, Language
+from services.alerts.reach.chatrobots import Robot, tamed_values
 from services.alerts.reach.message import Message
 from services.alerts.reach.nexttold import next_told
 from services.alerts.reach.outgoing import Kind, Told
@@ -74,7 +75,10 @@ _SEVERITIES_ZH: Final = {"critical": "严重", "warning": "警告", "info": "提
 
 
 class Matter(Struct, frozen=True, kw_only=True):
-    """What is to be said. `told`: the worst first; `message`: of a report; `by`: who asked for a test; `at`: now."""
+    """What is to be said. `told`: the worst first; `message`: of a report; `by`: who asked for a test; `at`: now.
+
+    `robot`: of the chat that it goes to; None: what comes from the floor is written as it is.
+    """
 
     kind: Kind
     receiver: str
@@ -84,6 +88,7 @@ class Matter(Struct, frozen=True, kw_only=True):
     again: bool = False
     by: str = ""
     at: datetime | None = None
+    robot: Robot | None = None
 
 
 class Writing:
@@ -97,6 +102,9 @@ class Writing:
     ) -> Message:
         """The message in that language and form. `own`: for what is told of one incident; where it fails, the message says so."""
         values = self._values(matter)
+        if matter.robot is not None:
+            values = tamed_values(values, matter.robot, self._text.address(""))
+            matter = msgspec.structs.replace(matter, told=values["told_of"], message=values["message"])
         try:
             title, body = self._built_in(matter.kind, values, language, form)
         except (jinja2.TemplateError, TypeError, ValueError) as exc:  # a fault of ours must not keep people in the dark
