@@ -6,6 +6,7 @@ SIMULATOR ?= yes
 SPEED ?=
 SEED ?=
 MONITORS ?=
+USERS ?=
 TESTS ?= tests
 JOBS ?= 2
 COVERAGE ?=
@@ -34,6 +35,7 @@ help:  ## list what `make` can do
 	@echo "  make run SPEED=4 SEED=7      another simulated day, four times as fast"
 	@echo "  make run SIMULATOR=no        without the simulated floor"
 	@echo "  make run MONITORS=2          a second, hot monitor on port 8610"
+	@echo "  make run USERS=demo          with made-up people who sign in by links and may do different things"
 	@echo "  make run BROKER=kafka        with your own Kafka at KAFKA_BOOTSTRAP, or with that of make kafka:"
 	@echo "  make run BROKER=kafka KAFKA_BOOTSTRAP=127.0.0.1:9092"
 	@echo "  make run MONITOR_PORT=9000   another port; also INGEST_PORT, ALERTS_PORT, RELAY_PORT, RELAY_MEDIA_PORT, BROKER_PORT"
@@ -45,7 +47,8 @@ setup: $(SETUP)  ## install everything that running needs into .venv
 
 run: $(SETUP)  ## start everything with a simulated floor; Ctrl-C stops it
 	@$(BIN)/floorwatch run --broker $(BROKER) $(if $(filter no,$(SIMULATOR)),--no-simulator) \
-		$(if $(SPEED),--speed $(SPEED)) $(if $(SEED),--seed $(SEED)) $(if $(MONITORS),--monitors $(MONITORS))
+		$(if $(SPEED),--speed $(SPEED)) $(if $(SEED),--seed $(SEED)) $(if $(MONITORS),--monitors $(MONITORS)) \
+		$(if $(filter demo,$(USERS)),--demo-users)
 
 test: $(DEV)  ## run every test that needs neither root nor Java
 	@for name in $(BROWSERS); do command -v $$name >/dev/null 2>&1 && exit 0; done; \

@@ -14,6 +14,7 @@ import typer
 
 from floorwatch.alerts import app as alerts_app
 from floorwatch.asterisk import app as asterisk_app
+from floorwatch.auth import app as auth_app
 from floorwatch.report import report
 from shared.errors import FloorwatchError
 
@@ -31,6 +32,7 @@ rules_app = typer.Typer(help="Work with rule books.", no_args_is_help=True)
 app.add_typer(rules_app, name="rules")
 app.add_typer(asterisk_app, name="asterisk")
 app.add_typer(alerts_app, name="alerts")
+app.add_typer(auth_app, name="auth")
 app.command()(report)
 audit_app = typer.Typer(help="The audit of listening: who listened to whom.", no_args_is_help=True)
 app.add_typer(audit_app, name="audit")
@@ -86,16 +88,23 @@ def run(
             help="Hot replicas of the monitor, on MONITOR_PORT and every tenth port after it (MONITOR_REPLICAS, default 1).",
         ),
     ] = None,
+    demo_users: Annotated[
+        bool,
+        typer.Option("--demo-users", help="Have people sign in: the made-up ones of deploy/users.demo.yaml, by links."),
+    ] = False,
 ) -> None:
     """Start everything on this machine. Ctrl-C stops it.
 
     Starts the broker, creates the topics, starts ingest, monitor, alerts and the audio relay, then a simulated floor, and with
     ASTERISK_FILE the connector to its switches. A part that crashes is started again. Logs are in .run/logs. Ports: MONITOR_PORT
     (8600), INGEST_PORT (8601), ALERTS_PORT (8602), RELAY_PORT (8603), RELAY_MEDIA_PORT (8604), ASTERISK_PORT (8605), BROKER_PORT
-    (9392).
+    (9392). Nobody has to sign in unless AUTH_USERS_FILE, AUTH_OIDC_ISSUER or --demo-users says so; without that no other machine
+    reaches it.
     """
     from floorwatch import run as running
 
+    if demo_users:
+        running.use_demo_users()
     floor = running.plan(broker=broker.value, simulator=simulator, speed=speed, seed=seed, monitors=monitors)
     asyncio.run(running.run(floor))
 

@@ -17,11 +17,14 @@ from floorwatch.processes import Program, http_ready
 from floorwatch.runlock import locked
 from floorwatch.supervisor import Stage, Supervisor
 from shared import topics
+from shared.authenticator import policy_of
 from shared.clock import Clock, SystemClock
 from shared.errors import BusError, SettingsError
+from shared.exposure import check_exposed
 from shared.kafkasecurity import IN_THE_CLEAR, in_the_clear, security_of
 from shared.ports import listen
 from shared.settings import (
+    ROOT,
     AlertsSettings,
     AsteriskSettings,
     BrokerSettings,
@@ -58,6 +61,14 @@ class Floor:
     run_dir: Path
 
 
+def use_demo_users() -> None:
+    """Have every process know the made-up users. Raises SettingsError where others are set up."""
+    name = variable(MonitorSettings, "users_file")
+    if os.environ.get(name):
+        raise SettingsError(f"--demo-users: {name} names the users already; take one of the two")
+    os.environ[name] = str(ROOT / "deploy" / "users.demo.yaml")
+
+
 _APART = 10  # between the ports of replicas; the next ones are those of ingest and alerts
 
 
@@ -69,6 +80,8 @@ def plan(
     broker_settings = load(BrokerSettings, **({} if monitors is None else {"monitors": monitors}))
     ingest, monitor, alerts = load(IngestSettings), load(MonitorSettings), load(AlertsSettings)
     relay = load(RelaySettings)
+    for one in (ingest, monitor, alerts, relay):
+        check_exposed(one)
     _check_files(monitor)
     _check_transport(ingest, broker)
     bootstrap = ingest.kafka_bootstrap if broker == "kafka" else f"127.0.0.1:{broker_settings.port}"
@@ -93,6 +106,8 @@ def _check_files(monitor: MonitorSettings) -> None:
     from services.monitor.rulefile import load_rulebook
 
     signin.users_of(monitor)
+    if monitor.identified:
+        policy_of(monitor, SystemClock())
     load_sites(monitor.sites_file, setting=variable(MonitorSettings, "sites_file"))
     load_rulebook(monitor.rules_file, setting=variable(MonitorSettings, "rules_file"))
     load_reasons(monitor.cases_file, setting=variable(MonitorSettings, "cases_file"))
@@ -296,11 +311,18 @@ def welcome(floor: Floor, seconds: float) -> str:
 
 
 def _sign_in(monitor: MonitorSettings) -> list[str]:
-    """A login link for every person of the users file; nothing without one."""
+    """How one signs in: a login link for every person of the users file, the provider; that nobody has to, without either."""
+    if not monitor.identified:
+        return [
+            "",
+            "  Nobody has to sign in: whoever uses this machine may do all of it, and no other machine reaches it.",
+            "  To try it with people who may do different things: floorwatch run --demo-users",
+        ]
     found = list(signin.links(monitor, url_of(monitor)))
+    provider = ["", f"  People sign in at {monitor.oidc_issuer}."] if monitor.oidc_client_id else []
     if not found:
-        return []
-    lines = ["", "  Sign in by opening your link, once in each browser. A link is as good as a password:"]
+        return provider
+    lines = [*provider, "", "  Sign in by opening your link, once in each browser. A link is as good as a password:"]
     for name, user, link in found:
         lines.append(f"    {name} ({', '.join(user.roles)}; {user.hours:g} h)  {link}")
     return [*lines, "  More of them: floorwatch login-link USER, and for programs floorwatch token USER."]

@@ -30,7 +30,7 @@ class Hosts:
     @classmethod
     def of(cls, settings: ServiceSettings) -> Hosts:
         """As the settings say: what they list, and where the service listens; every name with users and no list."""
-        if settings.users_file is not None and not settings.allowed_hosts:
+        if settings.identified and not settings.allowed_hosts:
             return cls([ANY])
         return cls([*settings.allowed_hosts, settings.host])
 

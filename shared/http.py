@@ -26,7 +26,7 @@ from pydantic import BaseModel
 from starlette.routing import Match, Mount
 from starlette.types import Scope
 
-from shared import apidoc, problems, sessionapi
+from shared import apidoc, problems, providerapi, sessionapi
 from shared.auth import Authenticator
 from shared.clock import SystemClock
 from shared.guard import Connect, Guard
@@ -96,6 +96,7 @@ def create_app(
     problems.install(app)
     apidoc.describe(app)
     app.include_router(sessionapi.router)
+    app.include_router(providerapi.router)
     app.add_middleware(Guard, names=names or Hosts(), connect=connect, pages_elsewhere=pages_elsewhere, limits=limits)
     all_checks = dict(checks or {})
     if background is not None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 import msgspec
@@ -111,6 +111,13 @@ class Provider:
             return None
         age = timedelta(seconds=round(self._clock.monotonic() - self._fresh))
         return f"{self._trouble}; its keys of {age} ago go on"
+
+    @property
+    def sign_out_url(self) -> str | None:
+        """Where people sign out at the provider, as far as it was heard of."""
+        found = self._metadata.end_session_endpoint if self._metadata is not None else ""
+        joint = "&" if "?" in found else "?"
+        return f"{found}{joint}{urlencode({'client_id': self.client_id})}" if found else None
 
     async def metadata(self) -> Metadata:
         """Where to send people, and so on. Raises ProviderFault when that was never known and cannot be fetched now."""

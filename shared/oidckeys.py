@@ -20,9 +20,8 @@ from msgspec import Struct
 from shared.authsettings import OidcAlgorithm
 from shared.clock import from_epoch
 from shared.errors import ProviderFault
-from shared.tokens import KeyUnknown, NotAuthenticated
+from shared.tokens import MAX_PROVIDED, KeyUnknown, NotAuthenticated
 
-MAX_TOKEN: Final = 16 << 10  # a person in two hundred groups, each a UUID, is 10 KiB
 MAX_KEYS: Final = 100  # providers list two to five
 MIN_RSA_BITS: Final = 2048  # RFC 7518 section 3.3
 ALGORITHMS: Final[tuple[OidcAlgorithm, ...]] = get_args(OidcAlgorithm)
@@ -115,9 +114,9 @@ def checked(token: str, keys: Keys, expected: Expected, now: datetime) -> dict[s
 
     Raises NotAuthenticated `invalid` or `expired`, with what is wrong; KeyUnknown where newer keys may help.
     """
-    if len(token) > MAX_TOKEN:
+    if len(token) > MAX_PROVIDED:
         raise NotAuthenticated(
-            "invalid", f"this token is too long: {len(token)} bytes, and at most {MAX_TOKEN} are read"
+            "invalid", f"this token is too long: {len(token)} bytes, and at most {MAX_PROVIDED} are read"
         )
     claims = _signed(token, keys, expected.algorithms)
     if claims.get("iss") != expected.issuer:

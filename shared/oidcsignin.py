@@ -36,6 +36,7 @@ class Begun(Struct, frozen=True):
     url: str
     cookie: str
     value: str
+    max_age_s: int = int(WITHIN.total_seconds())
 
 
 class SignIn:
@@ -50,6 +51,10 @@ class SignIn:
     def redirect_url(self, own: str) -> str:
         """Where the provider sends browsers back to; `own`: the callback's address as this browser asks for it."""
         return self._settings.oidc_redirect_url or own
+
+    def cookie_of(self, state: str) -> str:
+        """The cookie of one sign-in: several tabs may begin one each."""
+        return f"floorwatch-{hashlib.sha256(state.encode()).hexdigest()[:16]}"
 
     async def begin(self, callback: str, destination: str) -> Begun:
         """Raises ProviderFault."""
@@ -80,7 +85,7 @@ class SignIn:
             destination=destination,
         )
         joint = "&" if "?" in metadata.authorization_endpoint else "?"
-        return Begun(f"{metadata.authorization_endpoint}{joint}{urlencode(asked)}", cookie_of(state), kept)
+        return Begun(f"{metadata.authorization_endpoint}{joint}{urlencode(asked)}", self.cookie_of(state), kept)
 
     async def finish(self, query: Mapping[str, str], kept: str, policy: Policy) -> tuple[Identity, str]:
         """Who came back with this query and this cookie, and where they wanted to go. Raises SignInFailed."""
@@ -161,11 +166,6 @@ class SignIn:
         elif secret:
             form["client_secret"] = secret
         return client.build_request("POST", metadata.token_endpoint, data=form, headers=headers)
-
-
-def cookie_of(state: str) -> str:
-    """The cookie of one sign-in: several tabs may begin one each."""
-    return f"floorwatch-{hashlib.sha256(state.encode()).hexdigest()[:16]}"
 
 
 def _challenge(verifier: str) -> str:

@@ -13,8 +13,9 @@ from shared.apidoc import problem
 from shared.auth import COOKIE, Authenticator, authed, public, signed_in, unauthorized
 from shared.identity import Permission, Principal, Role
 from shared.limits import Limits
+from shared.providerapi import set_cookie
 from shared.tickets import TICKET_S
-from shared.tokens import MAX_TOKEN, NotAuthenticated
+from shared.tokens import MAX_PROVIDED, NotAuthenticated
 
 log = structlog.get_logger()
 
@@ -63,7 +64,9 @@ class MeView(BaseModel):
 class SessionBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    token: str = Field(min_length=1, max_length=MAX_TOKEN, description="from `floorwatch token` or a login link")
+    token: str = Field(
+        min_length=1, max_length=MAX_PROVIDED, description="a login link's, of `floorwatch token`, or the provider's"
+    )
 
 
 class TicketView(BaseModel):
@@ -89,21 +92,14 @@ async def sign_in(body: SessionBody, request: Request, response: Response, auth:
     limits: Limits = request.app.state.limits
     limits.before_sign_in(request)
     try:
-        who = auth.of_token(body.token)
+        who = await auth.authenticated(body.token)
+        token = body.token if who.facts is None else auth.session(who)
     except NotAuthenticated as exc:
         limits.sign_in_failed(request)
         log.info("nobody signed in", reason=exc.reason)
         raise unauthorized(exc) from exc
     if who.expires is not None:
-        response.set_cookie(
-            COOKIE,
-            body.token,
-            expires=who.expires,
-            httponly=True,
-            samesite="strict",
-            secure=request.url.scheme == "https",
-        )
-        log.info("signed in", user=who.user)
+        set_cookie(response, request, token, who)
     return MeView.of(who, auth.mode)
 
 

@@ -27,7 +27,7 @@ from shared.identity import LOCAL, Principal, Role, Scope
 from shared.livefile import LOOK_EVERY_S, LiveFile
 from shared.yamlfile import Where, load_checked
 
-__all__ = ["LONGEST_HOURS", "LOOK_EVERY_S", "USER_PATTERN", "LiveUsers", "User", "load_users"]
+__all__ = ["LONGEST_HOURS", "LOOK_EVERY_S", "USER_PATTERN", "LiveUsers", "User", "load_users", "read_users"]
 
 LONGEST_HOURS: Final = 24 * 366 * 10.0
 USER_PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
@@ -62,12 +62,17 @@ class UsersFile(Struct, frozen=True, forbid_unknown_fields=True):
 
 def load_users(path: Path, *, setting: str = "") -> dict[str, User]:
     """Read and check `path`, which is what the variable `setting` says. Raises SettingsError naming file, line and key."""
+    return read_users(path, setting=setting)[0]
+
+
+def read_users(path: Path, *, setting: str = "") -> tuple[dict[str, User], Where]:
+    """The same, with what tells the line of a key."""
     found, where = load_checked(path, UsersFile, setting=setting)
     if not found.users:
         raise SettingsError(f"{where('users')}: nobody is in it, so nobody could sign in")
     for name, user in found.users.items():
         _check(name, user, where)
-    return found.users
+    return found.users, where
 
 
 def _check(name: str, user: User, where: Where) -> None:

@@ -1,5 +1,6 @@
-// Signing in with a link (`/login.html#TOKEN`), who is signed in, signing out. The token leaves the address at once, before
-// anything is sent, so that it stays neither in view nor in the history.
+// Signing in with a link (`/login.html#TOKEN`) or at an identity provider (which leads back here with `?problem=` if it came to
+// nothing), who is signed in, signing out. The token leaves the address at once, before anything is sent, so that it stays neither
+// in view nor in the history.
 
 import { fill, h, setAttr } from "../dom.js";
 import { dateTime } from "../format.js";
@@ -11,13 +12,17 @@ import strings from "./strings.js";
 
 const PATIENCE_MS = 10_000;
 const AGAIN_MS = 5000; // whether somebody has signed in meanwhile, in another tab say
-const REASONS = ["expired", "revoked", "unknown_user", "invalid"];
+const REASONS = ["expired", "revoked", "unknown_user", "invalid", "provider_away"];
+const PROVIDER_REASONS = ["state", "declined", "provider", "token", "no_access", "revoked", "invalid"];
 
 useStrings(strings);
 translateTree(document);
 const card = document.getElementById("card");
 const forWall = /^\/hall\b/.test(new URL(destination(), location.origin).pathname); // read from ten metres
 let show = busy; // what the card shows now, drawn anew when the language changes
+let ways = { links: true, provider: null }; // how one signs in here
+let failed = new URLSearchParams(location.search).get("problem"); // why the provider's word did not do
+let leftProvider = false; // signed out here a moment ago, and not there
 
 function draw(next) {
   show = next;
@@ -53,8 +58,16 @@ function takeToken() {
   return token;
 }
 
+/** How one signs in here; where that cannot be told, by a link as ever. */
+async function learnWays() {
+  const answer = await ask("GET", "/api/v1/session");
+  if (!answer.problem) ways = answer;
+}
+
 async function begin() {
-  if (location.hash.length > 1) await signIn(takeToken());
+  const token = location.hash.length > 1 ? takeToken() : "";
+  await learnWays();
+  if (token) await signIn(token);
   else await look();
 }
 
@@ -79,6 +92,8 @@ async function signOut() {
     return;
   }
   tellSignedOut();
+  failed = null;
+  leftProvider = Boolean(ways.provider?.sign_out);
   draw(needed);
 }
 
@@ -95,7 +110,28 @@ function busy() {
 
 function needed() {
   if (forWall) fill(card, h("h1", {}, t("login.wall")), h("p", {}, t("login.wall.what")), h("code", {}, "floorwatch login-link hall --hours 8760"));
-  else fill(card, h("h1", {}, t("login.needed")), h("p", {}, t("login.needed.what")), steps());
+  else fill(card, h("h1", {}, t("login.needed")), failure(), h("p", {}, t("login.needed.what")), provider(), ways.links ? byLink() : null);
+}
+
+/** Why somebody who was at the provider is not signed in. */
+function failure() {
+  if (!failed || !ways.provider) return null;
+  const label = ways.provider.label;
+  const text = t(`login.provider.${PROVIDER_REASONS.includes(failed) ? failed : "other"}`, { label });
+  return h("p", { class: "notice", role: "alert", data: { tone: "critical" } }, icon("critical"), h("span", {}, text));
+}
+
+function provider() {
+  if (!ways.provider) return null;
+  const { label, begin: path, sign_out: out } = ways.provider;
+  const href = `${path}?${new URLSearchParams({ next: destination() })}`;
+  const there = h("div", { class: "row" }, h("a", { class: "button primary", href }, t("login.provider.go", { label })));
+  if (!leftProvider) return there;
+  return [there, h("p", {}, t("login.provider.still", { label }), " ", h("a", { href: out }, t("login.provider.out")))];
+}
+
+function byLink() {
+  return ways.provider ? h("details", {}, h("summary", {}, t("login.with_link")), steps()) : steps();
 }
 
 function steps() {
@@ -117,7 +153,7 @@ function refused({ problem, detail }, again) {
   const text = known ? t(`login.problem.${problem}`) : t("login.problem.other", { detail: detail ?? "" });
   const notice = h("p", { class: "notice", role: "alert", data: { tone: "critical" } }, icon("critical"), h("span", {}, text));
   const retry = again && h("div", { class: "row" }, h("button", { class: "button", type: "button", on: { click: again } }, t("login.again")));
-  fill(card, h("h1", {}, t("login.needed")), notice, retry, again ? null : steps());
+  fill(card, h("h1", {}, t("login.needed")), notice, retry, again ? null : [provider(), ways.links ? byLink() : null]);
 }
 
 function signedIn(me) {
