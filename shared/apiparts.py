@@ -23,6 +23,13 @@ def _as_written(value: Any) -> Any:
     return value
 
 
+def no_truth(value: Any) -> Any:
+    """For numbers of JSON, where `true` would be taken for 1. Raises ValueError."""
+    if isinstance(value, bool):
+        raise ValueError("expected a number")
+    return value
+
+
 Moment = Annotated[AwareDatetime, BeforeValidator(_as_written)]  # RFC 3339, with its time zone
 LocalMoment = Annotated[datetime, BeforeValidator(_as_written)]  # whoever reads it says what no time zone means
 

@@ -40,7 +40,7 @@ _BODY = {
         "description": "One CloudEvent or an array of them (docs/events.md); for another vendor its own bytes.",
         "content": {
             "application/json": {
-                "schema": {"oneOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}]},
+                "schema": {},  # what cannot be used is taken too, and told of in `problem`
                 "example": {
                     "specversion": "1.0",
                     "type": "floorwatch.agent_ready.v1",
@@ -53,6 +53,9 @@ _BODY = {
         },
     }
 }
+
+
+_VENDORS = {"enum": sorted(ADAPTERS)}
 
 
 class Refusal(BaseModel):
@@ -124,7 +127,7 @@ def router_for(machine: IngestMachine, dead_letters: RecentDeadLetters, bus: Bus
         who: Sender,
         site: Name,
         request: Request,
-        vendor: Annotated[str, Query(description=f"one of {', '.join(ADAPTERS)}")] = "generic",
+        vendor: Annotated[str, Query(description="whose words they are", json_schema_extra=_VENDORS)] = "generic",
         connector: Annotated[
             str, Query(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="who writes, unique within the site")
         ] = "http",

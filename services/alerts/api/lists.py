@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, Field
+from pydantic import BeforeValidator, Field
 
 from services.alerts.api.parts import AWAY, Actor, Alerts, Body, Name, Note, Reader, Words, by
 from services.alerts.api.views import DoneView, IncidentView, PageView, RefusedView
@@ -17,7 +17,7 @@ from services.alerts.queries import Order
 from services.alerts.queries import Query as IncidentQuery
 from services.alerts.repositories import Incidents
 from shared.apidoc import problem
-from shared.apiparts import Limit
+from shared.apiparts import Limit, Moment, no_truth
 from shared.facts import Severity
 from shared.problems import Problem
 
@@ -29,7 +29,9 @@ router = APIRouter(prefix="/api/v1", tags=["incidents"])
 
 
 class AcknowledgeManyBody(Body):
-    numbers: list[Annotated[int, Field(ge=0, le=2**31 - 1)]] = Field(min_length=1, max_length=200)
+    numbers: list[Annotated[int, Field(ge=0, le=2**31 - 1), BeforeValidator(no_truth)]] = Field(
+        min_length=1, max_length=200
+    )
     by: Name = Field(description="Who takes them; whoever signed in does it in their own name", examples=["Li Wei"])
     note: Note = ""
 
@@ -45,8 +47,8 @@ async def list_incidents(
     q: Annotated[Words, Query(description="Words in summary, site, subject, rule, owner or labels, or a number")] = "",
     owner: Annotated[Words, Query(description="Who has it, exactly")] = "",
     held: Annotated[bool | None, Query(description="yes: only what nobody is told of now; no: all else")] = None,
-    since: Annotated[AwareDatetime | None, Query(alias="from", description="Opened then or later")] = None,
-    until: Annotated[AwareDatetime | None, Query(alias="to", description="Opened before")] = None,
+    since: Annotated[Moment | None, Query(alias="from", description="Opened then or later")] = None,
+    until: Annotated[Moment | None, Query(alias="to", description="Opened before")] = None,
     order: Annotated[Order, Query(description="urgency: what needs somebody most comes first")] = "newest",
     limit: Limit = 100,
     cursor: Annotated[

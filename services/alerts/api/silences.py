@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from services.alerts.api.parts import AWAY, Actor, Alerts, Body, Name, Reader, by
 from services.alerts.api.silenceviews import PreviewView, SilenceDetailView, SilencePageView, SilenceView
@@ -18,7 +18,7 @@ from services.alerts.silences.preview import preview
 from services.alerts.silences.repository import Silences
 from services.alerts.silences.scope import BeyondScope, may_end, narrowed, visible
 from shared.apidoc import problem
-from shared.apiparts import NO_ZERO_BYTE, Cursor, Limit, before_of, next_of
+from shared.apiparts import NO_ZERO_BYTE, Cursor, Limit, Moment, before_of, next_of
 from shared.auth import Principal
 from shared.problems import Problem
 
@@ -55,8 +55,8 @@ class SilenceBody(MatchersBody):
     kind: Kind = "silence"
     reason: Reason
     by: Name = Field(description="Who makes it; whoever signed in does it in their own name", examples=["Li Wei"])
-    starts: AwareDatetime | None = Field(None, description="null: at once")
-    ends: AwareDatetime | None = Field(None, description="This or duration_s; at most 31 days after its start")
+    starts: Moment | None = Field(None, description="null: at once")
+    ends: Moment | None = Field(None, description="This or duration_s; at most 31 days after its start")
     duration_s: Annotated[float, Field(gt=0, le=31 * 86_400)] | None = Field(None, examples=[7200])
 
 

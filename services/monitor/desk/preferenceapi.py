@@ -40,6 +40,7 @@ def router_for(desk: Desk) -> APIRouter:
         | problem(400, "the body is not JSON")
         | problem(409, f"you have {MOST_KEYS} keys already")
         | problem(413, f"over {MOST_BYTES} bytes"),
+        openapi_extra={"requestBody": {"required": True}},  # `null` is a value, too
     )
     async def put_preference(
         request: Request, who: Reader, key: Key, value: Annotated[Any, Body(description="any JSON")] = None

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.monitor.desk import transfers
 from services.monitor.desk.casebook import CaseChangedMeanwhile, CaseDraft
@@ -15,7 +15,7 @@ from services.monitor.desk.desk import Desk, NoSuchTransfer
 from services.monitor.desk.transfers import Sort, WithCase, read_cursor
 from services.monitor.desk.views import Case, FinishedTransfer, ReasonView, TransfersPage
 from shared.apidoc import answers, problem
-from shared.apiparts import NO_ZERO_BYTE, Name, json_answer
+from shared.apiparts import NO_ZERO_BYTE, Moment, Name, json_answer
 from shared.auth import Principal, authed
 from shared.errors import InvalidInput
 from shared.facts import Verdict
@@ -66,10 +66,8 @@ def router_for(desk: Desk) -> APIRouter:
         slow: Annotated[Verdict | Literal[""], Query(description="Over the limit of the rule slow_transfer")] = "",
         outcome: Annotated[Name, Query(description="completed, failed, cancelled or abandoned")] = "",
         case: Annotated[WithCase, Query(description="`some`: any case at all; `any`: with and without")] = "any",
-        since: Annotated[
-            AwareDatetime | None, Query(alias="from", description="Asked for at this time or later")
-        ] = None,
-        until: Annotated[AwareDatetime | None, Query(alias="to", description="Asked for before this time")] = None,
+        since: Annotated[Moment | None, Query(alias="from", description="Asked for at this time or later")] = None,
+        until: Annotated[Moment | None, Query(alias="to", description="Asked for before this time")] = None,
         q: Annotated[Name, Query(description="Name in agents, queue, ids, reason or the case")] = "",
         sort: Annotated[
             Sort, Query(description="`worst`: failed ones and those over the limit first, longest first")

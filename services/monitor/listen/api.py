@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
@@ -23,7 +22,7 @@ from services.monitor.listen.views import (
     PurposeView,
 )
 from shared.apidoc import answers, created, problem
-from shared.apiparts import NO_ZERO_BYTE, Cursor, Limit, Name, before_of, json_answer, next_of
+from shared.apiparts import NO_ZERO_BYTE, Cursor, Limit, Moment, Name, before_of, json_answer, next_of
 from shared.auth import Principal, authed, signed_in
 from shared.commands import Mode
 from shared.problems import Problem, problem_response
@@ -141,7 +140,13 @@ def _asker(listening: Listening) -> Callable[..., Awaitable[Principal]]:
 
 
 def _reading(router: APIRouter, listening: Listening) -> None:
-    @router.get("/listens", response_class=Response, responses=answers(ListensPage, "a page of them") | _AWAY)
+    @router.get(
+        "/listens",
+        response_class=Response,
+        responses=answers(ListensPage, "a page of them")
+        | problem(400, "`cursor` is not one that this service gave")
+        | _AWAY,
+    )
     async def listens(
         who: Listener,
         site: Name = "",
@@ -149,15 +154,13 @@ def _reading(router: APIRouter, listening: Listening) -> None:
         open_: Annotated[bool | None, Query(alias="open", description="only those that go on, or that do not")] = None,
         agent: Name = "",
         user: Name = "",
-        start: Annotated[datetime | None, Query(alias="from", description="began then or later")] = None,
-        end: Annotated[datetime | None, Query(alias="to", description="began before then")] = None,
+        start: Annotated[Moment | None, Query(alias="from", description="began then or later")] = None,
+        end: Annotated[Moment | None, Query(alias="to", description="began before then")] = None,
         limit: Limit = 100,
         cursor: Cursor = "",
     ) -> Response:
         """Listens of what you see, and your own, newest first. A page may be short and still have a next one."""
-        query = ListenQuery(
-            who.scope.sites_of(site), who.user if mine else user, agent, "", open_, aware(start), aware(end)
-        )
+        query = ListenQuery(who.scope.sites_of(site), who.user if mine else user, agent, "", open_, start, end)
         found, after = await page_of(listening, query, cursor, limit, lambda one: listening.shows(who, one))
         return json_answer(ListensPage(tuple(view(one) for one in found), after))
 
@@ -289,10 +292,3 @@ def _audio(listening: Listening, listen: Listen, request: Request) -> Audio | No
 
 def _words(reason: str) -> tuple[str, str]:
     return REASONS.get(reason, (reason, reason))
-
-
-def aware(moment: datetime | None) -> datetime | None:
-    """The moment, if its zone is known. Raises Problem 422."""
-    if moment is not None and moment.tzinfo is None:
-        raise Problem(422, "a time needs its zone, such as 2026-03-02T09:00:00Z", title="Invalid request")
-    return moment

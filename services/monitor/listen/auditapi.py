@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import datetime
 from typing import Annotated, Any, Final, Literal, get_args
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import StreamingResponse
 
 from services.monitor.listen import exporting
-from services.monitor.listen.api import aware, page_of
+from services.monitor.listen.api import page_of
 from services.monitor.listen.book import Book, ListenQuery
 from services.monitor.listen.chain import Link
 from services.monitor.listen.model import Listen
@@ -18,7 +17,7 @@ from services.monitor.listen.part import Listening
 from services.monitor.listen.trail import AuditQuery, Trail
 from services.monitor.listen.views import AgentListens, AgentListenView, AuditPage
 from shared.apidoc import Responses, answers, problem
-from shared.apiparts import Cursor, Limit, Name, before_of, json_answer, next_of
+from shared.apiparts import Cursor, Limit, Moment, Name, before_of, json_answer, next_of
 from shared.auth import Principal, authed, signed_in
 from shared.commands import Mode
 from shared.problems import Problem
@@ -28,8 +27,8 @@ STRUCTS: Final = (AgentListens, AuditPage, Link)  # for `shared.apidoc.describe`
 MODES: Final[tuple[Mode, ...]] = get_args(Mode)
 Auditor = Annotated[Principal, Depends(authed("audit.read"))]
 Anybody = Annotated[Principal, Depends(signed_in)]
-From = Annotated[datetime | None, Query(alias="from", description="then or later")]
-To = Annotated[datetime | None, Query(alias="to", description="before then")]
+From = Annotated[Moment | None, Query(alias="from", description="then or later")]
+To = Annotated[Moment | None, Query(alias="to", description="before then")]
 _AWAY: Final = problem(503, "the database is away")
 _CURSOR: Final = problem(400, "`cursor` is not one that this service gave")
 _TYPES: Final[dict[str, str]] = {"ndjson": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
@@ -69,7 +68,7 @@ def _audit(router: APIRouter, listening: Listening) -> None:
         Each row carries the hash of the one before. `floorwatch audit verify` looks whether the chain holds; rows of sites
         outside of your scope are left out here, so that what you see may have gaps.
         """
-        query = AuditQuery(who.scope.sites_of(site), listen, agent, user, kind, aware(start), aware(end))
+        query = AuditQuery(who.scope.sites_of(site), listen, agent, user, kind, start, end)
         before = before_of(cursor)
         async with listening.store.reading() as session:
             found = await Trail(session).newest(query, before=before, limit=limit + 1)
@@ -89,7 +88,7 @@ def _audit(router: APIRouter, listening: Listening) -> None:
         form: Annotated[Literal["ndjson", "csv"], Query(alias="format")] = "ndjson",
     ) -> Response:
         """All rows in their order, one JSON object a line, or as CSV."""
-        query = AuditQuery(who.scope.sites_of(site), start=aware(start), end=aware(end))
+        query = AuditQuery(who.scope.sites_of(site), start=start, end=end)
         async with listening.store.reading():  # away: say so before anything is sent
             pass
 

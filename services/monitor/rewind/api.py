@@ -16,6 +16,7 @@ from services.monitor.rewind.protocol import Answer, AskFloor, AskRange, Kept, R
 from services.monitor.rewind.raised import RaisedFlag
 from services.monitor.shares import Shares
 from shared.apidoc import answers, problem
+from shared.apiparts import LocalMoment
 from shared.auth import Principal, authed
 from shared.problems import Problem
 
@@ -89,7 +90,7 @@ def router_for(engine: Engine, worker: Worker) -> APIRouter:
         site: str,
         who: Reader,
         at: Annotated[
-            datetime, Query(description="a moment of the site's clock, ISO 8601; UTC unless it says otherwise")
+            LocalMoment, Query(description="a moment of the site's clock, ISO 8601; UTC unless it says otherwise")
         ],
     ) -> Response:
         """The floor as the board showed it at `at`: same structs as a snapshot, of this site alone, with what the caller may see.
