@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.alerts.core.commonsilence import COMMON
 from services.alerts.core.own import OwnFlag
 from services.alerts.core.sitehealth import OWN_GAP, SILENT, Health, Limits
 from tests.flagkit import T0
@@ -54,7 +55,7 @@ def test_silence_is_said_of_whom_it_is_true_and_of_nobody_else(
     steps: list[tuple[float, set[str], str, float]],
 ) -> None:
     health, truth = Health(lambda _: Limits(silent_after=AFTER)), Truth()
-    now, offset = T0, 0
+    now, offset, together, ended = T0, 0, False, T0 - timedelta(days=1)
     for gap, sites, what, wrong in steps:
         before, now = now, now + timedelta(seconds=gap)
         if what == "blind":
@@ -73,14 +74,19 @@ def test_silence_is_said_of_whom_it_is_true_and_of_nobody_else(
             health.heard(site, 0, offset, stamp, now)
         health.looked(now)
         truth.look(now, sites)
-        silent = {one.site for one in health.judged(now) if one.rule == SILENT}
+        judged = health.judged(now)
+        silent = {one.site for one in judged if one.rule == SILENT}
+        was, together = together, any(one.rule in COMMON for one in judged)
+        ended = now if was and not together else ended  # who is left has its whole time again
         slack = timedelta(seconds=gap)  # a record came at some moment since the last look
         for site in SITES:
             since = truth.seen_silent_for(site, now)
             if site in sites and truth.sight is not None and gap < AFTER.total_seconds():
                 assert site not in silent
-            if since > AFTER + slack:
-                assert site in silent
+            if min(since, now - ended) > AFTER + slack:
+                assert site in silent or together
+        if sites and gap < AFTER.total_seconds() / 2:
+            assert not together  # of three sites it is all or none
         for site in silent:
             assert site in truth.heard
             assert site not in sites or gap * 0.1 > AFTER.total_seconds() or wrong

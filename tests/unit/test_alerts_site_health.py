@@ -99,6 +99,27 @@ async def test_a_silent_site_is_an_incident_that_ends_when_it_is_heard(floor: Fl
         assert incident["flags"] == 1
 
 
+async def test_a_dead_ingest_is_one_incident_whichever_instance_notices(floor: Floor, alerts_db: Database) -> None:
+    sites = ("s1", "s2", "s3")
+    async with (
+        running(floor.bus, alerts_db, clock=floor.clock) as one,
+        running(floor.bus, alerts_db, clock=floor.clock) as other,
+    ):
+        await sees(floor, one, *sites)
+        await sees(floor, other, *sites)
+        await floor.seconds(5, *sites)
+        await become(floor, one, {("ingest_silent", "floorwatch"): "active"})
+        await floor.seconds(40)
+        (incident,) = await other.incidents()
+        assert incident["flags"] == 1
+        assert "any of the 3 sites since" in incident["summary"]["en"]
+        assert "First floor, s2, s3" in incident["summary"]["en"]
+        assert "First floor、s2、s3" in incident["summary"]["zh"]
+        await become(floor, other, {("ingest_silent", "floorwatch"): "ended"}, *sites)
+        await floor.seconds(5, "s1")
+        assert len(await one.incidents()) == 1
+
+
 async def test_a_dead_monitor_is_an_incident_of_its_sites(floor: Floor, alerts_db: Database) -> None:
     async with running(floor.bus, alerts_db, clock=floor.clock) as alerts:
         await become(floor, alerts, {}, "s1")
@@ -126,7 +147,7 @@ async def test_growing_dead_letters_are_an_incident_with_their_reasons(floor: Fl
         await floor.letters(25, "s1")
         await become(floor, alerts, {("dead_letters_growing", "s1"): "active"}, "s1")
         (incident,) = await alerts.incidents()
-        assert "not_json" in incident["summary"]["en"]
+        assert "(not JSON)" in incident["summary"]["en"]
         assert incident["labels"]["reason"] == "not_json"
         assert (await site(alerts, "s1"))["dead_letters_recent"] == 25
 

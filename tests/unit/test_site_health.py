@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from services.alerts.core.commonsilence import ALL, MANY
 from services.alerts.core.own import OURSELVES, OwnFlag
 from services.alerts.core.sitehealth import BEHIND, LETTERS, SILENT, Health, Limits, Trouble
 from tests.flagkit import T0
@@ -212,3 +213,88 @@ def test_what_may_be_silent_is_looked_for_before_it_is_said() -> None:
     run(found, 22, 60)
     assert isinstance(next(iter(found.judged(at(60)))), Trouble)
     assert not found.overdue(at(60))
+
+
+def test_sites_that_all_fall_silent_are_one_trouble_and_who_stays_silent_has_its_own_afterwards() -> None:
+    found = health()
+    run(found, 0, 60, "s1", "s2", "s3")
+    run(found, 60, 88)
+    assert said(found, 88) == []
+    run(found, 88, 95)
+    (trouble,) = found.judged(at(95))
+    assert trouble.about == (ALL, OURSELVES)
+    assert (trouble.started, trouble.raised) == (at(58.5), at(88.5))
+    assert trouble.evidence == {"sites": ["s1", "s2", "s3"], "silent": 3, "expected": 3}
+    assert {found.view(site, at(95)).state for site in ("s1", "s2", "s3")} == {"silent"}
+
+    run(found, 95, 200)
+    assert said(found, 200) == [(ALL, OURSELVES)]
+    run(found, 200, 201, "s1")
+    assert said(found, 201) == []  # ingest lives, and the others may come back in this moment
+    run(found, 201, 229, "s1", "s2")
+    assert said(found, 229) == []
+    run(found, 229, 233, "s1", "s2")
+    assert said(found, 233) == [(SILENT, "s3")]
+
+
+def test_many_that_fall_silent_together_are_one_trouble_also_while_others_speak() -> None:
+    found = health()
+    run(found, 0, 60, "s1", "s2", "s3", "s4", "s5")
+    run(found, 60, 95, "s1", "s2")
+    assert said(found, 95) == [(MANY, OURSELVES)]
+    run(found, 95, 97, "s1", "s2", "s3")  # two of five are not many
+    assert said(found, 97) == []
+    run(found, 97, 130, "s1", "s2", "s3")
+    assert said(found, 130) == [(SILENT, "s4"), (SILENT, "s5")]
+
+
+@pytest.mark.parametrize("rest", [("s3",), ("s3", "s4", "s5")])
+def test_two_that_fall_silent_while_others_speak_are_two(rest: tuple[str, ...]) -> None:
+    found = health()
+    run(found, 0, 60, "s1", "s2", *rest)
+    run(found, 60, 95, *rest)
+    assert said(found, 95) == [(SILENT, "s1"), (SILENT, "s2")]
+
+
+def test_one_after_the_other_is_not_together_and_who_was_silent_before_is_not_counted() -> None:
+    found = health()
+    run(found, 0, 60, "s1", "s2", "s3")
+    run(found, 60, 95, "s2", "s3")
+    assert said(found, 95) == [(SILENT, "s1")]
+    run(found, 95, 130)
+    assert said(found, 130) == [(ALL, OURSELVES), (SILENT, "s1")]
+    apart = health()
+    run(apart, 0, 60, "s1", "s2")
+    run(apart, 60, 80, "s2")
+    run(apart, 80, 115)
+    assert said(apart, 115) == [(SILENT, "s1"), (SILENT, "s2")]
+
+
+def test_the_only_site_is_silent_for_itself() -> None:
+    found = health()
+    run(found, 0, 60, "s1")
+    run(found, 60, 95)
+    assert said(found, 95) == [(SILENT, "s1")]
+
+
+def test_a_longer_limit_of_one_site_does_not_make_two_troubles_of_one() -> None:
+    found = Health(lambda site: Limits(silent_after=timedelta(minutes=5)) if site == "s2" else LIMITS)
+    run(found, 0, 60, "s1", "s2")
+    run(found, 60, 95)
+    assert said(found, 95) == [(ALL, OURSELVES)]
+
+
+def test_an_instance_that_began_later_agrees_with_what_another_one_said() -> None:
+    one, other = health(), health()
+    for found, skew in ((one, 0.0), (other, 4.0)):  # it found the last words of s2 some seconds later
+        run(found, 0, 60, "s1", "s2", "s3")
+        found.heard("s2", 0, 100, at(59 + skew), at(59 + skew))
+    run(one, 60, 92)
+    (trouble,) = one.judged(at(92))
+    flag = OwnFlag("own:x", trouble.site, trouble.rule, trouble.site, trouble.started)
+    run(other, 60, 80)
+    other.adopt([flag])
+    run(other, 80, 89)
+    assert said(other, 89) == [(ALL, OURSELVES)]
+    run(other, 89, 90, "s2")
+    assert said(other, 90) == []

@@ -7,6 +7,8 @@ The shell says what it saw (`heard`, `progress`, `letter`), that it saw all ther
   says: it is cut to that time, so a broker's clock that is ahead or behind makes no silence and hides none.
 - **Our own blindness is nobody's silence.** While nothing can be seen nothing is judged, and a site has its whole time again from
   the moment at which we see again.
+- **Sites that fall silent together are one trouble** (`commonsilence`), about no site. None of them is silent for itself
+  meanwhile; what is left when that is over has its whole time again.
 - **Monitors are judged by stamps alone**: what they have read against what there is, both stamped by the broker.
 """
 
@@ -20,6 +22,7 @@ from typing import Any, Final, Literal
 
 from msgspec import Struct
 
+from services.alerts.core.commonsilence import COMMON, Quiet, fallen, holds, still_silent
 from services.alerts.core.own import OURSELVES, OwnFlag
 
 SiteState = Literal["ok", "silent", "never_heard", "unknown"]
@@ -27,7 +30,7 @@ SiteState = Literal["ok", "silent", "never_heard", "unknown"]
 SILENT: Final = "site_silent"
 BEHIND: Final = "site_behind"
 LETTERS: Final = "dead_letters_growing"
-RULES: Final = (SILENT, BEHIND, LETTERS)
+RULES: Final = (SILENT, BEHIND, LETTERS, *COMMON)
 
 MOST_SITES: Final = 1000  # beside those that are configured; names are what records' keys say
 MOST_STAMPS: Final = 900  # of a partition: those of a quarter of an hour
@@ -125,20 +128,29 @@ class Health:
         self._first_sight: datetime | None = None
         self._looked: datetime | None = None
         self._standing: dict[tuple[str, str], Trouble] = {}
+        self._together: frozenset[str] = frozenset()  # sites that are silent in common
+        self._spared: dict[str, datetime] = {}  # since when a site has its whole time again
 
     # ------------------------------------------------------------ what was seen
 
     def restore(self, heard: dict[str, datetime], flags: Iterable[OwnFlag]) -> None:
         """What was known before a restart: when sites were heard, and the flags of ours that stand."""
-        for site, at in heard.items():
-            known = self._site(site)
-            if known is not None and (known.heard is None or at > known.heard):
-                known.heard = at
+        self._hear(heard)
+        self.adopt(flags)
+
+    def adopt(self, flags: Iterable[OwnFlag]) -> None:
+        """The flags of ours that stand, whichever instance raised them: they are over only when what they say is."""
         for flag in flags:
             if flag.rule in RULES:
                 trouble = Trouble(rule=flag.rule, site=flag.site, started=flag.started, raised=flag.started)
                 self._standing.setdefault(trouble.about, trouble)
                 self._site(flag.site)
+
+    def _hear(self, heard: dict[str, datetime]) -> None:
+        for site, at in heard.items():
+            known = self._site(site)
+            if known is not None and (known.heard is None or at > known.heard):
+                known.heard = at
 
     def heard(self, site: str, partition: int, offset: int, stamp: datetime, now: datetime) -> None:
         """A record of `site` in `floor.events`, read `now`. After a look it came since then, before the first at any time."""
@@ -208,7 +220,8 @@ class Health:
         return any(
             one.heard is not None
             and (SILENT, site) not in self._standing
-            and now - self._since(one.heard) > self._limits_of(site).silent_after / 3
+            and site not in self._together
+            and now - self._since(site, one.heard) > self._limits_of(site).silent_after / 3
             for site, one in self._sites.items()
         )
 
@@ -216,7 +229,8 @@ class Health:
         """What holds now; while nothing is seen, what held when something was."""
         if self._looked is None:
             return list(self._standing.values())
-        found = [
+        found = self._common(now)
+        found += [
             trouble
             for site, one in self._sites.items()
             for trouble in (self._silence(site, one, now), self._lateness(site, one, now))
@@ -254,12 +268,42 @@ class Health:
     def sites(self) -> list[str]:
         return sorted(self._sites)
 
+    def _common(self, now: datetime) -> list[Trouble]:
+        """The silence that sites have in common: what stands as long as it does, else what has become one now."""
+        sites = {
+            site: Quiet(one.heard, self._since(site, one.heard), self._limits_of(site).silent_after)
+            for site, one in self._sites.items()
+            if one.heard is not None and (SILENT, site) not in self._standing
+        }
+        before, self._together = self._together, frozenset()
+        for rule in COMMON:
+            stands = self._standing.get((rule, OURSELVES))
+            if stands is None:
+                continue
+            left = still_silent(stands.started, sites)
+            if holds(rule, len(left), len(sites)):
+                self._together = frozenset(left)
+                return [stands]
+            before |= set(left)
+        self._spared = {site: at for site, at in self._spared.items() if site in sites and sites[site].heard < at}
+        if any((rule, OURSELVES) in self._standing for rule in COMMON):
+            self._spared |= dict.fromkeys(before & sites.keys(), now)
+            return []
+        new = fallen(sites, now)
+        if new is None:
+            return []
+        self._together = frozenset(new.sites)
+        evidence = {"sites": list(new.sites), "silent": len(new.sites), "expected": len(sites)}
+        return [self._trouble(new.rule, OURSELVES, new.started, new.raised, **evidence)]
+
     def _silence(self, site: str, one: _Site, now: datetime) -> Trouble | None:
+        if site in self._together:
+            return None
         limits, stands = self._limits_of(site), (SILENT, site) in self._standing
         if one.heard is not None:
-            if now - (one.heard if stands else self._since(one.heard)) <= limits.silent_after:
+            if now - (one.heard if stands else self._since(site, one.heard)) <= limits.silent_after:
                 return None
-            raised = self._since(one.heard) + limits.silent_after
+            raised = self._since(site, one.heard) + limits.silent_after
             return self._trouble(SILENT, site, one.heard, raised, silent_after_s=limits.silent_after.total_seconds())
         if stands:
             return self._standing[SILENT, site] if site in self._configured else None
@@ -325,9 +369,9 @@ class Health:
         until = progress.said if stamps.newest - progress.said <= self._limits_of(site).lag else stamps.newest
         return max(0.0, (until - progress.unread).total_seconds())
 
-    def _since(self, heard: datetime) -> datetime:
+    def _since(self, site: str, heard: datetime) -> datetime:
         """From when on its silence counts."""
-        return heard if self._sight is None else max(heard, self._sight)
+        return max(heard, self._sight or heard, self._spared.get(site, heard))
 
     def _placed(self, stamp: datetime, now: datetime) -> datetime:
         """When the record arrived, on our clock."""

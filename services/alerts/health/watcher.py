@@ -113,10 +113,13 @@ class Watcher:
 
     async def _agree(self, troubles: Collection[Trouble]) -> None:
         now = self._clock.monotonic()
-        if now - self._known_at >= KNOWN_FOR_S:
-            await self._ask()
         meant = {one.about: one for one in troubles}
-        standing = {(one.rule, one.site) for one in self._known}
+        if now - self._known_at >= KNOWN_FOR_S or meant.keys() != self._standing:
+            await self._ask()
+            # whatever another instance says of the same moment counts here, too, before anything is added or ended
+            self._health.adopt(self._known)
+            meant = {one.about: one for one in self._health.judged(self._clock.now())}
+        standing = self._standing
         new = [one for about, one in meant.items() if about not in standing]
         over = [one for one in self._known if (one.rule, one.site) not in meant]
         if new or over or now - self._kept_at >= KEEP_EVERY_S:
@@ -131,12 +134,16 @@ class Watcher:
         if new or over:
             await self._ask()
 
+    @property
+    def _standing(self) -> set[tuple[str, str]]:
+        return {(one.rule, one.site) for one in self._known}
+
     async def _ask(self) -> None:
         self._known = await self._desk.own_flags(RULES)
         self._known_at = self._clock.monotonic()
 
     def _flag(self, one: Trouble) -> Flag:
-        return flag_of(one, self._sites.site(one.site).label, self._text.local(one.started, one.site))
+        return flag_of(one, lambda site: self._sites.site(site).label, self._text.local(one.started, one.site))
 
     def _limits_of(self, site: str) -> Limits:
         return self._in_force.alerts.health.of(site)

@@ -1,8 +1,14 @@
-// Words for codes, those that switches say and our own, read by pages and by services alike (shared/codewords.py): one table,
+// Words for units and codes, those that switches say and our own, read by pages and by services alike (shared/codewords.py): one table,
 // so that a mail says what the page says. The body is plain JSON.
 
 export default {
   "en": {
+    "unit.seconds": "{n} s",
+    "unit.minutes": "{n} min",
+    "unit.hours": "{n} h",
+    "unit.days": "{n} d",
+    "unit.days_hours": "{d} d {h} h",
+
     "state.offline": "Offline",
     "state.ready": "Ready",
     "state.ringing": "Ringing",
@@ -105,6 +111,8 @@ export default {
     "rule.high_occupancy": "High occupancy",
     "rule.link_silent": "Link to the switch lost",
     "rule.site_silent": "Site not heard",
+    "rule.ingest_silent": "No site heard",
+    "rule.sites_silent": "Sites silent together",
     "rule.site_behind": "Monitor behind",
     "rule.dead_letters_growing": "Unreadable records",
     "rule.receiver_dead": "Receiver not reached",
@@ -135,6 +143,12 @@ export default {
     "refusal.no_duration": "no possible duration"
   },
   "zh-CN": {
+    "unit.seconds": "{n} 秒",
+    "unit.minutes": "{n} 分钟",
+    "unit.hours": "{n} 小时",
+    "unit.days": "{n} 天",
+    "unit.days_hours": "{d}天{h}时",
+
     "state.offline": "离线",
     "state.ready": "就绪",
     "state.ringing": "振铃",
@@ -237,6 +251,8 @@ export default {
     "rule.high_occupancy": "占用率过高",
     "rule.link_silent": "交换机连接中断",
     "rule.site_silent": "职场无数据",
+    "rule.ingest_silent": "全部职场无数据",
+    "rule.sites_silent": "多个职场同时无数据",
     "rule.site_behind": "监控滞后",
     "rule.dead_letters_growing": "记录无法读取",
     "rule.receiver_dead": "接收方无法送达",
