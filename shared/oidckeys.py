@@ -135,7 +135,7 @@ def _signed(token: str, keys: Keys, algorithms: frozenset[str]) -> dict[str, Any
         algorithm, kid, kind = (header.get(name) or "" for name in ("alg", "kid", "typ"))
     except _BROKEN as exc:
         raise NotAuthenticated("invalid", "this is no token: its head cannot be read") from exc
-    if algorithm not in algorithms:
+    if not isinstance(kid, str) or not isinstance(algorithm, str) or algorithm not in algorithms:
         raise NotAuthenticated("invalid", f"this token is signed by {algorithm!r:.50}, which is not allowed here")
     if not isinstance(kind, str) or kind.lower() not in _TYPES:
         raise NotAuthenticated("invalid", f"this token is a {kind!r:.50}, which is not for signing in")
