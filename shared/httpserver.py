@@ -20,6 +20,7 @@ from uvicorn.server import ServerState
 from shared.headers import CONTENT_SECURITY_POLICY, add_headers
 from shared.limits import Limits, party
 from shared.problems import problem_response
+from shared.tlstransport import safe
 
 URL_BYTES: Final = 8 << 10
 HEAD_BYTES: Final = 32 << 10  # of all headers together; a token has 4 KiB at the most
@@ -101,7 +102,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take it, or say that there are too many."""
-        super().connection_made(transport)
+        super().connection_made(safe(transport))
         if isinstance(self.server_state, BoundedState):
             self._place = self.server_state.admission.enter(self.client[0] if self.client else "")
             if self._place is None:

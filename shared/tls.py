@@ -131,7 +131,7 @@ def _load_pair(context: ssl.SSLContext, cert: Path, key: Path, password: SecretS
 def _why_no_pair(exc: ssl.SSLError, cert: Path, key: Path, has_password: bool) -> str:
     if exc.reason == "KEY_VALUES_MISMATCH":
         return f"the key in {key} is not that of the certificate in {cert}"
-    if exc.reason in ("BAD_DECRYPT", "BAD_PASSWORD_READ", "PROBLEMS_GETTING_PASSWORD", "INTERRUPTED_OR_CANCELLED"):
+    if b"ENCRYPTED" in key.read_bytes():  # OpenSSL says of this no more than that it could not
         return f"the key in {key} is encrypted, and the password {'does not fit' if has_password else 'is missing'}"
     return f"no certificate in {cert} with its key in {key}, in PEM form: {_reason(exc)}"
 

@@ -6,10 +6,13 @@ The connection finds its protocol in the ASGI scope, under `extensions[EXTENSION
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from shared.tlstransport import safe
 
 EXTENSION: Final = "floorwatch.direct"
 TOO_MANY_FRAMES: Final = 4429  # a close code, as for too many messages
@@ -33,6 +36,10 @@ class DirectProtocol(WebSocketsSansIOProtocol):
     _frames_left = _BURST
     _counted_at = 0.0
     _flooded = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take it over from the protocol that read its head."""
+        super().connection_made(safe(transport))
 
     def data_received(self, data: bytes) -> None:
         """Read it piece by piece, and no further once the client sent more frames than it may: what nobody waits for, such as

@@ -37,6 +37,7 @@ from shared.facts import FlagCleared, FlagRaised
 from shared.memorybus import MemoryBus
 from shared.ports import listen
 from shared.settings import MonitorSettings
+from shared.tls import ServerTls
 from shared.wsserver import DirectProtocol
 from tests.floorkit import CONFIG, SITE, at, event
 
@@ -73,12 +74,20 @@ class Running:
 
 
 @asynccontextmanager
-async def running(bus: MemoryBus, *, ws: Any = DirectProtocol, **settings: Any) -> AsyncIterator[Running]:
+async def running(
+    bus: MemoryBus, *, ws: Any = DirectProtocol, tls: ServerTls | None = None, **settings: Any
+) -> AsyncIterator[Running]:
     registry = CollectorRegistry()
     rules = load_rulebook(RULES)
     monitor = Monitor(MonitorSettings(flush_s=0.01, **settings), bus, SystemClock(), CONFIG, rules, registry)
     sock = listen("127.0.0.1", 0, setting="MONITOR_PORT")
-    config = uvicorn.Config(monitor.app(), ws=ws, ws_per_message_deflate=False, log_config=None)
+    config = uvicorn.Config(
+        monitor.app(),
+        ws=ws,
+        ws_per_message_deflate=False,
+        log_config=None,
+        ssl_context_factory=None if tls is None else lambda _config, _default: tls.context,
+    )
     server = uvicorn.Server(config)
     tasks = [
         asyncio.create_task(monitor.pump.run()),
