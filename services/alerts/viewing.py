@@ -27,6 +27,7 @@ class Views:
         found = self.coming(incident)
         return IncidentView.of(incident).model_copy(
             update={
+                "site_label": self._sites.site(incident.site).label or incident.site,
                 "held": HeldView.of(incident, hold.until(incident.held)),
                 "next": None
                 if found is None

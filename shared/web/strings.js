@@ -35,12 +35,6 @@ export default {
     "theme.light": "Theme: light",
     "language.label": "Language",
 
-    "unit.seconds": "{n} s",
-    "unit.minutes": "{n} min",
-    "unit.hours": "{n} h",
-    "unit.days": "{n} d",
-    "unit.days_hours": "{d} d {h} h",
-
     "action.close": "Close"
   },
   "zh-CN": {
@@ -78,12 +72,6 @@ export default {
     "theme.dark": "主题：深色",
     "theme.light": "主题：浅色",
     "language.label": "语言",
-
-    "unit.seconds": "{n} 秒",
-    "unit.minutes": "{n} 分",
-    "unit.hours": "{n} 小时",
-    "unit.days": "{n} 天",
-    "unit.days_hours": "{d}天{h}时",
 
     "action.close": "关闭"
   }

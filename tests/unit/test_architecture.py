@@ -28,6 +28,7 @@ CORE_MAY_IMPORT = {
     "msgspec",
     "shared.codewords",
     "shared.durations",
+    "shared.durationwords",
     "shared.events",
     "shared.facts",
     "shared.hours",
@@ -37,6 +38,7 @@ CORE_MAY_IMPORT = {
     "shared.servicelevels",
     "shared.siteconfig",
     "shared.timeshift",
+    "shared.tracing",
 }
 # an adapter reads raw records, which is the shape of its input
 ADAPTERS_MAY_IMPORT = CORE_MAY_IMPORT | {"shared.raw", "shared.codec"}

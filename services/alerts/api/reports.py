@@ -23,6 +23,7 @@ from shared.apiparts import NO_ZERO_BYTE, Cursor, Limit, before_of, next_of
 from shared.auth import Principal
 from shared.errors import InvalidInput
 from shared.problems import Problem
+from shared.siteconfig import Sites
 
 FIRST_YEAR, LAST_YEAR = 2000, 2200
 SiteName = Annotated[str, Path(max_length=200, pattern=NO_ZERO_BYTE)]
@@ -76,6 +77,7 @@ class SentView(View):
     id: int
     kind: Kind
     site: str
+    site_label: str = Field(description="The site's name for people; the id where the sites file has none")
     period: str = Field(description="Its key: 2026-11-22, 2026-W47, 2026-11, 2026-Q4, 2026")
     first: date
     receiver: str
@@ -91,8 +93,9 @@ class SentView(View):
     answer: str
 
     @classmethod
-    def of(cls, row: ReportRow) -> SentView:
-        return cls.model_validate({name: getattr(row, name) for name in cls.model_fields})
+    def of(cls, row: ReportRow, sites: Sites) -> SentView:
+        same = {name: getattr(row, name) for name in cls.model_fields if name != "site_label"}
+        return cls.model_validate(same | {"site_label": sites.site(row.site).label or row.site})
 
 
 class SentPage(View):
@@ -116,7 +119,7 @@ async def list_reports(
         )
     page = rows[:limit]
     more = next_of(page[-1].id) if len(rows) > limit else None
-    return SentPage(reports=[SentView.of(row) for row in page], next_cursor=more)
+    return SentPage(reports=[SentView.of(row, alerts.text.sites) for row in page], next_cursor=more)
 
 
 @router.get(

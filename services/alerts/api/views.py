@@ -64,6 +64,7 @@ class IncidentView(View):
 
     id: int = Field(description="The number people use: #42")
     site: str
+    site_label: str = Field("", description="The site's name for people; the id where the sites file has none")
     rule: str
     subject: Subject
     subject_id: str
@@ -115,7 +116,17 @@ class IncidentView(View):
         return self.model_copy(update={"cause": masked_text(self.cause)})
 
 
-_COMPUTED = ("summary", "version", "held", "next", "actions_open", "actions_overdue", "recheck_due", "urgency")
+_COMPUTED = (
+    "site_label",
+    "summary",
+    "version",
+    "held",
+    "next",
+    "actions_open",
+    "actions_overdue",
+    "recheck_due",
+    "urgency",
+)
 
 
 _INCIDENT_FIELDS = tuple(n for n in IncidentView.model_fields if n not in _COMPUTED)

@@ -10,6 +10,7 @@ from services.alerts.core.incident import Flag
 from services.alerts.core.own import OURSELVES, own_flag
 from services.alerts.core.sitehealth import BEHIND, LETTERS, SILENT, Trouble
 from shared.codewords import Language, in_a_sentence
+from shared.durationwords import exact
 from shared.facts import Severity
 
 MOST_NAMED: Final = 5  # sites, one by one
@@ -38,8 +39,8 @@ def flag_of(trouble: Trouble, label_of: Callable[[str], str], heard: str) -> Fla
         severity=severity,
         started=trouble.started,
         raised=trouble.raised,
-        summary_en=english.format(**values, **_times(evidence, " min", " s"), **says["en"]),
-        summary_zh=chinese.format(**values, **_times(evidence, " 分钟", " 秒"), **says["zh"]),
+        summary_en=english.format(**values, **_times(evidence, "en"), **says["en"]),
+        summary_zh=chinese.format(**values, **_times(evidence, "zh"), **says["zh"]),
         labels=labels,
         evidence=evidence,
     )
@@ -102,12 +103,9 @@ def _some(names: Sequence[str], comma: str, more: str) -> str:
     return comma.join(names[:MOST_NAMED]) + (more.format(left) if left > 0 else "")
 
 
-def _times(evidence: Mapping[str, Any], minutes: str, seconds: str) -> dict[str, str]:
+def _times(evidence: Mapping[str, Any], language: Language) -> dict[str, str]:
     found = {
         "limit": float(evidence.get("silent_after_s", evidence.get("limit_s", 0))),
         "within": float(evidence.get("within_s", 0)),
     }
-    return {
-        name: f"{value:g}{seconds}" if value < 60 or value % 60 else f"{value / 60:g}{minutes}"
-        for name, value in found.items()
-    }
+    return {name: exact(value, language) for name, value in found.items()}

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from services.alerts.cleaning import clean
 from services.alerts.periodic.document import Form, Value
 from services.alerts.periodic.period import Language
+from shared.durationwords import hours, lasting, tenths
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 NONE: Final = "–"
@@ -69,7 +70,7 @@ class Writer:
             case "duration":
                 return clock(value)
             case "seconds":
-                return f"{value:.1f} {self._words['unit.s']}"
+                return tenths(value, self.language)
             case "number":
                 return f"{value:,.1f}"
             case _:
@@ -81,22 +82,13 @@ class Writer:
 
     def lasted(self, seconds: float) -> str:
         """A duration within a sentence: `4 min 5 s`, `2 h 10 min`."""
-        if seconds < 10 and round(seconds, 1) != round(seconds):
-            return f"{seconds:.1f} {self._words['unit.s']}"
-        whole = round(seconds)
-        days, rest = divmod(whole, 86_400)
-        hours, rest = divmod(rest, 3600)
-        minutes, left = divmod(rest, 60)
-        parts = [(days, "unit.d"), (hours, "unit.h"), (minutes, "unit.min"), (left, "unit.s")]
-        first = next((place for place, (count, _) in enumerate(parts) if count), len(parts) - 1)
-        shown = [(count, unit) for count, unit in parts[first : first + 2] if count] or [parts[-1]]
-        return " ".join(f"{count} {self._words[unit]}" for count, unit in shown)
+        return lasting(seconds, self.language)
 
     def worked(self, seconds: float) -> str:
         """People's time in all: hours, from ten of them on."""
         if seconds < 36_000:
             return self.lasted(seconds)
-        return f"{seconds / 3600:,.0f} {self._words['unit.h']}"
+        return hours(seconds, self.language)
 
     def listed(self, items: list[str]) -> str:
         """Several in a row: `a, b and c`."""
@@ -109,8 +101,8 @@ def clock(seconds: float) -> str:
     """`0:07`, `12:30`, `103:05:00`."""
     sign = _MINUS if round(seconds) < 0 else ""
     minutes, left = divmod(round(abs(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{sign}{hours}:{minutes:02}:{left:02}" if hours else f"{sign}{minutes}:{left:02}"
+    whole, minutes = divmod(minutes, 60)
+    return f"{sign}{whole}:{minutes:02}:{left:02}" if whole else f"{sign}{minutes}:{left:02}"
 
 
 def _signed(value: float, digits: int) -> str:

@@ -113,7 +113,7 @@ class Report:
             "link": self._text.link(incident.id),
             "written": self._now,
             "leg_text": self._leg,
-            "seconds": lambda value: "–" if value is None else f"{value:.1f} s",
+            "seconds": lambda value: "–" if value is None else words.tenths(value),
         }
 
     def _numbers(self) -> list[tuple[str, str]]:
@@ -267,8 +267,8 @@ class Report:
 
     def _leg(self, leg: LegView) -> str:
         if leg.seconds is None and leg.open_s is not None:
-            return f"{self._words['unfinished']} {leg.open_s:.1f} s"
-        return "–" if leg.seconds is None else f"{leg.seconds:.1f} s"
+            return f"{self._words['unfinished']} {self._words.tenths(leg.open_s)}"
+        return "–" if leg.seconds is None else self._words.tenths(leg.seconds)
 
     def _named(self, name: str) -> str:
         kind, dot, code = name.partition(".")
@@ -278,7 +278,8 @@ class Report:
 
     def _drawn(self, transfer: TransferView) -> Picture:
         words = self._words
-        limit = f"{words['limit']} {transfer.limit_s:.1f} s"
+        limit = f"{words['limit']} {words.tenths(transfer.limit_s)}"
         names = {leg.name: words[f"leg.{leg.name}"] for leg in transfer.legs}
-        said = [f"{names[leg.name]} {self._leg(leg)}" for leg in transfer.legs]
-        return drawings.of_transfer(transfer, names, limit, f"{words['transfer']}: {', '.join([*said, limit])}")
+        said = {leg.name: f"{names[leg.name]} {self._leg(leg)}" for leg in transfer.legs}
+        alt = f"{words['transfer']}: {words['comma'].join([*said.values(), limit])}"
+        return drawings.of_transfer(transfer, said, limit, alt)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -51,8 +51,8 @@ def line(x1: float, y1: float, x2: float, y2: float, tone: str = MUTED, *, dashe
     return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{tone}" stroke-width="1.3"{dashes}/>'
 
 
-def of_transfer(transfer: TransferView, names: dict[str, str], limit: str, alt: str) -> Picture:
-    """The legs one after the other, and the limit. `names`: of the legs."""
+def of_transfer(transfer: TransferView, said: Mapping[str, str], limit: str, alt: str) -> Picture:
+    """The legs one after the other, and the limit. `said`: of each leg its name and how long it took."""
     legs = [(leg.name, leg.seconds or leg.open_s or 0.0) for leg in transfer.legs]
     whole = max(transfer.total_s or 0.0, transfer.limit_s, sum(lasted for _, lasted in legs), 0.1) * 1.1
     found, at = [box(0, 6, WIDTH, 20, GROUND)], 0.0
@@ -60,7 +60,7 @@ def of_transfer(transfer: TransferView, names: dict[str, str], limit: str, alt: 
         width = WIDTH * lasted / whole
         found.append(box(at, 6, width, 20, LEGS[name]))
         if width > 90:
-            found.append(text(at + 5, 20, f"{names[name]} {lasted:.1f} s"))
+            found.append(text(at + 5, 20, said[name]))
         at += width
     x = WIDTH * transfer.limit_s / whole
     found.append(line(x, 0, x, 30, LIMIT, dashed=True))

@@ -8,8 +8,7 @@ from functools import cache
 
 from services.alerts.text import TEMPLATES
 from shared.codewords import WORDS, Language
-
-_UNITS = {"en": (" d", " h", " min", " s"), "zh": (" 天", " 小时", " 分", " 秒")}
+from shared.durationwords import lasting, tenths
 
 
 class Words:
@@ -40,14 +39,12 @@ class Words:
         return self["comma"].join(parts[:-1]) + self["and"] + parts[-1]
 
     def duration(self, seconds: float) -> str:
-        """`9.3 s`, `12 min 5 s`, `2 h 3 min`, `3 d 4 h`: two units at most, tenths below a minute only."""
-        days, hours, minutes, unit = _UNITS[self.language]
-        if seconds < 59.95:
-            return f"{seconds:.1f}{unit}"
-        whole = round(seconds)
-        parts = [(whole // 86_400, days), (whole // 3600 % 24, hours), (whole // 60 % 60, minutes), (whole % 60, unit)]
-        first = next(n for n, (value, _) in enumerate(parts) if value)
-        return " ".join(f"{value}{name}" for value, name in parts[first : first + 2] if value)
+        """How long it lasted: `9.3 s`, `12 min 5 s`."""
+        return lasting(seconds, self.language)
+
+    def tenths(self, seconds: float) -> str:
+        """What is judged in tenths of a second."""
+        return tenths(seconds, self.language)
 
 
 @cache

@@ -15,6 +15,7 @@ import { notificationsPart } from "./notifications.js";
 import { away } from "./parts.js";
 import { recheckPart } from "./recheck.js";
 import { relatedPart } from "./related.js";
+import { learnSites } from "../sites.js";
 import strings from "./strings.js";
 import { tasksPart } from "./tasks.js";
 import { timelinePart } from "./timeline.js";
@@ -83,6 +84,7 @@ export function openDetail(number, { onClose, full = number === linkedTo || asPa
       const detail = await getIncident(number);
       if (mine < asked && detail.incident.version < version) return; // an older answer came late
       version = detail.incident.version;
+      learnSites([detail.incident]);
       show(detail);
     } catch (error) {
       fill(trouble, h("div", { class: "notice", data: { tone: "critical" }, role: "alert" }, icon("critical"), h("p", { text: refusalText(error) })));

@@ -1,8 +1,9 @@
 // One line of an incident's history in words: what happened, through whom, and what goes with it.
 
 import { h } from "/static/shared/dom.js";
-import { clock, dateTime, dayShort, duration, seconds } from "/static/shared/format.js";
+import { clock, dateTime, dayShort } from "/static/shared/format.js";
 import { known, t } from "/static/shared/i18n.js";
+import { lasting } from "../spans.js";
 import { incidentLink } from "./links.js";
 import { link } from "./parts.js";
 
@@ -18,8 +19,6 @@ export function weightOf({ kind }) {
   if (["acknowledged", "assigned"].includes(kind)) return "taken";
   return "plain";
 }
-
-export const lasting = (s) => (s === undefined || s === null ? "" : s < 60 ? seconds(s) : duration(s));
 
 /** What happened, as a sentence. */
 export function happened(entry) {

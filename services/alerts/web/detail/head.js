@@ -5,9 +5,11 @@ import { age, dateTime, duration } from "/static/shared/format.js";
 import { language, t } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
 import { onTick } from "/static/shared/ticker.js";
+import { siteName, siteTitle } from "../sites.js";
+import { lasting } from "../spans.js";
 import { serverNow } from "../time.js";
 import { MARKS, markBadge, personOf, ruleName, severityBadge, stateBadge, summaryOf } from "../words.js";
-import { holder, lasting, names, reasonText } from "./entries.js";
+import { holder, names, reasonText } from "./entries.js";
 import { badge, facts } from "./parts.js";
 
 export function headPart() {
@@ -73,7 +75,7 @@ function table({ incident, time_zone: zone }, moving) {
     [t("detail.condition"), condition(incident, zone)],
     [t("detail.about"), about(incident)],
     [t("detail.rule"), ruleName(incident.rule)],
-    [t("detail.site"), incident.site],
+    [t("detail.site"), h("span", { title: siteTitle(incident.site), text: siteName(incident.site) })],
     [t("detail.flags"), incident.flags > 1 && String(incident.flags)],
     [t("detail.resolved"), incident.resolved_at && `${dateTime(incident.resolved_at, zone)} · ${resolver(incident)}`],
     [t("detail.cause"), incident.cause && (incident.cause === "quiet" ? t("detail.cause.quiet") : incident.cause)],

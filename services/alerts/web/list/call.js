@@ -5,6 +5,7 @@ import { alarmChoice, calls } from "/static/shared/alarms/choice.js";
 import { notify } from "/static/shared/alarms/desktop.js";
 import { playAlarm } from "/static/shared/alarms/sound.js";
 import { t } from "/static/shared/i18n.js";
+import { siteName } from "../sites.js";
 import { summaryOf } from "../words.js";
 import { SEVERITIES } from "./view.js";
 
@@ -53,7 +54,7 @@ export class Caller {
   }
 
   #notify(found) {
-    const line = (one) => `#${one.id} ${summaryOf(one)} · ${one.site}`;
+    const line = (one) => `#${one.id} ${summaryOf(one)} · ${siteName(one.site)}`;
     const title = found.length === 1 ? t(`call.one.${found[0].severity}`) : t("call.many", { n: found.length });
     const more = found.length > LISTED ? [t("call.more", { n: found.length - LISTED })] : [];
     notify(title, [...found.slice(0, LISTED).map(line), ...more].join("\n"), () => this.onOpen(found[0].id));

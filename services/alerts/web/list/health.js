@@ -5,6 +5,7 @@ import { fill, h, setHidden } from "/static/shared/dom.js";
 import { age } from "/static/shared/format.js";
 import { onLanguage, t } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
+import { learnSites, siteName } from "../sites.js";
 
 const EVERY_MS = 10_000;
 const NAMED = 3;
@@ -32,6 +33,7 @@ export class Health {
     try {
       const found = await api.get("/api/v1/health/sites");
       this.sites = found.sites ?? found;
+      learnSites(this.sites);
     } catch {
       this.sites = null; // away, which the page says elsewhere, or a service that does not know
     }
@@ -62,7 +64,8 @@ function troubled({ state, lag_s: lag }) {
   return state !== "ok" || lag >= BEHIND_S;
 }
 
-function words({ site, state, silent_for_s: silent, lag_s: lag }) {
+function words({ site: id, state, silent_for_s: silent, lag_s: lag }) {
+  const site = siteName(id);
   if (state === "silent") return t("health.silent", { site, age: age(silent) });
   if (state === "never_heard") return t("health.never", { site });
   if (state === "unknown") return t("health.unknown", { site });

@@ -8,6 +8,7 @@ import { onLanguage, t } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
 import { onTick } from "/static/shared/ticker.js";
 import { VirtualList } from "/static/shared/virtuallist.js";
+import { siteName, siteTitle } from "../sites.js";
 import { COLUMNS, createRow, drawRow, tickRow } from "./row.js";
 import { Selection } from "./selection.js";
 
@@ -269,6 +270,7 @@ function drawHead(node, { name, count }, index) {
     shape.dataset.of = name;
     shape.replaceChildren(icon(name));
   }
-  setText(words, severity ? t(`severity.${name}`) : name);
+  setText(words, severity ? t(`severity.${name}`) : siteName(name));
+  setAttr(words, "title", severity ? null : siteTitle(name));
   setText(number, count);
 }

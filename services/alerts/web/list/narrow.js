@@ -23,7 +23,7 @@ function saying(text) {
 }
 
 function wordsOf(one) {
-  one.words ??= [one.summary.en, one.summary.zh, one.subject_id, one.rule, one.rule.replaceAll("_", " "), one.site, one.owner, ...Object.values(one.labels)]
+  one.words ??= [one.summary.en, one.summary.zh, one.subject_id, one.rule, one.rule.replaceAll("_", " "), one.site, one.site_label ?? "", one.owner, ...Object.values(one.labels)]
     .join("\n")
     .toLowerCase();
   return one.words;

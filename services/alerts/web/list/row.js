@@ -1,10 +1,12 @@
 // One line of the list: what operations needs at a glance. Its nodes are made once and used again for other incidents.
 
 import { fill, h, setAttr, setData, setHidden, setText } from "/static/shared/dom.js";
-import { clock, clockMinutes, dateTime, duration, seconds } from "/static/shared/format.js";
+import { clock, clockMinutes, dateTime, duration } from "/static/shared/format.js";
 import { known, language, t } from "/static/shared/i18n.js";
 import { icon, setIcon } from "/static/shared/icons.js";
 import { actorName, mayAct } from "../actor.js";
+import { siteName, siteTitle } from "../sites.js";
+import { lasting } from "../spans.js";
 import { serverNow } from "../time.js";
 import { MARKS, markBadge, personOf, ruleName, summaryOf } from "../words.js";
 
@@ -87,6 +89,7 @@ function drawWords(parts, incident, marked) {
   setText(parts.summary, summaryOf(incident));
   setAttr(parts.summary, "title", summaryOf(incident));
   setText(parts.where, whereOf(incident).join(" · "));
+  setAttr(parts.where, "title", [siteTitle(incident.site), ...whereOf(incident).slice(1)].join(" · "));
   fill(parts.marks, marksOf(incident, marked));
   setText(parts.condition, conditionOf(incident));
   setAttr(parts.condition, "title", incident.ended ? t("condition.ended.hint", { time: dateTime(incident.ended) }) : null);
@@ -109,7 +112,7 @@ function drawWords(parts, incident, marked) {
 export function whereOf({ site, rule, subject, subject_id: id, labels }) {
   const agent = labels.agent_name || (subject === "agent" ? id : labels.agent);
   const queue = labels.queue || (subject === "queue" ? id : "");
-  return [site, ruleName(rule), queue && t("row.queue", { name: queue }), agent].filter(Boolean);
+  return [siteName(site), ruleName(rule), queue && t("row.queue", { name: queue }), agent].filter(Boolean);
 }
 
 function marksOf(incident, marked) {
@@ -131,7 +134,7 @@ function heldText({ by, number, until }) {
 function conditionOf({ condition, started, ended }) {
   if (!ended) return t(`condition.${condition}`);
   const held = Math.max(0, (new Date(ended) - new Date(started)) / 1000);
-  return t("condition.ended.after", { duration: held < 60 ? seconds(held) : duration(held) });
+  return t("condition.ended.after", { duration: lasting(held) });
 }
 
 function dueOf({ actions_open: open = 0, actions_overdue: overdue = 0, recheck_due: recheck, recheck_on: day }) {

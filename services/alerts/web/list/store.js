@@ -1,5 +1,7 @@
 // The incidents that this page knows, kept by what the service says: an older version never replaces a newer one.
 
+import { learnSites } from "../sites.js";
+
 export class Store {
   constructor() {
     this.all = new Map(); // number -> incident
@@ -38,6 +40,7 @@ export class Store {
   }
 
   #put(incident) {
+    learnSites([incident]);
     const known = this.all.get(incident.id) ?? null;
     if (known === null || known.version <= incident.version) this.all.set(incident.id, incident);
     return known;

@@ -4,6 +4,7 @@ import { h } from "/static/shared/dom.js";
 import { dateTime } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
+import { siteName } from "../sites.js";
 
 export function dutyView(schedules) {
   if (!schedules.length) return h("p", { class: "muted", text: t("duty.none") });
@@ -18,6 +19,6 @@ function one({ name, hours }, { time_zone: zone, sites, on_duty: on, until }) {
     h("strong", { text: name }),
     h("span", { class: "muted", text: hours.join("; ") }),
     h("span", { class: "muted", text: until ? t("duty.until", { time: dateTime(until, zone) }) : t("duty.always") }),
-    h("span", { class: "muted small", text: sites.length ? `${sites.join(", ")} · ${zone}` : zone }),
+    h("span", { class: "muted small", text: sites.length ? `${sites.map(siteName).join(", ")} · ${zone}` : zone }),
   );
 }

@@ -5,23 +5,31 @@ import codes from "/static/shared/codes/strings.js";
 import { fill, h } from "/static/shared/dom.js";
 import { clock, dateTime } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
-import { reasonText } from "../detail/entries.js";
+import { holder, reasonText } from "../detail/entries.js";
+import { siteName } from "../sites.js";
 import { ruleName, severityBadge } from "../words.js";
 import { spanOf } from "./spans.js";
 
 const FIELDS = ["site", "rule", "queue", "team"];
+const LISTED = new Set(["site", "rule"]);
 
 export class Explain {
   constructor() {
     this.values = Object.fromEntries(FIELDS.map((name) => [name, ""]));
     this.found = null;
+    this.sites = h("datalist", { id: "explain-sites" });
     this.node = h("div", { class: "stack" });
+  }
+
+  /** The sites to choose from. */
+  offer(sites) {
+    fill(this.sites, sites.map((site) => h("option", { value: site, text: siteName(site) })));
   }
 
   draw() {
     const rules = Object.keys(codes.en).filter((key) => key.startsWith("rule.")).map((key) => key.slice(5));
     const inputs = FIELDS.map((name) => {
-      const input = h("input", { class: "input", value: this.values[name], list: name === "rule" ? "explain-rules" : null, maxlength: 200, autocomplete: "off", spellcheck: "false" });
+      const input = h("input", { class: "input", value: this.values[name], list: LISTED.has(name) ? `explain-${name}s` : null, maxlength: 200, autocomplete: "off", spellcheck: "false" });
       input.addEventListener("input", () => (this.values[name] = input.value.trim()));
       return h("label", { class: "field" }, h("span", { text: t(`explain.${name}`) }), input);
     });
@@ -31,7 +39,7 @@ export class Explain {
       this.#ask();
     });
     this.answer = h("div", { class: "stack", "aria-live": "polite" });
-    fill(this.node, form, h("datalist", { id: "explain-rules" }, rules.map((rule) => h("option", { value: rule, text: ruleName(rule) }))), this.answer);
+    fill(this.node, form, h("datalist", { id: "explain-rules" }, rules.map((rule) => h("option", { value: rule, text: ruleName(rule) }))), this.sites, this.answer);
     this.#show();
   }
 
@@ -47,23 +55,23 @@ export class Explain {
 
   #show() {
     if (!this.found) return;
-    const { refused, courses = [], hidden_by: hidden } = this.found;
+    const { refused, courses = [], hidden_by: hidden, time_zone: zone } = this.found;
     if (refused) return fill(this.answer, h("p", { class: "problem", role: "alert", text: refused }));
-    const hides = [...(hidden?.silences ?? []), ...(hidden?.incidents ?? []).map((n) => `#${n}`)];
-    fill(this.answer, hides.length > 0 && h("p", { class: "problem", text: t("explain.hidden", { by: hides.join(", ") }) }), h("div", { class: "courses" }, courses.map(course)));
+    const hides = [...(hidden?.silences ?? []), ...(hidden?.incidents ?? []).map((n) => `incident ${n}`)].map((by) => holder(by).textContent);
+    fill(this.answer, hides.length > 0 && h("p", { class: "problem", text: t("explain.hidden", { by: hides.join(", ") }) }), h("div", { class: "courses" }, courses.map((one) => course(one, zone))));
   }
 }
 
-function course({ severity, steps, routes }) {
+function course({ severity, steps, routes }, zone) {
   return h(
     "div",
     { class: "course stack" },
     h("div", { class: "row" }, severityBadge(severity), h("span", { class: "muted small", text: routes.map((route) => route.path || t("routes.rest")).join(" · ") })),
-    steps.length ? h("ol", { class: "course-steps" }, steps.map(step)) : h("p", { class: "muted", text: t("explain.nobody") }),
+    steps.length ? h("ol", { class: "course-steps" }, steps.map((one) => step(one, zone))) : h("p", { class: "muted", text: t("explain.nobody") }),
   );
 }
 
-function step(one) {
+function step(one, zone) {
   const who = one.receivers.join(", ") || t("routes.nobody");
   return h(
     "li",
@@ -71,6 +79,6 @@ function step(one) {
     h("span", { class: "num", text: one.after_s ? t("explain.after", { after: spanOf(Math.round(one.after_s)) }) : t("wait.once") }),
     h("strong", { text: who }),
     h("span", { class: "muted", text: `${reasonText(one.reason)}${one.times > 1 ? ` · ${t("explain.times", { n: one.times, every: spanOf(one.every_s) })}` : ""}` }),
-    h("time", { class: "muted small", datetime: one.at, title: dateTime(one.at), text: clock(one.at) }),
+    h("time", { class: "muted small", datetime: one.at, title: dateTime(one.at, zone), text: clock(one.at, zone) }),
   );
 }

@@ -9,8 +9,9 @@ import { topbar } from "/static/shared/topbar.js";
 import { actorKnown } from "../actor.js";
 import detailStrings from "../detail/strings.js";
 import { subnav } from "../nav.js";
-import { getRouting } from "../reports/asking.js";
+import { getRouting, listSites } from "../reports/asking.js";
 import { watchService } from "../silences/watching.js";
+import { learnSites } from "../sites.js";
 import shared from "../strings.js";
 import { textOf } from "../words.js";
 import { dutyView } from "./duty.js";
@@ -67,6 +68,15 @@ function show() {
 function notice(tone, title, ...lines) {
   return h("div", { class: "notice", data: { tone }, role: tone === "critical" ? "alert" : null }, icon(tone), h("div", {}, h("strong", { text: title }), lines.map((text) => h("p", { text }))));
 }
+
+listSites().then(
+  ({ sites }) => {
+    learnSites(sites);
+    explain.offer(sites.map(({ site }) => site));
+    show();
+  },
+  () => {}, // then sites have their ids here
+);
 
 watchService({
   onState: bar.setConnection,

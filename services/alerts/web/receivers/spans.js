@@ -1,12 +1,9 @@
-// Durations as the alert file has them: "10s", "5m", "4h".
+// Times of the alert file, and what it means that there is none.
 
 import { t } from "/static/shared/i18n.js";
+import { exact } from "../spans.js";
 
 export function spanOf(seconds) {
   if (seconds === null || seconds === undefined) return t("wait.never");
-  if (seconds === 0) return t("wait.once");
-  if (seconds < 60 || seconds % 60) return t("unit.seconds", { n: Math.round(seconds * 10) / 10 });
-  if (seconds < 3600 || seconds % 3600) return t("unit.minutes", { n: seconds / 60 });
-  if (seconds < 86400 || seconds % 86400) return t("unit.hours", { n: seconds / 3600 });
-  return t("unit.days", { n: seconds / 86400 });
+  return seconds === 0 ? t("wait.once") : exact(seconds);
 }

@@ -4,6 +4,7 @@ import { fill, h, setHidden, setText } from "/static/shared/dom.js";
 import { t } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
 import { recall, remember } from "/static/shared/storage.js";
+import { learnSites, siteTitle } from "../sites.js";
 import { reportAddress } from "./asking.js";
 import { open, refusalText } from "./fetching.js";
 import { firstOf, isOver, KINDS, label, lastWhole, today } from "./period.js";
@@ -23,6 +24,7 @@ export class Choose {
 
   /** The sites that one may see. */
   offer(sites) {
+    learnSites(sites);
     this.sites = sites;
     if (!sites.some(({ site }) => site === this.site)) this.site = (sites.find(({ state }) => state && state !== "never_heard") ?? sites[0])?.site ?? this.site;
     this.first = lastWhole(this.kind, this.#zone());
@@ -74,7 +76,7 @@ export class Choose {
   }
 
   #siteField() {
-    const select = h("select", { class: "select", "aria-label": t("reports.site") }, this.sites.map(({ site, label: name }) => h("option", { value: site, text: name && name !== site ? `${name} (${site})` : site, selected: site === this.site })));
+    const select = h("select", { class: "select", "aria-label": t("reports.site") }, this.sites.map(({ site }) => h("option", { value: site, text: siteTitle(site), selected: site === this.site })));
     select.addEventListener("change", () => this.#set({ site: select.value }));
     return select;
   }

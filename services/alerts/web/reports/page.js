@@ -33,7 +33,7 @@ async function sites() {
   }
   try {
     const { reports = [] } = await listWritten({ limit: 100 });
-    return [...new Set(reports.map((one) => one.site))].map((site) => ({ site }));
+    return [...new Map(reports.map(({ site, site_label: label }) => [site, { site, label }])).values()];
   } catch {
     return [];
   }

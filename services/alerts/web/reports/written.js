@@ -5,6 +5,7 @@ import { dateTime, percent } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
 import { PAGE, Paged } from "../paged.js";
+import { learnSites, siteName, siteTitle } from "../sites.js";
 import { listWritten, reportAddress } from "./asking.js";
 import { KINDS, label } from "./period.js";
 
@@ -24,6 +25,7 @@ export class Written extends Paged {
 
   async ask(cursor) {
     const page = await listWritten({ kind: this.kind, limit: PAGE, cursor });
+    learnSites(page.reports);
     return { rows: page.reports, next: page.next_cursor };
   }
 
@@ -59,7 +61,7 @@ function row(one) {
     {},
     h("th", { scope: "row", class: "written-period", text: label(one.kind, one.first) }),
     h("td", { text: t(`reports.kind.${one.kind}`) }),
-    h("td", { text: one.site }),
+    h("td", { text: siteName(one.site), title: siteTitle(one.site) }),
     h("td", { text: one.receiver }),
     h("td", { class: "nowrap", text: dateTime(one.written_at ?? one.due_at) }),
     h(

@@ -8,7 +8,7 @@ import { onTick } from "/static/shared/ticker.js";
 import { actorName, mayAct } from "../actor.js";
 import { serverNow } from "../time.js";
 import { getSilence } from "./asking.js";
-import { matcherChips } from "./matchers.js";
+import { matcherChips, matchersText } from "./matchers.js";
 
 const TONES = { in_force: "info", planned: "warning", over: "quiet" };
 const ICONS = { in_force: "pause", planned: "timer", over: "ok" };
@@ -26,7 +26,7 @@ export class SilenceList {
   }
 
   #update(row, one) {
-    const wanted = JSON.stringify([one, language(), mayAct()]);
+    const wanted = JSON.stringify([one, language(), mayAct(), matchersText(one.matchers)]);
     if (row.shown === wanted) return;
     row.shown = wanted;
     row.silence = one;

@@ -3,6 +3,7 @@
 import { fill, h, setAttr } from "/static/shared/dom.js";
 import { known, t } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
+import { siteName } from "../sites.js";
 import { ruleName } from "../words.js";
 
 const LABELS = ["site", "rule", "severity", "queue", "team", "agent", "subject", "subject_id", "simulated"];
@@ -28,9 +29,10 @@ export function rowsOf(matchers) {
   });
 }
 
-/** A value as people read it: a rule and a severity by their name. */
+/** A value as people read it: a rule, a severity and a site by their name. */
 export function valueText(label, value) {
   if (label === "rule") return ruleName(value);
+  if (label === "site") return siteName(value);
   if (label === "severity" && known(`severity.${value}`)) return t(`severity.${value}`);
   if (label === "simulated" && known(`matcher.${value}`)) return t(`matcher.${value}`);
   return value || t("matcher.empty");
@@ -44,10 +46,13 @@ export function matcherChips(matchers) {
     "ul",
     { class: "matcher-chips" },
     rowsOf(matchers).map(({ label, values, not }) =>
-      h("li", { class: "chip" }, h("span", { class: "muted", text: labelText(label) }), h("span", { class: not ? "not" : "", text: not ? t("matcher.is_not") : t("matcher.is") }), h("strong", { text: values.map((value) => valueText(label, value)).join(t("matcher.or")) })),
+      h("li", { class: "chip", title: values.join(", ") }, h("span", { class: "muted", text: labelText(label) }), h("span", { class: not ? "not" : "", text: not ? t("matcher.is_not") : t("matcher.is") }), h("strong", { text: values.map((value) => valueText(label, value)).join(t("matcher.or")) })),
     ),
   );
 }
+
+/** The same as plain text, to see whether a name has come that was not known. */
+export const matchersText = (matchers) => rowsOf(matchers).map(({ label, values }) => values.map((value) => valueText(label, value)).join()).join();
 
 export class MatcherEditor {
   /** `onChange(rows)` after each change. `suggestions`: {label: [values]} to choose from; `offered`: [label, value] to add with a click. */

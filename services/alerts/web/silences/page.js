@@ -8,6 +8,7 @@ import { onTick } from "/static/shared/ticker.js";
 import { topbar } from "/static/shared/topbar.js";
 import { actorKnown, mayAct, rememberName } from "../actor.js";
 import { subnav } from "../nav.js";
+import { learnSites } from "../sites.js";
 import shared from "../strings.js";
 import { endSilence, getIncident, listSilences, listSites, refusalText } from "./asking.js";
 import { SilenceForm } from "./form.js";
@@ -149,6 +150,7 @@ async function fromAddress() {
       const { incident, time_zone: zone } = await getIncident(number);
       origin = number;
       zones.set(incident.site, zone);
+      learnSites([incident]);
       const { rows, offered } = fromIncident(incident);
       openForm("silence", rows, offered, zone);
     } catch (error) {
@@ -168,6 +170,8 @@ async function fromAddress() {
 
 listSites().then(
   ({ sites: known = [] }) => {
+    learnSites(known);
+    show();
     for (const one of known) {
       sites.push(one.site);
       if (one.time_zone) zones.set(one.site, one.time_zone);

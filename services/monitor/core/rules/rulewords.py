@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -12,25 +11,15 @@ from services.monitor.core.rules.rulebook import Rule
 from services.monitor.core.rules.rulefacts import Facts
 from services.monitor.core.rules.rulefields import SHARES
 from shared.codewords import Kind, Language, in_a_sentence
+from shared.durationwords import exact
 from shared.masking import masked_field
 
-_UNITS: Final = MappingProxyType(
-    {"en": ((3600, "h"), (60, "min"), (1, "s")), "zh": ((3600, "小时"), (60, "分钟"), (1, "秒"))}
-)
 _YES_NO: Final = MappingProxyType({"en": ("no", "yes"), "zh": ("否", "是")})
 _NO_REASON: Final = MappingProxyType({"en": "no reason given", "zh": "未说明原因"})
 _NOTHING: Final = "–"
 _CODES: Final[Mapping[str, Kind]] = MappingProxyType(
     {"reason": "reason", "state": "value", "direction": "value", "provenance": "value", "link": "value", "kind": "kind"}
 )
-
-
-def say_duration(duration: timedelta, language: Language) -> str:
-    """`7 s`, `90 s`, `15 min`, `2 h`; in Chinese `7 秒` and so on. The largest unit that it is a whole number of."""
-    seconds = duration.total_seconds()
-    words = _UNITS[language]
-    size, word = next(((size, word) for size, word in words if seconds >= size and seconds % size == 0), words[-1])
-    return f"{seconds / size:g} {word}"
 
 
 def say(name: str, value: Any, language: Language) -> str:
@@ -51,7 +40,7 @@ def say(name: str, value: Any, language: Language) -> str:
             return f"{100 * value:.0f}%"
         if name.endswith("_s"):
             whole = round(value)
-            return say_duration(timedelta(seconds=whole if whole < 600 else whole // 60 * 60), language)
+            return exact(whole if whole < 600 else whole // 60 * 60, language)
         return f"{value:g}"
     return ", ".join(value)
 
@@ -64,7 +53,7 @@ class _Values(Mapping[str, str]):
 
     def __getitem__(self, name: str) -> str:
         if name == "for":
-            return say_duration(self._rule.hold, self._language)
+            return exact(self._rule.hold.total_seconds(), self._language)
         if name == "site":
             return self._floor.config.label or self._floor.state.site
         value = self._facts[name]

@@ -6,7 +6,7 @@ import { known, t, useStrings } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
 import { may } from "/static/shared/me.js";
 import { evidenceRows, exactTime, summaryOf } from "../../words.js";
-import { lasting } from "../entries.js";
+import { lasting } from "../../spans.js";
 import { boardThen } from "../links.js";
 import { away, leftOut, part } from "../parts.js";
 import { seenRows } from "./seen.js";

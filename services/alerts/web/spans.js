@@ -1,0 +1,19 @@
+// How long something is or lasted, as this page says it; the services say it in the same way (shared/durationwords.py).
+
+import { duration, NO_DATA, seconds } from "/static/shared/format.js";
+import { t } from "/static/shared/i18n.js";
+
+/** What was measured: tenths below a minute, else as a clock. */
+export function lasting(value) {
+  if (value === null || value === undefined) return "";
+  return value < 60 ? seconds(value) : duration(value);
+}
+
+/** A limit as it was set: "7 s", "90 s", "15 min", "2 h", in the largest unit that it is a whole number of. */
+export function exact(value) {
+  if (value === null || value === undefined) return NO_DATA;
+  if (value >= 86400 && value % 86400 === 0) return t("unit.days", { n: value / 86400 });
+  if (value >= 3600 && value % 3600 === 0) return t("unit.hours", { n: value / 3600 });
+  if (value >= 60 && value % 60 === 0) return t("unit.minutes", { n: value / 60 });
+  return t("unit.seconds", { n: Math.round(value * 10) / 10 });
+}
