@@ -14,6 +14,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.bus import Partition
+from shared.db import insert_into
 
 
 class Position(Struct, frozen=True):
@@ -38,16 +39,23 @@ class Positions:
 
     async def save(self, positions: Mapping[Partition, Position], now: datetime) -> None:
         """Move on to these."""
-        for (topic, partition), position in positions.items():
-            await self._session.merge(
-                self._row(
-                    topic=topic,
-                    partition=partition,
-                    next_offset=position.next_offset,
-                    last_record=position.last_record,
-                    updated_at=now,
-                )
-            )
+        rows = [
+            {
+                "topic": topic,
+                "partition": partition,
+                "next_offset": position.next_offset,
+                "last_record": position.last_record,
+                "updated_at": now,
+            }
+            for (topic, partition), position in positions.items()
+        ]
+        if not rows:
+            return
+        table = self._row.__table__
+        new = insert_into(self._session, table)
+        changed = {name: new.excluded[name] for name in ("next_offset", "last_record", "updated_at")}
+        keys = [table.c.topic, table.c.partition]
+        await self._session.execute(new.on_conflict_do_update(index_elements=keys, set_=changed), rows)
 
     async def forget(self, topic: str) -> None:
         """The log they were of is gone."""
