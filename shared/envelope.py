@@ -36,6 +36,7 @@ class Envelope(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     rawpartition: int = -1
     rawoffset: int = -1
     rawindex: int = 0
+    traceparent: str = ""  # of flags: what they go back to, `shared.tracing`
 
 
 E = TypeVar("E", bound=Envelope)

@@ -21,7 +21,7 @@ _NUMBER_KEY: Final = re.compile(
     re.IGNORECASE,
 )
 _ID_KEY: Final = re.compile(
-    r"(?:^|_)(?:id|call|transfer|agent|leg|flag|queue|site|team|uniqueid|linkedid|epoch)$", re.IGNORECASE
+    r"(?:^|_)(?:id|call|transfer|agent|leg|flag|queue|site|team|trace|uniqueid|linkedid|epoch)$", re.IGNORECASE
 )
 _DIALABLE: Final = re.compile(  # letters of other scripts may touch it
     r"(?<![A-Za-z_\d])(?<![A-Za-z_\d]-)\+?\(?\d+\)?(?:[ \u00a0.-]{1,2}\(?\d{2,}\)?)*(?!-?[A-Za-z_\d])"

@@ -16,6 +16,7 @@ from typing import Final
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.alerts import trail
 from services.alerts.alertfile.live import InForce
 from services.alerts.core.course import looked_at, next_look
 from services.alerts.core.grouping import Outcome
@@ -105,6 +106,7 @@ class Desk:
             if item.fact is not None:
                 self._metrics.delay.observe(max(0.0, (done - item.written).total_seconds()))
         self._tell(saved)
+        trail.tell(changes, saved)
 
     async def raise_own(self, flags: Sequence[Flag]) -> None:
         """What we found out ourselves (`core.own.own_flag`), no topic. What stands already, whoever raised it, changes nothing.
@@ -227,6 +229,7 @@ class Desk:
                     raise
         self._note(outcomes, changes)
         self._tell(saved)
+        trail.tell(changes, saved)
 
     def _note(self, outcomes: Iterable[Outcome], changes: Iterable[Change]) -> None:
         for outcome in outcomes:

@@ -13,6 +13,7 @@ from shared.bus import Record
 from shared.codec import decode_fact
 from shared.errors import InvalidInput
 from shared.masking import masked, masked_deep, masked_text
+from shared.tracing import trace_of
 
 _NUL, _REPLACEMENT = rb"\u0000", rb"\ufffd"  # PostgreSQL stores any character but NUL
 
@@ -25,13 +26,13 @@ def read(record: Record) -> Flag | Clearing:
     fact = decode_fact(record.value.replace(_NUL, _REPLACEMENT))
     data = fact.data
     if isinstance(data, facts.FlagRaised):
-        return _flag(data, fact.site)
+        return _flag(data, fact.site, trace_of(fact.traceparent))
     if isinstance(data, facts.FlagCleared):
-        return _clearing(data)
+        return _clearing(data, trace_of(fact.traceparent))
     raise InvalidInput("not_a_flag", f"{type(data).__name__} does not belong on {record.topic}")
 
 
-def _flag(data: facts.FlagRaised, site: str) -> Flag:
+def _flag(data: facts.FlagRaised, site: str, trace: str) -> Flag:
     seen: Mapping[str, Any] = {"labels": data.labels, "evidence": data.evidence}
     secret = {number: masked(number) for number in numbers_in(seen)}
     return Flag(
@@ -49,15 +50,17 @@ def _flag(data: facts.FlagRaised, site: str) -> Flag:
         evidence=masked_deep(data.evidence),
         simulated=data.simulated,
         replay=data.replay,
+        trace=trace,
     )
 
 
-def _clearing(data: facts.FlagCleared) -> Clearing:
+def _clearing(data: facts.FlagCleared, trace: str) -> Clearing:
     return Clearing(
         flag_id=data.flag_id,
         cleared=_aware(data.cleared_at, "cleared_at"),
         duration_s=data.duration_s,
         evidence=masked_deep(data.evidence),
+        trace=trace,
     )
 
 

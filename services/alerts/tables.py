@@ -166,6 +166,7 @@ class FlagRow(Base, table=True):
     cleared_evidence: dict[str, Any] = _json()
 
 
+    trace: str = text_column(default="")  # what it goes back to: `shared.tracing`
 class NotificationRow(Base, table=True):
     """One notification to one channel of a receiver: the outbox. Written with its telling, sent after the commit.
 

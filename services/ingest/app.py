@@ -14,6 +14,7 @@ from services.ingest.endpoints import router_for
 from services.ingest.marker import Marker
 from services.ingest.metrics import IngestMetrics
 from services.ingest.pipeline import IngestMachine
+from services.ingest.trail import Trail
 from shared import topics
 from shared.auth import Authenticator
 from shared.bus import MAX_RECORD_BYTES, Bus, Outgoing, Record, part
@@ -42,13 +43,6 @@ def route(event: Event) -> Outgoing:
     return Outgoing(topics.FLOOR_EVENTS, event.site, encode(event))
 
 
-def on_invalid(record: Record, why: InvalidInput) -> None:
-    """Refused input is the producer's business, on the page and in the topic; a fault of ours belongs into our log."""
-    if why.reason == "internal_error":
-        place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
-        log.error("a record broke its adapter; it is a dead letter now", why=str(why), exc_info=why.__cause__, **place)
-
-
 class Ingest:
     """Machine, pump, marks and dead letters of one ingest process, put together.
 
@@ -66,6 +60,7 @@ class Ingest:
     ) -> None:
         self._auth = Authenticator.of(settings, clock)
         self._names = Hosts.of(settings)
+        self._trail = Trail(clock)
         self._limits = Limits(clock, settings, bodies={"/api/v1/raw/": MAX_RECORD_BYTES})
         self.machine = IngestMachine(
             sites, window_s=settings.skew_window_s, mark_s=settings.mark_s, idle_mark_s=settings.idle_mark_s
@@ -77,7 +72,7 @@ class Ingest:
             topics=[topics.SWITCH_RAW],
             decode=self._decode,
             route=route,
-            on_invalid=on_invalid,
+            on_invalid=self._on_invalid,
             clock=clock,
             on_batch=self._on_batch,
             registry=registry,
@@ -109,6 +104,14 @@ class Ingest:
 
     def _on_batch(self, events: list[Event]) -> None:
         self.marker.arrived(events)
+        self._trail.translated(events)
+
+    def _on_invalid(self, record: Record, why: InvalidInput) -> None:
+        """Refused input is the producer's business, on the page and in the topic; a fault of ours belongs into our log, whole."""
+        self._trail.refused(record, why, self._place(record))
+        if why.reason == "internal_error":
+            place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+            log.error("a record broke its adapter", why=str(why), exc_info=why.__cause__, **place)
 
     def not_ready(self) -> str | None:
         """Why what arrives is not passed on yet; None when it is."""
@@ -116,8 +119,11 @@ class Ingest:
 
     def _decode(self, record: Record) -> Raw:
         """The raw record in a record of `switch.raw`. Raises InvalidInput `bad_headers`."""
-        offset = record.offset + LIFE * self.pump.life_of(record.topic, record.partition)
-        return from_record(record.value, record.headers, record.partition, offset, record.written)
+        return from_record(record.value, record.headers, record.partition, self._place(record), record.written)
+
+    def _place(self, record: Record) -> int:
+        """The record's offset, as it is told apart from one of a topic that was made anew."""
+        return record.offset + LIFE * self.pump.life_of(record.topic, record.partition)
 
 
 async def start(settings: IngestSettings) -> None:

@@ -12,7 +12,7 @@ import structlog
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from services.monitor import anomalyapi, asyncdoc, figureapi, floormetrics
+from services.monitor import anomalyapi, asyncdoc, figureapi, floormetrics, trail
 from services.monitor.core.engine import Engine
 from services.monitor.core.rules.rulebook import RuleBook
 from services.monitor.core.transfers import SLOW_TRANSFER
@@ -100,6 +100,7 @@ class Monitor:
         self.rules = LiveRules(rules, clock, registry, self._use_rules)
         self._registry = registry
         self._facts = EngineMetrics.on(registry).facts
+        self._replica = settings.name
         anomalyapi.AnomalyCounter.on(registry, self.engine)
         self.rewind = Rewind(settings, self.engine, sites, lambda: self.rules.book, clock, registry, bus=history)
         self.pump: Pump[Event, Fact] = Pump(
@@ -166,6 +167,8 @@ class Monitor:
     def _on_batch(self, facts: list[Fact]) -> None:
         for kind, count in Counter(type(fact.data) for fact in facts).items():
             self._facts[kind].inc(count)
+        if self.pump.status.ready:  # what a restart works through again was told before
+            trail.tell(facts, self._replica)
         self.hub.on_batch(facts)
         self.listening.on_batch()
 

@@ -20,6 +20,7 @@ from shared import topics
 from shared.clock import SystemClock
 from shared.incidentfacts import IncidentFact, decode_incident
 from shared.kafka import KafkaBus
+from shared.tracing import place_of
 from tests.fault.alerting import noon_zone
 from tests.fault.kit import read_all
 from tests.scenario.test_run import SITE, Running, a_floor, environment, running
@@ -89,6 +90,33 @@ async def closed(it: Running, number: int, day: str) -> None:
     assert (resolved["state"], resolved["owner"], resolved["recheck_on"]) == ("resolved", "Li Wei", day)
 
 
+def lines_of(folder: Path, service: str, **wanted: Any) -> list[dict[str, Any]]:
+    """The lines of a service's log that have all of this."""
+    log = next(folder.rglob(f"{service}.log")).read_text(encoding="utf-8")
+    found = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    return [line for line in found if wanted.items() <= line.items()]
+
+
+async def the_logs_lead_from_the_switchs_word_to_the_mail(it: Running, folder: Path, number: int, trace: str) -> None:
+    """What `grep TRACE .run/logs/*` finds, and the record that the trace stands for."""
+    bus = KafkaBus(f"127.0.0.1:{it.ports['BROKER_PORT']}")
+    try:
+        records = await read_all(bus, topics.SWITCH_RAW)
+    finally:
+        await bus.close()
+    (raw,) = [one for one in records if (one.partition, one.offset) == place_of(trace)]
+    assert b"transfer_requested" in raw.value
+    assert [one["kind"] for one in lines_of(folder, "ingest", event="event", trace=trace)] == ["transfer_requested"]
+    for said in ("flag raised", "flag cleared"):
+        (line,) = lines_of(folder, "monitor", event=said, trace=trace)
+        assert line["rule"] == "slow_transfer"
+    assert {line["what"] for line in lines_of(folder, "alerts", incident=number, trace=trace)} == {
+        "opened",
+        "flag_cleared",
+    }
+    assert len(lines_of(folder, "alerts", event="a message was sent", incidents=[number])) == 2
+
+
 async def test_a_slow_transfer_ends_as_a_mail_a_closed_incident_and_a_line_of_its_days_report(tmp_path: Path) -> None:
     mailbox = MailSink()
     async with listening(mailbox):
@@ -97,6 +125,7 @@ async def test_a_slow_transfer_ends_as_a_mail_a_closed_incident_and_a_line_of_it
             "ALERTS_DB_URL": f"sqlite:///{tmp_path / 'alerts.db'}",
             "MONITOR_DB_URL": f"sqlite:///{tmp_path / 'monitor.db'}",
             "FLOORWATCH_SITES_FILE": str(tmp_path / "sites.yaml"),
+            "FLOORWATCH_LOG_LEVEL": "debug",
         }
         zone = noon_zone(SystemClock().now())
         (tmp_path / "sites.yaml").write_text(f"sites: {{{SITE}: {{label: Head office, time_zone: {zone}}}}}\n")
@@ -137,6 +166,8 @@ async def test_a_slow_transfer_ends_as_a_mail_a_closed_incident_and_a_line_of_it
                 ("opened", "sent", 1),
                 ("resolved", "sent", 1),
             ]
+            trace = detail["flags"][0]["trace"]
+            await the_logs_lead_from_the_switchs_word_to_the_mail(it, tmp_path, number, trace)
             lines = detail["timeline"]
             kinds = [one["kind"] for one in lines]
             assert kinds == ["opened", "told", "flag_cleared", "acknowledged", "action_added", "resolved", "told"]

@@ -88,6 +88,9 @@ class FlagView(View):
     cleared_evidence: dict[str, Any]
     simulated: bool
     replay: bool
+    trace: str = Field(
+        description="Which raw record it goes back to, as the logs of all services call it; may be empty"
+    )
     transfer: TransferView | None
 
     @classmethod
@@ -110,6 +113,7 @@ class FlagView(View):
             simulated=flag.simulated,
             replay=flag.replay,
             transfer=TransferView.of(transfer) if transfer else None,
+            trace=flag.trace,
         )
 
 

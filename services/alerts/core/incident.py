@@ -101,6 +101,7 @@ class Flag(Struct, frozen=True, kw_only=True):
     simulated: bool = False
     replay: bool = False  # of a recording played back
 
+    trace: str = ""  # which raw record it goes back to: `shared.tracing`
     @property
     def all_labels(self) -> Labels:
         """Its labels as matchers see them."""
@@ -120,6 +121,7 @@ class Clearing(Struct, frozen=True, kw_only=True):
     duration_s: float
     evidence: dict[str, Any] = {}
 
+    trace: str = ""  # as that of the flag
 
 class Entry(Struct, frozen=True, kw_only=True):
     """One line of the timeline. `at` is the wall clock; `switch_time` the evidence's own, where there is any."""

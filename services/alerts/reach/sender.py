@@ -23,6 +23,7 @@ from services.alerts.reach.outgoing import Answer
 from services.alerts.reach.queue import Lane, Queue
 from services.alerts.reach.states import ReceiverStates
 from services.alerts.reach.writing import Writing
+from services.alerts.trail import incidents_of
 from shared.clock import Clock
 from shared.db import Database
 from shared.errors import StoreError
@@ -146,9 +147,13 @@ class Sender:
         self._metrics.sending.observe(took_s)
         self._metrics.notifications.labels(done.outcome).inc(done.number)
         self._states.attempted(lane.receiver, done.outcome)
-        if not answer.ok:
-            said = {"receiver": lane.receiver, "message": claim.number, "answer": answer.text}
-            log.warning("a message was not sent", outcome=done.outcome, instead=done.instead, **said)
+        said = {"receiver": lane.receiver, "message": claim.number, "incidents": incidents_of(claim.outgoing)}
+        if answer.ok:
+            log.info("a message was sent", took_s=round(took_s, 3), **said)
+        else:
+            log.warning(
+                "a message was not sent", outcome=done.outcome, instead=done.instead, answer=answer.text, **said
+            )
         await self._touched([one.number for one in claim.outgoing.told])
 
     async def _touched(self, numbers: tuple[int, ...] | list[int]) -> None:

@@ -22,6 +22,7 @@ from shared.envelope import Data
 from shared.events import Event
 from shared.facts import Fact, Subject
 from shared.siteconfig import SiteConfig
+from shared.tracing import trace_id, traceparent
 
 Picture = Callable[["Floor", str, str], dict[str, Any]]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -73,8 +74,16 @@ class Floor:
 
     # ------------------------------------------------------------ what goes out
 
-    def emit(self, fact_id: str, time: datetime, data: Data) -> None:
-        """Publish `data`. Ids derive from content, positions from the last event applied, so a replay repeats both."""
+    @property
+    def cause(self) -> tuple[int, int]:
+        """Partition and offset of the raw record that is being applied; (-1, -1) for what comes of none."""
+        return self.state.position[:2] if self._placed else (-1, -1)
+
+    def emit(self, fact_id: str, time: datetime, data: Data, *, began: tuple[int, int] = (-1, -1)) -> None:
+        """Publish `data`. Ids derive from content, positions from the last event applied, so a replay repeats both.
+
+        `began`: the `cause` with which it began, where that is to be told.
+        """
         state = self.state
         partition, offset, index = -1, -1, 0
         if self._placed:
@@ -97,6 +106,7 @@ class Floor:
                 rawindex=index,
                 simulated=state.simulated,
                 replay=state.replay,
+                traceparent=traceparent(trace_id(site, *began), fact_id) if began[1] >= 0 else "",
             )
         )
 

@@ -203,6 +203,7 @@ class Watch(Struct, gc=False):
     precision_ms: int = 0  # of the clock, by which the deadline is later
     state: str = ""  # of an agent, when last asked, and the call it was about
     call: str = ""
+    began: tuple[int, int] = (-1, -1)  # partition and offset of the raw record with which the condition began
 
 
 class Window(Struct, gc=False):

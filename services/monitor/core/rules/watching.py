@@ -201,7 +201,7 @@ def _begin(floor: Floor, rule: Rule, subject_id: str, it: Any, since: datetime) 
     told = state.told.get(name)
     if told is not None and subject_id in told and since <= told[subject_id]:
         since = told[subject_id] + _MICROSECOND  # by a late event back where it was: the id of a flag comes once
-    begun = Watch(name, subject_id, since, since + rule.hold, 0)
+    begun = Watch(name, subject_id, since, since + rule.hold, 0, began=floor.cause)
     if subject == "agent":
         begun.state, begun.call = it.state, it.shown_call
     elif subject == "transfer" and it.precision_ms:
@@ -303,6 +303,7 @@ def raise_flag(floor: Floor, rule: Rule, found: Watch) -> None:
             replay=floor.state.replay,
             precision_ms=found.precision_ms,
         ),
+        began=found.began,
     )
 
 
@@ -353,4 +354,5 @@ def end(floor: Floor, found: Watch, subject: Subject, at: datetime) -> None:
             duration_s=(at - found.started).total_seconds(),
             evidence=floor.picture(floor, flag.subject, found.subject_id),
         ),
+        began=found.began,
     )
