@@ -203,7 +203,7 @@ class Desk:
         async with self._database.reading() as session:
             incidents = await Incidents(session).numbers(numbers)
         for one in incidents:
-            self._hub.changed(self.views.of(one))
+            self._hub.changed(self.views.of(one), one)
 
     async def count(self) -> None:
         """Bring the gauge of unresolved incidents up to date."""
@@ -308,7 +308,7 @@ class Desk:
         self._uncounted = True
         if self._hub.readers:
             for one in incidents:
-                self._hub.changed(self.views.of(one))
+                self._hub.changed(self.views.of(one), one)
 
 
 def _lateness(items: Sequence[Item[Flag | Clearing]], changes: Sequence[Change], now: datetime) -> dict[str, timedelta]:

@@ -12,7 +12,7 @@ from sqlmodel import col
 from services.alerts.core.incident import ALLOWED
 from services.alerts.core.urgency import FIRST_RESOLVED
 from services.alerts.tables import IncidentRow
-from services.alerts.visibility import conditions
+from services.alerts.visibility import conditions, whole_for
 from shared.auth import WHOLE, Scope
 
 UNRESOLVED: Final = {"open", "acknowledged"}
@@ -60,7 +60,7 @@ def narrowed(query: Query, *, with_state: bool = True) -> list[ColumnElement[boo
         found.append(col(IncidentRow.opened_at) >= query.since)
     if query.until is not None:
         found.append(col(IncidentRow.opened_at) < query.until)
-    return found + [_matches(word) for word in query.text.split()]
+    return found + [_matches(word, query.scope) for word in query.text.split()]
 
 
 def _of_states(states: tuple[str, ...]) -> list[ColumnElement[bool]]:
@@ -86,9 +86,19 @@ def _held(held: bool) -> list[ColumnElement[bool]]:
     return [or_(col(IncidentRow.held) == "", resolved)]
 
 
-def _matches(word: str) -> ColumnElement[bool]:
-    """`word` in what people read of an incident and in its labels; `#42` or `42` is its number too."""
-    hits: list[ColumnElement[bool]] = [col(IncidentRow.words).contains(word.lower(), autoescape=True)]
+def _matches(word: str, scope: Scope) -> ColumnElement[bool]:
+    """`word` in what people read of an incident and in its labels; `#42` or `42` is its number too.
+
+    Of one with flags that they may not see only in what is the same for everybody.
+    """
+    found = col(IncidentRow.words).contains(word.lower(), autoescape=True)
+    hits: list[ColumnElement[bool]] = [found]
+    if scope.teams is not None or scope.queues is not None:
+        plain = (IncidentRow.rule, IncidentRow.site, IncidentRow.owner)
+        hits = [
+            found & whole_for(scope),
+            *(func.lower(col(one)).contains(word.lower(), autoescape=True) for one in plain),
+        ]
     number = word.removeprefix("#")
     if number.isascii() and number.isdigit() and len(number) < 10:
         hits.append(col(IncidentRow.id) == int(number))

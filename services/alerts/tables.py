@@ -95,6 +95,8 @@ class IncidentRow(Base, table=True):
     recheck_at: datetime | None = time_column(default=None)
     plan_key: str = text_column()  # of `plans`
     telling: dict[str, Any] = _json()
+    facets: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON, nullable=False)
+    mixed: bool = False  # whether there are facets: not everybody who sees it may see all of its flags
     held: str = text_column(default="")
     holds: bool = False  # whether any of its flags is active
     urgency: int = Field(default=0, sa_type=BigInteger)  # `core.urgency`
@@ -164,9 +166,9 @@ class FlagRow(Base, table=True):
     cleared: datetime | None = time_column(default=None)
     duration_s: float | None = None
     cleared_evidence: dict[str, Any] = _json()
-
-
     trace: str = text_column(default="")  # what it goes back to: `shared.tracing`
+
+
 class NotificationRow(Base, table=True):
     """One notification to one channel of a receiver: the outbox. Written with its telling, sent after the commit.
 

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from datetime import date
 
-from services.alerts.api.views import ActionView, ComingView, HeldView, IncidentView
+from services.alerts.api.views import ActionView, ComingView, HeldView, IncidentView, TextView
 from services.alerts.core.course import Coming, coming, promised
 from services.alerts.core.incident import Incident, Policy
 from services.alerts.core.silences import next_change
 from services.alerts.silences.holds import Holds
+from services.alerts.visibility import shown_to
+from shared.auth import WHOLE, Scope
 from shared.clock import Clock
 from shared.siteconfig import Sites
+
+
+def within(view: IncidentView, incident: Incident, scope: Scope) -> IncidentView:
+    """`view` of `incident` as somebody with this scope may read it."""
+    words = shown_to(scope, incident)
+    if words is None:
+        return view
+    said = TextView(en=words.summary_en, zh=words.summary_zh)
+    return view.model_copy(update={"summary": said, "subject_id": words.subject_id, "labels": words.labels})
 
 
 class Views:
@@ -22,7 +33,11 @@ class Views:
         self._clock = clock
         self._sites = sites
 
-    def of(self, incident: Incident) -> IncidentView:
+    def of(self, incident: Incident, scope: Scope = WHOLE) -> IncidentView:
+        """As somebody with this scope may read it."""
+        return within(self._whole(incident), incident, scope)
+
+    def _whole(self, incident: Incident) -> IncidentView:
         now, hold = self._clock.now(), self._holds.last
         found = self.coming(incident)
         return IncidentView.of(incident).model_copy(

@@ -76,7 +76,7 @@ async def list_incidents(
     async with alerts.database.reading() as session:
         found = await Incidents(session).find(query)
         counts = await Incidents(session).count(query)
-    page = [alerts.desk.views.of(one) for one in found[:limit]]
+    page = [alerts.desk.views.of(one, who.scope) for one in found[:limit]]
     return PageView(
         incidents=[view if who.reads_notes else view.masked() for view in page],
         counts=counts,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from typing import Annotated, Protocol
 
+import msgspec
 from fastapi import Depends, Path, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, StringConstraints
@@ -23,7 +24,7 @@ from services.alerts.api.detailviews import (
 )
 from services.alerts.api.statusviews import StatusView
 from services.alerts.api.views import IncidentView
-from services.alerts.core.incident import Change, Incident, WrongTransition
+from services.alerts.core.incident import Change, Entry, Incident, WrongTransition
 from services.alerts.desk import AnotherIsOpen, Desk, NoSuchIncident
 from services.alerts.feed.hub import Hub
 from services.alerts.link import Link
@@ -31,7 +32,7 @@ from services.alerts.reach.outbox import Outbox
 from services.alerts.reach.parts import Reach
 from services.alerts.repositories import Incidents
 from services.alerts.text import Text
-from services.alerts.visibility import sees
+from services.alerts.visibility import sees, shown_to
 from shared.apidoc import problem
 from shared.apiparts import NO_ZERO_BYTE
 from shared.auth import LOCAL, Principal, authed
@@ -95,15 +96,15 @@ class Service:
             incident = await incidents.get(number)
             if incident is None or not sees(who.scope, incident):
                 raise missing(number)
+            flags = [one for one in await incidents.flags(number, MOST_FLAGS) if sees(who.scope, one[0])]
+            entries = await incidents.entries(number, MOST_LINES)
+            if shown_to(who.scope, incident) is not None:
+                entries = _of_flags(entries, {flag.flag_id for flag, _ in flags})
             detail = DetailView(
-                incident=self.desk.views.of(incident),
+                incident=self.desk.views.of(incident, who.scope),
                 time_zone=self.text.sites.site(incident.site).time_zone,
-                timeline=[entry_view(entry) for entry in await incidents.entries(number, MOST_LINES)],
-                flags=[
-                    FlagView.of(flag, clearing)
-                    for flag, clearing in await incidents.flags(number, MOST_FLAGS)
-                    if sees(who.scope, flag)
-                ],
+                timeline=[entry_view(entry) for entry in entries],
+                flags=[FlagView.of(flag, clearing) for flag, clearing in flags],
                 notifications=[NotificationView.of(*one) for one in await outbox.of(number, MOST_NOTIFICATIONS)],
                 totals=TotalsView(
                     timeline=incident.entries, flags=incident.flags, notifications=await outbox.number(number)
@@ -114,7 +115,7 @@ class Service:
 
     async def act(self, number: int, who: Principal, step: Callable[[Incident, datetime], Change]) -> IncidentView:
         """Raises Problem 404 and 409."""
-        return self.desk.views.of(await self.change(number, who, step))
+        return self.desk.views.of(await self.change(number, who, step), who.scope)
 
     async def change(
         self, number: int, who: Principal, step: Callable[[Incident, datetime], Change | None]
@@ -139,13 +140,18 @@ class Service:
                 title="Not possible in this state",
                 state=exc.incident.state,
                 allowed=list(exc.allowed),
-                incident=self.desk.views.of(exc.incident).model_dump(mode="json"),
+                incident=self.desk.views.of(exc.incident, who.scope).model_dump(mode="json"),
             ) from exc
 
 
 def by(who: Principal, body: Named) -> str:
     """In whose name: as they say where nobody signs in, else as they are known."""
     return body.by if who is LOCAL else who.name
+
+
+def _of_flags(entries: Iterable[Entry], seen: Collection[str]) -> list[Entry]:
+    """The lines without the ids of other flags than these: an id says whom its flag is about."""
+    return [one if one.flag_id in seen else msgspec.structs.replace(one, flag_id="") for one in entries]
 
 
 def missing(number: int) -> Problem:

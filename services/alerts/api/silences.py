@@ -119,7 +119,7 @@ async def preview_silence(who: Actor, alerts: Alerts, body: MatchersBody) -> Pre
     found = _within(who, body.read())
     async with alerts.database.reading() as session:
         seen = await preview(session, found, who.scope, alerts.clock.now())
-    views = [alerts.desk.views.of(one) for one in seen.incidents]
+    views = [alerts.desk.views.of(one, who.scope) for one in seen.incidents]
     return PreviewView.of(seen, found, [one if who.reads_notes else one.masked() for one in views])
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
+from services.alerts.core.facets import Facet
 from services.alerts.core.followup import FollowUp
 from services.alerts.core.labels import Labels, labels_of
 from services.alerts.core.plan import NOBODY, Plan
@@ -100,8 +101,8 @@ class Flag(Struct, frozen=True, kw_only=True):
     evidence: dict[str, Any] = {}
     simulated: bool = False
     replay: bool = False  # of a recording played back
-
     trace: str = ""  # which raw record it goes back to: `shared.tracing`
+
     @property
     def all_labels(self) -> Labels:
         """Its labels as matchers see them."""
@@ -120,8 +121,8 @@ class Clearing(Struct, frozen=True, kw_only=True):
     cleared: datetime
     duration_s: float
     evidence: dict[str, Any] = {}
-
     trace: str = ""  # as that of the flag
+
 
 class Entry(Struct, frozen=True, kw_only=True):
     """One line of the timeline. `at` is the wall clock; `switch_time` the evidence's own, where there is any."""
@@ -167,8 +168,8 @@ class Incident(Struct, frozen=True, kw_only=True):
 
     `active` are the flags whose condition still holds, each with its topic; while it is empty the condition is over since
     `ended`, or nobody knows, because the record of its end is lost (`ended` None). `open_since`: of this opening, by a flag or a
-    person. `held`: why nobody is told, "silence 3", "maintenance 4" or "incident 17"; "" when people are. `plan` is that of this
-    opening.
+    person. `facets`: where its flags are not for the same people to see, the newest of each kind. `held`: why nobody is told,
+    "silence 3", "maintenance 4" or "incident 17"; "" when people are. `plan` is that of this opening.
     """
 
     opened_by: str
@@ -191,6 +192,7 @@ class Incident(Struct, frozen=True, kw_only=True):
     active: Mapping[str, str]
     plan: Plan = NOBODY
     telling: Telling = Telling()
+    facets: tuple[Facet, ...] = ()
     actions: tuple[FollowUp, ...] = ()
     held: str = ""
     ended: datetime | None = None

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from services.alerts.core.facets import with_flag
 from services.alerts.core.incident import (
     ALLOWED,
     OWN_PREFIX,
@@ -76,6 +77,7 @@ def joined(incident: Incident, flag: Flag, plan: Plan, now: datetime) -> Change:
         summary_en=flag.summary_en,
         summary_zh=flag.summary_zh,
         labels={**incident.labels, **flag.labels} if alone else _common(incident.labels, flag.labels),
+        facets=with_flag(incident.facets, incident, flag),
         active={**active, flag.flag_id: flag.topic},
         ended=None,
         quiet_since=None,

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import structlog
@@ -17,11 +18,13 @@ from prometheus_client import CollectorRegistry
 
 from services.alerts.api.statusviews import StatusView
 from services.alerts.api.views import IncidentView
+from services.alerts.core.incident import Incident
 from services.alerts.feed import messages
 from services.alerts.feed.metrics import FeedMetrics
 from services.alerts.feed.reader import RESYNC, Reader, Told
+from services.alerts.viewing import within
 from shared.clock import Clock
-from shared.identity import LOCAL, Principal
+from shared.identity import LOCAL, Principal, Scope
 from shared.outlets import Outlet
 
 log = structlog.get_logger()
@@ -54,7 +57,7 @@ class Hub:
         self._gather_s = gather_s
         self._readers: set[Reader] = set()
         self._connections: Counter[str] = Counter()
-        self._gathered: dict[int, IncidentView] = {}
+        self._gathered: dict[int, tuple[IncidentView, Incident | None]] = {}
         self._told: dict[int, int] = {}  # incident -> version
         self._flush: asyncio.TimerHandle | None = None
         self._somebody, self._nobody = asyncio.Event(), asyncio.Event()
@@ -67,25 +70,27 @@ class Hub:
 
     # ------------------------------------------------------------ what happened
 
-    def changed(self, incident: IncidentView) -> None:
-        """An incident is as it stands here, from now on."""
+    def changed(self, view: IncidentView, incident: Incident | None = None) -> None:
+        """An incident is as it stands here, from now on. `incident`: by which it is told whom not all of its flags are for."""
         if not self._readers:
             return
-        known = self._gathered.get(incident.id)
-        if known is None or known.version <= incident.version:
-            self._gathered[incident.id] = incident
+        known = self._gathered.get(view.id)
+        if known is None or known[0].version <= view.version:
+            self._gathered[view.id] = view, incident
         if self._flush is None:
             self._flush = asyncio.get_running_loop().call_later(self._gather_s, self.flush)
 
     def flush(self) -> None:
-        """Tell what was gathered, without the numbers that somebody typed: it is the same for everybody."""
+        """Tell what was gathered, without the numbers that somebody typed: it is the same for everybody who may see all of it."""
         if self._flush is not None:
             self._flush.cancel()
             self._flush = None
         gathered, self._gathered = self._gathered, {}
-        for number, view in gathered.items():
+        for number, (view, incident) in gathered.items():
             self._remember(number, view.version)
-            self._tell(Told(number, messages.IncidentChanged(incident=view.masked()), view))
+            masked = view.masked()
+            parts = partial(_part, masked, incident) if incident is not None and incident.facets else None
+            self._tell(Told(number, messages.IncidentChanged(incident=masked), view, parts))
         self._metrics.changes.inc(len(gathered))
 
     def status_changed(self) -> None:
@@ -195,3 +200,8 @@ class Hub:
         if self._readers:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._nobody.wait(), PART_S)
+
+
+def _part(view: IncidentView, incident: Incident, scope: Scope) -> messages.Message:
+    """The same for somebody with this scope."""
+    return messages.IncidentChanged(incident=within(view, incident, scope))

@@ -15,7 +15,7 @@ from services.alerts.feed import messages
 from services.alerts.feed.messages import Message
 from services.alerts.visibility import sees
 from shared.frames import Frame
-from shared.identity import Principal
+from shared.identity import Principal, Scope
 from shared.outlets import Outlet
 
 MAX_WAITING: Final = 200  # messages; a page that far behind is better off with a fresh list
@@ -24,12 +24,32 @@ Key = int | str  # an incident's number, or a message's type
 
 
 class Told:
-    """A message for several readers, encoded when the first of them gets it. Who may not see what it is `about` hears nothing."""
+    """A message for several readers, encoded when the first of them gets it. Who may not see what it is `about` hears nothing.
 
-    def __init__(self, key: Key, message: Message, about: IncidentView | None = None) -> None:
+    `parts`: what it is for a scope, where it is not the same for all.
+    """
+
+    def __init__(
+        self,
+        key: Key,
+        message: Message,
+        about: IncidentView | None = None,
+        parts: Callable[[Scope], Message] | None = None,
+    ) -> None:
         self.key = key
         self.about = about
         self._message = message
+        self._parts = parts
+        self._frames: dict[Scope, Frame] = {}
+
+    def frame_for(self, scope: Scope) -> Frame:
+        """As somebody with this scope gets it."""
+        if self._parts is None:
+            return self.frame
+        found = self._frames.get(scope)
+        if found is None:
+            found = self._frames[scope] = self._parts(scope).frame()
+        return found
 
     @cached_property
     def frame(self) -> Frame:
@@ -68,7 +88,7 @@ class Reader:
         """Send what waits, as far as the connection takes it."""
         while self._waiting and self.outlet.ready and self.check():
             told = self._waiting.pop(next(iter(self._waiting)))
-            self.outlet.write(told.frame)
+            self.outlet.write(told.frame_for(self.who.scope))
 
     def check(self) -> bool:
         """Whether it is still who it was, with the same rights; else the connection is ended."""

@@ -13,7 +13,7 @@ from sqlmodel import col
 from services.alerts.reach.outbox import Delivery, Outbox
 from services.alerts.reach.tables import MessageRow
 from services.alerts.tables import IncidentRow, NotificationRow
-from services.alerts.visibility import conditions
+from services.alerts.visibility import conditions, whole_for
 from shared.auth import WHOLE, Scope
 
 NAMED: Final = 5  # incidents that a message in the list names
@@ -93,4 +93,4 @@ def _visible(scope: Scope) -> list[ColumnElement[bool]]:
     theirs = exists().where(
         col(NotificationRow.message_id) == col(MessageRow.id), col(IncidentRow.id) == col(NotificationRow.incident_id)
     )
-    return [theirs, ~theirs.where(not_(and_(*conditions(scope))))]
+    return [theirs, ~theirs.where(not_(and_(*conditions(scope), whole_for(scope))))]
