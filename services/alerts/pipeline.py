@@ -6,6 +6,7 @@ When the log was replaced, known flags change nothing, and what had not ended by
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import structlog
 
@@ -24,6 +25,8 @@ from shared.topics import FLOOR_FLAGS
 
 log = structlog.get_logger(__name__)
 
+BATCH: Final = 100  # in one transaction, for as long as which whoever acknowledges has to wait
+
 
 class Pipeline:
     """The flags' way into the database, as `shared.intake` sees both of its ends."""
@@ -35,7 +38,9 @@ class Pipeline:
         self._desk = desk
         self._link = link
         self._metrics = metrics
-        self._intake = Intake("alerts", FLOOR_FLAGS, bus=bus, clock=clock, read=read, sink=self, watch=self)
+        self._intake = Intake(
+            "alerts", FLOOR_FLAGS, bus=bus, clock=clock, read=read, sink=self, watch=self, batch=BATCH
+        )
 
     async def run(self) -> None:
         """Until cancelled."""
