@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from services.alerts.actions.tables import ActionRow
+from services.alerts.core.facets import Facet
 from services.alerts.core.followup import FollowUp
 from services.alerts.core.grouping import Book
 from services.alerts.core.handling import Handling
@@ -36,7 +37,7 @@ from services.alerts.tables import EventRow, FlagRow, IncidentRow, PlanRow, Posi
 from shared import positions
 from shared.db import ends_of, insert_into, portions
 
-_OF_ITS_OWN = ("group", "active", "plan", "telling", "actions", "id")
+_OF_ITS_OWN = ("group", "active", "plan", "telling", "facets", "actions", "id")
 OF_FLAGS = ("flag_joined", "flag_cleared")  # lines of a history of which a storm makes thousands
 LONGEST_WORDS = 600  # an index of PostgreSQL has no room for more than 2 700 bytes
 _SAME_NAME = tuple(name for name in Incident.__struct_fields__ if name not in _OF_ITS_OWN)
@@ -296,6 +297,8 @@ def _values(incident: Incident) -> dict[str, Any]:
     return values | {
         "plan_key": incident.plan.key,
         "telling": msgspec.to_builtins(incident.telling),
+        "facets": msgspec.to_builtins(incident.facets),
+        "mixed": bool(incident.facets),
         "holds": bool(incident.active),
         "urgency": urgency(incident),
         "words": words(incident),
@@ -317,9 +320,9 @@ def _with_number(change: Change, numbers: Mapping[str, int]) -> Change:
 def _incident(row: IncidentRow, active: dict[str, str], plan: Plan, actions: tuple[FollowUp, ...]) -> Incident:
     values: dict[str, Any] = {name: getattr(row, name) for name in _SAME_NAME}
     telling = msgspec.convert(row.telling, Telling)
-    return Incident(
-        group=row.group_key, active=active, plan=plan, telling=telling, actions=actions, id=row.id or 0, **values
-    )
+    facets = msgspec.convert(row.facets, tuple[Facet, ...])
+    values |= {"group": row.group_key, "telling": telling, "facets": facets}
+    return Incident(active=active, plan=plan, actions=actions, id=row.id or 0, **values)
 
 
 def _flag_row(flag: Flag, number: int, now: datetime) -> FlagRow:
