@@ -25,7 +25,10 @@ from shared.topics import FLOOR_FLAGS
 
 log = structlog.get_logger(__name__)
 
-BATCH: Final = 100  # in one transaction, for as long as which whoever acknowledges has to wait
+# Whoever acknowledges waits for a transaction of ours, and in a storm of many small ones comes hardly in between. What comes
+# alone waits for nothing.
+BATCH: Final = 100
+REST_S: Final = 0.05
 
 
 class Pipeline:
@@ -39,7 +42,15 @@ class Pipeline:
         self._link = link
         self._metrics = metrics
         self._intake = Intake(
-            "alerts", FLOOR_FLAGS, bus=bus, clock=clock, read=read, sink=self, watch=self, batch=BATCH
+            "alerts",
+            FLOOR_FLAGS,
+            bus=bus,
+            clock=clock,
+            read=read,
+            sink=self,
+            watch=self,
+            batch=BATCH,
+            rest_s=REST_S,
         )
 
     async def run(self) -> None:
