@@ -55,7 +55,7 @@ def test_the_example_says_of_roles_what_is_built_in() -> None:
             "FILE:2: grants[0].roles[0]: invalid enum value 'boss'; allowed: admin",
         ),
         (GRANT + "  - claim: groups\n    value: b\n    roles: [viewer]\n    sites: []", "FILE:6: grants[1].sites: none of them"),
-        ("grants:\n  - {user: a, roles: [viewer], sites: [x], sites_from: y}", "FILE:2: grants[0].sites_from: sites says it already"),
+        ("grants:\n  - {user: a, roles: [viewer], sites: [x], sites_from: y}", "FILE:2: grants[0].sites_from: sites says it"),
         ("grants:\n  - {claim: groups, value: a, agent: hq/1}", "FILE:2: grants[0].agent: expected site/id"),
         ("grants:\n  - {user: a, agent: hq}", "FILE:2: grants[0].agent: expected site/id"),
         ("tokens_since: 2026-01-01", "FILE:1: tokens_since"),
