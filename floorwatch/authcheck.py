@@ -100,7 +100,7 @@ def show(checked: Checked, console: Console) -> None:
 
 
 def _table(policy: Policy) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("permission", no_wrap=True)
     for role in ROLES:
         table.add_column(
