@@ -106,7 +106,7 @@ class BoundedHttp(HttpToolsProtocol):
         if isinstance(self.server_state, BoundedState):
             self._place = self.server_state.admission.enter(self.client[0] if self.client else "")
             if self._place is None:
-                self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections", linger_s=0.0, retry_after=5)
+                self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections", at_once=True, retry_after=5)
                 return
         self._wait(HEAD_S)
 
@@ -224,7 +224,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._too_long = (status, why)
         raise _TooLong
 
-    def _refuse(self, status: HTTPStatus, why: str, *, linger_s: float = LINGER_S, retry_after: int = 0) -> None:
+    def _refuse(self, status: HTTPStatus, why: str, *, at_once: bool = False, retry_after: int = 0) -> None:
         """Say why, read no more, and hang up. An answer that is under way ends in the middle."""
         self._gone = True
         self._stop_waiting()
@@ -237,11 +237,11 @@ class BoundedHttp(HttpToolsProtocol):
             self.transport.abort()
             return
         self.transport.write(_document(status, why, retry_after, self.scheme or "http"))
-        if linger_s:
-            self.loop.call_later(linger_s, self.transport.close)
-            self.loop.call_later(2 * linger_s, self.transport.abort)
-        else:
+        if at_once:
             self.transport.close()
+        else:
+            self.loop.call_later(LINGER_S, self.transport.close)
+        self.loop.call_later(2 * LINGER_S, self.transport.abort)
 
     def _leave(self) -> None:
         place, self._place = self._place, None

@@ -1,0 +1,267 @@
+"""What a service hangs up on before any route is asked: by hand, byte by byte, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from fastapi import FastAPI, Request, Response, WebSocket
+from websockets.asyncio.client import connect
+
+from shared import httpserver
+from shared.clock import SystemClock
+from shared.http import create_app
+from shared.httpserver import Admission
+from shared.limits import BODY_BYTES, Limits
+from shared.settings import MonitorSettings
+from tests.servingkit import served
+from tests.waiting import PATIENCE_S, until
+
+BIG = 32 << 20
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+def an_app(**settings: Any) -> FastAPI:
+    app = create_app("monitor", limits=Limits(SystemClock(), MonitorSettings(**settings), bodies={"/long": 1 << 20}))
+
+    @app.post("/count")
+    @app.post("/long")
+    async def count(request: Request) -> int:
+        return len(await request.body())
+
+    @app.get("/big")
+    async def big() -> Response:
+        return Response(bytes(BIG))
+
+    @app.websocket("/ws")
+    async def ws(socket: WebSocket) -> None:
+        await socket.accept()
+        await socket.receive()
+
+    return app
+
+
+class Line:
+    """A connection by hand."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def answer(self) -> tuple[int, dict[str, str], Any]:
+        """Status, headers and JSON of the next answer."""
+        async with asyncio.timeout(PATIENCE_S):
+            head = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:-2])}
+            body = await self.reader.readexactly(int(headers["content-length"]))
+        return int(head[0].split()[1]), headers, json.loads(body)
+
+    async def over(self) -> bytes:
+        """What comes until the other side has hung up."""
+        async with asyncio.timeout(PATIENCE_S):
+            with contextlib.suppress(ConnectionResetError):
+                return await self.reader.read()
+            return b""
+
+
+@asynccontextmanager
+async def line(port: int) -> AsyncIterator[Line]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield Line(reader, writer)
+    finally:
+        writer.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def port() -> AsyncIterator[int]:
+    async with served(an_app()) as found:
+        yield found
+
+
+def get(path: str, *headers: str, method: str = "GET") -> bytes:
+    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", *headers, "", ""]).encode()
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        pytest.param(get("/healthz?" + "x" * 9000), 414, id="a long address"),
+        pytest.param(get("/healthz", f"Cookie: {'x' * 33_000}"), 431, id="a long header"),
+        pytest.param(get("/healthz", *(f"X-{n}: 1" for n in range(120))), 431, id="many headers"),
+        pytest.param(b"GET /healthz HTTP/1.1\r\nX-Endless: " + b"x" * 200_000, 431, id="a header without an end"),
+        pytest.param(b"\r\n" * 100_000, 431, id="empty lines without an end"),
+        pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, id="TLS to a port that speaks none"),
+        pytest.param(get("/count", "Transfer-Encoding: chunked", "Content-Length: 5", method="POST"), 400, id="two lengths"),
+        pytest.param(
+            get("/count", "Transfer-Encoding: chunked", method="POST")
+            + b"1\r\nx\r\n0\r\n"
+            + b"".join(b"X-Trailer-%d: 1\r\n" % n for n in range(200)),
+            431,
+            id="headers behind a body",
+        ),
+    ],
+)  # fmt: skip
+async def test_a_head_that_is_none_is_refused_with_the_reason(
+    port: int, monkeypatch: pytest.MonkeyPatch, sent: bytes, status: int
+) -> None:
+    monkeypatch.setattr(httpserver, "LINGER_S", 0.1)
+    async with line(port) as client:
+        await client.send(sent)
+        found, headers, document = await client.answer()
+        assert (found, document["status"]) == (status, status)
+        assert headers["content-type"] == "application/problem+json"
+        assert headers["connection"] == "close"
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert await client.over() == b""
+
+
+async def test_ordinary_requests_share_a_connection_also_when_they_come_at_once(port: int) -> None:
+    async with line(port) as client:
+        for sent in (get("/healthz"), get("/healthz") * 3, get("/count", "Content-Length: 3", method="POST") + b"abc"):
+            await client.send(sent)
+            for _ in range(sent.count(b"HTTP/1.1")):
+                status, _, body = await client.answer()
+                assert status == 200
+        assert body == 3
+        await client.send(get("/readyz"))
+        assert (await client.answer())[2]["status"] == "ready"
+
+
+async def test_who_says_nothing_or_little_by_little_is_hung_up_on(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(httpserver, "HEAD_S", 0.2)
+    async with line(port) as silent, line(port) as slow, line(port) as dripping:
+        await slow.send(get("/healthz")[:-2])
+        status, _, document = await slow.answer()
+        assert (status, document["detail"]) == (408, "the head did not come within 0.2 s")
+        assert await silent.over() == b""
+
+        async def drip() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    await dripping.send(b"\r\n")
+                    await asyncio.sleep(0.02)
+
+        dripper = asyncio.create_task(drip())
+        assert await dripping.over() == b""
+        await dripper
+
+
+async def test_a_second_request_that_never_ends_is_hung_up_on_too(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with line(port) as client:
+        monkeypatch.setattr(httpserver, "HEAD_S", 0.2)
+        await client.send(get("/healthz") + get("/healthz")[:-2])
+        assert (await client.answer())[0] == 200
+        assert (await client.answer())[0] == 408
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(httpserver, "BODY_S", 0.2)
+    async with line(port) as client:
+        await client.send(get("/count", "Content-Length: 10", method="POST") + b"half ")
+        status, _, document = await client.answer()
+        assert (status, document["detail"]) == (408, "the body did not come within 0.2 s")
+
+
+CHUNK = b"%x\r\n" % 65_536 + bytes(65_536) + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "header", "body", "expected"),
+    [
+        ("/count", f"Content-Length: {BODY_BYTES}", bytes(BODY_BYTES), BODY_BYTES),
+        ("/count", f"Content-Length: {BODY_BYTES + 1}", bytes(BODY_BYTES + 1), None),
+        ("/count", "Transfer-Encoding: chunked", CHUNK * 4 + b"0\r\n\r\n", 4 * 65_536),
+        ("/count", "Transfer-Encoding: chunked", CHUNK * 5 + b"0\r\n\r\n", None),
+        ("/long", "Transfer-Encoding: chunked", CHUNK * 16 + b"0\r\n\r\n", 1 << 20),
+        ("/long", "Transfer-Encoding: chunked", CHUNK * 17 + b"0\r\n\r\n", None),
+        ("/healthz", "Transfer-Encoding: chunked", CHUNK * 17 + b"0\r\n\r\n", None),
+    ],
+    ids=["as long as it may be", "longer", "in pieces", "too many pieces", "a longer one", "too long", "for nothing"],
+)
+async def test_a_body_is_as_long_as_it_may_be_there(
+    port: int, path: str, header: str, body: bytes, expected: int | None
+) -> None:
+    async with line(port) as client:
+        client.writer.write(get(path, header, method="POST") + body)
+        status, _, found = await client.answer()
+        if expected is not None:
+            assert (status, found) == (200, expected)
+        elif path == "/healthz":
+            assert status == 405
+        else:
+            assert (status, found["detail"][:18]) == (413, "a body here has at")
+        await client.writer.drain()
+        await client.send(get("/healthz"))
+        assert (await client.answer())[0] == 200, "whoever sent too much may go on"
+
+
+async def test_an_answer_that_nobody_reads_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(httpserver, "UNREAD_S", 0.2)
+    held: list[Admission] = []
+    enter = Admission.enter
+    monkeypatch.setattr(Admission, "enter", lambda self, address: (held.append(self), enter(self, address))[1])
+    async with served(an_app()) as port, line(port) as client:
+        client.reader._transport.pause_reading()  # type: ignore[attr-defined]
+        await client.send(get("/big"))
+        await until(lambda: held and not held[0].count, "the line is cut")
+
+
+async def test_one_address_has_so_many_connections_and_no_more() -> None:
+    app = an_app(max_http_connections_each=5, trusted_proxies=())
+    async with served(app) as port, contextlib.AsyncExitStack() as stack:
+        lines = [await stack.enter_async_context(line(port)) for _ in range(5)]
+        for one in lines:
+            await one.send(get("/healthz"))
+            assert (await one.answer())[0] == 200
+        async with line(port) as another:
+            status, headers, document = await another.answer()
+            assert (status, headers["retry-after"], document["detail"]) == (503, "5", "too many connections")
+            assert await another.over() == b""
+        lines[0].writer.close()
+
+        async def there_is_room() -> bool:
+            async with line(port) as again:
+                await again.send(get("/healthz"))
+                return (await again.answer())[0] == 200
+
+        await until(there_is_room, "one that is gone makes room")
+
+
+async def test_a_proxy_that_is_trusted_stands_for_many_but_not_for_all() -> None:
+    admission = Admission(8, 2, [ip_network("10.0.0.0/8")])
+    assert [admission.enter("10.1.2.3") for _ in range(5)] == [""] * 5
+    assert [admission.enter("192.0.2.1") for _ in range(3)] == ["192.0.2.1", "192.0.2.1", None]
+    assert admission.enter("2001:db8::1") == "2001:db8::/64"
+    assert admission.enter("10.1.2.3") is None, "all there are"
+    for who in ("", "", "", "", "", "192.0.2.1", "192.0.2.1", "2001:db8::/64"):
+        admission.leave(who)
+    assert (admission.count, admission.refused, len(admission._each)) == (0, 2, 0)
+
+
+async def test_a_websocket_leaves_its_place_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(httpserver, "UNKNOWN_S", 0.1)
+    held: list[Admission] = []
+    enter = Admission.enter
+    monkeypatch.setattr(Admission, "enter", lambda self, address: (held.append(self), enter(self, address))[1])
+    async with served(an_app()) as port, connect(f"ws://127.0.0.1:{port}/ws", proxy=None):
+        assert held[0].count == 1
+        await until(lambda: not held[0].count, "it is its user's now")
+
+
+async def test_a_server_is_told_by_its_app_who_may_connect() -> None:
+    limits = Limits(SystemClock(), MonitorSettings(max_http_connections=20, max_http_connections_each=7))
+    admission = Admission.of(limits)
+    assert (admission._most, admission._most_each) == (20, 7)
