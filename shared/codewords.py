@@ -27,9 +27,14 @@ def _read() -> Mapping[str, Mapping[str, str]]:
 WORDS: Final = _read()  # part of the program, like a module; by language, then by `kind.code`
 
 
+def key_of(kind: str, code: str) -> str:
+    """Under which key the table has a code; that there is no reason has one, too."""
+    return f"{kind}.{_BLANKS.sub('_', code.lower())}"
+
+
 def word_for(kind: Kind, code: str, language: Language) -> str | None:
     """The word as a page shows it alone; None when there is none: then a switch's own word is all that is known."""
-    return WORDS[language].get(f"{kind}.{_BLANKS.sub('_', code.lower())}")
+    return WORDS[language].get(key_of(kind, code))
 
 
 def in_a_sentence(kind: Kind, code: str, language: Language) -> str:

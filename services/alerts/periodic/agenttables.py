@@ -106,7 +106,7 @@ def breaks_table(desk: Desk, crew: AgentFigures) -> Table:
         Column("share", w("share"), "share"),
     )
     rows = tuple(
-        (w.named("break", reason), seconds, seconds / whole if whole > 0 else None)
+        (w.named("reason", reason), seconds, seconds / whole if whole > 0 else None)
         for reason, seconds in sorted(crew.breaks_s.items(), key=lambda one: -one[1])
     )
     return Table("breaks", w("agents.breaks"), columns, rows, (w("total"), whole, 1.0 if whole > 0 else None), paper=8)

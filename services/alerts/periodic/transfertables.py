@@ -132,7 +132,7 @@ def _target(desk: Desk, one: Cause) -> tuple[str, ...]:
 
 def _reason(desk: Desk, one: Cause) -> tuple[str, ...]:
     outcome, reason = _parts(one.key, 2)
-    return (desk.write.named("outcome", outcome), desk.write.named("why", reason))
+    return (desk.write.named("outcome", outcome), desk.write.named("reason", reason))
 
 
 def _plain(_desk: Desk, one: Cause) -> tuple[str, ...]:

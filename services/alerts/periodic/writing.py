@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from services.alerts.cleaning import clean
 from services.alerts.periodic.document import Form, Value
 from services.alerts.periodic.period import Language
+from shared.codewords import WORDS, key_of
 from shared.durationwords import hours, lasting, tenths
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -21,9 +22,9 @@ _MINUS: Final = "−"
 
 @cache
 def words(language: Language) -> dict[str, str]:
-    """All fixed words of reports by key."""
+    """All fixed words of reports by key, and those for codes."""
     found: dict[str, dict[str, str]] = json.loads((TEMPLATES / "words.json").read_text(encoding="utf-8"))
-    return found[language]
+    return {**WORDS[language], **found[language]}
 
 
 class Writer:
@@ -41,8 +42,7 @@ class Writer:
 
     def named(self, prefix: str, value: str) -> str:
         """`value` in words where there are any for it, else as it is."""
-        key = f"{prefix}.{value.lower().replace(' ', '_')}"
-        return self._words.get(key) or clean(value.replace("_", " "), 60)
+        return self._words.get(key_of(prefix, value)) or clean(value.replace("_", " "), 60)
 
     def knows(self, key: str) -> bool:
         return key in self._words

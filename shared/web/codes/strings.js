@@ -37,6 +37,10 @@ export default {
     "reason.not_reachable": "Not reachable",
     "reason.no_valid_target": "No valid target",
     "reason.returned_to_the_agent": "Returned to the agent",
+    "reason.rejected": "Rejected",
+    "reason.unavailable": "Not available",
+    "reason.hangup": "Hung up",
+    "reason.": "No reason given",
 
     "link_reason.wrong_user_or_password": "{where} refuses the user or the password",
     "link_reason.unknown_host": "{where} has no address that is known here",
@@ -177,6 +181,10 @@ export default {
     "reason.not_reachable": "无法接通",
     "reason.no_valid_target": "目标无效",
     "reason.returned_to_the_agent": "退回坐席",
+    "reason.rejected": "拒接",
+    "reason.unavailable": "不可用",
+    "reason.hangup": "挂断",
+    "reason.": "未说明原因",
 
     "link_reason.wrong_user_or_password": "{where} 拒绝了用户名或密码",
     "link_reason.unknown_host": "无法解析 {where} 的地址",

@@ -15,7 +15,6 @@ from shared.durationwords import exact
 from shared.masking import masked_field
 
 _YES_NO: Final = MappingProxyType({"en": ("no", "yes"), "zh": ("否", "是")})
-_NO_REASON: Final = MappingProxyType({"en": "no reason given", "zh": "未说明原因"})
 _NOTHING: Final = "–"
 _CODES: Final[Mapping[str, Kind]] = MappingProxyType(
     {"reason": "reason", "state": "value", "direction": "value", "provenance": "value", "link": "value", "kind": "kind"}
@@ -32,8 +31,8 @@ def say(name: str, value: Any, language: Language) -> str:
     if isinstance(value, bool):
         return _YES_NO[language][value]
     if isinstance(value, str):
-        if not value:
-            return _NO_REASON[language] if name == "reason" else _NOTHING
+        if not value and name != "reason":
+            return _NOTHING
         return in_a_sentence(_CODES[name], value, language) if name in _CODES else value
     if isinstance(value, int | float):
         if name.removeprefix("recent_") in SHARES:
