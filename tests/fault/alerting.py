@@ -16,6 +16,7 @@ import httpx
 from sqlalchemy import text
 
 from services.alerts.core.incident import Flag
+from services.alerts.reach.queue import LEASE
 from shared import topics
 from shared.bus import Bus
 from shared.clock import SystemClock
@@ -220,15 +221,17 @@ async def changed(database: Database, sql: str) -> None:
 
 async def over_lease(database: Database) -> None:
     """The two minutes pass after which a message without an answer is taken up again: its process ended in between."""
-    past = SystemClock().now() - timedelta(seconds=1)
+    now = SystemClock().now()
+    moments = {"past": now - timedelta(seconds=1), "lease": now + LEASE}
+    if database.url.get_backend_name() == "sqlite":
+        values: dict[str, Any] = {name: at.replace(tzinfo=None).isoformat(" ") for name, at in moments.items()}
+    else:
+        values = dict(moments)
+    statement = text(
+        "UPDATE messages SET due_at = :past WHERE began_at IS NOT NULL AND state = 'waiting' AND due_at <= :lease"
+    )
     async with database.unit_of_work() as session:
-        await session.execute(
-            text("UPDATE messages SET due_at = :past WHERE began_at IS NOT NULL AND state = 'waiting'").bindparams(
-                past=past
-                if database.url.get_backend_name() == "postgresql"
-                else past.replace(tzinfo=None).isoformat(" ")
-            )
-        )
+        await session.execute(statement.bindparams(**values))
 
 
 async def lines(bus: Bus) -> list[tuple[int, int]]:

@@ -129,10 +129,7 @@ class Recorder:
             at = reached.setdefault(one.site, Reached(-1, -1, 0, one.time))
             if not at.passed(one):
                 found.append(one)
-        for site, at in reached.items():
-            await session.merge(
-                SiteRow(site=site, raw_partition=at.partition, raw_offset=at.offset, raw_index=at.index, until=at.until)
-            )
+        await _keep(session, reached)
         self._metrics.passed.inc(len(records) - len(found))
         return found
 
@@ -144,3 +141,14 @@ class Recorder:
 
     def _zone(self, site: str) -> str:
         return self._sites.site(site).time_zone
+
+
+async def _keep(session: AsyncSession, reached: Mapping[str, Reached]) -> None:
+    rows = [
+        {"site": site, "raw_partition": at.partition, "raw_offset": at.offset, "raw_index": at.index, "until": at.until}
+        for site, at in sorted(reached.items())
+    ]
+    if rows:
+        new = insert_into(session, store.table_of(SiteRow))
+        changed = {name: new.excluded[name] for name in rows[0] if name != "site"}
+        await session.execute(new.on_conflict_do_update(index_elements=["site"], set_=changed), rows)
