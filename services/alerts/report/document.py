@@ -25,6 +25,7 @@ from services.alerts.report.story import Story, response_of
 from services.alerts.report.words import Words
 from services.alerts.text import TEMPLATES, Text
 from shared.codewords import Kind, Language, word_for
+from shared.durationwords import exact
 from shared.siteconfig import SiteConfig
 
 STYLE = (TEMPLATES / "report.css").read_text(encoding="utf-8")
@@ -262,6 +263,8 @@ class Report:
     def _shown(self, value: str, name: str = "") -> str:
         if _ISO_TIME.match(value):
             return self._time(datetime.fromisoformat(value))
+        if name.endswith("_s") and re.fullmatch(r"\d+(\.\d+)?", value):
+            return exact(float(value), self._words.language)
         kind: Kind = "reason" if name == "reason" else "value"
         return word_for(kind, value, self._words.language) or value
 
@@ -272,6 +275,8 @@ class Report:
 
     def _named(self, name: str) -> str:
         kind, dot, code = name.partition(".")
+        if kind == "channels" and dot:
+            return code  # by its own name
         if kind == "reasons" and dot:  # how many records could not be read, for each reason
             return word_for("refusal", code, self._words.language) or code
         return self._words.get(f"evidence.{name}", name.replace("_", " "))

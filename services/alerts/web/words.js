@@ -5,6 +5,7 @@ import { dateTime, instant } from "/static/shared/format.js";
 import { known, language, t } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
 import { reasonText, sayReason } from "/static/shared/reasons.js";
+import { exact } from "./spans.js";
 
 const STATE_TONES = { open: "critical", acknowledged: "info", resolved: "ok" };
 
@@ -62,6 +63,7 @@ export function evidenceRows(evidence, zone, path = "") {
       else rows.push([label(key), value.join(", ")]);
     } else if (typeof value === "object") rows.push(...evidenceRows(value, zone, `${key}.`));
     else if (name === "reason") rows.push([label(key), reasonText(String(value))]);
+    else if (name.endsWith("_s") && typeof value === "number") rows.push([label(key), exact(value)]);
     else rows.push([label(key), ISO_TIME.test(value) ? dateTime(value, zone) : said(value)]);
   }
   return rows;
@@ -75,5 +77,6 @@ function said(value) {
 function label(key) {
   const refusal = key.startsWith("reasons.") && key.replace("reasons.", "refusal.");
   if (refusal && known(refusal)) return t(refusal);
+  if (key.startsWith("channels.")) return key.slice("channels.".length); // by its own name
   return known(`evidence.${key}`) ? t(`evidence.${key}`) : key.replaceAll("_", " ");
 }
