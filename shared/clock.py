@@ -73,6 +73,10 @@ class FakeClock:
         self._elapsed = target
         await _settle()
 
+    def set_by(self, seconds: float) -> None:
+        """Somebody sets the wall clock, back where `seconds` is negative; monotonic time goes on."""
+        self._start += timedelta(seconds=seconds)
+
     def pause(self, seconds: float) -> None:
         """Time passes in which nobody has a turn, as when the process is stopped; sleepers then wake late."""
         self._elapsed += seconds

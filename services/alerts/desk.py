@@ -182,7 +182,7 @@ class Desk:
             self.holds.pulled(hold, now)
             due = now if pulled else due
         now = self._clock.now()
-        if due is not None and due <= now and await self.look():
+        if (woken.due_by(now) or (due is not None and due <= now)) and await self.look():
             return now
         return min((at for at in (due, self.holds.next_change(now)) if at is not None), default=None)
 

@@ -30,6 +30,7 @@ from services.alerts.core.incident import (
     topic_of,
 )
 from services.alerts.core.plan import Plan
+from services.alerts.core.sending import SET_BACK
 from services.alerts.core.urgency import urgency
 from services.alerts.queries import Query as Query
 from services.alerts.queries import narrowed
@@ -188,10 +189,14 @@ class Incidents:
         return await self._domain(rows.all())
 
     async def due(self, now: datetime, limit: int = 100) -> list[Incident]:
-        """Those to look at, longest due first; no other transaction can change them until this one ends."""
+        """Those to look at, longest due first; no other transaction can change them until this one ends.
+
+        Of what waits for anything those, too, that changed at a time that has not come: the clock was set back.
+        """
+        early = col(IncidentRow.next_at).is_not(None) & (col(IncidentRow.changed_at) > now + SET_BACK)
         rows = await self._session.scalars(
             select(IncidentRow)
-            .where(col(IncidentRow.next_at) <= now)
+            .where(or_(col(IncidentRow.next_at) <= now, early))
             .order_by(col(IncidentRow.next_at))
             .limit(limit)
             .with_for_update()

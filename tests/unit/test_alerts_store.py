@@ -101,7 +101,7 @@ async def test_what_was_tried_to_send_goes_versions_back_and_forth(alerts_db: Da
                 assert [attempt.answer for attempt in delivery.attempts] == ["HTTP 500"] * 2
                 assert delivery.message is not None
                 assert (delivery.message.due_at, delivery.message.title) == (LATER, "2")
-            (found,) = [work for work in await Queue(session).work() if work.lane == lane]
+            (found,) = [work for work in await Queue(session).work(NOW) if work.lane == lane]
             assert (found.notices_at, found.message_at) == (None, LATER)
     (one,) = await save(alerts_db, opened(flag("f3", "t3"), NOW))
     assert one.id not in numbers

@@ -11,6 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from services.alerts.core.clockset import rebased
 from services.alerts.core.incident import Change, Incident, Policy
 from services.alerts.core.lifecycle import holding, next_raise, quiet_deadline, raised, resolved_if_quiet
 from services.alerts.core.telling import Reason, next_telling, told
@@ -41,7 +42,10 @@ def held_by_nothing(_incident: Incident) -> str:
 
 
 def looked_at(incident: Incident, policy: Policy, held_by: HeldBy, now: datetime) -> list[Change]:
-    """What is due, in this order: more severe, held or released (a silence may be of a severity), resolved by its quiet, told."""
+    """What is due, in this order: more severe, held or released (a silence may be of a severity), resolved by its quiet, told.
+
+    Before all that, after the clock was set back: times that have not come (`clockset`).
+    """
     found: list[Change] = []
 
     def add(change: Change | None) -> bool:
@@ -52,6 +56,7 @@ def looked_at(incident: Incident, policy: Policy, held_by: HeldBy, now: datetime
     def it() -> Incident:
         return found[-1].incident if found else incident
 
+    add(rebased(it(), now))
     add(raised(it(), now))
     if it().state != "resolved":
         add(holding(it(), held_by(it()), now))

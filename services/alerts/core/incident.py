@@ -40,6 +40,7 @@ EntryKind = Literal[
     "action_added",
     "action_changed",
     "action_done",
+    "clock_set_back",
 ]
 Condition = Literal["active", "ended", "unknown"]
 

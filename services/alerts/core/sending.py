@@ -24,9 +24,8 @@ JITTER: Final = 0.2  # of the time: what failed together is not tried again toge
 LONGEST_RETRY_AFTER: Final = timedelta(hours=1)  # whoever asks for more is asked again all the same
 
 
-SET_BACK: Final = timedelta(
-    minutes=5
-)  # a clock that is set back by more holds up no message; tests of a receiver make less
+# a clock that is set back by more holds up no message; clocks of two instances differ by less, tests of a receiver make less
+SET_BACK: Final = timedelta(minutes=5)
 
 
 class Limit(Struct, frozen=True):

@@ -66,7 +66,7 @@ class Claiming:
             left = limit.left(channel.full_at, now)
             if left < 1:
                 return None
-            number, first_due = await queue.open(lane)
+            number, first_due = await queue.open(lane, now)
             message = await queue.message_due(lane, now) if first_due is not None and first_due <= now else None
             claim = None
             if message is not None:

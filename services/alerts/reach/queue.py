@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, case, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, case, delete, exists, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from services.alerts.core.incident import Condition, Incident
 from services.alerts.core.plan import SEVERITIES
-from services.alerts.core.sending import Limit
+from services.alerts.core.sending import SET_BACK, Limit
 from services.alerts.core.telling import Reason
 from services.alerts.reach.message import Attachment
 from services.alerts.reach.outgoing import Told
@@ -64,10 +64,10 @@ class Queue:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def work(self) -> list[Work]:
+    async def work(self, now: datetime) -> list[Work]:
         """Every lane in which something waits."""
-        notices = await self._waiting(NotificationRow, col(NotificationRow.due_at).is_not(None))
-        messages = await self._waiting(MessageRow, col(MessageRow.due_at).is_not(None))
+        notices = await self._waiting(NotificationRow, _notice_due(now))
+        messages = await self._waiting(MessageRow, _due_by(now))
         rows = await self._session.scalars(select(ChannelRow).where(col(ChannelRow.full_at).is_not(None)))
         full = {Lane(row.receiver, row.channel_key): row.full_at for row in rows}
         return [
@@ -101,16 +101,17 @@ class Queue:
         """The message that has waited longest to be tried again; one whose process ended in between, too."""
         return await self._session.scalar(
             select(MessageRow)
-            .where(*_of(MessageRow, lane), col(MessageRow.due_at) <= now)
+            .where(*_of(MessageRow, lane), col(MessageRow.due_at).is_not(None), _due_by(now) <= now)
             .order_by(col(MessageRow.due_at), col(MessageRow.id))
             .limit(1)
         )
 
-    async def open(self, lane: Lane) -> tuple[int, datetime | None]:
+    async def open(self, lane: Lane, now: datetime) -> tuple[int, datetime | None]:
         """How many messages have no end yet, and when the first of them is to be tried again."""
-        due = col(MessageRow.due_at)
         found = await self._session.execute(
-            select(func.count(), func.min(due)).where(*_of(MessageRow, lane), due.is_not(None))
+            select(func.count(), func.min(_due_by(now))).where(
+                *_of(MessageRow, lane), col(MessageRow.due_at).is_not(None)
+            )
         )
         number, first = found.one()
         return number, first
@@ -219,11 +220,11 @@ class Queue:
         return list(rows)
 
     async def _waiting(
-        self, table: type[NotificationRow] | type[MessageRow], *conditions: ColumnElement[bool]
+        self, table: type[NotificationRow] | type[MessageRow], due: ColumnElement[Any]
     ) -> dict[Lane, tuple[datetime, int]]:
         lane = (col(table.receiver), col(table.channel_key))
         rows = await self._session.execute(
-            select(*lane, func.min(col(table.due_at)), func.count()).where(*conditions).group_by(*lane)
+            select(*lane, func.min(due), func.count()).where(col(table.due_at).is_not(None)).group_by(*lane)
         )
         return {Lane(receiver, key): (at, number) for receiver, key, at, number in rows if at is not None}
 
@@ -264,7 +265,30 @@ def _of(table: type[NotificationRow] | type[MessageRow], lane: Lane) -> tuple[Co
 
 
 def _waits(lane: Lane, now: datetime) -> tuple[ColumnElement[bool], ...]:
-    return *_of(NotificationRow, lane), col(NotificationRow.due_at) <= now
+    due: Any = col(NotificationRow.due_at)
+    return *_of(NotificationRow, lane), due.is_not(None), _notice_due(now) <= now
+
+
+def _notice_due(now: datetime) -> ColumnElement[Any]:
+    """From when on a message may carry a notice. It waits for nothing: a time far ahead is from before the clock was set back."""
+    due: Any = col(NotificationRow.due_at)
+    return case((due > now + SET_BACK, literal(now, due.type)), else_=due)
+
+
+def _due_by(now: datetime) -> ColumnElement[Any]:
+    """When a message is to be tried again: at once where it was written at a time that has not come, because the clock was set
+    back since. So it is late by its own wait at most.
+    """
+    last = (
+        select(col(MessageAttemptRow.at))
+        .where(col(MessageAttemptRow.message_id) == col(MessageRow.id))
+        .order_by(col(MessageAttemptRow.id).desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    written = func.coalesce(col(MessageRow.began_at), last, col(MessageRow.created_at))
+    due: Any = col(MessageRow.due_at)
+    return case((written > now + SET_BACK, literal(now, due.type)), else_=due)
 
 
 def _active() -> ColumnElement[bool]:

@@ -88,9 +88,9 @@ class Sender:
 
     async def _lanes(self) -> list[tuple[Lane, datetime]]:
         """Those in which something waits, each with when there is something to do."""
-        async with self._database.reading() as session:
-            work = await Queue(session).work()
         channels, now = self._in_force.channels, self._clock.now()
+        async with self._database.reading() as session:
+            work = await Queue(session).work(now)
         found = ((one.lane, one.next_at(channels.limit(one.lane.receiver), now)) for one in work)
         return [(lane, at) for lane, at in found if at is not None]
 

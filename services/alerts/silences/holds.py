@@ -109,6 +109,8 @@ class Holds:
         if self._swept is None:
             return True
         at, inhibitions = self._swept
+        if at > now:  # the clock was set back, and what begins or ends until then would be passed over
+            return True
         change = next_change(self.last.silences, at)
         return inhibitions != self._inhibitions or (change is not None and change <= now)
 
