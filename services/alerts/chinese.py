@@ -68,12 +68,11 @@ TABLE: Final[dict[str, str]] = {
     "expected at least one label; everything would hide everything": "至少要有一个标签，否则所有事件会互相隐藏",
     # labels
     "{} is not a label: expected small letters, digits and _": NO_LABEL,
-    "{}: expected at least one value": "{0}：至少要有一个值",
-    "{}: expected all values with ! or none of them, got {}": "{0}：各值应全部带 ! 或全部不带，实为 {1}",
-    "{}: {} is too long, or has more than {} stars": "{0}：{1} 过长，或超过 {2} 个星号",
-    "{}: longer than {} characters": "{0}：超过 {1} 个字符",
+    "expected at least one value": "至少要有一个值",
+    "expected all values with ! or none of them, got {}": "各值应全部带 ! 或全部不带，实为 {0}",
+    "{} is too long, or has more than {} stars": "{0} 过长，或超过 {1} 个星号",
+    "longer than {} characters": "超过 {0} 个字符",
     "there is no {}; there are {}": THERE_ARE,
-    "{}: there is no {}; there are {}": "{0}：没有 {1}；可选：{2}",
     # what is hardly meant
     "no route and no step names it, so nobody is told through it": "没有任何路由或升级步骤用到它，不会有人通过它收到通知",
     "has no channel: whoever is told through it hears nothing": "没有渠道：通过它通知的人收不到任何消息",
@@ -119,12 +118,13 @@ _WORDS: Final = {
 def in_chinese(english: str) -> str | None:
     """The sentence in Chinese, with what stands before it (`file:line: key`) as it is. None when the table has it not."""
     starts = [0, *(place.end() for place in re.finditer(": ", english))]
-    for start in reversed(starts):  # from the end: what stands before may well look like a part of a sentence
-        found = _translated(english[start:])
-        if found is not None:
-            before = english[:start].removesuffix(": ")
-            return f"{before}：{found}" if before else found
-    return None
+    found = [(*match, start) for start in starts if (match := _translated(english[start:])) is not None]
+    if not found:
+        return None
+    # what says most is meant; of equal ones the shortest, for what stands before it may look like a part of it
+    _, chinese, start = max(found, key=lambda one: (one[0], one[2]))
+    before = english[:start].removesuffix(": ")
+    return f"{before}：{chinese}" if before else chinese
 
 
 def also_in_chinese(detail: str) -> dict[str, Any]:
@@ -133,15 +133,20 @@ def also_in_chinese(detail: str) -> dict[str, Any]:
     return {} if found is None else {"detail_zh": found}
 
 
-def _translated(english: str) -> str | None:
-    for pattern, chinese in _patterns():
+def _translated(english: str) -> tuple[int, str] | None:
+    """In Chinese, with how many letters of it are the sentence's own."""
+    for weight, pattern, chinese in _patterns():
         if (found := pattern.fullmatch(english)) is not None:
-            return chinese.format(*(_WORDS.get(part, part) for part in found.groups()))
+            return weight, chinese.format(*(_WORDS.get(part, part) for part in found.groups()))
     return None
 
 
 @functools.cache
-def _patterns() -> list[tuple[re.Pattern[str], str]]:
+def _patterns() -> list[tuple[int, re.Pattern[str], str]]:
     """What says most by itself first: of `not YAML: {}` and `not YAML: nested too deeply` the latter."""
-    ordered = sorted(TABLE.items(), key=lambda one: (one[0].startswith("{}"), -len(one[0].replace("{}", ""))))
-    return [(re.compile("(.+?)".join(map(re.escape, english.split("{}"))), re.S), zh) for english, zh in ordered]
+    weighed = ((english.split("{}"), chinese) for english, chinese in TABLE.items())
+    found = [
+        (sum(len(part.strip()) for part in parts), re.compile("(.+?)".join(map(re.escape, parts)), re.S), chinese)
+        for parts, chinese in weighed
+    ]
+    return sorted(found, key=lambda one: -one[0])
