@@ -10,8 +10,15 @@ export function learnSites(found) {
 /** The name where one is known, else the id. */
 export const siteName = (site) => names.get(site) ?? site;
 
-/** The name with the id behind it, for tooltips and for choosing: two sites may have one name. */
+/** The name with the id behind it, for tooltips and where one chooses by either. */
 export function siteTitle(site) {
   const name = siteName(site);
   return name === site ? site : `${name} (${site})`;
+}
+
+/** The name in a menu, with the id only where another site is called the same. */
+export function siteChoice(site) {
+  const name = siteName(site);
+  const alike = [...names].some(([other, its]) => other !== site && its === name);
+  return alike ? siteTitle(site) : name;
 }

@@ -3,7 +3,7 @@
 import { fill, h, setAttr, setData, setHidden, setText } from "/static/shared/dom.js";
 import { onLanguage, t } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
-import { siteTitle } from "../sites.js";
+import { siteChoice } from "../sites.js";
 import { ruleName } from "../words.js";
 import { GROUPS, OWNERS, SEVERITIES, VIEWS } from "./view.js";
 
@@ -64,7 +64,7 @@ export class Filters {
     setHidden(this.states.node, view.view === "resolved");
     setHidden(this.owners.node, view.view === "resolved");
     setHidden(this.held.node, view.view !== "unresolved");
-    this.#choices(this.site, "site", counts, view.site, siteTitle);
+    this.#choices(this.site, "site", counts, view.site, siteChoice);
     this.#choices(this.rule, "rule", counts, view.rule, ruleName);
     if (this.search.value !== view.text && document.activeElement !== this.search) this.search.value = view.text;
     if (this.group.value !== view.group) this.group.value = view.group;
