@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+import ssl
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +23,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, Operationa
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.types import TypeDecorator
 
+from shared.dbtls import tls_of
 from shared.errors import SettingsError, StoreError
+from shared.tls import why_not
 
 T = TypeVar("T")
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
@@ -59,10 +62,11 @@ class UtcDateTime(TypeDecorator[datetime]):
 class Database:
     """One engine and its transactions. Nothing connects before the first use."""
 
-    def __init__(self, url: str) -> None:
-        """Raises SettingsError when `url` is not a SQLite or PostgreSQL URL."""
-        self.url = parse_url(url)
-        self.engine: AsyncEngine = _engine(self.url)
+    def __init__(self, url: str, *, setting: str = "") -> None:
+        """Raises SettingsError, naming the variable `setting`, when `url` is not a SQLite or PostgreSQL URL, or says of TLS what
+        cannot be."""
+        self.url, tls = tls_of(parse_url(url, setting=setting), setting)
+        self.engine: AsyncEngine = _engine(self.url, tls)
         self._writer = self.engine.execution_options(begin="IMMEDIATE")
         self._writers = asyncio.Lock() if self.url.get_backend_name() == "sqlite" else None
 
@@ -164,18 +168,21 @@ def insert_into(session: AsyncSession, table: Any) -> postgresql.Insert | sqlite
     return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
-def parse_url(url: str) -> URL:
+def parse_url(url: str, *, setting: str = "") -> URL:
     """`url` with the asyncio driver of its database; `postgresql://...` and `sqlite:///...` are enough.
 
-    Raises SettingsError.
+    Raises SettingsError, which does not repeat it: it may hold a password.
     """
+    begin = f"{setting}: " if setting else ""
     try:
         parsed = make_url(url)
     except ArgumentError as exc:
-        raise SettingsError(f"not a database URL: {url!r}, expected such as sqlite:///alerts.db") from exc
+        expected = "sqlite:///alerts.db or postgresql://USER:PASSWORD@HOST/NAME"
+        raise SettingsError(f"{begin}not a database URL, expected such as {expected}") from exc
     backend = parsed.get_backend_name()
     if backend not in DRIVERS:
-        raise SettingsError(f"database {backend!r} is not supported, use sqlite:///FILE or postgresql://USER@HOST/NAME")
+        instead = "use sqlite:///FILE or postgresql://USER@HOST/NAME"
+        raise SettingsError(f"{begin}database {backend!r} is not supported, {instead}")
     return parsed.set(drivername=DRIVERS[backend])
 
 
@@ -192,7 +199,7 @@ async def migrating(database: Database) -> AsyncIterator[Any]:
             yield connection
 
 
-def _engine(url: URL) -> AsyncEngine:
+def _engine(url: URL, tls: Mapping[str, Any]) -> AsyncEngine:
     if url.get_backend_name() == "sqlite":
         if url.database and url.database != ":memory:":
             with contextlib.suppress(OSError):  # then connecting fails, and says so
@@ -202,7 +209,7 @@ def _engine(url: URL) -> AsyncEngine:
         event.listen(engine.sync_engine, "begin", _on_sqlite_begin)
         event.listen(engine.sync_engine, "invalidate", _on_sqlite_invalidate)
         return engine
-    return create_async_engine(url, pool_pre_ping=True, connect_args={"timeout": CONNECT_TIMEOUT_S})
+    return create_async_engine(url, pool_pre_ping=True, connect_args={"timeout": CONNECT_TIMEOUT_S, **tls})
 
 
 def _on_sqlite_connect(connection: Any, _record: Any) -> None:
@@ -253,5 +260,7 @@ def _state(exc: BaseException) -> str:
 
 
 def _cause(exc: BaseException) -> str:
+    if isinstance(exc, ssl.SSLError):
+        return why_not(exc)
     first = str(getattr(exc, "orig", None) or exc).strip().splitlines()
     return first[0] if first else type(exc).__name__

@@ -227,7 +227,7 @@ async def start(settings: AlertsSettings) -> None:
     """Run the service until it is told to stop. Raises SettingsError, StoreError, ServiceFailed."""
     async with AsyncExitStack() as stack:
         clock, tls = SystemClock(), ServerTls.of(settings)
-        database = Database(settings.db_url.get_secret_value())
+        database = Database(settings.db_url.get_secret_value(), setting=variable(AlertsSettings, "db_url"))
         stack.push_async_callback(database.close)
         sites = load_sites(settings.sites_file, setting=variable(AlertsSettings, "sites_file"))
         bus, publishing, recording = (

@@ -216,7 +216,7 @@ async def start(settings: MonitorSettings) -> None:
     clock, registry, tls = SystemClock(), CollectorRegistry(), ServerTls.of(settings)
     bus = KafkaBus.of(settings)
     reasons = load_reasons(settings.cases_file, setting=variable(MonitorSettings, "cases_file"))
-    database = Database(settings.db_url.get_secret_value())
+    database = Database(settings.db_url.get_secret_value(), setting=variable(MonitorSettings, "db_url"))
     history = KafkaBus.of(settings)
     records = KafkaBus.of(settings)
     orders = KafkaBus.of(settings)
