@@ -198,7 +198,7 @@ async def _both_done(it: Floor) -> Any:
 async def test_a_storm_becomes_few_messages_that_carry_all_of_it(
     bus: MemoryBus, database: Database, tmp_path: Path, sink: HttpSink
 ) -> None:
-    receivers = f'  ops: {{webhook: {{url: "{sink.web}/s"}}, at_most: {{burst: 3, every: 50ms}}}}'
+    receivers = f'  ops: {{webhook: {{url: "{sink.web}/s"}}, at_most: {{burst: 3, every: 1s}}}}'
     async with floor(bus, database, tmp_path, receivers) as it:
         storm = [flag(f"f{n}", f"t{n}", severity="warning" if n % 50 else "critical") for n in range(300)]
         await publish(bus, *storm)
