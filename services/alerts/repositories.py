@@ -106,9 +106,8 @@ class Incidents:
                 self._session.add(_flag_row(change.flag, number, now))
             self._session.add(_event_row(change.entry, number))
         await self._session.flush()
+        await self._clear([change.clearing for change in changes if change.clearing is not None])
         for change in changes:
-            if change.clearing is not None:
-                await self._clear(change.clearing)
             for some in portions([*change.unheard]):
                 unheard = col(FlagRow.flag_id).in_(some)
                 await self._session.execute(update(FlagRow).where(unheard).values(status="unheard"))
@@ -223,18 +222,20 @@ class Incidents:
         if values:
             await self._session.execute(update(IncidentRow), values)
 
-    async def _clear(self, clearing: Clearing) -> None:
-        await self._session.execute(
-            update(FlagRow)
-            .execution_options(synchronize_session=False)
-            .where(col(FlagRow.flag_id) == clearing.flag_id)
-            .values(
-                status="cleared",
-                cleared=clearing.cleared,
-                duration_s=clearing.duration_s,
-                cleared_evidence=clearing.evidence,
-            )
-        )
+    async def _clear(self, clearings: Iterable[Clearing]) -> None:
+        """The ends of flags, all in one statement."""
+        values = [
+            {
+                "flag_id": one.flag_id,
+                "status": "cleared",
+                "cleared": one.cleared,
+                "duration_s": one.duration_s,
+                "cleared_evidence": one.evidence,
+            }
+            for one in clearings
+        ]
+        if values:
+            await self._session.execute(update(FlagRow), values)
 
     async def _domain(self, rows: Sequence[IncidentRow]) -> list[Incident]:
         found: list[Incident] = []

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, case, delete, exists, func, literal, select, update
+from sqlalchemy import ColumnElement, Select, case, delete, exists, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -66,19 +66,29 @@ class Queue:
 
     async def work(self, now: datetime) -> list[Work]:
         """Every lane in which something waits."""
-        notices = await self._waiting(NotificationRow, _notice_due(now))
-        messages = await self._waiting(MessageRow, _due_by(now))
-        rows = await self._session.scalars(select(ChannelRow).where(col(ChannelRow.full_at).is_not(None)))
-        full = {Lane(row.receiver, row.channel_key): row.full_at for row in rows}
+        channel = ChannelRow
+        buckets = select(
+            literal("bucket"), col(channel.receiver), col(channel.channel_key), col(channel.full_at), literal(0)
+        )
+        rows = await self._session.execute(
+            _waiting("notices", NotificationRow, _notice_due(now)).union_all(
+                _waiting("messages", MessageRow, _due_by(now)), buckets.where(col(channel.full_at).is_not(None))
+            )
+        )
+        found: dict[Lane, dict[str, tuple[datetime, int]]] = defaultdict(dict)
+        for what, receiver, key, at, number in rows:
+            found[Lane(receiver, key)][what] = (at, number)
+        nothing = (None, 0)
         return [
             Work(
                 lane,
-                notices_at=notices.get(lane, (None, 0))[0],
-                message_at=messages.get(lane, (None, 0))[0],
-                open=messages.get(lane, (None, 0))[1],
-                full_at=full.get(lane),
+                notices_at=parts.get("notices", nothing)[0],
+                message_at=parts.get("messages", nothing)[0],
+                open=parts.get("messages", nothing)[1],
+                full_at=parts.get("bucket", nothing)[0],
             )
-            for lane in notices.keys() | messages.keys()
+            for lane, parts in found.items()
+            if "notices" in parts or "messages" in parts
         ]
 
     async def channel(self, lane: Lane) -> ChannelRow:
@@ -219,15 +229,6 @@ class Queue:
         )
         return list(rows)
 
-    async def _waiting(
-        self, table: type[NotificationRow] | type[MessageRow], due: ColumnElement[Any]
-    ) -> dict[Lane, tuple[datetime, int]]:
-        lane = (col(table.receiver), col(table.channel_key))
-        rows = await self._session.execute(
-            select(*lane, func.min(due), func.count()).where(col(table.due_at).is_not(None)).group_by(*lane)
-        )
-        return {Lane(receiver, key): (at, number) for receiver, key, at, number in rows if at is not None}
-
     async def _notices(
         self, *conditions: ColumnElement[bool], limit: int | None = None
     ) -> list[tuple[NotificationRow, Told]]:
@@ -258,6 +259,15 @@ def _told(notice: NotificationRow, values: Sequence[Any]) -> Told:
         condition=condition,
         **dict(zip(_SAME, same, strict=True)),
     )
+
+
+def _waiting(
+    what: str, table: type[NotificationRow] | type[MessageRow], due: ColumnElement[Any]
+) -> Select[str, str, str, Any, int]:
+    """By lane, since when something waits and how much of it."""
+    lane = (col(table.receiver), col(table.channel_key))
+    waits = col(table.due_at).is_not(None)
+    return select(literal(what), *lane, func.min(due), func.count()).where(waits).group_by(*lane)
 
 
 def _of(table: type[NotificationRow] | type[MessageRow], lane: Lane) -> tuple[ColumnElement[bool], ...]:
