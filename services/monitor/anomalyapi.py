@@ -24,6 +24,8 @@ _MOST = 1000
 
 Operator = Annotated[Principal, Depends(authed("operations.read"))]
 
+_KINDS = {"enum": sorted(KINDS)}
+
 
 class AnomalyCount(Struct, frozen=True, kw_only=True):
     """How often a kind was met since the site is watched, what it is and what was done."""
@@ -78,7 +80,7 @@ def router_for(engine: Engine) -> APIRouter:
     async def anomalies(
         who: Operator,
         site: str,
-        kind: Annotated[str | None, Query(description="only of this kind")] = None,
+        kind: Annotated[str | None, Query(description="only of this kind", json_schema_extra=_KINDS)] = None,
         limit: Annotated[int, Query(ge=1, le=_MOST, description="so many at most")] = 100,
         before: Annotated[int | None, Query(ge=1, description="only those with a smaller number")] = None,
     ) -> Response:
