@@ -23,7 +23,7 @@ DEV := $(VENV)/.setup-dev
 LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-kafka test-postgres bench check format docs screens kafka kafka-stop kafka-reset lock vendor voices clean
+.PHONY: help setup run test test-kafka test-postgres bench check check-deploy format docs screens kafka kafka-stop kafka-reset lock vendor voices clean
 .DELETE_ON_ERROR:
 
 help:  ## list what `make` can do
@@ -70,6 +70,9 @@ check: $(DEV)  ## lint, format, types and import contracts; changes nothing
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+check-deploy: $(SETUP)  ## hold deploy/ against schemas, systemd-analyze and promtool, as far as they are here
+	@$(BIN)/python -m tools.deployment
 
 format: $(DEV)  ## sort imports, fix what lint can fix, format
 	$(BIN)/ruff check --fix
