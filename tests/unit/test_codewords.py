@@ -88,7 +88,7 @@ def test_reasons_of_dead_letters_are_said_in_words() -> None:
     evidence = {"count": 25, "within_s": 300.0, "reasons": {"not_json": 20, "some_new_one": 5}}
     flag = flag_of(Trouble(rule=LETTERS, site="hq", started=AT, raised=AT, evidence=evidence), lambda _: "总部", "")
     assert flag.summary_en.endswith("could not be read (not JSON, some_new_one)")
-    assert flag.summary_zh == "总部：5 分钟 内有 25 条记录无法读取（不是 JSON、some_new_one）"
+    assert flag.summary_zh == "总部：5 分钟内有 25 条记录无法读取（不是 JSON、some_new_one）"
     assert flag.labels == {"reason": "not_json"}  # what rules and silences match stays the code
 
 

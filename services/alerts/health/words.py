@@ -81,12 +81,12 @@ _SAID: dict[str, tuple[Severity, str, str]] = {
     LETTERS: (
         "warning",
         "{site}: {count} records within {within} could not be read ({reasons})",
-        "{site}：{within} 内有 {count} 条记录无法读取（{reasons}）",
+        "{site}：{within}内有 {count} 条记录无法读取（{reasons}）",
     ),
     "letters_of_none": (
         "warning",
         "{count} records of no known site within {within} could not be read ({reasons})",
-        "{within} 内有 {count} 条不属于任何已知站点的记录无法读取（{reasons}）",
+        "{within}内有 {count} 条不属于任何已知站点的记录无法读取（{reasons}）",
     ),
 }
 

@@ -17,3 +17,18 @@ export function exact(value) {
   if (value >= 60 && value % 60 === 0) return t("unit.minutes", { n: value / 60 });
   return t("unit.seconds", { n: Math.round(value * 10) / 10 });
 }
+
+const UNITS = [[86400, "days"], [3600, "hours"], [60, "minutes"], [1, "seconds"]];
+
+/** How long it takes, for a sentence: "12 min 5 s", "5 h 30 min", two units at most. */
+export function inUnits(value) {
+  let left = Math.round(value);
+  const parts = UNITS.map(([size, unit]) => {
+    const n = Math.floor(left / size);
+    left -= n * size;
+    return { n, unit };
+  });
+  const first = Math.max(0, parts.findIndex(({ n }) => n > 0));
+  const shown = parts.slice(first, first + 2).filter(({ n }) => n > 0);
+  return shown.length ? shown.map(({ n, unit }) => t(`unit.${unit}`, { n })).join(" ") : t("unit.seconds", { n: 0 });
+}

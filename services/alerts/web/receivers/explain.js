@@ -7,8 +7,8 @@ import { clock, dateTime } from "/static/shared/format.js";
 import { t } from "/static/shared/i18n.js";
 import { holder, reasonText } from "../detail/entries.js";
 import { siteName } from "../sites.js";
+import { inUnits } from "../spans.js";
 import { ruleName, severityBadge } from "../words.js";
-import { spanOf } from "./spans.js";
 
 const FIELDS = ["site", "rule", "queue", "team"];
 const LISTED = new Set(["site", "rule"]);
@@ -76,9 +76,9 @@ function step(one, zone) {
   return h(
     "li",
     {},
-    h("span", { class: "num", text: one.after_s ? t("explain.after", { after: spanOf(Math.round(one.after_s)) }) : t("wait.once") }),
+    h("span", { class: "num", text: one.after_s ? t("explain.after", { after: inUnits(one.after_s) }) : t("wait.once") }),
     h("strong", { text: who }),
-    h("span", { class: "muted", text: `${reasonText(one.reason)}${one.times > 1 ? ` · ${t("explain.times", { n: one.times, every: spanOf(one.every_s) })}` : ""}` }),
+    h("span", { class: "muted", text: `${reasonText(one.reason)}${one.times > 1 ? ` · ${t("explain.times", { n: one.times, every: inUnits(one.every_s) })}` : ""}` }),
     h("time", { class: "muted small", datetime: one.at, title: dateTime(one.at, zone), text: clock(one.at, zone) }),
   );
 }
