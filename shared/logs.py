@@ -53,6 +53,7 @@ def configure(service: str, *, level: LogLevel = "info", fmt: LogFormat = "auto"
             structlog.processors.JSONRenderer(default=str, ensure_ascii=False),
         ]
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_ours_or_a_warning)
     handler.addFilter(_Seldom())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -74,6 +75,11 @@ def configure(service: str, *, level: LogLevel = "info", fmt: LogFormat = "auto"
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
     )
+
+
+def _ours_or_a_warning(record: logging.LogRecord) -> bool:
+    """What libraries find worth saying below a warning are addresses, with whatever secret is in their paths."""
+    return record.levelno >= logging.WARNING or hasattr(record, "_logger")  # which structlog's records have
 
 
 class _Seldom(logging.Filter):

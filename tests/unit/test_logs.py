@@ -140,3 +140,12 @@ def test_a_logger_that_has_spoken_follows_what_is_configured_later(capsys: pytes
         log.info("third")
     assert [line["service"] for line in lines(capsys)] == ["ingest", "alerts"]
     assert [line["event"] for line in captured] == ["third"]
+
+
+def test_what_libraries_say_below_a_warning_is_not_logged_at_any_level(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("alerts", level="debug")
+    logging.getLogger("urllib3.connectionpool").debug('https://hooks.example "POST %s"', "/services/T0/hunter2")
+    logging.getLogger("anything.else").info("https://hooks.example/services/T0/hunter2")
+    logging.getLogger("anything.else").warning("but this is")
+    structlog.get_logger().debug("ours")
+    assert [line["event"] for line in lines(capsys)] == ["but this is", "ours"]
