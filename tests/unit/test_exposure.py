@@ -42,7 +42,7 @@ def test_elsewhere_is_refused_with_the_reason_and_what_to_set(host: str) -> None
 
 @pytest.mark.parametrize("kind", SERVICES)
 def test_every_service_refuses_at_its_start(kind: Any, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="_HOST: 0.0.0.0 is reached from elsewhere"):
+    with pytest.raises(SettingsError, match=r"_HOST: 0\.0\.0\.0 is reached from elsewhere"):
         Authenticator.of(kind(host="0.0.0.0", run_dir=tmp_path), SystemClock())
     users = kind(host="0.0.0.0", run_dir=tmp_path, users_file=users_file(tmp_path), auth_secret=SECRET)
     assert Authenticator.of(users, SystemClock()).mode == "users"
@@ -57,7 +57,7 @@ def test_who_wants_it_all_the_same_is_told_of_it_at_each_start(tmp_path: Path) -
 def test_run_refuses_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MONITOR", "INGEST", "ALERTS", "RELAY"):
         monkeypatch.setenv(f"{name}_HOST", "0.0.0.0")
-        with pytest.raises(SettingsError, match=f"{name}_HOST: 0.0.0.0 is reached from elsewhere"):
+        with pytest.raises(SettingsError, match=rf"{name}_HOST: 0\.0\.0\.0 is reached from elsewhere"):
             running.plan(broker="embedded", simulator=False, speed=None, seed=None)
         monkeypatch.delenv(f"{name}_HOST")
 

@@ -6,12 +6,14 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.monitor.listen.book import Book
 from services.monitor.listen.model import Listen
 from services.monitor.listen.policies import LivePolicies
 from services.monitor.listen.trail import Trail
@@ -30,7 +32,7 @@ from shared.siteconfig import ListenRule
 from tests import authkit
 from tests.contract.test_openapi import fits
 from tests.floorkit import SITE, START
-from tests.listenkit import a_floor, listening, sites
+from tests.listenkit import INSPECTOR, a_floor, listening, sites
 from tests.monitordb import empty_monitor_db, monitor_db
 
 __all__ = ["empty_monitor_db", "monitor_db"]
@@ -357,3 +359,27 @@ def test_whoever_is_taken_out_of_the_users_file_is_known_no_more(tmp_path: Path)
     assert not isinstance(world.may(listen, "c", "1", "listen"), str)
     clock.pause(1800)
     assert world.may(listen, "c", "1", "listen") == "signed_out", "the token has ended"
+
+
+async def test_what_a_provider_said_of_who_listens_is_kept_for_every_replica(
+    monitor_db: Database, tmp_path: Path
+) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text("grants:\n  - {claim: groups, value: quality, roles: [inspector]}\n", encoding="utf-8")
+    provider = {"oidc_issuer": "https://login.example", "oidc_client_id": "floor", "policy_file": path}
+    async with listening(monitor_db) as floor:
+        now, said = floor.clock.now(), frozenset({("groups", "quality")})
+        floor.auth.who = msgspec.structs.replace(INSPECTOR, issued=now, expires=now + timedelta(hours=1), facts=said)
+        asked = await floor.ask(call_id="c")
+        async with monitor_db.reading() as session:
+            listen = await Book(session).listen(asked["listen_id"])
+        assert listen is not None
+        assert listen.token_facts == {"groups": ["quality"]}
+        config = load(MonitorSettings, run_dir=tmp_path, auth_secret=authkit.SECRET, **provider)
+        auth = Authenticator.of(config, floor.clock)  # of a replica to which this person never came
+        policies = LivePolicies(sites(), CollectorRegistry())
+        world = LiveWorld(floor.bench.engine, auth, policies, floor.clock, "", lambda: True)
+        assert not isinstance(world.may(listen, "c", "1", "listen"), str)
+        path.write_text("grants:\n  - {claim: groups, value: others, roles: [inspector]}\n", encoding="utf-8")
+        floor.clock.pause(2)
+        assert world.may(listen, "c", "1", "listen") == "signed_out"
