@@ -43,7 +43,7 @@ def comes_back(code: int) -> bool:
     return code >= 4500
 
 
-def document(version: str, host: str) -> dict[str, Any]:
+def document(version: str, host: str, *, tls: bool = False) -> dict[str, Any]:
     """The document, for a monitor that is reached at `host` (`127.0.0.1:8600`)."""
     sent, received = get_args(messages.ServerMessage), get_args(messages.ClientMessage)
     _, schemas = msgspec.json.schema_components((*sent, *received, *_VALUES.values()), ref_template=_SCHEMAS)
@@ -61,7 +61,7 @@ def document(version: str, host: str) -> dict[str, Any]:
         "servers": {
             "monitor": {
                 "host": host,
-                "protocol": "ws",
+                "protocol": "wss" if tls else "ws",
                 "security": [{"$ref": f"#/components/securitySchemes/{name}"} for name in ("bearer", "ticket")],
             }
         },
@@ -157,6 +157,7 @@ def router() -> APIRouter:
     @routes.get("/asyncapi.json", tags=["documents"], response_class=JSONResponse, responses={200: form})
     async def asyncapi(request: Request) -> JSONResponse:
         """The AsyncAPI 3.0 document of the feed: every message, every field, every close code."""
-        return JSONResponse(document(request.app.version, request.headers.get("host", "127.0.0.1:8600")))
+        host = request.headers.get("host", "127.0.0.1:8600")
+        return JSONResponse(document(request.app.version, host, tls=request.url.scheme == "https"))
 
     return routes

@@ -28,7 +28,7 @@ CLOSE_CODES: Final = MappingProxyType(
 _KINDS: Final[tuple[type[Message], ...]] = get_args(messages.ServerMessage)
 
 
-def document(version: str, host: str) -> dict[str, Any]:
+def document(version: str, host: str, *, tls: bool = False) -> dict[str, Any]:
     """The document, for a service that is reached at `host` (`127.0.0.1:8602`)."""
     _, found = models_json_schema(
         [(kind, "serialization") for kind in _KINDS], ref_template="#/components/schemas/{model}"
@@ -45,7 +45,7 @@ def document(version: str, host: str) -> dict[str, Any]:
         "servers": {
             "alerts": {
                 "host": host,
-                "protocol": "ws",
+                "protocol": "wss" if tls else "ws",
                 "security": [{"$ref": f"#/components/securitySchemes/{name}"} for name in ("bearer", "ticket")],
             }
         },
@@ -118,4 +118,5 @@ router = APIRouter()
 )
 async def asyncapi(request: Request) -> JSONResponse:
     """The AsyncAPI 3.0 document of the feed: every message, every field, every close code."""
-    return JSONResponse(document(request.app.version, request.headers.get("host", "127.0.0.1:8602")))
+    host = request.headers.get("host", "127.0.0.1:8602")
+    return JSONResponse(document(request.app.version, host, tls=request.url.scheme == "https"))
