@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Connection
 
 from services.alerts.alertfile.reading import load_alerts
 from services.alerts.reach import sender
@@ -88,6 +92,26 @@ async def test_one_notification_for_an_incident_with_what_one_needs_to_know(
         assert said in first["message"]
     assert "SIMULATED" not in second["title"]
     assert "simulated" not in second["message"]
+
+
+async def test_a_flag_and_its_message_write_three_times_and_no_more(
+    bus: MemoryBus, database: Database, sink: HttpSink
+) -> None:
+    """One writes at a time, so each turn too many makes people wait: the incident, the claim of its message, the answer."""
+    turns: Counter[str] = Counter()
+
+    @event.listens_for(database.engine.sync_engine, "begin")
+    def begun(connection: Connection) -> None:
+        task = asyncio.current_task()
+        if task is not None and connection.get_execution_options().get("begin") == "IMMEDIATE":
+            turns[task.get_name()] += 1
+
+    async with running(bus, database, notify_urls=(sink.url,)) as alerts:
+        await publish(bus, flag("f1"))
+        await counted(alerts, "sent", 1)
+        await until(lambda: not alerts.service.reach.sender.busy, "the worker has ended")
+    assert turns["pipeline"] == 1
+    assert sum(number for name, number in turns.items() if name.startswith("send to")) == 2
 
 
 async def test_what_is_played_back_says_so(bus: MemoryBus, database: Database, sink: HttpSink) -> None:

@@ -62,6 +62,11 @@ class Sender:
         self._busy: set[Lane] = set()
         self._looked_s = -LOOK.total_seconds()  # when receivers were looked after last
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is being sent, or looked for."""
+        return bool(self._busy)
+
     async def run(self) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as workers:
