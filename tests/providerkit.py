@@ -120,7 +120,9 @@ class TestProvider:
         signing = key or self.keys[-1]
         named = {"kid": signing.kid} if signing.kid else {}
         said = json.dumps(self.claims(user, **more)).encode()  # whatever it is: a provider may be wrong
-        return jwt.PyJWS().encode(said, signing.private, signing.algorithm, headers={"typ": "JWT"} | named | (head or {}))
+        return jwt.PyJWS().encode(
+            said, signing.private, signing.algorithm, headers={"typ": "JWT"} | named | (head or {})
+        )
 
     def bearer(self, user: str, **more: Any) -> dict[str, str]:
         return {"authorization": f"Bearer {self.token(user, **more)}"}
