@@ -49,6 +49,9 @@ class Incidents:
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
+        self._stored: set[str] = session.info.setdefault(
+            "plans", set()
+        )  # keys of those that are in the database for certain
 
     async def get(self, number: int, *, for_change: bool = False) -> Incident | None:
         """The incident; with `for_change` no other transaction can change it until this one ends."""
@@ -211,10 +214,10 @@ class Incidents:
         await self._update({"id": one.id, "next_at": next_at(one)} for one in incidents)
 
     async def _keep_plans(self, plans: Mapping[str, Plan]) -> None:
-        known = await self._session.scalars(select(col(PlanRow.key)).where(col(PlanRow.key).in_(plans)))
-        for key in plans.keys() - set(known):
-            row = {"key": key, "plan": msgspec.to_builtins(plans[key])}
-            await self._session.execute(insert_into(self._session, PlanRow).values(**row).on_conflict_do_nothing())
+        rows = [{"key": key, "plan": msgspec.to_builtins(plans[key])} for key in sorted(plans.keys() - self._stored)]
+        if rows:
+            table = PlanRow.__table__  # type: ignore[attr-defined]
+            await self._session.execute(insert_into(self._session, table).on_conflict_do_nothing(), rows)
 
     async def _update(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Rows of `incidents` by their `id`, all in one statement."""
@@ -283,7 +286,9 @@ class Incidents:
 
     async def _plans(self, keys: set[str]) -> dict[str, Plan]:
         rows = await self._session.scalars(select(PlanRow).where(col(PlanRow.key).in_(keys)))
-        return {row.key: msgspec.convert(row.plan, Plan) for row in rows}
+        found = {row.key: msgspec.convert(row.plan, Plan) for row in rows}
+        self._stored |= found.keys()
+        return found
 
 
 class Positions(positions.Positions):
