@@ -49,9 +49,8 @@ class Incidents:
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
-        self._stored: set[str] = session.info.setdefault(
-            "plans", set()
-        )  # keys of those that are in the database for certain
+        # keys of the plans that this transaction has seen in the database
+        self._stored: set[str] = session.info.setdefault("plans", set())
 
     async def get(self, number: int, *, for_change: bool = False) -> Incident | None:
         """The incident; with `for_change` no other transaction can change it until this one ends."""
