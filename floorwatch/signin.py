@@ -21,6 +21,8 @@ def users_of(settings: CommonSettings) -> dict[str, User]:
 
 def token_for(settings: CommonSettings, user: str, hours: float | None = None, clock: Clock | None = None) -> str:
     """A token of `user` for so long, else as the users file says. Raises SettingsError."""
+    if settings.users_file is None and settings.oidc_issuer:
+        raise SettingsError(f"{_SETTING} is not set: here people and programs have tokens of {settings.oidc_issuer}")
     if settings.users_file is None:
         raise SettingsError(
             f"{_SETTING} is not set: everybody who reaches the pages may use them, and tokens mean nothing"

@@ -13,8 +13,8 @@ from shared.clock import Clock
 from shared.errors import FloorwatchError, SettingsError
 from shared.exposure import check_exposed
 from shared.identity import LOCAL, Principal
-from shared.policy import Policy
-from shared.policyfile import LivePolicy
+from shared.policy import Facts, Policy
+from shared.policyfile import LivePolicy, Loaded
 from shared.readiness import Remark
 from shared.sessions import Identity
 from shared.settings import CommonSettings, ServiceSettings, variable
@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # what they need takes a tenth of a second to import, and is 
     from shared.service import Background
 
 COOKIE: Final = "floorwatch"  # of the host, so the three services of one machine share it
+MOST_KNOWN: Final = 20_000  # people whose rights are kept ready
 NOT_AUTHENTICATED: Final = 4401  # a WebSocket's close code: do not come back without something new
 
 
@@ -58,6 +59,8 @@ class Authenticator:
         self.provider = provider
         self.sign_in = sign_in  # by browser at the provider; None: not set up
         self._tickets: Tickets[Principal] = Tickets(clock)
+        # what files make of somebody, by name and facts, with what it was made of: feeds ask for each of theirs twice a second
+        self._made: dict[tuple[str, Facts | None], tuple[Principal | None, Loaded, Principal]] = {}
 
     @classmethod
     def of(cls, settings: CommonSettings, clock: Clock) -> Authenticator:
@@ -126,7 +129,21 @@ class Authenticator:
         since = self._users.tokens_since(user)
         if since is not None and issued is not None and issued < since:
             raise NotAuthenticated("revoked", f"tokens of {user} from before {since:%Y-%m-%d %H:%M %Z} are void")
-        return self.policy.principal(found)
+        return self._known((user, None), found) or self._by_policy((user, None), found, found)
+
+    def _by_policy(self, key: tuple[str, Facts | None], basis: Principal | None, who: Principal) -> Principal:
+        """`who` with what their roles may do by the policy of now. `basis`: what else they were made of."""
+        loaded = self._policy.now
+        made = loaded.policy.principal(who)
+        if len(self._made) >= MOST_KNOWN:
+            self._made.clear()
+        self._made[key] = (basis, loaded, made)
+        return made
+
+    def _known(self, key: tuple[str, Facts | None], basis: Principal | None) -> Principal | None:
+        """What was made of the same files before."""
+        found = self._made.get(key)
+        return found[2] if found is not None and found[0] is basis and found[1] is self._policy.now else None
 
     def _identity(self, token: str, provider: Provider) -> Identity:
         claims = provider.claims(token)
@@ -146,13 +163,16 @@ class Authenticator:
                 "unknown_user",
                 f"the provider's {who.user} has the name of a user of the users file, who is somebody else",
             )
+        key = (who.user, who.facts)
+        if (known := self._known(key, None)) is not None:
+            return msgspec.structs.replace(known, name=who.name, issued=who.issued, expires=who.expires)
         given = loaded.policy.given(who.user, who.facts)
         if given is None:
             raise NotAuthenticated("unknown_user", f"the policy file gives {who.user} no role")
         found = Principal(
             who.user, who.name, given.roles, given.scope, who.expires, who.issued, given.agent, facts=who.facts
         )
-        return loaded.policy.principal(found)
+        return self._by_policy(key, None, found)
 
     def session(self, who: Principal) -> str:
         """What a browser keeps of somebody whom the provider knows. Raises NotAuthenticated when a cookie cannot hold it."""
