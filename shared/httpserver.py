@@ -26,9 +26,9 @@ URL_BYTES: Final = 8 << 10
 HEAD_BYTES: Final = 32 << 10  # of all headers together; a token has 4 KiB at the most
 HEADERS: Final = 100
 HEAD_S: Final = 10.0  # for a connection's first request to be asked for, and for any head once it began
-BODY_S: Final = 30.0
-UNREAD_S: Final = 30.0  # within which a reader takes UNREAD_BYTES of what waits for it, or all
-UNREAD_BYTES: Final = 64 << 10
+BODY_S: Final = 30.0  # within which AT_LEAST bytes of a body come, or all
+UNREAD_S: Final = 30.0  # within which a reader takes AT_LEAST bytes of what waits for it, or all
+AT_LEAST: Final = 64 << 10
 LINGER_S: Final = 1.0  # for whoever was refused to read why: what they still send would reset the connection
 UNKNOWN_S: Final = (
     5.0  # a WebSocket counts so long among its address's connections: then its user is known, or it is over
@@ -97,6 +97,7 @@ class BoundedHttp(HttpToolsProtocol):
     _too_long: tuple[HTTPStatus, str] | None = None
     _head_bytes = 0  # that were read of the head so far
     _header_bytes = 0
+    _body_bytes = 0  # since it was looked at last
     _deadline: asyncio.TimerHandle | None = None
     _unread: asyncio.TimerHandle | None = None
 
@@ -157,8 +158,13 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._phase = "body"
+        self._body_bytes = 0
         self._wait(BODY_S)
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._phase = "idle"
@@ -190,7 +196,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _look_at_reader(self, waited: int) -> None:
         waits = self.transport.get_write_buffer_size()
-        if waits > waited - UNREAD_BYTES:
+        if waits > waited - AT_LEAST:
             self.transport.abort()
         else:
             self._unread = self.loop.call_later(UNREAD_S, self._look_at_reader, waits)
@@ -259,7 +265,8 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _late(self, seconds: float) -> None:
         self._deadline = None
-        if self.flow.read_paused:  # it is we who do not go on
+        if self.flow.read_paused or self._body_bytes >= AT_LEAST:  # it is we who do not go on, or it comes, if slowly
+            self._body_bytes = 0
             self._wait(seconds)
         elif self._phase == "idle":  # nothing was asked
             self._leave()

@@ -18,7 +18,7 @@ from websockets.asyncio.client import connect
 from shared import httpserver
 from shared.clock import SystemClock
 from shared.http import create_app
-from shared.httpserver import Admission
+from shared.httpserver import AT_LEAST, BODY_S, Admission, BoundedHttp
 from shared.limits import BODY_BYTES, Limits
 from shared.settings import MonitorSettings
 from tests.servingkit import served
@@ -173,6 +173,23 @@ async def test_a_body_that_does_not_come_is_not_waited_for(port: int, monkeypatc
         await client.send(get("/count", "Content-Length: 10", method="POST") + b"half ")
         status, _, document = await client.answer()
         assert (status, document["detail"]) == (408, "the body did not come within 0.2 s")
+
+
+async def test_a_long_body_may_take_long_as_long_as_it_comes(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[BoundedHttp] = []
+    begin = BoundedHttp.connection_made
+    monkeypatch.setattr(BoundedHttp, "connection_made", lambda self, by: (made.append(self), begin(self, by))[1])
+    async with line(port) as client:
+        await client.send(get("/long", f"Content-Length: {1 << 20}", method="POST"))
+        for _ in range(3):
+            await client.send(bytes(AT_LEAST))
+            await until(lambda: made[0]._body_bytes >= AT_LEAST, "it has come")
+            made[0]._late(BODY_S)  # the time is over
+        await client.send(b"x" * 100)  # a byte now and then is not enough
+        await until(lambda: made[0]._body_bytes == 100, "it has come")
+        made[0]._late(BODY_S)
+        status, _, document = await client.answer()
+        assert (status, document["detail"]) == (408, "the body did not come within 30 s")
 
 
 CHUNK = b"%x\r\n" % 65_536 + bytes(65_536) + b"\r\n"
