@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from shared.http import create_app
 from shared.livefile import LOOK_EVERY_S
 from shared.oidc import AGAIN_S, FRESH_S, Provider
 from shared.service import Background
+from shared.sessions import SignInFailed
 from shared.settings import ServiceSettings
 from shared.tokens import KeyUnknown, NotAuthenticated
 from tests.authkit import SECRET, bearer, users_file
@@ -392,6 +394,10 @@ async def test_two_tabs_may_begin_at_once(browser: httpx.AsyncClient, idp: TestP
     assert (await browser.get(await back_from(first))).headers["location"] == "/a"
 
 
+def _name_of(state: str) -> str:
+    return hashlib.sha256(state.encode()).hexdigest()[:16]
+
+
 async def test_nobody_is_signed_in_by_a_way_back_that_somebody_else_began(
     browser: httpx.AsyncClient, auth: Authenticator, idp: TestProvider, clock: FakeClock
 ) -> None:
@@ -404,6 +410,12 @@ async def test_nobody_is_signed_in_by_a_way_back_that_somebody_else_began(
     code = httpx.URL(stolen).params["code"]
     mixed = f"/api/v1/session/callback?{urlencode({'code': code, 'state': state})}"
     assert problem(await browser.get(mixed)) == "provider", "the code is of another verifier"
+    begun = await to_provider(browser)
+    (kept,) = [
+        value for name, value in browser.cookies.items() if name == f"floorwatch-{_name_of(begun.params['state'])}"
+    ]
+    with pytest.raises(SignInFailed, match="of another sign-in"):
+        await auth.came_back({"state": state, "code": code}, kept)
     late = await back_from(await to_provider(browser))
     clock.pause(601)
     assert problem(await browser.get(late)) == "state"
