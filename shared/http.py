@@ -147,7 +147,7 @@ def _add_metrics(app: FastAPI, registry: CollectorRegistry) -> None:
     # when each counter began is a sample of its own for each set of labels; the library knows the switch for a process only
     disable_created_metrics()  # type: ignore[no-untyped-call]
     describe_process(registry, app.state.service, app.version)
-    app.add_middleware(CountingRequests, metrics=RequestMetrics(registry), clock=SystemClock())
+    app.add_middleware(CountingRequests, metrics=RequestMetrics.on(registry), clock=SystemClock())
 
     @app.get("/metrics", tags=["health"], response_class=PlainTextResponse)
     async def metrics() -> Response:

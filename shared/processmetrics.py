@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.process_collector import ProcessCollector
@@ -48,10 +48,21 @@ class RequestMetrics:
             registry=registry,
         )
 
+    @classmethod
+    def on(cls, registry: CollectorRegistry) -> RequestMetrics:
+        """Those of `registry`, which two apps may share."""
+        found = _requests.get(registry)
+        if found is None:
+            found = _requests[registry] = cls(registry)
+        return found
+
     def answered(self, code: int, took_s: float) -> None:
         """Count one."""
         self._answers[CODES[min(max(code // 100, 1), 5) - 1]].inc()
         self._seconds.observe(took_s)
+
+
+_requests: WeakKeyDictionary[CollectorRegistry, RequestMetrics] = WeakKeyDictionary()
 
 
 class CountingRequests:
