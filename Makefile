@@ -20,10 +20,13 @@ BIN := $(VENV)/bin
 UV := VIRTUAL_ENV=$(VENV) $(BIN)/uv
 SETUP := $(VENV)/.setup
 DEV := $(VENV)/.setup-dev
+TOOLS := .cache/tools
+MINUTES ?= 10
+TARGETS ?=
 LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-kafka test-postgres bench check check-deploy format docs screens kafka kafka-stop kafka-reset lock vendor voices clean
+.PHONY: help setup run test test-kafka test-postgres test-release bench check check-deploy format docs screens kafka kafka-stop kafka-reset lock fuzz audit sbom wheel vendor voices clean
 .DELETE_ON_ERROR:
 
 help:  ## list what `make` can do
@@ -52,8 +55,8 @@ run: $(SETUP)  ## start everything with a simulated floor; Ctrl-C stops it
 
 test: $(DEV)  ## run every test that needs neither root nor Java
 	@for name in $(BROWSERS); do command -v $$name >/dev/null 2>&1 && exit 0; done; \
-		echo "no Chromium found: the browser tests are skipped (Debian, Ubuntu: apt-get install chromium-headless-shell fonts-noto-cjk)"
-	$(BIN)/pytest -m "not kafka and not postgres and not shared_data" -n $(JOBS) --dist loadfile --no-loadscope-reorder \
+		echo "no Chromium found: the browser tests are skipped (Debian, Ubuntu: apt-get install chromium fonts-noto-cjk)"
+	$(BIN)/pytest -m "not kafka and not postgres and not shared_data and not release" -n $(JOBS) --dist loadfile --no-loadscope-reorder \
 		$(if $(filter yes,$(COVERAGE)),--cov --cov-report=term:skip-covered --cov-report=xml) $(TESTS)
 
 test-kafka: $(DEV)  ## run what is marked kafka on a real Apache Kafka; needs Java and Maven
@@ -61,6 +64,9 @@ test-kafka: $(DEV)  ## run what is marked kafka on a real Apache Kafka; needs Ja
 
 test-postgres: $(DEV)  ## run what is marked postgres on a real PostgreSQL; needs its programs
 	@$(BIN)/python -m tools.real_postgres --or-skip run -- $(BIN)/pytest -m postgres $(TESTS)
+
+test-release: $(DEV)  ## build the wheel, install it into an empty environment and start it; needs an index of packages
+	@$(BIN)/pytest -m release tests/release
 
 bench: $(DEV)  ## measure what docs/performance.md says; FIGURES=P1,P9 measures some
 	@$(BIN)/python -m tests.bench $(FIGURES) $(if $(filter file,$(origin BROKER)),,--broker $(BROKER))
@@ -96,9 +102,24 @@ docs: $(SETUP)  ## write what is generated anew: docs/events.md, docs/prometheus
 screens: $(DEV)  ## take the pictures in docs/screens anew, of a simulated floor; needs Chromium and some ten minutes
 	@$(BIN)/python -m tools.screens
 
-lock: $(DEV)  ## choose the newest versions that fit pyproject.toml and write both lock files
+lock: $(DEV)  ## choose the newest versions that fit pyproject.toml and write the lock files
 	$(UV) pip compile pyproject.toml $(LOCK_FLAGS) --upgrade --output-file requirements.lock
 	$(UV) pip compile pyproject.toml --group dev $(LOCK_FLAGS) --upgrade --constraint requirements.lock --output-file requirements-dev.lock
+	$(UV) pip compile --group tools $(LOCK_FLAGS) --upgrade --output-file requirements-tools.lock
+
+fuzz: $(DEV)  ## look for inputs that break a reader or an API, for MINUTES (10); TARGETS="codec ami" tries some
+	@$(UV) pip install --quiet --only-binary :all: --group fuzz || true
+	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES) $(TARGETS); code=$$?; test $$code = 3 || exit $$code
+	FUZZ_EXAMPLES=200 $(BIN)/pytest -q tests/contract/test_openapi_requests.py
+
+audit: $(DEV) $(TOOLS)/.ready  ## ask whether flaws are known of what requirements.lock holds; needs its index, or skips
+	@$(BIN)/python -m tools.audit; code=$$?; test $$code = 3 || exit $$code
+
+sbom: $(DEV) $(TOOLS)/.ready  ## write the bill of materials of a release into dist
+	@$(BIN)/python -m tools.sbom
+
+wheel: $(DEV)  ## build the wheel of a release into dist
+	@$(UV) build --quiet --wheel --out-dir dist && ls dist/*.whl
 
 vendor: $(SETUP)  ## fetch the newest of what the pages carry, a font, from npm; needs npm, which running does not
 	@$(BIN)/python -m tools.vendor
@@ -126,6 +147,11 @@ $(SETUP): requirements.lock pyproject.toml | $(BIN)/uv
 	@echo "installing $$(grep -c '==' requirements.lock) packages from requirements.lock"
 	@$(UV) pip sync --compile-bytecode --require-hashes requirements.lock
 	@$(UV) pip install --quiet --no-deps --editable .
+	@touch $@
+
+$(TOOLS)/.ready: requirements-tools.lock | $(BIN)/uv
+	@$(BIN)/uv venv --quiet --clear $(TOOLS)
+	@VIRTUAL_ENV=$(TOOLS) $(BIN)/uv pip sync --quiet --require-hashes requirements-tools.lock
 	@touch $@
 
 $(DEV): $(SETUP) requirements-dev.lock
