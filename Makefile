@@ -55,7 +55,7 @@ run: $(SETUP)  ## start everything with a simulated floor; Ctrl-C stops it
 
 test: $(DEV)  ## run every test that needs neither root nor Java
 	@for name in $(BROWSERS); do command -v $$name >/dev/null 2>&1 && exit 0; done; \
-		echo "no Chromium found: the browser tests are skipped (Debian, Ubuntu: apt-get install chromium fonts-noto-cjk)"
+		echo "no Chromium found: the browser tests are skipped (Debian, Ubuntu: apt-get install chromium-headless-shell fonts-noto-cjk)"
 	$(BIN)/pytest -m "not kafka and not postgres and not shared_data and not release" -n $(JOBS) --dist loadfile --no-loadscope-reorder \
 		$(if $(filter yes,$(COVERAGE)),--cov --cov-report=term:skip-covered --cov-report=xml) $(TESTS)
 

@@ -80,15 +80,19 @@ def licence_of(name: str) -> str:
 
 
 def _said(found: PackageMetadata) -> str:
-    if expression := found.get("License-Expression"):
-        return str(expression)
+    if expression := _first(found, "License-Expression"):
+        return expression
     classifiers = [
         one.rpartition("::")[2].strip() for one in found.get_all("Classifier", []) if one.startswith("License")
     ]
     if meant := [_MEANT.get(one, one) for one in classifiers if one != "OSI Approved"]:
         return " OR ".join(meant)  # where there are several, one may choose
-    word = (found.get("License") or "").strip().splitlines()
+    word = _first(found, "License").strip().splitlines()
     return _MEANT.get(word[0], word[0]) if word else ""
+
+
+def _first(found: PackageMetadata, field: str) -> str:
+    return str((found.get_all(field) or [""])[0])
 
 
 def document() -> str:
