@@ -3,83 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
 
-import httpx
 import pytest
-from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from shared.auth import COOKIE, Authenticator
+from shared.auth import Authenticator
 from shared.clock import FakeClock
 from shared.errors import SettingsError
 from shared.http import create_app
 from shared.livefile import LOOK_EVERY_S
 from shared.oidc import AGAIN_S, FRESH_S, Provider
 from shared.service import Background
-from shared.sessions import SignInFailed
 from shared.settings import ServiceSettings
-from shared.tokens import KeyUnknown, NotAuthenticated
-from tests.authkit import SECRET, bearer, users_file
-from tests.providerkit import CLIENT, Key, TestProvider, a_provider, rsa_key, settings
+from shared.tokens import KeyUnknown
+from tests.authkit import bearer, users_file
+from tests.oidckit import POLICY, asking, auth, clock, idp, no_proxy, of, policy_file, reason
+from tests.providerkit import Key, TestProvider, a_provider, rsa_key, settings
 from tests.waiting import until
 
-T0 = datetime(2099, 3, 2, 9, 0, tzinfo=UTC)  # no cookie of a test is over
-POLICY = """
-grants:
-  - {claim: groups, value: supervisors, roles: [supervisor], sites: [hq]}
-  - {claim: groups, value: operations, roles: [operations]}
-  - {user: sun, roles: [auditor]}
-"""
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock(T0)
-
-
-@pytest.fixture
-async def idp(clock: FakeClock) -> AsyncIterator[TestProvider]:
-    async with a_provider(clock) as made:
-        made.people = {
-            "wang": {"groups": ["supervisors", "others"]},
-            "zhao": {"groups": ["operations"]},
-            "eve": {"groups": []},
-        }
-        yield made
-
-
-def policy_file(folder: Path, text: str = POLICY) -> Path:
-    path = folder / "policy.yaml"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def of(idp: TestProvider, folder: Path, clock: FakeClock, **more: Any) -> Authenticator:
-    how = {"auth_secret": SECRET, "run_dir": folder} | settings(idp) | more
-    how.setdefault("policy_file", folder / "policy.yaml")
-    if how["policy_file"] is not None and not how["policy_file"].exists():
-        policy_file(folder)
-    return Authenticator.of(ServiceSettings(**how), clock)
-
-
-@pytest.fixture
-def auth(idp: TestProvider, tmp_path: Path, clock: FakeClock) -> Authenticator:
-    return of(idp, tmp_path, clock)
-
-
-async def reason(auth: Authenticator, token: str) -> str:
-    with pytest.raises(NotAuthenticated) as told:
-        await auth.authenticated(token)
-    return told.value.reason
-
+__all__ = ["auth", "clock", "idp", "no_proxy"]  # fixtures
 
 # ---------------------------------------------------------------- tokens of programs
 
@@ -307,201 +252,3 @@ async def test_a_provider_that_is_half_set_up_is_told_of_at_the_start(
 ) -> None:
     with pytest.raises(SettingsError, match=why):
         of(idp, tmp_path, clock, **more)
-
-
-# ---------------------------------------------------------------- by browser
-
-
-@asynccontextmanager
-async def asking(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8600") as http:
-        yield http
-
-
-@pytest.fixture
-async def browser(auth: Authenticator) -> AsyncIterator[httpx.AsyncClient]:
-    async with asking(create_app("test", auth=auth)) as http:
-        yield http
-
-
-async def to_provider(browser: httpx.AsyncClient, next_: str = "/transfers?q=a") -> httpx.URL:
-    answer = await browser.get(f"/api/v1/session/provider?{urlencode({'next': next_})}")
-    assert answer.status_code == 303
-    return httpx.URL(answer.headers["location"])
-
-
-async def back_from(url: httpx.URL) -> str:
-    """Where the provider sends the browser."""
-    async with httpx.AsyncClient() as there:
-        answer = await there.get(url)
-    assert answer.status_code == 302
-    return str(answer.headers["location"])
-
-
-def problem(answer: httpx.Response) -> str:
-    where = urlsplit(answer.headers["location"])
-    assert (answer.status_code, where.path) == (303, "/login.html")
-    assert COOKIE not in answer.cookies
-    return parse_qs(where.query)["problem"][0]
-
-
-async def test_somebody_signs_in_at_the_provider_and_out(
-    browser: httpx.AsyncClient, idp: TestProvider, clock: FakeClock
-) -> None:
-    assert (await browser.get("/api/v1/me")).json()["reason"] == "missing"
-    ways = (await browser.get("/api/v1/session")).json()
-    assert ways == {
-        "mode": "users",
-        "links": False,
-        "provider": {"label": "127.0.0.1", "begin": "/api/v1/session/provider", "sign_out": None},
-    }
-    there = await to_provider(browser)
-    asked = dict(there.params)
-    assert asked["redirect_uri"] == "http://127.0.0.1:8600/api/v1/session/callback"
-    assert (asked["scope"], asked["code_challenge_method"]) == ("openid profile email", "S256")
-    idp.who = "wang"
-    back = await back_from(there)
-    answer = await browser.get(back)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/transfers?q=a")
-    (kept,) = [one for one in answer.headers.get_list("set-cookie") if one.startswith(f"{COOKIE}=")]
-    assert "HttpOnly" in kept
-    assert "SameSite=strict" in kept
-    assert [name for name in browser.cookies if name != COOKIE] == [], "what was kept for the way is gone"
-    me = (await browser.get("/api/v1/me")).json()
-    assert (me["user"], me["roles"], me["scope"]["sites"]) == ("wang", ["supervisor"], ["hq"])
-    assert me["expires"] == "2099-03-02T19:00:00Z"
-    assert (await browser.get("/api/v1/session")).json()["provider"][
-        "sign_out"
-    ] == f"{idp.issuer}/out?client_id={CLIENT}"
-    assert problem(await browser.get(back)) == "state", "the way back is good once"
-    assert (await browser.delete("/api/v1/session", headers={"origin": "http://127.0.0.1:8600"})).status_code == 204
-    assert (await browser.get("/api/v1/me")).json()["reason"] == "missing"
-
-
-async def test_a_session_ends_by_itself(browser: httpx.AsyncClient, idp: TestProvider, clock: FakeClock) -> None:
-    idp.who = "wang"
-    await browser.get(await back_from(await to_provider(browser)))
-    kept = {"cookie": f"{COOKIE}={browser.cookies[COOKIE]}"}
-    clock.pause(10 * 3600)
-    assert (await browser.get("/api/v1/me", headers=kept)).json()["reason"] == "expired"
-
-
-async def test_two_tabs_may_begin_at_once(browser: httpx.AsyncClient, idp: TestProvider) -> None:
-    idp.who = "wang"
-    first, second = await to_provider(browser, "/a"), await to_provider(browser, "/b")
-    assert (await browser.get(await back_from(second))).headers["location"] == "/b"
-    assert (await browser.get(await back_from(first))).headers["location"] == "/a"
-
-
-def _name_of(state: str) -> str:
-    return hashlib.sha256(state.encode()).hexdigest()[:16]
-
-
-async def test_nobody_is_signed_in_by_a_way_back_that_somebody_else_began(
-    browser: httpx.AsyncClient, auth: Authenticator, idp: TestProvider, clock: FakeClock
-) -> None:
-    idp.who = "eve"
-    async with asking(create_app("test", auth=auth)) as attacker:
-        stolen = await back_from(await to_provider(attacker))
-    assert problem(await browser.get(stolen)) == "state"
-    own = await to_provider(browser)
-    state = own.params["state"]
-    code = httpx.URL(stolen).params["code"]
-    mixed = f"/api/v1/session/callback?{urlencode({'code': code, 'state': state})}"
-    assert problem(await browser.get(mixed)) == "provider", "the code is of another verifier"
-    begun = await to_provider(browser)
-    (kept,) = [
-        value for name, value in browser.cookies.items() if name == f"floorwatch-{_name_of(begun.params['state'])}"
-    ]
-    with pytest.raises(SignInFailed, match="of another sign-in"):
-        await auth.came_back({"state": state, "code": code}, kept)
-    late = await back_from(await to_provider(browser))
-    clock.pause(601)
-    assert problem(await browser.get(late)) == "state"
-
-
-async def test_what_the_provider_says_is_checked(browser: httpx.AsyncClient, idp: TestProvider) -> None:
-    idp.who = "wang"
-
-    async def told() -> str:
-        return problem(await browser.get(await back_from(await to_provider(browser))))
-
-    for wrong in (
-        {"nonce": "another"},
-        {"nonce": None},
-        {"aud": "another"},
-        {"iss": "https://evil.example"},
-        {"azp": "x"},
-        {"exp": 1},
-    ):
-        idp.id_token_claims = wrong
-        assert await told() == "token", wrong
-    idp.id_token_claims = {}
-    idp.answers_with = "access_denied"
-    assert await told() == "declined"
-    idp.answers_with = None
-    idp.who = "eve"
-    assert await told() == "no_access"
-    back = httpx.URL(await back_from(await to_provider(browser)))
-    assert problem(await browser.get(back.copy_merge_params({"iss": "https://evil.example"}))) == "state"
-    back = httpx.URL(await back_from(await to_provider(browser)))
-    idp.away = True
-    assert problem(await browser.get(back)) == "provider"
-
-
-async def test_groups_that_only_userinfo_tells_are_asked_for(browser: httpx.AsyncClient, idp: TestProvider) -> None:
-    idp.who, idp.thin = "wang", {"groups"}
-    await browser.get(await back_from(await to_provider(browser)))
-    assert (await browser.get("/api/v1/me")).json()["roles"] == ["supervisor"]
-    assert idp.asked["/userinfo"] == 1
-    idp.people["wang"]["sub"] = "id-of-zhao"
-    idp.id_token_claims = {"sub": "id-of-wang"}
-    assert problem(await browser.get(await back_from(await to_provider(browser)))) == "provider", (
-        "it is of somebody else"
-    )
-
-
-@pytest.mark.parametrize(
-    "wanted", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "", "x", "/a\nb"]
-)
-async def test_nobody_is_led_elsewhere_afterwards(browser: httpx.AsyncClient, idp: TestProvider, wanted: str) -> None:
-    idp.who = "wang"
-    answer = await browser.get(await back_from(await to_provider(browser, wanted)))
-    assert answer.headers["location"] == "/"
-
-
-async def test_a_provider_that_is_away_is_told_of_on_the_page(browser: httpx.AsyncClient, idp: TestProvider) -> None:
-    idp.away = True
-    answer = await browser.get("/api/v1/session/provider?next=/hall")
-    assert problem(answer) == "provider"
-    assert parse_qs(urlsplit(answer.headers["location"]).query)["next"] == ["/hall"]
-    assert (await browser.get("/api/v1/me", headers=idp.bearer("wang"))).status_code == 503
-
-
-async def test_more_groups_than_a_cookie_holds_are_said_to_be_too_many(
-    idp: TestProvider, tmp_path: Path, clock: FakeClock
-) -> None:
-    policy = policy_file(tmp_path, "grants:\n  - {claim: groups, value: a, roles: [viewer], sites_from: sites}")
-    auth = of(idp, tmp_path, clock, policy_file=policy)
-    idp.people["many"] = {"groups": ["a"], "sites": [f"site-number-{number}" for number in range(400)]}
-    idp.who = "many"
-    async with asking(create_app("test", auth=auth)) as browser:
-        assert problem(await browser.get(await back_from(await to_provider(browser)))) == "invalid"
-        me = await browser.get("/api/v1/me", headers=idp.bearer("many"))
-        assert len(me.json()["scope"]["sites"]) == 400, "programs have no cookie"
-
-
-def test_without_a_provider_there_is_no_way_to_one() -> None:
-    from starlette.testclient import TestClient
-
-    with TestClient(create_app("test"), base_url="http://127.0.0.1") as http:
-        assert http.get("/api/v1/session").json() == {"mode": "local", "links": False, "provider": None}
-        for path in ("provider", "callback"):
-            assert http.get(f"/api/v1/session/{path}").status_code == 404
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    return
