@@ -19,7 +19,7 @@ def check(
     online: Annotated[bool, typer.Option("--online", help="Also ask the identity provider for its keys.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 for warnings, too.")] = False,
 ) -> None:
-    """Check users file, policy file and settings of signing in, and show what each role may do.
+    """Check the files of who may do what, and show it.
 
     Reads AUTH_USERS_FILE, AUTH_POLICY_FILE, AUTH_OIDC_* and the addresses that services listen on, as the services do. Prints the
     first error with file, line and key (exit code 1), or the table and warnings about what is hardly meant.
