@@ -6,7 +6,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from shared.errors import SettingsError
-from shared.settings import OF_FILE, CommonSettings, variable
+from shared.settings import CommonSettings, variable
+from shared.settingtypes import OF_FILE
 from shared.tls import client_context
 from shared.transportsettings import KafkaSecuritySettings
 

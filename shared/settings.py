@@ -12,14 +12,14 @@ import os
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.authsettings import AuthSettings
 from shared.errors import SettingsError
-from shared.settingtypes import Numbers, OptionalPath, Seconds, Words, commas
+from shared.settingtypes import OF_FILE, Numbers, OptionalPath, Seconds, Words, commas
 from shared.transportsettings import KafkaSecuritySettings, ServingSettings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -200,7 +200,6 @@ class BrokerSettings(BaseSettings):
     monitors: int = Field(1, ge=1, le=9, validation_alias="MONITOR_REPLICAS")  # hot replicas, 10 ports apart
 
 
-OF_FILE: Final = "_FILE"  # behind a secret's variable: where the secret is
 OF_COMMANDS = frozenset({"FLOORWATCH_FEED_URL", "FLOORWATCH_TOKEN"})  # options of `floorwatch watch`
 
 S = TypeVar("S", bound=BaseSettings)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
+
+OF_FILE: Final = "_FILE"  # behind a secret's variable: where the secret is
 
 
 def _words(value: Any) -> Any:

@@ -93,11 +93,13 @@ def test_a_variable_may_hold_several_channels(read: Alerts) -> None:
     assert [url for url, _ in read.receivers["phone"].urls] == ["json://127.0.0.1/a", "json://127.0.0.1/b"]
 
 
-def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
+def test_a_secret_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     secret = tmp_path / "url"
     secret.write_text("json://127.0.0.1/s\n")
-    alerts = load_alerts(write(tmp_path, f'receivers: {{a: {{notify: ["file:{secret}"]}}}}\nroutes: {{receiver: a}}\n'))
-    assert [url for url, _ in alerts.receivers["a"].urls] == ["json://127.0.0.1/s"]
+    monkeypatch.setenv("OPS_URL_FILE", str(secret))
+    for written in (f"file:{secret}", "env:OPS_URL"):
+        alerts = load_alerts(write(tmp_path, f'receivers: {{a: {{notify: ["{written}"]}}}}\nroutes: {{receiver: a}}\n'))
+        assert [url for url, _ in alerts.receivers["a"].urls] == ["json://127.0.0.1/s"]
 
 
 @pytest.mark.parametrize(

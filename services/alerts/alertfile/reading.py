@@ -39,6 +39,7 @@ from services.alerts.retention.keeping import DEFAULT, Retention, read_retention
 from shared.durations import parse_duration
 from shared.errors import SettingsError
 from shared.hours import DAYS, parse_window
+from shared.settingtypes import OF_FILE
 from shared.yamlfile import Where, load_checked
 
 T = TypeVar("T")
@@ -118,15 +119,18 @@ class _Reading:
         kind, colon, name = written.partition(":")
         if kind == "env" and colon:
             found = self._environment.get(name, "")
+            if not found and (file := self._environment.get(name + OF_FILE, "")):  # as for every secret of ours
+                return self._content(file, key)
             if not found and name != NOTIFY_URLS:
                 raise self._wrong(key, f"the environment has no variable {name}")
             return found
-        if kind == "file" and colon and not name.startswith("//"):
-            try:
-                return Path(name).read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as exc:
-                raise self._wrong(key, f"{name} cannot be read: {exc}") from exc
-        return written
+        return self._content(name, key) if kind == "file" and colon and not name.startswith("//") else written
+
+    def _content(self, file: str, key: str) -> str:
+        try:
+            return Path(file).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as exc:
+            raise self._wrong(key, f"{file} cannot be read: {exc}") from exc
 
     def _route(self, one: RouteConfig, above: Leaf, key: str, depth: int) -> Route:
         if depth > DEEPEST:
