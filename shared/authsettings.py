@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode
@@ -14,7 +14,13 @@ OidcAlgorithm = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
 ]  # fmt: skip
 _Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(commas)]
-_Algorithms = Annotated[tuple[OidcAlgorithm, ...], NoDecode, BeforeValidator(commas)]
+
+
+def _or_all(value: Any) -> Any:
+    return commas(value) or get_args(OidcAlgorithm)  # an empty variable is one that nobody set
+
+
+_Algorithms = Annotated[tuple[OidcAlgorithm, ...], NoDecode, BeforeValidator(_or_all)]
 
 
 class AuthSettings(BaseSettings):
@@ -44,7 +50,7 @@ class AuthSettings(BaseSettings):
     oidc_scopes: str = Field("openid profile email", validation_alias="AUTH_OIDC_SCOPES", pattern=r"(^| )openid( |$)")
     oidc_user_claim: str = Field("preferred_username", validation_alias="AUTH_OIDC_USER_CLAIM", min_length=1)
     oidc_name_claim: str = Field("name", validation_alias="AUTH_OIDC_NAME_CLAIM")
-    oidc_algorithms: _Algorithms = Field(get_args(OidcAlgorithm), validation_alias="AUTH_OIDC_ALGORITHMS", min_length=1)
+    oidc_algorithms: _Algorithms = Field(get_args(OidcAlgorithm), validation_alias="AUTH_OIDC_ALGORITHMS")
     # by so much the provider's clock may differ from ours
     oidc_skew_s: float = Field(60.0, validation_alias="AUTH_OIDC_SKEW_S", ge=0, le=600)
     # a shift: after that somebody signs in anew, and with the groups that they are in then

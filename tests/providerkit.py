@@ -215,12 +215,12 @@ def _back(asked: dict[str, str], **said: str) -> Response:
 
 
 @asynccontextmanager
-async def a_provider(clock: Clock | None = None) -> AsyncIterator[TestProvider]:
-    """It, while it serves."""
+async def a_provider(clock: Clock | None = None, **tls: Any) -> AsyncIterator[TestProvider]:
+    """It, while it serves; with uvicorn's `ssl_certfile` and `ssl_keyfile` by https."""
     made = TestProvider(clock)
     sock = listen("127.0.0.1", 0, setting="PORT")
-    made.issuer = f"http://127.0.0.1:{sock.getsockname()[1]}"
-    server = uvicorn.Server(uvicorn.Config(made.app(), log_config=None, lifespan="off"))
+    made.issuer = f"{'https' if tls else 'http'}://127.0.0.1:{sock.getsockname()[1]}"
+    server = uvicorn.Server(uvicorn.Config(made.app(), log_config=None, lifespan="off", **tls))
     serving = asyncio.create_task(server.serve(sockets=[sock]))
     while not server.started:
         await asyncio.sleep(0)

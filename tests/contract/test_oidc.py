@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
@@ -200,6 +201,22 @@ async def test_readiness_says_what_is_out_of_order_although_people_can_sign_in(
             assert answer.status_code == 200
             assert answer.json()["checks"]["identity provider"]["ok"] is True
             assert "0:00:10 ago go on" in answer.json()["checks"]["identity provider"]["reason"]
+
+
+async def test_its_certificate_must_be_of_an_authority_that_is_trusted(tmp_path: Path, clock: FakeClock) -> None:
+    ours, others = trustme.CA(), trustme.CA()
+    certificate, files = ours.issue_cert("127.0.0.1"), [tmp_path / name for name in ("cert", "key", "ours", "others")]
+    certificate.cert_chain_pems[0].write_to_path(files[0])
+    certificate.private_key_pem.write_to_path(files[1])
+    ours.cert_pem.write_to_path(files[2])
+    others.cert_pem.write_to_path(files[3])
+    async with a_provider(clock, ssl_certfile=files[0], ssl_keyfile=files[1]) as idp:
+        idp.people["wang"] = {"groups": ["supervisors"]}
+        assert (await of(idp, tmp_path, clock, oidc_ca_file=files[2]).authenticated(idp.token("wang"))).user == "wang"
+        for wrong in (files[3], None):
+            refused = of(idp, tmp_path, clock, oidc_ca_file=wrong)
+            assert await reason(refused, idp.token("wang")) == "provider_away"
+            assert "CERTIFICATE_VERIFY_FAILED" in str(refused.check())
 
 
 # ---------------------------------------------------------------- what changes while somebody is there

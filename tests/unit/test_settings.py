@@ -57,6 +57,15 @@ def test_settings_cannot_be_changed_after_they_are_read() -> None:
         (CommonSettings, "KAFKA_IDEMPOTENT", "maybe", "KAFKA_IDEMPOTENT: expected a valid boolean"),
         (SimulatorSettings, "SIMULATOR_SPEED", "0", "SIMULATOR_SPEED: expected greater than 0, got '0'"),
         (SimulatorSettings, "SIMULATOR_SITE", "a b", "SIMULATOR_SITE: expected letters, digits"),
+        (
+            CommonSettings,
+            "AUTH_OIDC_ISSUER",
+            "http://login.example",
+            "AUTH_OIDC_ISSUER: expected a URL such as https://",
+        ),
+        (CommonSettings, "AUTH_OIDC_ALGORITHMS", "RS256,HS256", "AUTH_OIDC_ALGORITHMS: expected 'RS256', 'RS384'"),
+        (CommonSettings, "AUTH_OIDC_ALGORITHMS", "none", "AUTH_OIDC_ALGORITHMS: expected 'RS256', 'RS384'"),
+        (CommonSettings, "AUTH_OIDC_REDIRECT_URL", "https://x/", "AUTH_OIDC_REDIRECT_URL: expected a URL that ends in"),
     ],
 )
 def test_a_wrong_value_names_its_variable_and_what_was_expected(
