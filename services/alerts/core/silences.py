@@ -7,7 +7,7 @@ it stands in the list, marked. When it is over, whoever still has to be told is.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from msgspec import Struct
@@ -17,7 +17,7 @@ from shared.errors import FloorwatchError
 
 Kind = Literal["silence", "maintenance"]
 Standing = Literal["planned", "in_force", "over"]
-LONGEST = timedelta(days=31)  # whoever silences for longer should change a route
+LONGEST = timedelta(days=31, hours=1)  # a month by the calendar, clocks put back in it; for longer change a route
 
 
 class WrongSilence(FloorwatchError):
@@ -47,11 +47,12 @@ class Silence(Struct, frozen=True, kw_only=True):
 def made(
     kind: Kind, matchers: tuple[Matcher, ...], reason: str, by: str, now: datetime, *, starts: datetime, ends: datetime
 ) -> Silence:
-    """A new one. Raises WrongSilence."""
+    """A new one; its times are instants, so that none is compared by what a clock on a wall shows. Raises WrongSilence."""
     if not matchers:
         raise WrongSilence("a silence needs at least one matcher; without any it would silence everything")
     if all("*" in one.values and not one.negated for one in matchers):
         raise WrongSilence("these matchers fit everything; name a site, a rule or another label")
+    now, starts, ends = (one.astimezone(UTC) for one in (now, starts, ends))
     starts = max(starts, now)
     if ends <= starts:
         raise WrongSilence("it would end before it begins" if ends > now else "its end is over already")

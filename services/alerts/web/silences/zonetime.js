@@ -6,7 +6,10 @@ export function wallTime(at, zone) {
   return `${parts.year}-${parts.month}-${parts.day}T${parts.hour}:${parts.minute}`;
 }
 
-/** The ISO instant at which the wall clock in `zone` shows `wall`; null when that is no whole time. In the hour that is skipped: the one after. */
+const SHIFTS = [3_600_000, 1_800_000]; // by which clocks are put back: an hour, on Lord Howe half of one
+
+/** The ISO instant at which the wall clock in `zone` shows `wall`; null when that is no whole time. What is skipped is the hour after,
+ * what comes twice the first, as everywhere here. */
 export function instantOf(wall, zone) {
   const asked = Date.parse(`${wall}:00Z`);
   if (!wall || Number.isNaN(asked)) return null;
@@ -16,7 +19,8 @@ export function instantOf(wall, zone) {
     if (!off) break;
     at -= off;
   }
-  return new Date(at).toISOString();
+  const first = SHIFTS.map((shift) => at - shift).find((earlier) => wallTime(earlier, zone) === wall);
+  return new Date(first ?? at).toISOString();
 }
 
 const formats = new Map();
