@@ -108,12 +108,18 @@ class Asked:
             return await client.send(request)
 
 
+def _how(folder: Path) -> dict[str, Any]:
+    """Settings by which one user may ask as often as a thousand would."""
+    paces = ("reads_per_minute", "writes_per_minute", "events_per_minute", "sign_in_failures_per_minute")
+    return settings(folder) | dict.fromkeys(paces, MANY)
+
+
 @asynccontextmanager
 async def _monitor(folder: Path) -> AsyncIterator[FastAPI]:
     """A floor with a call that is being transferred, and a transfer of before."""
     bus, records, clock = MemoryBus(), MemoryBus(), SystemClock()
     database = Database(f"sqlite:///{folder / 'monitor.db'}")
-    how = MonitorSettings(**settings(folder), changes_per_minute=MANY)
+    how = MonitorSettings(**_how(folder), changes_per_minute=MANY)
     monitor = Monitor(
         how,
         bus,
@@ -156,7 +162,7 @@ async def _monitor(folder: Path) -> AsyncIterator[FastAPI]:
 async def _ingest(folder: Path) -> AsyncIterator[FastAPI]:
     bus = MemoryBus()
     await bus.create(topics.ALL)
-    ingest = Ingest(IngestSettings(**settings(folder)), bus, bus, SystemClock(), CONFIG, CollectorRegistry())
+    ingest = Ingest(IngestSettings(**_how(folder)), bus, bus, SystemClock(), CONFIG, CollectorRegistry())
     async with Background() as background:
         background.start("pump", ingest.pump.run())
         background.start("dead letters", ingest.dead_letters.run())
@@ -171,7 +177,7 @@ async def _alerts(folder: Path) -> AsyncIterator[FastAPI]:
     bus = MemoryBus()
     await bus.create(topics.ALL)
     database = await migrated(f"sqlite:///{folder / 'alerts.db'}")
-    how = AlertsSettings(**settings(folder))
+    how = AlertsSettings(**_how(folder))
     service = AlertsService(how, bus=bus, database=database, clock=SystemClock(), sites=CONFIG)
     async with Background() as background:
         service.start(background)
@@ -193,7 +199,7 @@ async def _alerts(folder: Path) -> AsyncIterator[FastAPI]:
 async def _relay(folder: Path) -> AsyncIterator[FastAPI]:
     bus = MemoryBus()
     await bus.create(topics.ALL)
-    relay = Relay(RelaySettings(**settings(folder)), bus, SystemClock(), CollectorRegistry())
+    relay = Relay(RelaySettings(**_how(folder)), bus, SystemClock(), CollectorRegistry())
     async with Background() as background:
         relay.start(background)
         await until(lambda: relay.intake.check() is None)

@@ -53,6 +53,17 @@ def test_changes_are_sorted_by_what_they_are() -> None:
     assert set(re.findall(r"^### (.+)$", text, re.MULTILINE)) <= KINDS
 
 
+@pytest.mark.parametrize("document", ["SECURITY.md", "docs/releasing.md"])
+def test_what_a_document_names_is_there(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:tests|docs|services)/[a-z_./]+\.(?:py|md|ini))`", text))
+    assert named
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = {target for run in re.findall(r"`make ([a-z -]+)", text) for target in run.split()}
+    assert [target for target in targets if not re.search(rf"^{target}:", makefile, re.MULTILINE)] == []
+
+
 @pytest.mark.parametrize(
     ("dependencies", "code", "line"),
     [
