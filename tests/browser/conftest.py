@@ -1,8 +1,13 @@
-"""A real Chromium, the system's own. Without one the browser tests are skipped and say so."""
+"""A real Chromium, the system's own. Without one the browser tests are skipped and say so.
+
+Where there is `chromium-headless-shell`, Chromium without its windows, tabs and menus, it is taken: the same code draws and runs
+the pages, and the tests take a quarter to a third less time. TEST_CHROMIUM names another one.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 from collections.abc import AsyncIterator
@@ -22,7 +27,8 @@ PATIENCE_MS = (
     60_000  # until a test fails: what is there sooner does not wait, and a machine may have other things to do
 )
 expect.set_options(timeout=PATIENCE_MS)
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+WITH_WINDOWS = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM = os.environ.get("TEST_CHROMIUM") or shutil.which("chromium-headless-shell") or WITH_WINDOWS
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,7 +36,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
             if CHROMIUM is None:
-                item.add_marker(pytest.mark.skip(reason="no Chromium on this machine (chromium or google-chrome)"))
+                item.add_marker(
+                    pytest.mark.skip(
+                        reason="no Chromium on this machine (chromium-headless-shell, chromium or google-chrome)"
+                    )
+                )
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")

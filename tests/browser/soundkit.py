@@ -27,10 +27,10 @@ WILLING = (
 
 
 @contextlib.asynccontextmanager
-async def hearing(*arguments: str) -> AsyncIterator[Browser]:
+async def hearing(*arguments: str, program: str | None = CHROMIUM) -> AsyncIterator[Browser]:
     """A Chromium of its own, with a fake microphone; `WILLING` makes it allow what people must allow."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *arguments])
+        browser = await playwright.chromium.launch(executable_path=program, args=[*ARGUMENTS, *arguments])
         yield browser
         await browser.close()
 

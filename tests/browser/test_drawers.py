@@ -285,7 +285,7 @@ async def test_who_waits_and_who_is_there(viewer: Viewer, answers: Answers) -> N
         await expect(staff.locator(".person")).to_have_count(2)
         await staff.get_by_role("button", name="Bo Lind").click()
         await expect(drawer(page).locator("h2")).to_have_text("Bo Lind")
-        assert page.url.endswith("/?agent=hq/1002") or "agent=hq/1002" in page.url
+        await expect(page).to_have_url(re.compile("agent=hq/1002"))
 
 
 async def test_it_stands_beside_the_board_which_stays_in_use(viewer: Viewer, answers: Answers) -> None:
@@ -320,7 +320,7 @@ async def test_j_and_k_go_through_the_list_and_the_focus_comes_back(viewer: View
         await page.keyboard.press("Escape")
         await expect(drawer(page)).to_have_count(0)
         await expect(page.locator(".card", has_text="Bo Lind").first).to_be_focused()
-        assert "agent=" not in page.url
+        await expect(page).not_to_have_url(re.compile("agent="))
 
 
 async def test_it_lies_over_the_board_in_a_narrow_window(viewer: Viewer, answers: Answers) -> None:

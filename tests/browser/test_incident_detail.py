@@ -10,8 +10,8 @@ from playwright.async_api import expect
 
 from tests.alertskit import publish
 from tests.browser.alertpages import Lang, alert_pages, detail, row
+from tests.browser.axe import serious
 from tests.browser.conftest import Viewer
-from tests.browser.test_accessibility import serious
 from tests.flagkit import T0, clearing, flag
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")

@@ -16,6 +16,7 @@ from playwright.async_api import Browser, Page, expect
 
 from services.monitor.listen.relay import wire
 from tests.audiokit import level
+from tests.browser.conftest import WITH_WINDOWS
 from tests.browser.soundkit import WILLING, at_load, hearing, listen_in, page_at, told, until_sides, until_told
 from tests.browser.soundrelay import AGENT_HZ, CUSTOMER_HZ, ELSEWHERE, SoundRelay, relaying
 
@@ -333,9 +334,10 @@ async def test_a_microphone_that_goes_away_is_told(ears: Browser) -> None:
 # ---------------------------------------------------------------- browsers that refuse
 
 
+@pytest.mark.skipif(WITH_WINDOWS is None, reason="no Chromium with windows, which alone waits for a click")
 async def test_a_browser_that_waits_for_a_click_says_so_until_there_is_one() -> None:
     async with (
-        hearing("--autoplay-policy=document-user-activation-required") as reluctant,
+        hearing("--autoplay-policy=document-user-activation-required", program=WITH_WINDOWS) as reluctant,
         relaying() as relay,
         page_at(reluctant, f"{relay.url}/sound", at_load(relay.sound_url)) as (page, _),
     ):

@@ -8,8 +8,8 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.alertpages import Lang, alert_pages
+from tests.browser.axe import serious
 from tests.browser.conftest import Viewer
-from tests.browser.test_accessibility import serious
 from tests.sinks import HttpSink, listening
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -23,6 +23,9 @@ async def test_a_report_of_the_last_whole_period_is_one_step_away(viewer: Viewer
         period = page.locator(".period-name")
         await expect(page.get_by_label(say("reports.site"), exact=True)).to_contain_text("First floor")
         await page.get_by_role("button", name=say("reports.kind.monthly")).click()
+        await expect(page.get_by_role("button", name=say("reports.kind.monthly"))).to_have_attribute(
+            "aria-pressed", "true"
+        )
         month = await period.inner_text()
         await page.get_by_role("button", name=say("reports.after")).click()
         await expect(page.get_by_text(say("reports.running"))).to_be_visible()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +19,7 @@ from tests.authkit import USERS, bearer, settings, token, users_file
 from tests.browser.conftest import Viewer
 from tests.contract.test_monitor import Running, running
 from tests.flagkit import flag
+from tests.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -41,7 +41,7 @@ _EXPECTED = re.compile(r"status of (401|503)|^error: Not signed in")  # 503: thi
 
 
 def forgive(viewer: Viewer) -> None:
-    """The browser itself tells of every answer that is an error; other complaints count."""
+    """The browser itself tells of every answer that is an error; other complaints count. Once the pages are closed."""
     viewer.complaints[:] = [one for one in viewer.complaints if not _EXPECTED.search(one)]
 
 
@@ -54,11 +54,11 @@ async def test_a_link_signs_in_leaves_the_address_and_shows_what_its_user_sees(v
     async with guarded(tmp_path) as (_, url):
         page = await viewer.open(f"{url}/?q=a")
         await lead_to_sign_in(page)  # and from there back to where one wanted to go
-        assert "next=" in page.url
+        await expect(page).to_have_url(re.compile("next="))
         said = token("blue")
         await page.goto(f"{page.url}#{said}")
         await page.wait_for_url(re.compile(r"/\?.*q=a"))
-        await expect(page.get_by_text("Anna", exact=True).first).to_be_visible(timeout=20_000)
+        await expect(page.get_by_text("Anna", exact=True).first).to_be_visible()
         await expect(page.get_by_text("Boris", exact=True)).to_have_count(0)
         assert said not in page.url
         assert await page.evaluate("document.cookie") == ""  # scripts cannot read it
@@ -70,8 +70,8 @@ async def test_a_link_signs_in_leaves_the_address_and_shows_what_its_user_sees(v
         await lead_to_sign_in(page)
         await page.goto(url)
         await lead_to_sign_in(page)
-        forgive(viewer)
         await page.close()
+        forgive(viewer)
 
 
 async def test_signing_out_ends_other_tabs_and_signing_in_lets_who_waits_go_on(viewer: Viewer, tmp_path: Path) -> None:
@@ -85,9 +85,9 @@ async def test_signing_out_ends_other_tabs_and_signing_in_lets_who_waits_go_on(v
         await other.get_by_role("button", name="Sign out").click()
         await lead_to_sign_in(page)
         await expect(waiting.get_by_role("heading", name="This screen is not signed in")).to_be_visible()
-        forgive(viewer)
         for one in (waiting, page, other):
             await one.close()
+        forgive(viewer)
 
 
 async def test_whoever_may_not_look_back_is_told_that_a_link_to_then_shows_now(viewer: Viewer, tmp_path: Path) -> None:
@@ -100,9 +100,9 @@ async def test_whoever_may_not_look_back_is_told_that_a_link_to_then_shows_now(v
         )
         await page.get_by_role("button", name="Back to now").click()
         await expect(page.locator("#rewind-bar")).to_be_hidden()
-        assert "at=" not in page.url
-        forgive(viewer)
+        await expect(page).not_to_have_url(re.compile("at="))
         await page.close()
+        forgive(viewer)
 
 
 async def test_an_empty_board_of_somebody_who_sees_a_part_says_which(viewer: Viewer, tmp_path: Path) -> None:
@@ -112,8 +112,8 @@ async def test_an_empty_board_of_somebody_who_sees_a_part_says_which(viewer: Vie
         await expect(page.locator("#welcome")).to_contain_text("You see site elsewhere")
         await page.goto(f"{url}/hall")
         await expect(page.locator("#nothing")).to_contain_text("The user of this screen sees site elsewhere")
-        forgive(viewer)
         await page.close()
+        forgive(viewer)
 
 
 async def test_an_agent_without_a_role_is_told_so_and_not_that_something_is_out_of_order(
@@ -121,14 +121,17 @@ async def test_an_agent_without_a_role_is_told_so_and_not_that_something_is_out_
 ) -> None:
     async with guarded(tmp_path) as (_, url):
         users_file(tmp_path, f"{USERS}  anna: {{agent: test/1}}\n")
-        async with asyncio.timeout(10), httpx.AsyncClient(base_url=url) as http:
-            while (await http.get("/api/v1/me", headers=bearer("anna"))).status_code == 401:
-                await asyncio.sleep(0.05)
+        async with httpx.AsyncClient(base_url=url) as http:
+
+            async def known() -> bool:
+                return (await http.get("/api/v1/me", headers=bearer("anna"))).status_code != 401
+
+            await until(known, "the changed file is read", every_s=0.05)
         page = await viewer.open(f"{url}/login.html#{token('anna')}")
         await expect(page.locator("#connection-banner")).to_contain_text("no role of yours shows the floor")
+        await page.close()  # it asks again and again, and is told the same
         viewer.complaints[:] = [one for one in viewer.complaints if "status of 403" not in one]
         forgive(viewer)
-        await page.close()
 
 
 @pytest.mark.parametrize(
@@ -145,13 +148,13 @@ async def test_a_link_that_does_not_do_says_why(
     async with guarded(tmp_path) as (_, url):
         page = await viewer.open(f"{url}/login.html#{token(**made)}")
         await expect(page.get_by_role("alert")).to_contain_text(words)
-        assert "#" not in page.url
+        await expect(page).not_to_have_url(re.compile("#"))
         await page.get_by_role("button", name="简体中文").click()
         await expect(page.get_by_role("heading", name="登录")).to_be_visible()
         await page.evaluate("(said) => { location.hash = said; }", token("blue"))  # a better link, in the same tab
-        await expect(page.get_by_text("Anna", exact=True).first).to_be_visible(timeout=20_000)
-        forgive(viewer)
+        await expect(page.get_by_text("Anna", exact=True).first).to_be_visible()
         await page.close()
+        forgive(viewer)
 
 
 async def test_nobody_is_led_anywhere_else_after_signing_in(viewer: Viewer, tmp_path: Path) -> None:
@@ -170,10 +173,10 @@ async def test_without_users_nothing_is_asked_of_anybody(viewer: Viewer) -> None
         page = await viewer.open(f"http://127.0.0.1:{floor.port}/login.html")
         await expect(page.get_by_text("No sign-in needed")).to_be_visible()
         await page.get_by_role("link", name="Continue").click()
-        await expect(page.locator(".topbar .connection")).to_contain_text("Live", timeout=20_000)
+        await expect(page.locator(".topbar .connection")).to_contain_text("Live")
         await expect(page.locator(".topbar-who")).to_be_hidden()
-        forgive(viewer)
         await page.close()
+        forgive(viewer)
 
 
 async def test_whoever_signed_in_takes_an_incident_in_their_own_name(viewer: Viewer, tmp_path: Path) -> None:
@@ -193,6 +196,6 @@ async def test_whoever_signed_in_takes_an_incident_in_their_own_name(viewer: Vie
         await row.click()
         await expect(page.locator("dialog")).to_contain_text("王芳")
         await expect(page.locator("dialog form:visible")).to_have_count(0)
-        forgive(viewer)
         await page.close()
+        forgive(viewer)
     await database.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ async def test_a_remembered_site_stands_in_the_address_and_outlives_a_reload(vie
         await expect(page.locator(".team-name")).to_have_text(["Blue · 1"])  # of which site is said above
         await page.goto(f"{floor.url}/")
         await expect(page.locator(".card")).to_have_count(1)
-        assert "site=ber" in page.url
+        await expect(page).to_have_url(re.compile("site=ber"))
         await page.reload()
         await expect(card(page, "Cleo Bauer")).to_be_visible()
         await expect(choice).to_have_value("ber")
@@ -57,7 +58,7 @@ async def test_filters_of_another_site_go_with_it_and_an_empty_site_is_no_welcom
         await expect(choice.locator("option")).to_have_count(4)
         await choice.select_option("ber")
         await expect(card(page, "Cleo Bauer")).to_be_visible()
-        assert page.url.partition("?")[2] == "view=cards&site=ber&states=ready,break"
+        await expect(page).to_have_url(f"{floor.url}/?view=cards&site=ber&states=ready,break")
         await choice.select_option("new")
         await expect(page.locator("#agents h2")).to_have_text("0 agents")
         await expect(page.locator("#welcome")).to_be_hidden()
@@ -70,7 +71,7 @@ async def test_whoever_chooses_a_site_after_a_flag_stays_there(viewer: Viewer, t
         await page.evaluate(FLAG_AND_AWAY)
         await page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
         await expect(page.locator("select.site-choice")).to_have_value("hq")
-        assert "site=hq" in page.url
+        await expect(page).to_have_url(re.compile("site=hq"))
         await page.close()
 
 

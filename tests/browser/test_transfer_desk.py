@@ -227,12 +227,14 @@ async def test_a_long_list_comes_page_by_page_and_only_what_is_seen_exists(viewe
         await page.reload()
         await expect(page.locator("#finished .panel-head")).to_contain_text("100 shown, more below")
         assert await rows(page).count() < 60
-        scroller = page.locator(".rows-scroll")
-        for shown in ("200 shown, more below", "230 shown"):
-            await scroller.evaluate("node => { node.scrollTop = node.scrollHeight; }")
-            await expect(page.locator("#finished .panel-head")).to_contain_text(shown)
-        await scroller.evaluate("node => { node.scrollTop = node.scrollHeight; }")
-        await expect(page.locator("[id='row-hq/t000']")).to_be_visible()
+        last = page.locator("[id='row-hq/t000']")
+
+        async def scrolled_to_the_end() -> bool:
+            await page.locator(".rows-scroll").evaluate("node => { node.scrollTop = node.scrollHeight; }")
+            return await last.is_visible()
+
+        await until(scrolled_to_the_end, "page after page, the last transfer is there", every_s=0.05)
+        await expect(page.locator("#finished .panel-head")).to_contain_text("230 shown")
         assert await rows(page).count() < 60
 
 
