@@ -227,8 +227,10 @@ async def a_provider(clock: Clock | None = None, **tls: Any) -> AsyncIterator[Te
     try:
         yield made
     finally:
-        server.should_exit = server.force_exit = True
-        await serving
+        serving.cancel()  # asked to end it would look at its clock once more, ten times a second
+        await asyncio.wait([serving])
+        for one in server.servers:
+            one.close()
 
 
 def settings(idp: TestProvider, **more: Any) -> dict[str, Any]:
