@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import requests
@@ -81,10 +82,13 @@ class Asked:
                 runner.run(stack.aclose())
 
     def operations(self) -> list[schemathesis.APIOperation]:
-        """Every operation of the document, each of which must be readable."""
+        """Every operation of the document, each of which must be readable; those first that change nothing.
+
+        A report of an incident is long in the making once every note that may be written was written.
+        """
         found = list(self.schema.get_all_operations())
         assert all(isinstance(one, Ok) for one in found), found
-        return [one.ok() for one in found]
+        return sorted((one.ok() for one in found), key=lambda one: one.method != "get")
 
     def ask(self, case: schemathesis.Case) -> httpx.Response:
         """What the service answers to `case`. Nothing but an answer: what the service raises is an error 500.
