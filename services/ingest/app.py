@@ -61,7 +61,8 @@ class Ingest:
         self._auth = Authenticator.of(settings, clock)
         self._names = Hosts.of(settings)
         self._trail = Trail(clock)
-        self._limits = Limits(clock, settings, bodies={"/api/v1/raw/": MAX_RECORD_BYTES})
+        # the route reads no further than a record may be long, and says what to do about it
+        self._limits = Limits(clock, settings, bodies={"/api/v1/raw/": 2 * MAX_RECORD_BYTES})
         self.machine = IngestMachine(
             sites, window_s=settings.skew_window_s, mark_s=settings.mark_s, idle_mark_s=settings.idle_mark_s
         )
