@@ -3,7 +3,7 @@ nothing and is told of once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
@@ -22,12 +22,21 @@ T = TypeVar("T")
 class LiveFile(Generic[T]):
     """What is in the file now."""
 
-    def __init__(self, path: Path, clock: Clock, load: Callable[[Path], T], *, what: str) -> None:
-        """`what` the file holds, for the log ("users"). Raises SettingsError, here only."""
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        load: Callable[[Path], T],
+        *,
+        what: str,
+        tell: Callable[[T, T], Mapping[str, object]] = lambda before, now: {},
+    ) -> None:
+        """`what` the file holds, for the log ("users"); `tell`: what the log says of a change. Raises SettingsError, here only."""
         self._path = path
         self._clock = clock
         self._load = load
         self._what = what
+        self._tell = tell
         self._seen = signature(path)
         self._looked = clock.monotonic()
         self._value = load(path)
@@ -42,9 +51,9 @@ class LiveFile(Generic[T]):
         if seen != self._seen:
             self._seen = seen
             try:
-                self._value = self._load(self._path)
+                before, self._value = self._value, self._load(self._path)
             except SettingsError as exc:
                 log.error(f"{self._what} not reloaded", why=str(exc), consequence=f"the {self._what} stay as they were")
             else:
-                log.info(f"{self._what} reloaded", file=self._path.name)
+                log.info(f"{self._what} reloaded", file=self._path.name, **self._tell(before, self._value))
         return self._value

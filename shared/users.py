@@ -103,7 +103,7 @@ class LiveUsers:
 
     def __init__(self, path: Path, clock: Clock, *, setting: str = "") -> None:
         """Raises SettingsError."""
-        self._file = LiveFile(path, clock, lambda file: load_users(file, setting=setting), what="users")
+        self._file = LiveFile(path, clock, lambda file: load_users(file, setting=setting), what="users", tell=_told)
         self._read: Mapping[str, User] = {}
         self._principals: dict[str, Principal] = {}
 
@@ -119,3 +119,7 @@ class LiveUsers:
         """Tokens of this user that were issued before are not good any more; None: all are."""
         found = self._file.get().get(user)
         return found.tokens_since if found else None
+
+
+def _told(before: Mapping[str, User], now: Mapping[str, User]) -> dict[str, object]:
+    return {"users": len(now), "gone": sorted(set(before) - set(now))}

@@ -37,7 +37,7 @@ async def guarded(folder: Path) -> AsyncIterator[tuple[TestProvider, str]]:
                 for name, team in (("Anna", "Blue"), ("Boris", "Red"))
             )
             await floor.happens(0, LinkUp(connector="test"), blue, red)
-            yield idp, f"http://127.0.0.1:{floor.port}"
+            yield idp, f"http://localhost:{floor.port}"  # another site than the provider's 127.0.0.1, as in life
 
 
 async def test_one_click_leads_to_the_provider_and_back_to_where_one_wanted_to_go(

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from shared.clock import FakeClock
 from shared.errors import SettingsError
@@ -70,7 +71,9 @@ def test_a_change_is_taken_over_and_a_wrong_file_leaves_the_old_one(tmp_path: Pa
     change(path, "users:\n  b: {roles: [operations], sites: [x]}\n  c: {roles: [admin]}")
     assert users.get("a") is not None  # looked at a moment ago
     clock.pause(LOOK_EVERY_S)
-    assert users.get("a") is None
+    with capture_logs() as logs:
+        assert users.get("a") is None
+    assert [(one["event"], one["users"], one["gone"]) for one in logs] == [("users reloaded", 2, ["a"])]
     b = users.get("b")
     assert b is not None
     assert (b.roles, b.scope.sites) == (frozenset({"operations"}), frozenset({"x"}))
