@@ -200,8 +200,10 @@ def _raise(one: RaiseView) -> str:
 
 
 def _inhibited(one: InhibitView) -> str:
-    same = f" with the same {_joined(one.equal)}" if one.equal else ""
-    return f"while an incident with {one.source} stands, those{same} and {one.target or 'whatever else'} are told to nobody"
+    same = [f"the same {_joined(one.equal)}"] if one.equal else []
+    hidden = " and ".join([*same, *filter(None, [one.target])])
+    those = f"those with {hidden}" if hidden else "all others"
+    return f"while an incident with {one.source} stands, {those} are told to nobody"
 
 
 def _counted(found: RoutingView) -> str:

@@ -14,7 +14,7 @@ export function routesView({ routes, raises, inhibit }) {
       h("table", { class: "routes" }, h("thead", {}, h("tr", {}, COLUMNS.map((name) => h("th", { scope: "col", text: t(`routes.${name}`) })))), h("tbody", {}, rows(routes, 0))),
     ),
     raises.length > 0 && list("routes.raises", raises.map((one) => t(one.after_s === null ? "routes.raise.flags" : "routes.raise.after", { match: one.match || t("routes.all"), to: severity(one.to), after: spanOf(one.after_s), n: one.flags }))),
-    inhibit.length > 0 && list("routes.inhibit", inhibit.map((one) => t("routes.inhibits", { source: one.source, target: one.target || t("routes.all"), equal: one.equal.join(", ") }))),
+    inhibit.length > 0 && list("routes.inhibit", inhibit.map((one) => t(one.equal.length ? "routes.inhibits" : "routes.inhibits.everywhere", { source: one.source, target: one.target || t("routes.all"), equal: one.equal.join(", ") }))),
   ];
 }
 
