@@ -423,6 +423,25 @@ def token(user: User, hours: Hours = None) -> None:
     typer.echo(signin.token_for(load(CommonSettings), user, hours))
 
 
+@app.command("topics")
+def topics(
+    partitions: Annotated[int, typer.Option(min=1, max=10_000, help="Of each topic; sites are spread over them.")] = 1,
+    replication: Annotated[int, typer.Option(min=1, max=9, help="How many brokers keep each; 3 in production.")] = 1,
+    create: Annotated[bool, typer.Option("--create", help="Create at KAFKA_BOOTSTRAP what is missing.")] = False,
+) -> None:
+    """Show the topics that Floorwatch needs, or create them.
+
+    Services create what is missing, with one partition and one replica, which is right for one machine. For more, create them
+    first. Those that are there stay as they are: a site stays on its partition for ever. More: docs/operations.md.
+    """
+    from floorwatch import topics as setup
+    from shared.settings import CommonSettings, load
+
+    if create:
+        asyncio.run(setup.create(load(CommonSettings), partitions, replication))
+    typer.echo(setup.table(partitions, replication))
+
+
 @app.command("login-link")
 def login_link(
     user: User,

@@ -37,6 +37,7 @@ def floorwatch(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     [
         [],
         ["run"],
+        ["topics"],
         ["publish"],
         ["replay"],
         ["rules"],
