@@ -31,7 +31,7 @@ class LiveFile(Generic[T]):
         what: str,
         tell: Callable[[T, T], Mapping[str, object]] = lambda before, now: {},
     ) -> None:
-        """`what` the file holds, for the log ("users"); `tell`: what the log says of a change. Raises SettingsError, here only."""
+        """`what` the file holds, for the log ("users"); `tell`: what is said of a change. Raises SettingsError."""
         self._path = path
         self._clock = clock
         self._load = load

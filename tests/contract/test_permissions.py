@@ -284,7 +284,7 @@ def test_sound_is_let_in_and_out_by_what_was_ordered_and_by_no_role(tmp_path: Pa
 LISTENERS = {
     "shared/service.py: listen": "routes",
     "shared/service.py: create_server": "the same",
-    "services/monitor/listen/relay/app.py: listen": "AudioSocket: a fork that was ordered (test_relay: one that nobody ordered is refused)",
+    "services/monitor/listen/relay/app.py: listen": "AudioSocket: a fork that was ordered (test_relay.py)",
     "services/monitor/listen/relay/app.py: create_server": "the same",
     "floorwatch/run.py: listen": "looks whether a port is free, and closes it at once",
 }
