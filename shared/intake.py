@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 
 BATCH = 500
 POLL_S = 0.5
+LAG_S = 1.0
 FIRST_WAIT_S = 0.25
 LONGEST_WAIT_S = 10.0
 
@@ -138,6 +139,7 @@ class Intake(Generic[T]):
         self._batch = batch
         self._rest_s = rest_s
         self._anchors: dict[Partition, Position] = {}
+        self._lag_asked_s = -LAG_S
 
     async def run(self) -> None:
         """Until cancelled. Whatever is away is tried again, after 0.25 s at first and 10 s at most."""
@@ -186,9 +188,19 @@ class Intake(Generic[T]):
         if records:
             await self._take(records)
         behind = len(records) >= self._batch - 1
-        self._watch.lag(sum((await reader.lag()).values()) if behind else 0)
+        await self._tell_lag(reader, behind)
         if records and self._rest_s and not behind:
             await self._clock.sleep(self._rest_s)
+
+    async def _tell_lag(self, reader: Reader, behind: bool) -> None:
+        """Who is behind asks now and then: the answer may take the broker as long as a batch takes us."""
+        if not behind:
+            self._watch.lag(0)
+            return
+        now_s = self._clock.monotonic()
+        if now_s - self._lag_asked_s >= LAG_S:
+            self._lag_asked_s = now_s
+            self._watch.lag(sum((await reader.lag()).values()))
 
     def _is_anchor(self, record: Record) -> bool:
         """Whether `record` is the last one of before. Raises LogReplaced when it should be and is another."""
