@@ -193,9 +193,9 @@ async def test_the_description_of_the_api_names_its_answers(alerts: Alerts) -> N
             for step in ("acknowledge", "assign", "resolve", "reopen", "notes", "recheck", "actions", "report")
         ),
     }
-    assert set(found["paths"]["/api/v1/incidents/{number}/acknowledge"]["post"]["responses"]) == set(
-        ["200", "400", "401", "403", "404", "409", "413", "422", "429", "503"]
-    )
+    assert set(found["paths"]["/api/v1/incidents/{number}/acknowledge"]["post"]["responses"]) == {
+        *("200", "400", "401", "403", "404", "409", "413", "422", "429", "503")
+    }
 
 
 async def test_metrics_are_there_at_zero(bus: MemoryBus, database: Database) -> None:
