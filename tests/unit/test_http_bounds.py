@@ -268,6 +268,23 @@ async def test_a_proxy_that_is_trusted_stands_for_many_but_not_for_all() -> None
     assert (admission.count, admission.refused, len(admission._each)) == (0, 2, 0)
 
 
+@pytest.mark.parametrize(("trusted", "believed"), [(("127.0.0.0/8",), True), (("10.0.0.0/8",), False)])
+async def test_only_a_trusted_proxy_is_believed_where_a_request_comes_from(
+    trusted: tuple[str, ...], believed: bool
+) -> None:
+    app = an_app(trusted_proxies=trusted)
+
+    @app.get("/from")
+    async def whence(request: Request) -> list[str]:
+        return [request.url.scheme, request.client.host if request.client is not None else ""]
+
+    async with served(app) as port, line(port) as client:
+        await client.send(get("/from", "X-Forwarded-For: 192.0.2.7", "X-Forwarded-Proto: https"))
+        _, headers, found = await client.answer()
+    assert found == (["https", "192.0.2.7"] if believed else ["http", "127.0.0.1"])
+    assert ("strict-transport-security" in headers) is believed
+
+
 async def test_a_websocket_leaves_its_place_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(httpserver, "UNKNOWN_S", 0.1)
     held: list[Admission] = []
