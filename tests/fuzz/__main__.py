@@ -1,7 +1,7 @@
 """Look for inputs that a reader cannot bear, led by coverage: `python -m tests.fuzz --minutes 10 [TARGET...]`.
 
-Each target runs for its share of the time in a process of its own, under atheris. It begins from `seeds.py` and what was ever
-found, and keeps in `.cache/fuzz` what it learns. What breaks it is written there; with a name it belongs into `found/TARGET/`.
+Each target runs for its share of the time in a process of its own, under atheris. It begins from `seeds.py` and
+`cases/`, and keeps in `.cache/fuzz` what it learns. What breaks it is written there; with a name it belongs into `cases/TARGET/`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache" / "fuzz"
-FOUND = Path(__file__).parent / "found"
-NAMES = ("codec", "generic", "asterisk", "anonymous_bank", "ami", "audiosocket", "media")
+CASES = Path(__file__).parent / "cases"
+NAMES = ("codec", "generic", "asterisk", "anonymous_bank", "ami", "audiosocket", "media", "control")
 
 
 def main() -> int:
@@ -42,7 +42,7 @@ def _run(name: str, seconds: int) -> bool:
     corpus.mkdir(parents=True, exist_ok=True)
     for seed in seeds(name):
         (corpus / f"seed-{hashlib.sha1(seed, usedforsecurity=False).hexdigest()[:12]}").write_bytes(seed)
-    kept = [str(folder) for folder in (corpus, FOUND / name) if folder.is_dir()]
+    kept = [str(folder) for folder in (corpus, CASES / name) if folder.is_dir()]
     how = [f"-max_total_time={seconds}", "-max_len=20000", "-timeout=20", "-rss_limit_mb=2048", "-verbosity=0"]
     how += ["-print_final_stats=1", f"-artifact_prefix={CACHE}/{name}-"]
     print(f"== {name}, {seconds} s", flush=True)

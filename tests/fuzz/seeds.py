@@ -47,6 +47,10 @@ def seeds(target: str) -> list[bytes]:
             return [b"\x05" + name + (struct.pack(">BH", 0x10, 320) + bytes(320)) * 3 + b"\x00\x00\x00"]
         case "media":
             return [bytes((kind, rate, 53)) + bytes(range(256)) * 8 for kind in range(8) for rate in (0, 1)]
+        case "control":
+            fork = "9c6d8a0e-7f0c-4f9f-a7a5-0c6b8a7f6b11"
+            said = f'{{"event": "MEDIA_START", "format": "slin", "fork": "{fork}"}}'
+            return [said.encode(), f"MEDIA_START format:slin16 fork:{fork} optimal_frame_size:320".encode()]
         case "anonymous_bank":
             return [CUT.join([_BANK.replace(" ", "\t").encode()] * 3)]
     raise AssertionError(f"{target} has no seeds")

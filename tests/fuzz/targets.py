@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Final
+from uuid import UUID
 
 from services.ingest.adapters.registry import ADAPTERS
 from services.ingest.connectors.asterisk.ami import MAX_PACKET_BYTES, Splitter, headers_of
+from services.monitor.listen.relay import mediasockets
 from services.monitor.listen.relay.audiosocket import LONGEST, Parser
 from services.monitor.listen.relay.media import RATES, BadAudio, Encoding, Malformed, Stream
 from shared.codec import decode_event, decode_fact, encode
@@ -116,6 +118,19 @@ def _same(now: bytes, before: bytes) -> None:
     assert now == before, "a record that was refused changed the state"
 
 
+def control(data: bytes) -> None:
+    """What a switch says of its sound is understood, or refused with a reason."""
+    text = data.decode("utf-8", "replace")
+    try:
+        event = mediasockets._control(text)
+        fork = mediasockets._fork_of(event)
+        assert not fork or str(UUID(fork)) == fork
+        _, rate = mediasockets._format(event)
+        assert rate in RATES
+    except Malformed as exc:
+        _tells(str(exc))
+
+
 def _pieces(data: bytes, size: int) -> Iterator[bytes]:
     return (data[at : at + size] for at in range(0, len(data), size))
 
@@ -126,4 +141,5 @@ TARGETS: Final[dict[str, Target]] = {
     "ami": ami,
     "audiosocket": audiosocket,
     "media": media,
+    "control": control,
 }

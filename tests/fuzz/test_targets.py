@@ -1,4 +1,4 @@
-"""Each reader of foreign bytes on some that nobody meant to send, and on all that ever broke one (`found/TARGET/`)."""
+"""Each reader of foreign bytes on some that nobody meant to send, and on each that has a name (`cases/TARGET/`)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.__main__ import FOUND, NAMES
+from tests.fuzz.__main__ import CASES, NAMES
 from tests.fuzz.seeds import seeds
 from tests.fuzz.targets import CUT, TARGETS
 
-CASES = sorted(path.relative_to(FOUND) for path in FOUND.rglob("*") if path.is_file() and path.suffix != ".md")
+NAMED = sorted(path.relative_to(CASES) for path in CASES.rglob("*") if path.is_file())
 
 
 @st.composite
@@ -45,6 +45,6 @@ def test_whatever_comes_is_borne(name: str, data: st.DataObject) -> None:
     TARGETS[name](data.draw(st.binary(max_size=300) | damaged([one[:3000] for one in seeds(name)[:8]])))
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_what_was_found_once_is_borne(case: Path) -> None:
-    TARGETS[case.parts[0]]((FOUND / case).read_bytes())
+@pytest.mark.parametrize("case", NAMED, ids=str)
+def test_what_has_a_name_is_borne(case: Path) -> None:
+    TARGETS[case.parts[0]]((CASES / case).read_bytes())
