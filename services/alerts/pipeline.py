@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 # Whoever acknowledges waits for a transaction of ours, and in a storm of many small ones comes hardly in between. What comes
 # alone waits for nothing.
-BATCH: Final = 100
+BATCH: Final = 200
 REST_S: Final = 0.05
 
 
