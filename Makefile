@@ -63,7 +63,7 @@ test-kafka: $(DEV)  ## run what is marked kafka on a real Apache Kafka; needs Ja
 	@$(BIN)/python -m tools.real_kafka --or-skip run -- $(BIN)/pytest -m kafka $(TESTS)
 
 test-postgres: $(DEV)  ## run what is marked postgres on a real PostgreSQL; needs its programs
-	@$(BIN)/python -m tools.real_postgres --or-skip run -- $(BIN)/pytest -m postgres $(TESTS)
+	@$(BIN)/python -m tools.real_postgres --or-skip run -- $(BIN)/pytest -m postgres -n $(JOBS) --dist loadfile $(TESTS)
 
 test-release: $(DEV)  ## build the wheel, install it into an empty environment and start it; needs an index of packages
 	@$(BIN)/pytest -m release tests/release

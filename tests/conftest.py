@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,3 +29,9 @@ def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     log_path: Path = tmp_path_factory.mktemp("broker") / "broker.log"
     with embedded_broker(log_path) as broker:
         yield broker.bootstrap
+
+
+def pytest_sessionfinish() -> None:
+    databases = sys.modules.get("tests.databases")  # most of the tests need none
+    if databases is not None:
+        asyncio.run(databases.drop_templates())

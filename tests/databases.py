@@ -9,10 +9,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import asyncpg
 import pytest
-from sqlalchemy import text
 from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from shared.db import Database
 from shared.migrate import upgrade
@@ -29,18 +28,77 @@ async def empty_database(kind: str, folder: Path) -> AsyncIterator[Database]:
         yield database
         await database.close()
         return
-    name = f"floorwatch_test_{uuid.uuid4().hex[:12]}"
-    url = make_url(POSTGRES).set(drivername="postgresql+asyncpg")
-    server = create_async_engine(url, isolation_level="AUTOCOMMIT")
-    async with server.connect() as connection:
-        await connection.execute(text(f"CREATE DATABASE {name}"))
-    database = Database(url.set(database=name).render_as_string(hide_password=False))
-    yield database
-    await database.close()
-    async with server.connect() as connection:
-        await connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    await server.dispose()
+    async with _in_postgres() as name:
+        database = Database(_postgres(name))
+        yield database
+        await database.close()
 
+
+@asynccontextmanager
+async def migrated_database(kind: str, folder: Path, scripts: Path) -> AsyncIterator[Database]:
+    """A database with the newest version of the tables that the migrations in `scripts` make, `kind` one of BOTH.
+
+    It is a copy of one that this process migrated before: the migrations take many times as long as the copy. What migrating
+    itself does is for `upgrade` to be tested with.
+    """
+    if kind == "sqlite":
+        async with empty_database(kind, folder) as database:
+            await migrate(database, scripts)
+            yield database
+        return
+    async with _in_postgres(await _template(scripts)) as name:
+        database = Database(_postgres(name))
+        yield database
+        await database.close()
+
+
+# ---------------------------------------------------------------- PostgreSQL
+
+_TEMPLATES: dict[Path, str] = {}  # by the folder of the migrations, the database that they were run in
+
+
+def _postgres(name: str) -> str:
+    return make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
+
+
+@asynccontextmanager
+async def _in_postgres(template: str = "template1") -> AsyncIterator[str]:
+    """The name of a new database that is like `template`."""
+    name = f"floorwatch_test_{uuid.uuid4().hex[:12]}"
+    await _tell_postgres(f"CREATE DATABASE {name} TEMPLATE {template}")
+    try:
+        yield name
+    finally:
+        await _tell_postgres(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def _template(scripts: Path) -> str:
+    if scripts not in _TEMPLATES:
+        name = f"floorwatch_template_{uuid.uuid4().hex[:12]}"
+        await _tell_postgres(f"CREATE DATABASE {name}")
+        _TEMPLATES[scripts] = name
+        database = Database(_postgres(name))
+        await upgrade(database, scripts)
+        await database.close()  # nobody may be connected to what is copied
+    return _TEMPLATES[scripts]
+
+
+async def drop_templates() -> None:
+    """What was kept to be copied goes with the last test."""
+    while _TEMPLATES:
+        _, name = _TEMPLATES.popitem()
+        await _tell_postgres(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def _tell_postgres(statement: str) -> None:
+    connection = await asyncpg.connect(POSTGRES)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+# ---------------------------------------------------------------- SQLite
 
 _MIGRATED: dict[Path, bytes] = {}  # by the folder of the migrations, the file that they make of nothing
 
@@ -48,8 +106,7 @@ _MIGRATED: dict[Path, bytes] = {}  # by the folder of the migrations, the file t
 async def migrate(database: Database, scripts: Path) -> None:
     """Bring a database to the newest version of its tables.
 
-    Where SQLite has no file yet it gets a copy of one that this process migrated before: the migrations take a hundred times
-    as long as the copy. What migrating itself does is for `upgrade` to be tested with.
+    Where SQLite has no file yet it gets a copy of one that this process migrated before.
     """
     if _has_no_file(database):
         if scripts not in _MIGRATED:

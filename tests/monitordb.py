@@ -9,7 +9,7 @@ import pytest
 
 from services.monitor.desk.store import MIGRATIONS
 from shared.db import Database
-from tests.databases import BOTH, empty_database, migrate
+from tests.databases import BOTH, empty_database, migrated_database
 
 
 @pytest.fixture(params=BOTH)
@@ -19,7 +19,7 @@ async def empty_monitor_db(request: pytest.FixtureRequest, tmp_path: Path) -> As
         yield database
 
 
-@pytest.fixture
-async def monitor_db(empty_monitor_db: Database) -> Database:
-    await migrate(empty_monitor_db, MIGRATIONS)
-    return empty_monitor_db
+@pytest.fixture(params=BOTH)
+async def monitor_db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    async with migrated_database(request.param, tmp_path, MIGRATIONS) as database:
+        yield database

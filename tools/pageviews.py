@@ -10,7 +10,7 @@ from typing import Literal
 from playwright.async_api import Page, expect
 
 PATIENCE_MS = 90_000  # of a machine that is busy with other things
-TRIES = 6
+TRIES = 30
 
 CLICK = "node => node.click()"  # on a list that moves while one aims
 
