@@ -6,22 +6,20 @@ export function wallTime(at, zone) {
   return `${parts.year}-${parts.month}-${parts.day}T${parts.hour}:${parts.minute}`;
 }
 
-const SHIFTS = [3_600_000, 1_800_000]; // by which clocks are put back: an hour, on Lord Howe half of one
+const DAY = 86_400_000;
 
-/** The ISO instant at which the wall clock in `zone` shows `wall`; null when that is no whole time. What is skipped is the hour after,
- * what comes twice the first, as everywhere here. */
+/** The ISO instant at which the wall clock in `zone` shows `wall`; null when that is no whole time. On the day on which clocks change
+ * what is skipped is the hour after, and what comes twice the first, as everywhere here: both are read by the time of the day before. */
 export function instantOf(wall, zone) {
   const asked = Date.parse(`${wall}:00Z`);
   if (!wall || Number.isNaN(asked)) return null;
-  let at = asked;
-  for (let i = 0; i < 3; i++) {
-    const off = Date.parse(`${wallTime(at, zone)}:00Z`) - asked;
-    if (!off) break;
-    at -= off;
-  }
-  const first = SHIFTS.map((shift) => at - shift).find((earlier) => wallTime(earlier, zone) === wall);
-  return new Date(first ?? at).toISOString();
+  const [before, after] = [asked - DAY, asked + DAY].map((at) => asked - ahead(at, zone));
+  const at = wallTime(before, zone) !== wall && wallTime(after, zone) === wall ? after : before;
+  return new Date(at).toISOString();
 }
+
+/** By how many milliseconds the wall clock in `zone` is ahead of UTC at an instant of whole minutes. */
+const ahead = (at, zone) => Date.parse(`${wallTime(at, zone)}:00Z`) - at;
 
 const formats = new Map();
 
