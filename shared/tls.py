@@ -7,10 +7,12 @@ a setting says otherwise. A file that cannot be used is told of by its variable 
 from __future__ import annotations
 
 import ssl
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import structlog
+from cryptography import x509
 from pydantic import SecretStr
 
 from shared.clock import Clock
@@ -19,6 +21,8 @@ from shared.filewatch import POLL_S, Signature, signature
 from shared.settings import ServiceSettings, variable
 
 OLDEST: Final = ssl.TLSVersion.TLSv1_2
+SOON: Final = timedelta(days=14)  # who renews by himself does so at 30 days
+_DAY_S: Final = 86_400.0
 HSTS: Final = "max-age=31536000"  # a year (RFC 6797); other names below ours are not ours to speak for
 
 log = structlog.get_logger()
@@ -36,6 +40,7 @@ class ServerTls:
         self.context.set_alpn_protocols(["http/1.1"])
         self._seen = self._signatures()
         self._load(self.context)
+        self.expires = _end_of(cert)
 
     @classmethod
     def of(cls, settings: ServiceSettings) -> ServerTls | None:
@@ -55,10 +60,20 @@ class ServerTls:
         return cls(*files, settings.tls_key_password, cert_setting=cert_setting, key_setting=key_setting)
 
     async def follow(self, clock: Clock) -> None:
-        """Take over a renewed certificate, for ever. Connections that are open keep what they began with."""
+        """Take over a renewed certificate, for ever, and say each day when it ends soon. Connections that are open keep what they
+        began with."""
+        remind_at = clock.monotonic()
         while True:
+            if clock.monotonic() >= remind_at:
+                remind_at += _DAY_S
+                self._remind(clock.now())
             await clock.sleep(POLL_S)
             self.look()
+
+    def _remind(self, now: datetime) -> None:
+        left = self.expires - now
+        if left < SOON:
+            log.warning("certificate ends soon", file=str(self._cert), expires=self.expires, days=max(0, left.days))
 
     def look(self) -> None:
         """Take over the files if they changed. A pair that does not fit, as while one is being written, changes nothing."""
@@ -72,7 +87,8 @@ class ServerTls:
         except SettingsError as exc:
             log.error("certificate not renewed", why=str(exc), consequence="the old one is shown")
             return
-        log.info("certificate renewed", file=str(self._cert))
+        self.expires = _end_of(self._cert)
+        log.info("certificate renewed", file=str(self._cert), expires=self.expires)
 
     def _signatures(self) -> tuple[Signature, Signature]:
         return signature(self._cert), signature(self._key)
@@ -134,6 +150,11 @@ def _why_no_pair(exc: ssl.SSLError, cert: Path, key: Path, has_password: bool) -
     if b"ENCRYPTED" in key.read_bytes():  # OpenSSL says of this no more than that it could not
         return f"the key in {key} is encrypted, and the password {'does not fit' if has_password else 'is missing'}"
     return f"no certificate in {cert} with its key in {key}, in PEM form: {_reason(exc)}"
+
+
+def _end_of(cert: Path) -> datetime:
+    """When the first certificate of a file that was taken over ends."""
+    return x509.load_pem_x509_certificates(cert.read_bytes())[0].not_valid_after_utc
 
 
 def _check_readable(path: Path, setting: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 from websockets.asyncio.client import connect
 
+from shared import tls as tls_module
+from shared.clock import FakeClock
 from shared.errors import SettingsError
 from shared.http import create_app
 from shared.settings import MonitorSettings
@@ -158,6 +161,24 @@ def test_a_served_app_looks_at_its_certificate_by_itself(tmp_path: Path) -> None
             return str(after["serialNumber"])
 
     assert asyncio.run(turns())
+
+
+async def test_a_certificate_that_ends_soon_is_told_of_each_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls_module, "POLL_S", 3600.0)
+    tls = tls_of(Authority(tmp_path).sign())
+    clock = FakeClock(tls.expires - timedelta(days=15, minutes=1))
+    following = asyncio.create_task(tls.follow(clock))
+    with capture_logs() as said:
+        for _ in range(4):
+            await clock.advance(86_400.0)
+    following.cancel()
+    assert [(line["event"], line["days"]) for line in said] == [
+        ("certificate ends soon", 13),
+        ("certificate ends soon", 12),
+        ("certificate ends soon", 11),
+    ]
 
 
 def encrypted(pair: Pair, password: str) -> Pair:
