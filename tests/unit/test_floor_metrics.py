@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry
+from pathlib import Path
 
+import pytest
+from prometheus_client import CollectorRegistry
+from starlette.testclient import TestClient
+
+from services.monitor.app import Monitor
 from services.monitor.core.engine import Engine
 from services.monitor.floormetrics import FloorMetrics
 from shared import events
+from shared.clock import SystemClock
+from shared.memorybus import MemoryBus
+from shared.settings import MonitorSettings
+from tests.authkit import bearer, settings
 from tests.floorkit import CONFIG, RULES, SITE, event
 
 
@@ -60,3 +69,38 @@ def test_of_a_floor_that_is_not_heard_only_counts_are_told() -> None:
     assert value("floor_agents", {"site": SITE, "state": "ready"}) is None
     assert value("floor_queue_waiting_calls", {"site": SITE, "queue": "sales"}) is None
     assert value("floor_queue_offered_calls_total", {"site": SITE, "queue": "sales"}) == 2
+
+
+@pytest.fixture
+def http(tmp_path: Path) -> TestClient:
+    """A monitor with users, which has heard of two sites."""
+    bus, clock = MemoryBus(), SystemClock()
+    monitor = Monitor(MonitorSettings(**settings(tmp_path)), bus, clock, CONFIG, RULES, CollectorRegistry())
+    for site in (SITE, "elsewhere"):
+        monitor.engine.apply(event(0, events.LinkUp(connector="c1"), site=site))
+    return TestClient(monitor.app(), base_url="http://127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("user", "sites"), [("viewer", {SITE, "elsewhere"}), ("elsewhere", {"elsewhere"}), ("blue", set())]
+)
+def test_who_asks_is_told_of_sites_that_are_wholly_theirs_to_see(http: TestClient, user: str, sites: set[str]) -> None:
+    answer = http.get("/metrics/floor", headers=bearer(user))
+    assert answer.status_code == 200
+    assert {site for site in (SITE, "elsewhere") if f'floor_link_up{{site="{site}"}} 1.0' in answer.text} == sites
+
+
+def test_nobody_is_told_of_floors_without_a_token_and_metrics_of_us_tell_nothing_of_them(http: TestClient) -> None:
+    assert http.get("/metrics/floor").status_code == 401
+    assert "floor_" not in http.get("/metrics").text
+
+
+def test_requests_are_counted_by_how_they_ended_and_probes_are_not(http: TestClient) -> None:
+    for path in ("/metrics/floor", "/healthz", "/api/v1/rules"):
+        http.get(path, headers=bearer("viewer"))
+    http.get("/api/v1/rules")
+    text = http.get("/metrics").text
+    assert 'http_requests_total{code="2xx"} 2.0' in text
+    assert 'http_requests_total{code="4xx"} 1.0' in text
+    assert 'http_requests_total{code="5xx"} 0.0' in text
+    assert 'floorwatch_build_info{service="monitor"' in text
