@@ -1,4 +1,4 @@
-"""`floorwatch auth`: who may do what, as the files in force say it."""
+"""`floorwatch auth`: who may do what, as the files in force say it. And `token` and `login-link`, which let somebody in."""
 
 from __future__ import annotations
 
@@ -88,3 +88,42 @@ def explain(
         typer.echo(f"  {line.says:<{min(wide, 60)}}  {line.where}".rstrip())
     if not found.allowed:
         raise typer.Exit(1)
+
+
+User = Annotated[str, typer.Argument(help="As the users file calls them.")]
+Hours = Annotated[
+    float | None, typer.Option(help="How long it is good for; default as the users file says for the user, 12 there.")
+]
+
+
+def token(user: User, hours: Hours = None) -> None:
+    """Print a token of a user, for a program.
+
+    The program sends it as `Authorization: Bearer TOKEN`. AUTH_USERS_FILE says who there is; the token is signed with
+    AUTH_SECRET, else with the secret in .run, so run this where the services run. It holds no rights: those are in the users
+    file, and who is taken out of it is out. More: docs/security.md.
+    """
+    from floorwatch import signin
+    from shared.settings import CommonSettings, load
+
+    typer.echo(signin.token_for(load(CommonSettings), user, hours))
+
+
+def login_link(
+    user: User,
+    hours: Hours = None,
+    url: Annotated[
+        str | None, typer.Option(help="Where people reach the wallboard; default this machine at MONITOR_PORT (8600).")
+    ] = None,
+) -> None:
+    """Print a link that signs a person in.
+
+    Whoever opens it is that user in that browser until it ends, so hand it over as you would a password. For a screen in the
+    hall: `floorwatch login-link hall --hours 8760`.
+    """
+    from floorwatch import run as running
+    from floorwatch import signin
+    from shared.settings import MonitorSettings, load
+
+    settings = load(MonitorSettings)
+    typer.echo(signin.link_for(url or running.url_of(settings), signin.token_for(settings, user, hours)))

@@ -15,6 +15,7 @@ import typer
 from floorwatch.alerts import app as alerts_app
 from floorwatch.asterisk import app as asterisk_app
 from floorwatch.auth import app as auth_app
+from floorwatch.auth import login_link, token
 from floorwatch.report import report
 from shared.errors import FloorwatchError
 
@@ -403,24 +404,8 @@ def audit_export(
     typer.echo(f"{count} rows", err=True)
 
 
-User = Annotated[str, typer.Argument(help="As the users file calls them.")]
-Hours = Annotated[
-    float | None, typer.Option(help="How long it is good for; default as the users file says for the user, 12 there.")
-]
-
-
-@app.command()
-def token(user: User, hours: Hours = None) -> None:
-    """Print a token of a user, for a program.
-
-    The program sends it as `Authorization: Bearer TOKEN`. AUTH_USERS_FILE says who there is; the token is signed with
-    AUTH_SECRET, else with the secret in .run, so run this where the services run. It holds no rights: those are in the users
-    file, and who is taken out of it is out. More: docs/security.md.
-    """
-    from floorwatch import signin
-    from shared.settings import CommonSettings, load
-
-    typer.echo(signin.token_for(load(CommonSettings), user, hours))
+app.command()(token)
+app.command("login-link")(login_link)
 
 
 @app.command("topics")
@@ -440,27 +425,6 @@ def topics(
     if create:
         asyncio.run(setup.create(load(CommonSettings), partitions, replication))
     typer.echo(setup.table(partitions, replication))
-
-
-@app.command("login-link")
-def login_link(
-    user: User,
-    hours: Hours = None,
-    url: Annotated[
-        str | None, typer.Option(help="Where people reach the wallboard; default this machine at MONITOR_PORT (8600).")
-    ] = None,
-) -> None:
-    """Print a link that signs a person in.
-
-    Whoever opens it is that user in that browser until it ends, so hand it over as you would a password. For a screen in the
-    hall: `floorwatch login-link hall --hours 8760`.
-    """
-    from floorwatch import run as running
-    from floorwatch import signin
-    from shared.settings import MonitorSettings, load
-
-    settings = load(MonitorSettings)
-    typer.echo(signin.link_for(url or running.url_of(settings), signin.token_for(settings, user, hours)))
 
 
 def _service(name: str, module: str, about: str) -> None:
