@@ -17,6 +17,7 @@ from floorwatch.asterisk import app as asterisk_app
 from floorwatch.auth import app as auth_app
 from floorwatch.auth import login_link, token
 from floorwatch.report import report
+from floorwatch.topics import topics
 from shared.errors import FloorwatchError
 
 app = typer.Typer(
@@ -35,6 +36,7 @@ app.add_typer(asterisk_app, name="asterisk")
 app.add_typer(alerts_app, name="alerts")
 app.add_typer(auth_app, name="auth")
 app.command()(report)
+app.command()(topics)
 audit_app = typer.Typer(help="The audit of listening: who listened to whom.", no_args_is_help=True)
 app.add_typer(audit_app, name="audit")
 
@@ -406,25 +408,6 @@ def audit_export(
 
 app.command()(token)
 app.command("login-link")(login_link)
-
-
-@app.command("topics")
-def topics(
-    partitions: Annotated[int, typer.Option(min=1, max=10_000, help="Of each topic; sites are spread over them.")] = 1,
-    replication: Annotated[int, typer.Option(min=1, max=9, help="How many brokers keep each; 3 in production.")] = 1,
-    create: Annotated[bool, typer.Option("--create", help="Create at KAFKA_BOOTSTRAP what is missing.")] = False,
-) -> None:
-    """Show the topics that Floorwatch needs, or create them.
-
-    Services create what is missing, with one partition and one replica, which is right for one machine. For more, create them
-    first. Those that are there stay as they are: a site stays on its partition for ever. More: docs/operations.md.
-    """
-    from floorwatch import topics as setup
-    from shared.settings import CommonSettings, load
-
-    if create:
-        asyncio.run(setup.create(load(CommonSettings), partitions, replication))
-    typer.echo(setup.table(partitions, replication))
 
 
 def _service(name: str, module: str, about: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from floorwatch.topics import create, table
+from floorwatch.topics import make, table
 from shared import topics
 from shared.kafka import KafkaBus
 from shared.settings import CommonSettings
@@ -26,8 +26,8 @@ async def partitions_at(bootstrap: str, topic: topics.Topic) -> int:
 async def test_topics_are_made_with_their_partitions_and_left_as_they_are(tmp_path: Path) -> None:
     with embedded_broker(tmp_path / "broker.log") as broker:
         settings = CommonSettings(kafka_bootstrap=broker.bootstrap)
-        await create(settings, 3, 1)
-        await create(settings, 5, 1)
+        await make(settings, 3, 1)
+        await make(settings, 5, 1)
         assert await partitions_at(broker.bootstrap, topics.FLOOR_EVENTS) == 3
         assert await partitions_at(broker.bootstrap, topics.FLOOR_CHECKPOINTS) == 1
 
