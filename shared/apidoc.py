@@ -68,6 +68,8 @@ def describe(app: FastAPI, *structs: type[msgspec.Struct]) -> None:
         _add_refusals(app, document["paths"])
         for path in document["paths"].values():
             for operation in path.values():
+                if "requestBody" in operation:
+                    operation["responses"].setdefault("400", problem(400, "the body is no text in UTF-8")[400])
                 _put_right(operation["responses"])
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
@@ -77,7 +79,7 @@ def describe(app: FastAPI, *structs: type[msgspec.Struct]) -> None:
 
 
 def _add_refusals(app: FastAPI, paths: dict[str, Any]) -> None:
-    """401, 403, 429, 400 and 413 of each route that names a permission; there already where `describe` ran before."""
+    """401, 403, 429 and 413 of each route that names a permission; there already where `describe` ran before."""
     for found in iter_route_contexts(app.routes):
         if not isinstance(found.original_route, APIRoute):
             continue
@@ -90,7 +92,6 @@ def _add_refusals(app: FastAPI, paths: dict[str, Any]) -> None:
                 often = "more requests than one user may make in a minute; `Retry-After` says when to come back"
                 refusals = problem(401, unknown) | problem(403, refused) | problem(429, often)
                 if "requestBody" in operation:
-                    refusals |= problem(400, "the body is no text in UTF-8")
                     refusals |= problem(413, "the body is longer than it may be here")
                 for status, answer in refusals.items():
                     operation["responses"].setdefault(str(status), answer)
