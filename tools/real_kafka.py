@@ -15,6 +15,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import uuid
 from pathlib import Path
 from typing import Final
@@ -24,6 +25,8 @@ from tools.servers import HOST, ROOT, Failed, PidFile, Server, Unavailable, free
 POM: Final = ROOT / "deploy" / "kafka" / "pom.xml"
 JARS: Final = ROOT / ".cache" / "kafka"
 FOLDER: Final = ROOT / ".run" / "kafka"
+FORMATTED: Final = Path("made", "formatted")  # below the jars, what is made with them: the files of an empty broker,
+ARCHIVE: Final = Path("made", "classes.jsa")  # and the classes that one loads
 DEFAULT_PORT: Final = 9092
 OLDEST_JAVA: Final = 17  # of the broker, since Kafka 4.0
 
@@ -70,8 +73,10 @@ class Kafka(Server):
 
     name = "Apache Kafka"
 
-    def __init__(self, folder: Path, jars: Path, port: int, **settings: str) -> None:
+    def __init__(self, folder: Path, jars: Path, port: int, *, archives: bool = False, **settings: str) -> None:
+        """`archives`: when it stops it writes down the classes that it loaded, which spares later ones much of their start."""
         super().__init__(folder, port)
+        self._archives = archives
         self._settings = settings
         self._jars = jars
         self._data = self.folder / "data"
@@ -80,15 +85,32 @@ class Kafka(Server):
     def prepare(self) -> None:
         properties = PROPERTIES.format(host=HOST, port=self.port, controller_port=free_port(), data=self._data)
         self._properties.write_text(properties + "".join(f"{key}={value}\n" for key, value in self._settings.items()))
-        if (self._data / "meta.properties").exists():
+        if not (self._data / "meta.properties").exists():
+            self._format()
+
+    def _format(self) -> None:
+        """Ask `StorageTool format`, which takes a JVM, once; later its files are copied, and get an id of their own."""
+        made = self._jars / FORMATTED
+        if not made.exists():
+            self._ask_to_format()
+            aside = made.with_name(f"{made.name}-{os.getpid()}")
+            shutil.copytree(self._data, aside)
+            try:
+                aside.rename(made)
+            except OSError:  # another process was quicker
+                shutil.rmtree(aside)
             return
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        shutil.copytree(made, self._data)
+        meta = self._data / "meta.properties"
+        meta.write_text(re.sub(r"(?m)^cluster\.id=.*$", f"cluster.id={_new_id()}", meta.read_text()))
+
+    def _ask_to_format(self) -> None:
         done = subprocess.run(
             [
                 *self._java(),
                 "kafka.tools.StorageTool",
                 "format",
-                f"--cluster-id={cluster}",
+                f"--cluster-id={_new_id()}",
                 "-c",
                 str(self._properties),
             ],
@@ -99,11 +121,13 @@ class Kafka(Server):
             raise Failed(f"{self._data} could not be made ready for Apache Kafka:\n{done.stdout}{done.stderr}")
 
     def command(self) -> list[str]:
-        return [*self._java(), "kafka.Kafka", str(self._properties)]
+        way = "ArchiveClassesAtExit" if self._archives else "SharedArchiveFile"
+        return [*self._java(), f"-XX:{way}={self._jars / ARCHIVE}", "kafka.Kafka", str(self._properties)]
 
     def _java(self) -> list[str]:
         return [
             "java",
+            "-Xlog:cds=off,cds+dynamic=off",  # an archive of classes that does not fit only costs time
             "-Xms64m",
             "-Xmx512m",
             "-XX:+UseSerialGC",  # starts in less time and memory than the collectors for large heaps
@@ -147,8 +171,15 @@ def find_jars() -> Path:
     """The folder with the jars, fetched when deploy/kafka/pom.xml has changed since. Raises Unavailable, Failed."""
     wanted = hashlib.sha256(POM.read_bytes()).hexdigest()
     stamp = JARS / "pom.sha256"
-    if stamp.is_file() and stamp.read_text() == wanted:
-        return JARS
+    if not stamp.is_file() or stamp.read_text() != wanted:
+        _fetch_jars()
+        stamp.write_text(wanted)
+    if not (JARS / ARCHIVE).exists():
+        _archive_classes()
+    return JARS
+
+
+def _fetch_jars() -> None:
     if shutil.which("mvn") is None:
         raise Unavailable("no Maven here, which fetches Kafka's jars (Debian, Ubuntu: apt-get install maven)")
     print("fetching Apache Kafka's jars through Maven, once", flush=True)
@@ -162,8 +193,18 @@ def find_jars() -> Path:
     )
     if done.returncode != 0:
         raise Failed(f"Maven could not fetch what {POM.relative_to(ROOT)} names:\n{done.stdout}")
-    stamp.write_text(wanted)
-    return JARS
+
+
+def _archive_classes() -> None:
+    (JARS / ARCHIVE).parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="floorwatch-kafka-") as folder:
+        kafka = Kafka(Path(folder), JARS, free_port(), archives=True)
+        kafka.start()
+        kafka.stop()
+
+
+def _new_id() -> str:
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
 
 def start() -> int:
