@@ -21,7 +21,7 @@ Target = Callable[[bytes], None]
 
 CUT: Final = b"\n----\n"  # between one record of an adapter and the next
 RECEIVED: Final = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
-_SITE: Final = SiteConfig(queues={"sales": QueueConfig(wrap_up_s=6)})
+_SITE: Final = SiteConfig(queues={"sales": QueueConfig(wrap_up_s=6.0)})
 _ENCODINGS: Final[tuple[Encoding, ...]] = ("slin", "ulaw", "alaw")
 
 

@@ -19,6 +19,7 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 RECEIVED_PRECISION_MS: Final = 50
 FARTHEST_CLOCK: Final = timedelta(days=1)  # one damaged stamp must not run every timer of the floor
 _STAMP: Final = re.compile(r"(\d{1,11})(?:\.(\d{1,9}))?")
+_NUMBER: Final = re.compile(r"\d{1,10}", re.ASCII)  # seconds since 1970, and nothing that state or calendar could not hold
 _json: Final = msgspec.json.Decoder(dict[str, Any])
 
 
@@ -51,9 +52,9 @@ class Packet:
         self.headers = {names.get(name.lower(), name): value for name, value in self.headers.items()}
 
     def number(self, name: str) -> int:
-        """The header as a whole number; 0 when it is missing or is none."""
+        """The header as a whole number; 0 when it is missing, or none, or more than any that a switch means."""
         value = self.headers.get(name, "")
-        return int(value) if value.isdecimal() and value.isascii() else 0
+        return int(value) if _NUMBER.fullmatch(value) else 0
 
 
 def read(raw: Raw) -> Packet:
