@@ -33,9 +33,9 @@ PAGES = {
 HERE = "http://127.0.0.1"
 
 
-@pytest.fixture(params=SERVICES)
-def app(request: pytest.FixtureRequest, tmp_path: Path) -> FastAPI:
-    found = app_of(request.param, tmp_path)
+@pytest.fixture(params=SERVICES, scope="module")
+def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
+    found = app_of(request.param, tmp_path_factory.mktemp(request.param))
 
     @found.get("/api/v1/broken")
     async def broken() -> None:
