@@ -17,6 +17,7 @@ class HttpSink:
     """Keeps what is posted to it; answers with the statuses of `answers`, then 200, and with `headers`.
 
     While `answering` is not set it keeps silent. `requests`: the path, the headers and the body of each, as they came.
+    `unanswered`: from which ports those came that wait for an answer.
     """
 
     def __init__(self) -> None:
@@ -26,6 +27,7 @@ class HttpSink:
         self.headers: dict[str, str] = {}
         self.answering = asyncio.Event()
         self.answering.set()
+        self.unanswered: set[int] = set()
         self.port = 0
 
     @property
@@ -47,7 +49,10 @@ class HttpSink:
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines if line)}
         self.requests.append((first.split()[1], headers, body))
         self.received.append(json.loads(body))
+        port = writer.get_extra_info("peername")[1]
+        self.unanswered.add(port)
         await self.answering.wait()
+        self.unanswered.discard(port)
         status = self.answers.pop(0) if self.answers else 200
         more = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
         writer.write(f"HTTP/1.1 {status} X\r\n{more}Content-Length: 0\r\nConnection: close\r\n\r\n".encode())

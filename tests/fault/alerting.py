@@ -240,6 +240,18 @@ async def lines(bus: Bus) -> list[tuple[int, int]]:
     return list(dict.fromkeys((one.data.number, one.data.seq) for one in found))
 
 
+def whose(port: int, services: Iterable[Service]) -> Service:
+    """Which of them has the connection that begins at this port of 127.0.0.1, as Linux tells of its processes."""
+    table = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    sockets = {f"socket:[{row[9]}]" for row in table if row[1] == f"0100007F:{port:04X}"}
+    for one in services:
+        assert one.process is not None
+        held = Path(f"/proc/{one.process.pid}/fd").iterdir()
+        if any(str(link.readlink()) in sockets for link in held if link.is_symlink()):
+            return one
+    raise AssertionError(f"no process has a connection from port {port}")
+
+
 async def until_published(url: str, bus: Bus) -> list[tuple[int, int]]:
     """The lines on the topic `incidents`, once none waits in the database, whichever instance published them."""
     async with asked(url) as database:
