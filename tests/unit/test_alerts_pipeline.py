@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +94,12 @@ async def test_two_replicas_make_one_incident(alerts_db: Database, bus: MemoryBu
         await caught_up(other, bus)
         assert len(await one.incidents()) == 20
         assert {found["version"] for found in await one.incidents()} == {3}
+
+        def told_in_all(outcome: str, count: int) -> bool:
+            return sum(found.metric("alerts_flags_total", outcome=outcome) for found in (one, other)) == count
+
         for outcome, count in (("opened", 20), ("cleared", 20), ("duplicate", 0), ("unknown_flag", 0)):
-            assert sum(found.metric("alerts_flags_total", outcome=outcome) for found in (one, other)) == count
+            await until(partial(told_in_all, outcome, count), "both say between them what became of each flag")
     assert len(await notified(alerts_db)) == 20
     assert bus.records(SWITCH_DEAD_LETTER) == []
 
