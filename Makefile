@@ -107,10 +107,10 @@ lock: $(DEV)  ## choose the newest versions that fit pyproject.toml and write th
 	$(UV) pip compile pyproject.toml --group dev $(LOCK_FLAGS) --upgrade --constraint requirements.lock --output-file requirements-dev.lock
 	$(UV) pip compile --group tools $(LOCK_FLAGS) --upgrade --output-file requirements-tools.lock
 
-fuzz: $(DEV)  ## look for inputs that break a reader or an API, for MINUTES (10); TARGETS="codec ami" tries some
+fuzz: $(DEV)  ## look for inputs that break a reader or an API, for MINUTES (10) each; TARGETS="codec ami" tries some
 	@$(UV) pip install --quiet --only-binary :all: --group fuzz || true
 	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES) $(TARGETS); code=$$?; test $$code = 3 || exit $$code
-	FUZZ_EXAMPLES=200 $(BIN)/pytest -q tests/contract/test_openapi_requests.py
+	FUZZ_EXAMPLES=$$(( $(MINUTES) * 20 )) $(BIN)/pytest -q tests/contract/test_openapi_requests.py
 
 audit: $(DEV) $(TOOLS)/.ready  ## ask whether flaws are known of what requirements.lock holds; needs its index, or skips
 	@$(BIN)/python -m tools.audit; code=$$?; test $$code = 3 || exit $$code

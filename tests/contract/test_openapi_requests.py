@@ -27,6 +27,7 @@ BEYOND_FORM = (
     "reason: ",  # of a case, one of those that are set up
     "matchers: ",
     " is not a label: ",
+    ": String should have at least 1 character",  # and more than blanks
     "its end is ",
     "give either `ends` or `duration_s`",
     "a silence ",

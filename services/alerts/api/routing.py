@@ -33,6 +33,7 @@ class ExplainBody(Body):
         description="What a flag would have; without `severity` each is answered",
         examples=[{"rule": "slow_transfer", "site": "hq", "queue": "sales"}],
         max_length=50,
+        json_schema_extra={"additionalProperties": False},  # a label whose name is none has no value either
     )
     at: Moment | None = Field(None, description="When it would be raised; without it: now")
 
