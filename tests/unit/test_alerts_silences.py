@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.alerts.core import lifecycle as steps
 from services.alerts.core.incident import WrongTransition
 from services.alerts.core.labels import fits, matchers
 from services.alerts.core.silences import WrongSilence
+from services.alerts.silences.repository import wake
 from services.alerts.silences.scope import BeyondScope, may_end, narrowed, visible
 from shared.auth import Scope
 from shared.db import Database
@@ -133,6 +136,38 @@ async def test_acting_while_two_keepers_look_loses_nothing_and_tells_once(fleet:
         assert len(kinds) == found.entries
         assert (await fleet.told(found.id)).count("opened") <= 1
         assert found.state == "acknowledged" or await fleet.told(found.id) == ["opened"]
+
+
+class Stalled:
+    """A session whose next `execute` is answered when `go` is set."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+        self.asked, self.go = asyncio.Event(), asyncio.Event()
+
+    async def execute(self, statement: Any) -> Any:
+        self.asked.set()
+        await self.go.wait()
+        return await self._session.execute(statement)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+
+async def test_a_look_that_began_before_a_silence_ended_does_not_bring_it_back(fleet: Fleet) -> None:
+    one = await fleet.silence({"site": "s1"}, HOUR)
+    holds, now = fleet.desk().holds, fleet.clock.now()
+    async with fleet.database.reading() as session:
+        stalled = Stalled(session)
+        woken = msgspec.structs.replace(await wake(session), last=1)  # another instance wrote a line
+        looking = asyncio.create_task(holds.refresh(stalled, woken, now))  # type: ignore[arg-type]
+        await stalled.asked.wait()
+        await fleet.end(one.id)
+        await fleet.take(flag("f1"))
+        stalled.go.set()
+        await looking
+    await fleet.take(flag("f2", subject_id="t2"))
+    assert [found.held for found in await fleet.incidents()] == ["", ""]
 
 
 async def test_two_instances_that_read_the_same_flags_at_once_tell_once(fleet: Fleet) -> None:

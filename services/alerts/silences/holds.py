@@ -58,11 +58,16 @@ class Hold(Struct, frozen=True):
 
 
 class Holds:
-    """The silences that are not over, in memory, and the inhibitions of the file."""
+    """The silences that are not over, in memory, and the inhibitions of the file.
+
+    Several tasks of a process ask at once, some without the lock. Who waits for the database meanwhile keeps to what he read
+    himself, and writes nothing down that another has replaced: an ended silence under the newest version would be believed
+    until the next change.
+    """
 
     def __init__(self, in_force: InForce) -> None:
         self._in_force = in_force
-        self._version = -1
+        self._known: tuple[int, tuple[Silence, ...]] = (-1, ())  # a version, and the silences of it
         self._last = -1
         self._untold = False  # the pages do not know yet that the silences are others
         self._swept: tuple[datetime, tuple[Inhibition, ...]] | None = None
@@ -70,29 +75,34 @@ class Holds:
 
     async def at(self, session: AsyncSession, version: int, now: datetime) -> Hold:
         """What holds incidents, true until this unit of work ends if `version` was read for change."""
-        await self.noticed(session, version, now)
+        silences = await self._of(session, version, now)
         inhibitions = self._inhibitions
-        self.last = Hold(self.last.silences, inhibitions, await sources(session, inhibitions))
+        standing = await sources(session, inhibitions)
+        self.last = Hold(silences, inhibitions, standing)
         return self.last
 
     async def refresh(self, session: AsyncSession, woken: Wake, now: datetime) -> bool:
         """Bring what is shown up to date with other instances; whether the silences are others than when last asked."""
-        await self.noticed(session, woken.version, now)
+        await self._of(session, woken.version, now)
         others, self._untold = self._untold, False
         if woken.last != self._last:
             self._last = woken.last
             inhibitions = self._inhibitions
-            self.last = Hold(self.last.silences, inhibitions, await sources(session, inhibitions))
+            standing = await sources(session, inhibitions)
+            self.last = Hold(self._known[1], inhibitions, standing)
         return others
 
-    async def noticed(self, session: AsyncSession, version: int, now: datetime) -> None:
-        """Read the silences anew if they are others than in memory."""
-        if version == self._version:
-            return
-        self._untold = True
+    async def _of(self, session: AsyncSession, version: int, now: datetime) -> tuple[Silence, ...]:
+        """The silences of this version, read anew if they are others than in memory."""
+        before = self._known
+        if version == before[0]:
+            return before[1]
         silences = await Silences(session).not_over(now)
-        self.last = Hold(silences, self.last.inhibitions, self.last.standing)
-        self._version = version
+        if self._known is before:
+            self._known = (version, silences)
+            self._untold = True
+            self.last = Hold(silences, self.last.inhibitions, self.last.standing)
+        return silences
 
     async def pull(self, session: AsyncSession, hold: Hold, now: datetime) -> int:
         """Have every incident looked at that is held by something else than it says; how many."""
@@ -111,12 +121,12 @@ class Holds:
         at, inhibitions = self._swept
         if at > now:  # the clock was set back, and what begins or ends until then would be passed over
             return True
-        change = next_change(self.last.silences, at)
+        change = next_change(self._known[1], at)
         return inhibitions != self._inhibitions or (change is not None and change <= now)
 
     def next_change(self, now: datetime) -> datetime | None:
         """When a silence begins or ends next."""
-        return next_change(self.last.silences, now)
+        return next_change(self._known[1], now)
 
     @property
     def _inhibitions(self) -> tuple[Inhibition, ...]:
