@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, TypeVar, Union
 
 import msgspec
 
 from shared import events, facts
+from shared.envelope import EARLIEST, LATEST, E
 from shared.errors import InvalidInput
 
 T = TypeVar("T")
@@ -30,14 +32,25 @@ def encode(value: Any) -> bytes:
 def decode_event(raw: bytes) -> events.Event:
     """The canonical event in `raw`.
 
-    Raises InvalidInput (`not_json`, `invalid_event`) naming the field that is wrong.
+    Raises InvalidInput (`not_json`, `invalid_event`, `time_out_of_range`) naming the field that is wrong.
     """
-    return decode(_event_decoder, raw)
+    found = _in_our_time(decode(_event_decoder, raw), "time")
+    if found.receivedtime is not None:
+        _in_our_time(found, "receivedtime")
+    return found
 
 
 def decode_fact(raw: bytes) -> facts.Fact:
     """The flag or record in `raw`. Raises InvalidInput like `decode_event`."""
-    return decode(_fact_decoder, raw)
+    return _in_our_time(decode(_fact_decoder, raw), "time")
+
+
+def _in_our_time(found: E, name: str) -> E:
+    when: datetime = getattr(found, name)
+    if not EARLIEST <= when <= LATEST:
+        between = f"{EARLIEST.year} and {LATEST.year}"
+        raise InvalidInput("time_out_of_range", f"$.{name}: {when.isoformat()} is not between {between}")
+    return found
 
 
 def decode(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:

@@ -5,11 +5,20 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Literal, TypeVar
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+# Of any switch, simulated floor or recording. What lies outside is a broken clock or an attack, and sums with it might leave
+# the calendar.
+EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
+
+Moment = Annotated[datetime, Meta(tz=True)]
+Place = Annotated[int, Meta(ge=-1, le=2**63 - 1)]  # no longer than Kafka's own, nor than a checkpoint can hold
+Index = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
 
 class Data(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
@@ -31,11 +40,11 @@ class Envelope(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     id: str
     source: str
     site: str
-    time: datetime
+    time: Moment
     data: Data
-    rawpartition: int = -1
-    rawoffset: int = -1
-    rawindex: int = 0
+    rawpartition: Place = -1
+    rawoffset: Place = -1
+    rawindex: Index = 0
     traceparent: str = ""  # of flags: what they go back to, `shared.tracing`
 
 

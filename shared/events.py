@@ -9,13 +9,16 @@ Times are the switch's clock (`Event.time`), aware UTC.
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from shared.envelope import Data, Envelope, data_types_of, envelopes_for
+from msgspec import Meta
+
+from shared.envelope import EARLIEST, LATEST, Data, Envelope, Index, Moment, Place, data_types_of, envelopes_for
 
 Direction = Literal["inbound", "outbound", "internal"]
 Provenance = Literal["observed", "inferred"]
+PrecisionMs = Annotated[int, Meta(ge=0, le=3_600_000)]  # a clock that shows hours; a coarser one is a mistake
+Jump = Annotated[float, Meta(ge=-1e10, le=1e10)]  # three centuries, so that a time moved by it still is one
 
 
 # ---------------------------------------------------------------- the link to the switch
@@ -44,7 +47,7 @@ class Clock(Data, frozen=True):
 
     skew_s: float = 0.0  # our clock minus the switch's, seconds, smallest seen lately
     speed: float = 1.0  # as in `LinkUp`
-    jump: int = -1  # `rawoffset` of the last `ClockJumped` that it knows of; one not read yet makes the mark unusable
+    jump: Place = -1  # `rawoffset` of the last `ClockJumped` that it knows of; one not read yet makes the mark unusable
 
 
 class ClockJumped(Data, frozen=True):
@@ -54,7 +57,7 @@ class ClockJumped(Data, frozen=True):
     much longer: its times move with the clock.
     """
 
-    by_s: float  # negative when it was set back
+    by_s: Jump  # negative when it was set back
 
 
 class Snapshot(Data, frozen=True):
@@ -119,7 +122,11 @@ class WrapStarted(Data, frozen=True):
     agent_id: str
     call_id: str = ""
     queue: str = ""
-    until: datetime | None = None
+    until: Moment | None = None
+
+    def __post_init__(self) -> None:
+        if self.until is not None and not EARLIEST <= self.until <= LATEST:
+            raise ValueError(f"{self.until.isoformat()} is not between {EARLIEST.year} and {LATEST.year}")
 
 
 class WrapEnded(Data, frozen=True):
@@ -147,7 +154,7 @@ class CallQueued(Data, frozen=True):
     call_id: str
     queue: str
     from_number: str = ""
-    position: int | None = None  # 1 is next
+    position: Index | None = None  # 1 is next
 
 
 class CallDequeued(Data, frozen=True):
@@ -324,9 +331,9 @@ class Event(Envelope, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     data: Data
-    receivedtime: datetime | None = None
+    receivedtime: Moment | None = None
     provenance: Provenance = "observed"
-    precisionms: int = 0  # resolution of `time`; 0 is better than a millisecond
+    precisionms: PrecisionMs = 0  # resolution of `time`; 0 is better than a millisecond
 
 
 DATA_TYPES: tuple[type[Data], ...] = data_types_of(__name__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import msgspec
@@ -15,7 +15,7 @@ from services.ingest.guard import AdapterFault, GuardedAdapter
 from services.ingest.links import read_link
 from services.ingest.marks import SiteClock
 from services.ingest.sequence import SequenceCheck
-from shared.envelope import Data
+from shared.envelope import EARLIEST, LATEST, Data
 from shared.errors import InvalidInput
 from shared.events import Event, LinkUp
 from shared.raw import Raw
@@ -26,9 +26,6 @@ SOURCES_LIMIT = 1000
 
 # More than any time zone that was left out or put in twice.
 MOST_AHEAD = timedelta(days=1)
-
-# Of any switch, simulated floor or recording.
-EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
 class Source(Struct, kw_only=True):

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from shared import events
-from shared.envelope import Data, cloud_type
+from shared.envelope import EARLIEST, LATEST, Data, cloud_type
 from shared.errors import InvalidInput
 from shared.events import Provenance
 
@@ -45,7 +45,7 @@ class Incoming(Struct, frozen=True, kw_only=True):
     site: str = ""
     sequence: str | int | None = None  # CloudEvents extension: a number per source, one more with each event
     provenance: Provenance = "observed"
-    precisionms: Annotated[int, Meta(ge=0)] = 0
+    precisionms: events.PrecisionMs = 0
     datacontenttype: str = "application/json"
 
 
@@ -106,11 +106,15 @@ class Reader:
 def in_utc(when: datetime, shift_s: float) -> datetime:
     """`when` moved by `shift_s` seconds, in UTC. Raises InvalidInput `time_out_of_range`."""
     try:
-        return when.astimezone(UTC) + timedelta(seconds=shift_s)
+        moved = when.astimezone(UTC) + timedelta(seconds=shift_s)
     except (OverflowError, ValueError) as exc:
         raise InvalidInput(
             "time_out_of_range", f"{when.isoformat()} moved by {shift_s} s is not a time that exists"
         ) from exc
+    if not EARLIEST <= moved <= LATEST:
+        between = f"{EARLIEST.year} and {LATEST.year}"
+        raise InvalidInput("time_out_of_range", f"{when.isoformat()} moved by {shift_s} s is not between {between}")
+    return moved
 
 
 def times_moved(data: Data, shift_s: float) -> Data:

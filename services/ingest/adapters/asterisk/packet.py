@@ -19,7 +19,8 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 RECEIVED_PRECISION_MS: Final = 50
 FARTHEST_CLOCK: Final = timedelta(days=1)  # one damaged stamp must not run every timer of the floor
 _STAMP: Final = re.compile(r"(\d{1,11})(?:\.(\d{1,9}))?")
-_NUMBER: Final = re.compile(r"\d{1,10}", re.ASCII)  # seconds since 1970, and nothing that state or calendar could not hold
+# seconds since 1970, and nothing that state or calendar could not hold
+_NUMBER: Final = re.compile(r"\d{1,10}", re.ASCII)
 _json: Final = msgspec.json.Decoder(dict[str, Any])
 
 
