@@ -108,7 +108,9 @@ async def _run(database: Database, channels: Channels, world: World, limit: Limi
     now = T0
     for _ in range(400):
         async with database.reading() as session:
-            due = {one.lane: at for one in await Queue(session).work(now) if (at := one.next_at(limit, now)) is not None}
+            due = {
+                one.lane: at for one in await Queue(session).work(now) if (at := one.next_at(limit, now)) is not None
+            }
         if not due:
             return
         lane = min(due, key=lambda one: (due[one], one.receiver))
