@@ -1,7 +1,7 @@
 """The queues of what is to be sent, one for each channel of a receiver: what is next, claimed for one process, and its end.
 
 A process takes one message at a time of a channel, for LEASE; two processes may each have one. When that is over and no answer is
-recorded, the process has ended in between: the message is sent again, and it says that it may have been sent before. Queries only.
+recorded, the process has ended in between: the message is sent again, and it says that it may have been sent before.
 """
 
 from __future__ import annotations
