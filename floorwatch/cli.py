@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -351,10 +350,10 @@ class FormChoice(StrEnum):
 
 
 def _monitor_db(url: str | None) -> str:
-    from shared.settings import MonitorSettings, load
+    from shared.settings import MonitorSettings, given, load
 
     settings = load(MonitorSettings)
-    if url or "MONITOR_DB_URL" in os.environ:
+    if url or given(MonitorSettings, "db_url"):
         return url or settings.db_url.get_secret_value()
     return f"sqlite:///{settings.run_dir / 'monitor.db'}"  # where `floorwatch run` keeps it
 

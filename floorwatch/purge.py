@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from services.alerts.retention.rows import Removed
 from shared.clock import SystemClock
 from shared.db import Database, parse_url, shown
 from shared.errors import StoreError
-from shared.settings import AlertsSettings, load
+from shared.settings import AlertsSettings, given, load
 
 
 class Outcome(Struct, frozen=True):
@@ -41,7 +40,7 @@ def purge(url: str, retention: Retention, *, dry_run: bool) -> Outcome:
 def database_url(url: str | None) -> str:
     """As given, as set, or where `floorwatch run` keeps it."""
     settings = load(AlertsSettings)
-    if url or "ALERTS_DB_URL" in os.environ:
+    if url or given(AlertsSettings, "db_url"):
         return url or settings.db_url.get_secret_value()
     return f"sqlite:///{settings.run_dir / 'alerts.db'}"
 

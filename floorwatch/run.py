@@ -34,6 +34,7 @@ from shared.settings import (
     RelaySettings,
     ServiceSettings,
     SimulatorSettings,
+    given,
     load,
     misspelled,
     variable,
@@ -231,9 +232,9 @@ def _environment(floor: Floor) -> dict[str, str]:
         env |= IN_THE_CLEAR
         for name, value in (("INGEST_MARK_S", "0.2"), ("INGEST_CHECKPOINT_S", "15"), ("MONITOR_CHECKPOINT_S", "15")):
             env[name] = os.environ.get(name, value)
-    if "ALERTS_DB_URL" not in os.environ:
+    if not given(AlertsSettings, "db_url"):
         env["ALERTS_DB_URL"] = f"sqlite+aiosqlite:///{floor.run_dir / 'alerts.db'}"
-    if "MONITOR_DB_URL" not in os.environ:  # one for all replicas
+    if not given(MonitorSettings, "db_url"):  # one for all replicas
         env["MONITOR_DB_URL"] = f"sqlite+aiosqlite:///{floor.run_dir / 'monitor.db'}"
     if "ALERTS_PUBLIC_URL" not in os.environ:
         env["ALERTS_PUBLIC_URL"] = url_of(floor.alerts).rstrip("/")

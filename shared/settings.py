@@ -223,6 +223,12 @@ def variable(kind: type[BaseSettings], name: str) -> str:
     return alias if isinstance(alias, str) else f"{kind.model_config.get('env_prefix', '')}{name}".upper()
 
 
+def given(kind: type[BaseSettings], name: str) -> bool:
+    """Whether somebody set field `name`: by its variable or, if it is a secret, by the file that holds it."""
+    named = variable(kind, name)
+    return named in os.environ or (_is_secret(kind, name) and bool(os.environ.get(named + OF_FILE)))
+
+
 def misspelled(names: Iterable[str]) -> dict[str, str]:
     """Of environment variables `names` those that look like settings of ours and are none, with the nearest one there is."""
     kinds = (
