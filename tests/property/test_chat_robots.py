@@ -28,7 +28,7 @@ from tests.flagkit import T0
 HOME = "https://floorwatch.example.com"
 WRITING = Writing(Text(Sites(), HOME))
 ROBOTS: tuple[Robot, ...] = get_args(Robot)
-OURS = re.compile(re.escape(HOME) + r"[\w/#=?&.%-]*")
+OURS = re.compile(re.escape(HOME) + r"(?=[/?#\s]|$)[\w/#=?&.%-]*")
 ACTIVE = re.compile(
     r"@|<[^>]*>|\w+://|\b(?:mailto|tel|javascript):|\w\.[^\W\d_]{2}|\d\.\d+\.\d+\.\d|&(?:#|\w+;)|[\u200b\u202e]"
 )
@@ -54,6 +54,9 @@ WICKED = (
         "![x](http://evil.example/a.png)",
         "<https://evil.example|here>",
         "[a]: http://x.yy",
+        f" {HOME}.evil.example/x",
+        f" {HOME}:8443/x",
+        f" {HOME}-x.evil.example",
     ),
     *("https://evil.example", "www.evil.example", "evil.中国", "mailto:a@b.example", "10.0.0.1", "javascript:alert(1)"),
     *("*x*", "**x**", "_x_", "__x__", "`x`", "```", "~~x~~", "||x||", "# x", "> x", "- x", "1. x", "+ x", "---", "==="),
@@ -125,6 +128,17 @@ def test_a_text_of_ones_own_keeps_its_own_markup_and_none_of_the_floor(name: str
     written = WRITING.write(Matter(kind="single", receiver="ops", told=(wicked(name),), robot=robot), own=own)
     assert written.body.startswith("<!here> ")
     assert active(written.body.removeprefix("<!here> ").replace("*", ""), robot) == ""
+
+
+@pytest.mark.parametrize("robot", ROBOTS)
+@pytest.mark.parametrize(
+    "behind", [".evil.example/x", "-x.evil.example", ":8443/x", "%2eevil.example", "2/x", "@evil.example"]
+)
+def test_in_a_report_an_address_that_only_begins_as_ours_is_no_link(behind: str, robot: Robot) -> None:
+    report = Message("Daily", f"- Chen Jing {HOME}{behind}: 12 calls\nwhole: {HOME}/reports.html#daily\n{HOME}")
+    written = WRITING.write(Matter(kind="report", receiver="ops", message=report, robot=robot))
+    assert active(written.body, robot) == ""
+    assert f"whole: {HOME}/reports.html#daily" in written.body
 
 
 @given(NAMES, st.sampled_from(ROBOTS))

@@ -128,5 +128,6 @@ def tamed_message(message: Message, robot: Robot, ours: str) -> Message:
 def _line(line: str, robot: Robot, ours: str) -> str:
     if not ours:
         return tamed(line, robot)
-    parts = re.split(rf"((?<!\S){re.escape(ours)}[\w/#=?&.%-]*)", line)
+    # a host ends where a path begins: what only begins as ours does is somebody else's
+    parts = re.split(rf"((?<!\S){re.escape(ours.rstrip('/'))}(?=[/?#\s]|$)[\w/#=?&.%-]*)", line)
     return " ".join(filter(None, (part if n % 2 else tamed(part, robot) for n, part in enumerate(parts))))
