@@ -24,6 +24,7 @@ taken ../asterisk.example.yaml asterisk.yaml
 chmod 644 files/*
 
 if [ ! -s secrets/prometheus_token ]; then
+    rm -f secrets/prometheus_token   # of a run without Docker, and not to be written to any more
     if docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1; then
         chmod 444 secrets/*
         docker compose build monitor-a

@@ -5,13 +5,18 @@ Schemas are another matter: `make check-deploy`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
+import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from functools import cache
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -225,8 +230,133 @@ def test_the_image_runs_as_nobody_and_is_made_of_what_was_locked() -> None:
     assert {name.split("/")[0] for name in copied} <= allowed
 
 
-def test_ports_of_the_health_check_are_those_of_the_services() -> None:
+def health_check() -> dict[str, Any]:
+    """The names in deploy/docker/healthcheck.py, which is in no package."""
     source = (DEPLOY / "docker" / "healthcheck.py").read_text(encoding="utf-8")
     names: dict[str, Any] = {"__name__": "healthcheck"}
     exec(compile(source, "healthcheck.py", "exec"), names)
-    assert names["PORTS"] == {name: kind.model_fields["port"].default for name, kind in KINDS.items()}
+    return names
+
+
+def test_ports_of_the_health_check_are_those_of_the_services() -> None:
+    assert health_check()["PORTS"] == {name: kind.model_fields["port"].default for name, kind in KINDS.items()}
+
+
+def test_in_compose_the_monitors_are_told_where_switches_send_the_sound() -> None:
+    told = {where: "RELAY_MEDIA_URL" in values for where, _command, values in composed()}
+    assert told["compose monitor-a"]  # who tells switches is the monitor, not the relay
+    assert told["compose monitor-b"]
+
+
+def test_the_units_that_the_document_switches_on_start_with_the_host() -> None:
+    document = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    enabled = {
+        name
+        for line in re.findall(r"^ +systemctl enable --now ([^#\n]+)", document, re.MULTILINE)
+        for name in line.split()
+    }
+    target = (DEPLOY / "systemd" / "floorwatch.target").read_text(encoding="utf-8")
+    assert "WantedBy=multi-user.target" in target
+    assert "floorwatch.target" in enabled  # what wants the services; enabling those alone starts nothing at boot
+    for name in ("ingest", "monitor@a", "monitor@b", "alerts", "relay"):
+        assert f"floorwatch-{name}.service" in target
+
+
+def test_memory_is_called_high_before_it_ends_a_service() -> None:
+    rules = (DEPLOY / "prometheus" / "floorwatch.rules.yml").read_text(encoding="utf-8")
+    bounds = {
+        name: float(bound)
+        for names, bound in re.findall(
+            r'process_resident_memory_bytes\{job=~"floorwatch-\(([a-z|]+)\)"\} > (\S+)', rules
+        )
+        for name in names.split("|")
+    }
+    assert set(bounds) == set(KINDS)
+    for name, limit in limits():
+        assert bounds[name] < 0.9 * limit, (name, limit)
+
+
+def limits() -> Iterator[tuple[str, float]]:
+    """Which service, and how many bytes something in deploy/ lets it have."""
+    sizes = {"m": 2**20, "g": 2**30, "M": 2**20, "G": 2**30, "Mi": 2**20, "Gi": 2**30}
+    compose = yaml.safe_load((DEPLOY / "compose" / "compose.yaml").read_text(encoding="utf-8"))
+    found = [(one["command"][0], one["mem_limit"]) for one in compose["services"].values() if "mem_limit" in one]
+    for path in (DEPLOY / "systemd").glob("*.service"):
+        (limit,) = re.findall(r"^MemoryMax=(\w+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        found.append((re.split(r"[-@.]", path.name)[1], limit))
+    for path in (DEPLOY / "kubernetes" / "base").glob("*.yaml"):
+        found += [
+            (path.stem, limit) for limit in re.findall(r"limits: \{memory: (\w+)\}", path.read_text(encoding="utf-8"))
+        ]
+    assert {name for name, _limit in found} == set(KINDS)
+    for name, limit in found:
+        number, unit = re.fullmatch(r"(\d+)(\w+)", limit).groups()  # type: ignore[union-attr]
+        yield name, int(number) * sizes[unit]
+
+
+def test_prometheus_knows_the_pods_by_the_jobs_of_its_rules() -> None:
+    asked = yaml.safe_load((DEPLOY / "prometheus" / "kubernetes.yml").read_text(encoding="utf-8"))["scrape_configs"]
+    label = "__meta_kubernetes_pod_label_app_kubernetes_io_name"
+    assert {"source_labels": [label], "target_label": "job"} in asked[0]["relabel_configs"]
+    assert asked[1]["job_name"] == "floorwatch-floor"
+    for name in ("ingest", "monitor", "alerts", "relay"):
+        text = (DEPLOY / "kubernetes" / "base" / f"{name}.yaml").read_text(encoding="utf-8")
+        pod = next(one for one in yaml.safe_load_all(text) if one["kind"] in ("Deployment", "StatefulSet"))["spec"][
+            "template"
+        ]
+        assert pod["metadata"]["labels"]["app.kubernetes.io/name"] == f"floorwatch-{name}"
+        assert "http" in [port["name"] for port in pod["spec"]["containers"][0]["ports"]]
+
+
+def test_the_health_check_asks_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = health_check()
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        thread = Thread(target=server.handle_request)
+        thread.start()
+        names["address"] = lambda: f"http://127.0.0.1:{server.server_port}/healthz"
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")  # where nobody answers
+        monkeypatch.delenv("no_proxy", raising=False)
+        healthy = names["main"]() == 0
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", server.server_port), timeout=1):
+            pass  # so that the server ends also when it was not asked
+        thread.join()
+    assert healthy
+
+
+def test_what_was_prepared_without_docker_is_finished_with_it() -> None:
+    nobody: dict[str, Any] = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+    with tempfile.TemporaryDirectory() as made:  # not below tmp_path, which is root's alone where root runs this
+        folder, programs = Path(made) / "deploy", Path(made) / "bin"
+        shutil.copytree(DEPLOY, folder, ignore=shutil.ignore_patterns("secrets", "files", "__pycache__"))
+        docker = programs / "docker"
+        programs.mkdir()
+        docker.write_text(
+            '#!/bin/sh\ncase "$*" in info) exit $ENDS ;; *"run --rm"*) echo TOKEN ;; esac\n', encoding="utf-8"
+        )
+        docker.chmod(0o755)
+        if nobody:  # who may write to what is read-only
+            for path in (Path(made), *Path(made).rglob("*")):
+                os.chown(path, 65534, 65534)
+        for ends in ("1", "0"):  # without Docker, then with it
+            path = {"PATH": f"{programs}:/usr/bin:/bin", "ENDS": ends}
+            done = subprocess.run(
+                ["bash", folder / "compose" / "prepare.sh"],
+                **nobody,
+                env=path,
+                cwd=made,
+                capture_output=True,
+                text=True,
+            )
+            assert done.returncode == 0, done.stderr
+        secrets = folder / "compose" / "secrets"
+        assert (secrets / "prometheus_token").read_text(encoding="utf-8") == "TOKEN\n"
+        assert {one.stat().st_mode & 0o777 for one in secrets.iterdir()} == {0o444}

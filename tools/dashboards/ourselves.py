@@ -59,7 +59,7 @@ OURSELVES: Final = Dashboard(
                 Panel(
                     title="Memory",
                     unit="bytes",
-                    bad=1.5e9,
+                    bad=8e8,
                     lines=(Line(f"process_resident_memory_bytes{_OURS}", _EACH),),
                 ),
                 Panel(
