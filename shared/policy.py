@@ -63,7 +63,7 @@ class Grant(Struct, frozen=True, kw_only=True):
 
 
 class Given(Struct, frozen=True):
-    """What grants gave: roles of one scope, and the places in the file that say so."""
+    """What grants gave: roles of one scope, and the places in the file that say so. `agent`: of one grant, or of all of them."""
 
     roles: frozenset[Role]
     scope: Scope
@@ -106,8 +106,14 @@ class Policy(Struct, frozen=True):
             for grant in self.grants
             if (scope := grant.scope_for(user, facts)) is not None
         ]
-        given = joined(found) if found else None
-        return given if given is not None and (given.roles or given.agent) else None
+        if not found:
+            return None
+        given = joined([one for one in found if one.roles] or found)
+        agent = next((one for one in found if one.agent), None)  # whoever is one is it whatever else they see
+        if agent is not None:
+            where = given.where if agent.where[0] in given.where else given.where + agent.where
+            given = Given(given.roles, given.scope, where, agent.agent)
+        return given if given.roles or given.agent else None
 
     @property
     def claims(self) -> frozenset[str]:
@@ -164,19 +170,19 @@ def joined(found: Sequence[Given]) -> Given:
             break
     for other in others:
         if covers(other.scope, one.scope) and not other.roles <= one.roles:
-            one = Given(one.roles | other.roles, one.scope, one.where + other.where, one.agent or other.agent)
+            one = Given(one.roles | other.roles, one.scope, one.where + other.where)
     return one
 
 
 def _both(one: Given, other: Given) -> Given | None:
     """The two as one that gives exactly what they give; None when there is no such one."""
-    where, agent = one.where + other.where, one.agent or other.agent
+    where = one.where + other.where
     if one.scope == other.scope:
-        return Given(one.roles | other.roles, one.scope, where, agent)
+        return Given(one.roles | other.roles, one.scope, where)
     if one.roles >= other.roles and covers(one.scope, other.scope):
-        return Given(one.roles, one.scope, where, agent)
+        return Given(one.roles, one.scope, where)
     if one.roles <= other.roles and covers(other.scope, one.scope):
-        return Given(other.roles, other.scope, where, agent)
+        return Given(other.roles, other.scope, where)
     differing = [name for name in _DIMENSIONS if getattr(one.scope, name) != getattr(other.scope, name)]
     if one.roles != other.roles or len(differing) != 1:
         return None
@@ -184,7 +190,7 @@ def _both(one: Given, other: Given) -> Given | None:
     first, second = getattr(one.scope, name), getattr(other.scope, name)
     whole = None if first is None or second is None else first | second
     parts = {each: getattr(one.scope, each) for each in _DIMENSIONS} | {name: whole}
-    return Given(one.roles, Scope(**parts), where, agent)
+    return Given(one.roles, Scope(**parts), where)
 
 
 def covers(wide: Scope, narrow: Scope) -> bool:

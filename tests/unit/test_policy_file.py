@@ -128,6 +128,12 @@ def test_who_gets_what(tmp_path: Path) -> None:
     assert given(groups=["agents"], agent="hq/1001") == (set(), Scope(), "hq/1001")
     assert given(groups=["agents"], agent="1001") is None
     assert given("eve", groups=["cc-quality"]) is None
+    # which agent they are has nothing to do with what else they see
+    assert given(groups=["cc-supervisors", "agents"], agent="hq/1001") == (
+        {"supervisor"},
+        Scope(frozenset({"hq"}), frozenset({"Blue"})),
+        "hq/1001",
+    )
     # a supervisor of Blue may hear calls of others as an inspector, but not act on them
     both = given(groups=["cc-supervisors", "cc-quality"])
     assert both == ({"supervisor", "inspector"}, Scope(frozenset({"hq"}), frozenset({"Blue"})), "")
