@@ -57,6 +57,10 @@ class Provider:
     def __init__(self, settings: AuthSettings, clock: Clock) -> None:
         """Raises SettingsError; asks for nothing yet."""
         self.issuer = settings.oidc_issuer
+        if not _can_be_asked(self.issuer):
+            raise SettingsError(
+                f"{variable(AuthSettings, 'oidc_issuer')}: {self.issuer} is no address: are host and port right?"
+            )
         self.label = settings.oidc_label or str(urlsplit(self.issuer).hostname)
         self.client_id = settings.oidc_client_id
         self._clock = clock
@@ -95,7 +99,10 @@ class Provider:
         if not isinstance(user, str) or not USER.fullmatch(user):
             shown = "is missing" if user is None else "cannot be used as a name"
             raise NotAuthenticated("invalid", f"the claim {claim}, by which people are called here, {shown}")
-        if claim == "email" and claims.get("email_verified") is False:
+        if claim == "email" and str(claims.get("email_verified", True)).lower() in (
+            "false",
+            "0",
+        ):  # some write it as text
             raise NotAuthenticated("invalid", f"the provider does not vouch for the address {user}")
         names = values_of(claims, self._settings.oidc_name_claim)
         return user, next(iter(names), "").strip()[:100] or user
@@ -145,7 +152,7 @@ class Provider:
 
     async def _ask(self, at_least_s: float) -> bool:
         """Fetch; whoever comes meanwhile waits for the same answer."""
-        if self._asking is None:
+        if self._asking is None or self._asking.done():
             if self._looked is not None and self._clock.monotonic() - self._looked < at_least_s:
                 return False
             self._looked = self._clock.monotonic()
@@ -154,8 +161,9 @@ class Provider:
         await asyncio.shield(self._asking)
         return self._trouble is None
 
-    def _asked(self, _task: asyncio.Task[None]) -> None:
-        self._asking = None
+    def _asked(self, task: asyncio.Task[None]) -> None:
+        if self._asking is task:
+            self._asking = None
 
     async def _fetch(self) -> None:
         try:
@@ -195,13 +203,21 @@ class Provider:
         here = self.issuer.startswith("http://")
         for name in found.__struct_fields__:
             said = getattr(found, name) if name.endswith(("_endpoint", "_uri")) else ""
-            if said and not said.startswith(("https://", "http://") if here else "https://"):
+            if said and not (said.startswith(("https://", "http://") if here else "https://") and _can_be_asked(said)):
                 raise ProviderFault(f"its {name} is no https address: {said[:200]!r}")
         return found
 
     def client(self) -> httpx.AsyncClient:
         """For requests to it. Redirects are not followed: an answer from elsewhere is not its answer."""
         return httpx.AsyncClient(verify=self._trust, timeout=TIMEOUT_S, follow_redirects=False)
+
+
+def _can_be_asked(address: str) -> bool:
+    """Whether a request can be made of it. What cannot would end more than that request: a port above 65535, half a bracket."""
+    try:
+        return bool(httpx.URL(address).host) and urlsplit(address).port != 0
+    except (httpx.InvalidURL, ValueError):
+        return False
 
 
 def _trust(file: Path | None) -> ssl.SSLContext:

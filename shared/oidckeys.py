@@ -74,8 +74,10 @@ def read_keys(document: Any, algorithms: Iterable[str]) -> Keys:
 
 
 def _usable(one: Any, allowed: frozenset[str]) -> list[PyJWK]:
-    """One key for each algorithm that it is good for. Symmetric ones and those for encrypting are none."""
+    """One key for each algorithm that it is good for. Symmetric and private ones and those for encrypting are none."""
     if not isinstance(one, dict) or one.get("use", "sig") != "sig" or not isinstance(one.get("kid", ""), str):
+        return []
+    if "d" in one:  # a private key: whoever reads the list can sign with it
         return []
     operations = one.get("key_ops", ["verify"])
     if not isinstance(operations, list) or "verify" not in operations:

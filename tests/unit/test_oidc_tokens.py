@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from hypothesis import given
 from hypothesis import strategies as st
-from jwt.algorithms import RSAAlgorithm
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from shared.clock import FakeClock
 from shared.errors import ProviderFault
@@ -183,6 +183,17 @@ def test_a_short_rsa_key_is_none(idp: TestProvider) -> None:
     short = Key("short", "RS256", rsa_key(97, MIN_RSA_BITS // 2))
     with pytest.raises(ProviderFault, match="none of its 1 keys"):
         read_keys({"keys": [short.public()]}, ALGORITHMS)
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
+def test_a_private_key_is_none_to_check_with_and_breaks_nothing(idp: TestProvider, algorithm: str) -> None:
+    good, bad = key_of("first", "RS256"), key_of("second", algorithm, 1)
+    kind: Any = {"R": RSAAlgorithm, "E": ECAlgorithm if algorithm == "ES256" else OKPAlgorithm}[algorithm[0]]
+    private = {name: value for name, value in kind.to_jwk(bad.private, as_dict=True).items() if name != "key_ops"}
+    keys = read_keys({"keys": [good.public(), private | {"kid": "second"}]}, ALGORITHMS)
+    with pytest.raises(KeyUnknown):
+        checked(idp.token("wang", key=bad), keys, expected(idp), T0)
+    assert checked(idp.token("wang", key=good), keys, expected(idp), T0)["sub"] == "id-of-wang"
 
 
 def test_a_token_that_names_no_key_is_tried_with_those_that_fit(idp: TestProvider) -> None:
