@@ -75,6 +75,9 @@ class Files:
             users, where = read_users(self.settings.users_file, setting=USERS_SETTING)
             if user in users:
                 key = f"users.{user}"
+                if user in self.policy.blocked:
+                    known = Line(f"{user} is in the users file", where(key))
+                    return Known(None, (known, Line(f"{user} is blocked", f"{self.settings.policy_file}: blocked")))
                 found = self.policy.principal(users[user].principal(user))
                 listed = {name: where(f"{key}.{name}") for name in ("sites", "teams", "queues")}
                 return Known(found, (Line(f"{user} is in the users file", where(key)),), listed)

@@ -129,21 +129,26 @@ class Authenticator:
         since = self._users.tokens_since(user)
         if since is not None and issued is not None and issued < since:
             raise NotAuthenticated("revoked", f"tokens of {user} from before {since:%Y-%m-%d %H:%M %Z} are void")
-        return self._known((user, None), found) or self._by_policy((user, None), found, found)
+        loaded, key = self._policy.now, (user, None)
+        if user in loaded.policy.blocked:
+            raise NotAuthenticated("revoked", f"{user} is blocked by the policy file")
+        return self._known(key, found, loaded) or self._by_policy(key, found, found, loaded)
 
-    def _by_policy(self, key: tuple[str, Facts | None], basis: Principal | None, who: Principal) -> Principal:
-        """`who` with what their roles may do by the policy of now. `basis`: what else they were made of."""
-        loaded = self._policy.now
+    def _by_policy(
+        self, key: tuple[str, Facts | None], basis: Principal | None, who: Principal, loaded: Loaded
+    ) -> Principal:
+        """`who` with what their roles may do by this policy, which is the one of all else of them: it may change meanwhile.
+        `basis`: what else they were made of."""
         made = loaded.policy.principal(who)
         if len(self._made) >= MOST_KNOWN:
             self._made.clear()
         self._made[key] = (basis, loaded, made)
         return made
 
-    def _known(self, key: tuple[str, Facts | None], basis: Principal | None) -> Principal | None:
+    def _known(self, key: tuple[str, Facts | None], basis: Principal | None, loaded: Loaded) -> Principal | None:
         """What was made of the same files before."""
         found = self._made.get(key)
-        return found[2] if found is not None and found[0] is basis and found[1] is self._policy.now else None
+        return found[2] if found is not None and found[0] is basis and found[1] is loaded else None
 
     def _identity(self, token: str, provider: Provider) -> Identity:
         claims = provider.claims(token)
@@ -164,7 +169,7 @@ class Authenticator:
                 f"the provider's {who.user} has the name of a user of the users file, who is somebody else",
             )
         key = (who.user, who.facts)
-        if (known := self._known(key, None)) is not None:
+        if (known := self._known(key, None, loaded)) is not None:
             return msgspec.structs.replace(known, name=who.name, issued=who.issued, expires=who.expires)
         given = loaded.policy.given(who.user, who.facts)
         if given is None:
@@ -172,7 +177,7 @@ class Authenticator:
         found = Principal(
             who.user, who.name, given.roles, given.scope, who.expires, who.issued, given.agent, facts=who.facts
         )
-        return self._by_policy(key, None, found)
+        return self._by_policy(key, None, found, loaded)
 
     def session(self, who: Principal) -> str:
         """What a browser keeps of somebody whom the provider knows. Raises NotAuthenticated when a cookie cannot hold it."""

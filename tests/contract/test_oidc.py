@@ -21,7 +21,7 @@ from shared.service import Background
 from shared.settings import ServiceSettings
 from shared.tokens import KeyUnknown
 from tests.authkit import bearer, users_file
-from tests.oidckit import POLICY, asking, auth, clock, idp, no_proxy, of, policy_file, reason
+from tests.oidckit import POLICY, T0, asking, auth, clock, idp, no_proxy, of, policy_file, reason
 from tests.providerkit import Key, TestProvider, a_provider, rsa_key, settings
 from tests.waiting import until
 
@@ -46,7 +46,8 @@ async def test_a_person_is_called_by_the_claim_that_is_set(idp: TestProvider, tm
     by_mail = of(idp, tmp_path, clock, oidc_user_claim="email")
     mail = {"email": "wang@example.org"}
     assert (await by_mail.authenticated(idp.token("wang", **mail, email_verified=True))).user == "wang@example.org"
-    assert await reason(by_mail, idp.token("wang", **mail, email_verified=False)) == "invalid"
+    for unsure in (False, "false", "False", 0):  # some write truth as text
+        assert await reason(by_mail, idp.token("wang", **mail, email_verified=unsure)) == "invalid"
     assert await reason(by_mail, idp.token("wang")) == "invalid"
     for odd in ("", "a b", "a\nb", "x" * 200, 5, ["wang"], "<b>", "a/b", "local"):
         assert await reason(by_mail, idp.token("wang", email=odd)) in ("invalid", "unknown_user")
@@ -172,6 +173,10 @@ async def test_keys_are_fetched_at_the_start_every_few_minutes_and_soon_after_a_
         ({"jwks_uri": "file:///etc/passwd"}, "its jwks_uri is no https address"),
         ({"jwks_uri": 5}, "its description cannot be used"),
         ({"jwks_uri": "http://127.0.0.1:1/keys"}, "cannot be reached"),
+        ({"jwks_uri": "http://127.0.0.1:99999/keys"}, "its jwks_uri is no https address"),
+        ({"jwks_uri": "http://[keys"}, "its jwks_uri is no https address"),
+        ({"token_endpoint": "http://ä..b/token"}, "its token_endpoint is no https address"),
+        ({"userinfo_endpoint": "http:///me"}, "its userinfo_endpoint is no https address"),
         ({"padding": "x" * (600 << 10)}, "answers with more than"),
     ],
 )
@@ -245,6 +250,37 @@ async def test_a_change_of_the_policy_counts_at_once(
         assert await reason(auth, session) in ("revoked", "unknown_user")
 
 
+class HastyClock(FakeClock):
+    """A second passes at the look number `left`."""
+
+    left = -1
+
+    def monotonic(self) -> float:
+        self.left -= 1
+        if self.left == 0:
+            self.pause(LOOK_EVERY_S)
+        return super().monotonic()
+
+
+@pytest.mark.parametrize("look", range(1, 6))
+async def test_a_policy_that_changes_while_somebody_is_looked_up_leaves_nothing_of_the_old_one(
+    idp: TestProvider, tmp_path: Path, look: int
+) -> None:
+    clock = HastyClock(T0)
+    auth = of(idp, tmp_path, clock, users_file=users_file(tmp_path))
+    who = auth.of_token(auth.session(await auth.authenticated(idp.token("wang"))))
+    blue = auth.of_token(bearer("blue", clock=clock)["authorization"][7:])
+    policy_file(tmp_path, POLICY.replace("[hq]", "[north]"))
+    auth._made.clear()
+    clock.left = look
+    auth.current(who)
+    auth.current(blue)
+    clock.pause(LOOK_EVERY_S)
+    found = auth.current(who)
+    assert found is not None
+    assert found.scope.sites == {"north"}
+
+
 async def test_what_is_open_ends_with_its_token(auth: Authenticator, idp: TestProvider, clock: FakeClock) -> None:
     who = await auth.authenticated(idp.token("wang"))
     clock.pause(299)
@@ -262,6 +298,8 @@ async def test_what_is_open_ends_with_its_token(auth: Authenticator, idp: TestPr
         ({"policy_file": None}, "AUTH_POLICY_FILE is not set"),
         ({"oidc_audience": (), "oidc_client_id": ""}, "AUTH_OIDC_AUDIENCE: whom tokens of .* must be for"),
         ({"oidc_ca_file": Path("/nowhere/ca.pem")}, "AUTH_OIDC_CA_FILE: /nowhere/ca.pem cannot be used"),
+        ({"oidc_issuer": "https://login.example:84443"}, "AUTH_OIDC_ISSUER: https://login.example:84443 is no address"),
+        ({"oidc_issuer": "https://[login.example"}, "AUTH_OIDC_ISSUER: .* is no address"),
     ],
 )
 async def test_a_provider_that_is_half_set_up_is_told_of_at_the_start(

@@ -87,6 +87,18 @@ def test_who_is_taken_out_of_the_file_is_out(tmp_path: Path, clock: FakeClock, a
     assert reason(auth, token("viewer", clock=clock)) == "unknown_user"
 
 
+def test_who_is_blocked_by_the_policy_is_out_although_the_users_file_has_them(tmp_path: Path, clock: FakeClock) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("blocked: [eve]\n", encoding="utf-8")
+    auth = Authenticator.of(CommonSettings(**settings(tmp_path), policy_file=policy), clock)
+    said = token("viewer", clock=clock)
+    who = auth.of_token(said)
+    policy.write_text("blocked: [eve, viewer]\n", encoding="utf-8")
+    clock.pause(LOOK_EVERY_S)
+    assert auth.current(who) is None
+    assert reason(auth, said) == "revoked"
+
+
 def test_tokens_from_before_a_moment_can_be_voided(tmp_path: Path, clock: FakeClock, auth: Authenticator) -> None:
     old = token("viewer", clock=clock)
     who = auth.of_token(old)

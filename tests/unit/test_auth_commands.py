@@ -66,6 +66,15 @@ def test_a_user_of_the_file_and_the_lines_that_say_so() -> None:
     assert denied[0] == "denied: blue has floor.act, but does not see team Red"
 
 
+def test_who_is_blocked_is_out_although_the_users_file_has_them(tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text("blocked: [blue]\n", encoding="utf-8")
+    assert said("explain", "blue", "floor.read", status=1) == [
+        "denied: blue is blocked",
+        "blue is in the users file users.yaml:4: users.blue",
+        "blue is blocked policy.yaml: blocked",
+    ]
+
+
 def test_what_the_policy_changed_of_a_role_is_named_by_its_line() -> None:
     assert "role viewer includes history.read policy.yaml:2: roles.viewer" in said("explain", "viewer", "history.read")
     denied = said("explain", "viewer", "audit.read", status=1)
