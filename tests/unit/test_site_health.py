@@ -82,6 +82,35 @@ def test_when_we_were_stopped_ourselves_nobody_was_silent() -> None:
     assert said(found, 320) == []
 
 
+@pytest.mark.parametrize("heard_after", [True, False])
+def test_after_our_clock_was_set_back_a_site_is_silent_as_soon_as_ever(heard_after: bool) -> None:
+    found = health()
+    run(found, 3600, 3660, "s1")
+    run(found, 0, 20, *["s1"] * heard_after)
+    assert said(found, 20) == []
+    run(found, 20, 60)
+    assert said(found, 60) == [(SILENT, "s1")]
+    assert found.known["s1"] <= at(20)
+
+
+def test_what_was_heard_by_a_clock_that_was_ahead_before_a_restart_holds_up_nothing() -> None:
+    found = health()
+    found.restore({"s1": at(3600)}, [])
+    run(found, 0, 40)
+    assert said(found, 40) == [(SILENT, "s1")]
+
+
+def test_sites_that_are_silent_in_common_stay_so_when_our_clock_is_set_back() -> None:
+    found = health()
+    run(found, 3600, 3660, "s1", "s2")
+    run(found, 3660, 3700)
+    assert said(found, 3700) == [(ALL, OURSELVES)]
+    run(found, 0, 60)
+    assert said(found, 60) == [(ALL, OURSELVES)]
+    run(found, 60, 62, "s1", "s2")
+    assert said(found, 62) == []
+
+
 @pytest.mark.parametrize("ahead", [7200, -7200])
 def test_a_broker_whose_clock_is_wrong_hides_no_silence_and_makes_none(ahead: float) -> None:
     found = health()

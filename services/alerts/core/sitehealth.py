@@ -20,6 +20,7 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
+import msgspec
 from msgspec import Struct
 
 from services.alerts.core.commonsilence import COMMON, Quiet, fallen, holds, still_silent
@@ -154,6 +155,7 @@ class Health:
 
     def heard(self, site: str, partition: int, offset: int, stamp: datetime, now: datetime) -> None:
         """A record of `site` in `floor.events`, read `now`. After a look it came since then, before the first at any time."""
+        self._follow(now)
         self._stamps.setdefault(partition, Stamps()).note(offset, stamp)
         known = self._site(site)
         if known is None:
@@ -181,6 +183,7 @@ class Health:
 
     def letter(self, site: str, place: str, reason: str, stamp: datetime, now: datetime) -> None:
         """A dead letter; `place` is where the record was, the same for whoever refused it: replicas each write one."""
+        self._follow(now)
         whose = site if site in self._sites else OURSELVES  # a name that no site has is made up, or garbage
         letters = self._letters.setdefault(whose, OrderedDict())
         if place not in letters:
@@ -190,6 +193,10 @@ class Health:
 
     def looked(self, now: datetime) -> None:
         """All that there is was looked at."""
+        self._follow(now)
+        if self._looked is None or any(one.started > now + OWN_GAP for one in self._standing.values()):
+            # set back while nothing was seen, or before a restart: nobody knows by how much
+            self._move(lambda at: now if at > now + OWN_GAP else at)
         if self._looked is None or now - self._looked > OWN_GAP:
             self._sight = now
         self._first_sight = self._first_sight or now
@@ -368,6 +375,26 @@ class Health:
             return 0.0
         until = progress.said if stamps.newest - progress.said <= self._limits_of(site).lag else stamps.newest
         return max(0.0, (until - progress.unread).total_seconds())
+
+    def _follow(self, now: datetime) -> None:
+        """Move with our clock when it was set back: what lies ahead of it would be silent, or heard again, by as much later."""
+        back = timedelta() if self._looked is None else self._looked - now
+        if back > OWN_GAP:
+            self._move(lambda at: at - back)
+            self._looked = now
+
+    def _move(self, moved: Callable[[datetime], datetime]) -> None:
+        """Every time by our clock to another one."""
+        for one in self._sites.values():
+            one.heard = one.heard and moved(one.heard)
+        for letters in self._letters.values():
+            letters.update({place: (moved(at), reason) for place, (at, reason) in letters.items()})
+        self._sight = self._sight and moved(self._sight)
+        self._first_sight = self._first_sight and moved(self._first_sight)
+        self._spared = {site: moved(at) for site, at in self._spared.items()}
+        self._standing = {
+            about: msgspec.structs.replace(one, started=moved(one.started)) for about, one in self._standing.items()
+        }
 
     def _since(self, site: str, heard: datetime) -> datetime:
         """From when on its silence counts."""
