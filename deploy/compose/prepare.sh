@@ -15,12 +15,13 @@ for database in monitor alerts; do
         printf 'postgresql+asyncpg://floorwatch:%s@postgres:5432/%s' "$(cat secrets/postgres_password)" "$database" \
             >"secrets/${database}_db_url"
 done
-[ -e secrets/asterisk_password ] || : >secrets/asterisk_password
+for one in asterisk_password alerts_notify_urls; do [ -e "secrets/$one" ] || : >"secrets/$one"; done
 
 taken() { [ -e "files/$2" ] || cp "$1" "files/$2"; }
 taken users.example.yaml users.yaml
 for one in sites alerts; do taken "../$one.yaml" "$one.yaml"; done
-taken ../asterisk.example.yaml asterisk.yaml
+[ -e files/asterisk.yaml ] ||
+    sed 's|password_file: .*|password_file: /run/secrets/asterisk_password|' ../asterisk.example.yaml >files/asterisk.yaml
 chmod 644 files/*
 
 if [ ! -s secrets/prometheus_token ]; then

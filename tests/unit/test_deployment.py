@@ -18,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -360,3 +361,17 @@ def test_what_was_prepared_without_docker_is_finished_with_it() -> None:
         secrets = folder / "compose" / "secrets"
         assert (secrets / "prometheus_token").read_text(encoding="utf-8") == "TOKEN\n"
         assert {one.stat().st_mode & 0o777 for one in secrets.iterdir()} == {0o444}
+        named = yaml.safe_load((folder / "compose" / "compose.yaml").read_text(encoding="utf-8"))["secrets"]
+        assert {one.name for one in secrets.iterdir()} == set(named)
+        switches = (folder / "compose" / "files" / "asterisk.yaml").read_text(encoding="utf-8")
+        assert "password_file: /run/secrets/asterisk_password\n" in switches  # where compose puts it
+
+
+@pytest.mark.parametrize("service", [one for one in SERVICES if one[1] == "alerts"], ids=lambda one: one[0])
+def test_pages_of_alerts_are_at_the_root_of_a_name(service: Service) -> None:
+    assert urlsplit(service[2].get("ALERTS_PUBLIC_URL", "")).path in ("", "/")  # they ask for /static and /api
+
+
+def test_in_compose_alerts_can_be_told_whom_to_tell() -> None:
+    (alerts,) = [values for _where, command, values in composed() if command == "alerts"]
+    assert {"ALERTS_NOTIFY_URLS", "ALERTS_NOTIFY_URLS_FILE"} & set(alerts)  # the alert file that ships names it
