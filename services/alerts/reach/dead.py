@@ -12,9 +12,14 @@ from services.alerts.reach.states import ReceiverState, ReceiverStates
 
 
 async def tell_of_the_dead(desk: Desk, states: ReceiverStates, now: datetime) -> None:
-    """Raise and clear flags as receivers fare now. Done twice, by whomever, it does nothing. Raises StoreError."""
-    dead = {one.name: one for one in states.all() if one.state == "dead"}
+    """Raise and clear flags as receivers fare now. Done twice, by whomever, it does nothing. Raises StoreError.
+
+    What stands is asked before how they fare: what another instance says meanwhile is newer than what we saw, and cleared once
+    it could not be raised again.
+    """
     standing = {flag.subject_id: flag for flag in await desk.own_flags((RECEIVER_DEAD,))}
+    await states.refresh()
+    dead = {one.name: one for one in states.all() if one.state == "dead"}
     new = [_flag(one) for name, one in dead.items() if name not in standing]
     over = [flag.cleared(now) for name, flag in standing.items() if name not in dead]
     if new:

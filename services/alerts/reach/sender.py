@@ -74,7 +74,7 @@ class Sender:
                 self._desk.to_send.clear()
                 try:
                     due = await self._start(workers)  # first: people wait for it
-                    await self._look_after_receivers()
+                    await self.look_after_receivers()
                 except StoreError as exc:
                     log.warning("cannot reach the outbox", reason=str(exc))
                     await self._clock.sleep(RETRY_S)
@@ -82,13 +82,12 @@ class Sender:
                 look = self._clock.now() + LOOK
                 await wait(self._desk.to_send, self._clock, look if due is None else min(due, look))
 
-    async def _look_after_receivers(self) -> None:
+    async def look_after_receivers(self) -> None:
         """When something went otherwise than before, here or, as far as that is known, in another instance."""
         now_s = self._clock.monotonic()
         if not self._states.doubtful and now_s - self._looked_s < LOOK.total_seconds():
             return
         self._looked_s = now_s
-        await self._states.refresh()
         await tell_of_the_dead(self._desk, self._states, self._clock.now())
 
     async def _lanes(self) -> list[tuple[Lane, datetime]]:
