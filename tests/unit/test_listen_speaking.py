@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from services.monitor.listen import contract
+from services.monitor.listen.model import Listen
+from services.monitor.listen.session import Sessions
 from shared import commands
 from shared.db import Database
 from shared.events import (
@@ -57,6 +61,39 @@ async def test_speaking_is_one_at_a_time_and_falls_back_when_the_agent_changes(m
         assert (order.mode, order.reason, order.speak_fork_id, order.state) == ("listen", "transferred", "", "live")
         assert start.fork_id in [one.fork_id for one in floor.orders(contract.ForkEnded)]
         assert (await floor.ask(call_id="c", mode="whisper"))["mode"] == "whisper", "now another may"
+
+
+@pytest.mark.parametrize("before", ["listens", "nothing"])
+async def test_nobody_speaks_to_an_agent_who_took_over_while_it_was_written_down(
+    monitor_db: Database, monkeypatch: pytest.MonkeyPatch, before: str
+) -> None:
+    only_blue = Policy(rules=(ListenRule(teams=("Blue",)), ListenRule(modes=("listen",))))
+    async with listening(monitor_db, config=sites(only_blue)) as floor:
+        keeper = floor.listening.keeper
+        assert keeper is not None
+        change = keeper.change
+
+        async def change_late(work: Callable[[Sessions], Listen]) -> Listen:
+            monkeypatch.setattr(keeper, "change", change)
+            floor.bench(
+                60,
+                LegCleared(call_id="c", leg_id="l", cause="transferred"),
+                LegStarted(call_id="c", leg_id="m", agent_id="2"),
+                LegAnswered(call_id="c", leg_id="m"),
+            )
+            await keeper.look()
+            return await change(work)
+
+        if before == "listens":
+            listen_id = (await floor.ask(call_id="c"))["listen_id"]
+            await floor.live(listen_id)
+            monkeypatch.setattr(keeper, "change", change_late)
+            await floor.call("PATCH", f"/listens/{listen_id}", 409, json={"mode": "whisper"})
+            assert (await floor.get(listen_id))["agent_name"] == "Bo", "the board was ahead of what was asked"
+        else:
+            monkeypatch.setattr(keeper, "change", change_late)
+            await floor.ask(409, call_id="c", mode="whisper")
+        assert not [one for one in floor.commands(commands.ListenStart) if one.speaks]
 
 
 async def test_nobody_speaks_to_an_agent_of_whom_it_was_not_asked(monitor_db: Database) -> None:
