@@ -78,9 +78,8 @@ class Sessions(Ledger):
             here = (listen.call_id, listen.agent_id)
             if spot is None or not spot.agent_id or (spot.call_id, spot.agent_id) != here:
                 raise NobodyThere("nobody is on the phone to speak to; try again when the agent talks")
-            if isinstance(
-                self.world.may(listen, spot.call_id, spot.agent_id, mode), str
-            ):  # it was asked of another before
+            verdict = self.world.may(listen, spot.call_id, spot.agent_id, mode)  # it may have been asked of another
+            if isinstance(verdict, str):
                 raise NobodyThere("the call has just gone to somebody to whom you may not speak so")
             if own is not None and own.leg_id not in spot.lines:
                 self._end_fork(own, "agent_left")
