@@ -170,6 +170,20 @@ async def test_a_look_that_began_before_a_silence_ended_does_not_bring_it_back(f
     assert [found.held for found in await fleet.incidents()] == ["", ""]
 
 
+async def test_pages_hear_of_a_silence_though_the_database_went_away_while_others_were_asked_for(fleet: Fleet) -> None:
+    await fleet.silence({"site": "s1"}, HOUR, instance=1)
+    holds = fleet.desk().holds
+    async with fleet.database.reading() as session:
+        woken = msgspec.structs.replace(await wake(session), last=1)  # another instance wrote a line
+        stalled = Stalled(session)
+        looking = asyncio.create_task(holds.refresh(stalled, woken, fleet.clock.now()))  # type: ignore[arg-type]
+        await stalled.asked.wait()
+        looking.cancel()
+        await asyncio.wait([looking])
+        assert await holds.refresh(session, woken, fleet.clock.now())
+        assert not await holds.refresh(session, woken, fleet.clock.now())
+
+
 async def test_two_instances_that_read_the_same_flags_at_once_tell_once(fleet: Fleet) -> None:
     flags = [flag(f"f{n}", subject_id=f"t{n}") for n in range(6)]
     other = Fleet(fleet.database, 1)

@@ -56,7 +56,7 @@ class CourseView(View):
     group: str = Field(description="The key that the flags of one incident share")
     grouped_by: list[str] = Field(description="The labels that it is made of, beside the site")
     receivers: list[str] = Field(description="Everybody who is told sooner or later")
-    routes: list[LeafView] = Field(description="Those in force at the opening; the first one's times count")
+    routes: list[LeafView] = Field(description="Those in force at the opening; each tells by its own times")
     steps: list[ToldView]
     raised: list[RaisedView] = Field(description="When its age makes it more severe")
     raised_by_flags: list[RaiseView] = Field(description="What the number of its flags would make of it")

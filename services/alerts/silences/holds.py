@@ -84,12 +84,12 @@ class Holds:
     async def refresh(self, session: AsyncSession, woken: Wake, now: datetime) -> bool:
         """Bring what is shown up to date with other instances; whether the silences are others than when last asked."""
         await self._of(session, woken.version, now)
-        others, self._untold = self._untold, False
         if woken.last != self._last:
-            self._last = woken.last
             inhibitions = self._inhibitions
             standing = await sources(session, inhibitions)
+            self._last = woken.last  # now only: the database may have gone away, and is asked again then
             self.last = Hold(self._known[1], inhibitions, standing)
+        others, self._untold = self._untold, False
         return others
 
     async def _of(self, session: AsyncSession, version: int, now: datetime) -> tuple[Silence, ...]:
