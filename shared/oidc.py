@@ -76,6 +76,10 @@ class Provider:
         self._bearer = Expected(self.issuer, frozenset(audiences), self._algorithms, skew)
         self._id_token = Expected(self.issuer, frozenset({self.client_id}), self._algorithms, skew, self.client_id)
         self._trust = _trust(settings.oidc_ca_file)
+        try:
+            self.client()  # which each look makes anew
+        except (ImportError, ValueError, httpx.InvalidURL) as exc:
+            raise SettingsError(f"{self.issuer}: the proxy that the environment names cannot be used: {exc}") from exc
         self.keys = Keys()
         self._metadata: Metadata | None = None
         self._looked: float | None = None  # when it was asked last, and whether that went well

@@ -292,6 +292,14 @@ async def test_what_is_open_ends_with_its_token(auth: Authenticator, idp: TestPr
 # ---------------------------------------------------------------- settings
 
 
+async def test_a_proxy_that_cannot_be_used_is_told_of_at_the_start(
+    idp: TestProvider, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "ftp://127.0.0.1:21")
+    with pytest.raises(SettingsError, match="the proxy that the environment names cannot be used"):
+        of(idp, tmp_path, clock)
+
+
 @pytest.mark.parametrize(
     ("more", "why"),
     [
