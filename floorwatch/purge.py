@@ -38,7 +38,7 @@ def purge(url: str, retention: Retention, *, dry_run: bool) -> Outcome:
 
 
 def database_url(url: str | None) -> str:
-    """As given, as set, or where `floorwatch run` keeps it."""
+    """Of alerts: as given, as set, or where `floorwatch run` keeps it."""
     settings = load(AlertsSettings)
     if url or given(AlertsSettings, "db_url"):
         return url or settings.db_url.get_secret_value()

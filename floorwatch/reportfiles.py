@@ -11,6 +11,7 @@ import typer
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
+from floorwatch.purge import database_url
 from services.alerts.pdf import NoPango
 from services.alerts.periodic import formats, loading
 from services.alerts.periodic.building import build
@@ -41,7 +42,7 @@ def write(
     sites = load_sites(settings.sites_file, setting=variable(AlertsSettings, "sites_file"))
     forms, tongues = _formats(wanted), _languages(languages)
     clock = clock or SystemClock()
-    found = asyncio.run(_read(url or settings.db_url.get_secret_value(), kind, when, site, sites, clock))
+    found = asyncio.run(_read(database_url(url), kind, when, site, sites, clock))
     return list(_written(found, forms, tongues, out))
 
 

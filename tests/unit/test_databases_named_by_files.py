@@ -1,4 +1,4 @@
-"""Databases whose URLs orchestrators hand over as files: commands use them, too, and `floorwatch run` leaves them alone."""
+"""Which database commands look at: that of a URL that orchestrators hand over as a file, else that of `floorwatch run`."""
 
 from __future__ import annotations
 
@@ -40,3 +40,12 @@ def test_what_run_starts_is_not_given_a_second_url(monkeypatch: pytest.MonkeyPat
     for name, value in told.items():
         monkeypatch.setenv(name, value)
     assert load(AlertsSettings).db_url.get_secret_value() == load(MonitorSettings).db_url.get_secret_value() == URL
+
+
+def test_a_report_is_of_what_run_has_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def why() -> str:
+        return str(CliRunner().invoke(app, ["report", "daily"]).exception)
+
+    assert "127.0.0.1:1/floor" in why()
+    monkeypatch.delenv("ALERTS_DB_URL_FILE")
+    assert why().startswith(f"{tmp_path / 'alerts.db'}: there is no such database")
