@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +33,7 @@ AGAIN_S: Final = 10.0  # between two looks that tokens made us have
 TIMEOUT_S: Final = 5.0  # for one answer, from the first byte to the last
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0  # between attempts while it is away
 MAX_ANSWER: Final = 512 << 10
+OURSELVES: Final = "floorwatch"  # who did it, in histories, where nobody did
 USER: Final = re.compile(r"[^\W_][\w.@|:+=~-]{0,127}")  # what audits and notes may call somebody
 
 log = structlog.get_logger()
@@ -108,8 +109,7 @@ class Provider:
             "0",
         ):  # some write it as text
             raise NotAuthenticated("invalid", f"the provider does not vouch for the address {user}")
-        names = values_of(claims, self._settings.oidc_name_claim)
-        return user, next(iter(names), "").strip()[:100] or user
+        return user, _shown(values_of(claims, self._settings.oidc_name_claim)) or user
 
     def check(self) -> str | None:
         """For readiness: why nobody of the provider could sign in; None when they can, with older keys perhaps."""
@@ -214,6 +214,13 @@ class Provider:
     def client(self) -> httpx.AsyncClient:
         """For requests to it. Redirects are not followed: an answer from elsewhere is not its answer."""
         return httpx.AsyncClient(verify=self._trust, timeout=TIMEOUT_S, follow_redirects=False)
+
+
+def _shown(names: Iterable[str]) -> str:
+    """A name for people, in one line; "" for none. Many choose theirs at the provider: it must not pass for what it is not."""
+    name = min(names, default="")
+    plain = " ".join("".join(one if one.isprintable() else " " for one in name).split())[:100]
+    return "" if plain.casefold() == OURSELVES else plain
 
 
 def _can_be_asked(address: str) -> bool:

@@ -150,7 +150,10 @@ def values_of(claims: Mapping[str, Any], name: str) -> frozenset[str]:
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value) if isinstance(value, str | int) else ""
+    text = str(value) if isinstance(value, str | int) else ""
+    if not text.isascii() and any("\ud800" <= one <= "\udfff" for one in text):
+        return ""  # half a character: nothing can be written of it
+    return text
 
 
 def joined(found: Sequence[Given]) -> Given:

@@ -53,6 +53,24 @@ async def test_a_person_is_called_by_the_claim_that_is_set(idp: TestProvider, tm
         assert await reason(by_mail, idp.token("wang", email=odd)) in ("invalid", "unknown_user")
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (" Wang  Fang 王芳 ", "Wang Fang 王芳"),
+        ("Wang\r\nBcc: x@example.org", "Wang Bcc: x@example.org"),
+        ("\u202eWang\u2066", "Wang"),
+        ("Floorwatch", "wang"),  # as which histories call what nobody did
+        ("\t\x00\ud800", "wang"),
+        (["Fang", "Wang"], "Fang"),
+        (5, "5"),
+    ],
+)
+async def test_what_people_are_called_is_one_line_that_shows_what_it_is(
+    auth: Authenticator, idp: TestProvider, said: Any, shown: str
+) -> None:
+    assert (await auth.authenticated(idp.token("wang", name=said))).name == shown
+
+
 async def test_the_same_name_in_the_users_file_is_somebody_else(
     idp: TestProvider, tmp_path: Path, clock: FakeClock
 ) -> None:

@@ -145,6 +145,11 @@ def test_only_what_the_policy_asks_for_is_kept_of_claims(tmp_path: Path) -> None
     assert found.facts(claims) == {("groups", "a"), ("site", "hq"), ("site", "north")}
 
 
+def test_half_a_character_in_a_claim_is_nothing_that_a_session_could_hold(tmp_path: Path) -> None:
+    found = policy(tmp_path, "grants:\n  - {claim: groups, value: a, roles: [viewer], sites_from: site}")
+    assert found.facts({"groups": ["a"], "site": ["hq", "\ud800"]}) == {("groups", "a"), ("site", "hq")}
+
+
 def test_a_change_is_taken_over_and_a_wrong_file_leaves_the_old_one(tmp_path: Path) -> None:
     path = policy_file(tmp_path, GRANT)
     clock = FakeClock()
