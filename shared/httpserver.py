@@ -20,7 +20,8 @@ from uvicorn.server import ServerState
 from shared.headers import CONTENT_SECURITY_POLICY, add_headers
 from shared.limits import Limits, party
 from shared.problems import problem_response
-from shared.tlstransport import safe
+from shared.tlstransport import cut, safe
+from shared.wsserver import DirectProtocol
 
 URL_BYTES: Final = 8 << 10
 HEAD_BYTES: Final = 32 << 10  # of all headers together; a token has 4 KiB at the most
@@ -29,6 +30,7 @@ HEAD_S: Final = 10.0  # for a connection's first request to be asked for, and fo
 BODY_S: Final = 30.0  # within which AT_LEAST bytes of a body come, or all
 UNREAD_S: Final = 30.0  # within which a reader takes AT_LEAST bytes of what waits for it, or all
 AT_LEAST: Final = 64 << 10
+WAITING: Final = 20  # requests of a connection that wait for the one before; one of 18 bytes costs 2 KiB meanwhile
 LINGER_S: Final = 1.0  # for whoever was refused to read why: what they still send would reset the connection
 UNKNOWN_S: Final = (
     5.0  # a WebSocket counts so long among its address's connections: then its user is known, or it is over
@@ -114,8 +116,9 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """It is over."""
         self._stop_waiting()
-        self._read_again()
+        self._stop_looking()
         self._leave()
+        self.pipeline.clear()
         super().connection_lost(exc)
 
     # ------------------------------------------------------------ what comes in
@@ -138,6 +141,8 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        if len(self.pipeline) >= WAITING:
+            self._stop(HTTPStatus.TOO_MANY_REQUESTS, f"{WAITING} requests of this connection wait already")
         self._phase = "head"
         self._header_bytes = 0
         if self._deadline is None:  # behind another request
@@ -173,14 +178,23 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_message_complete()
 
     def handle_websocket_upgrade(self) -> None:
-        """From here on it is the WebSocket protocol's."""
+        """From here on it is the WebSocket protocol's, which knows nothing of what is under way here and has other bounds."""
+        answered = self.cycle is None or self.cycle.response_complete
+        if self.pipeline or not answered or self.flow.write_paused:
+            self._refuse(HTTPStatus.BAD_REQUEST, "a WebSocket begins when all before it is answered and read")
+            return
         self._gone = True
         self._stop_waiting()
-        self._read_again()
+        self._stop_looking()
         place, self._place = self._place, None
         if place is not None and isinstance(self.server_state, BoundedState):
             self.loop.call_later(UNKNOWN_S, self.server_state.admission.leave, place)
         super().handle_websocket_upgrade()
+        found = self.transport.get_protocol()
+        if (
+            isinstance(found, DirectProtocol) and not found.handshake_initiated
+        ):  # it could not read it, and waits for ever
+            self._refuse(HTTPStatus.BAD_REQUEST, "who asks for a WebSocket has lines of at most 8 KiB, and no body")
 
     # ------------------------------------------------------------ what goes out
 
@@ -192,16 +206,17 @@ class BoundedHttp(HttpToolsProtocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._read_again()
+        if not self.transport.is_closing():
+            self._stop_looking()
 
     def _look_at_reader(self, waited: int) -> None:
         waits = self.transport.get_write_buffer_size()
         if waits > waited - AT_LEAST:
-            self.transport.abort()
+            cut(self.transport)
         else:
             self._unread = self.loop.call_later(UNREAD_S, self._look_at_reader, waits)
 
-    def _read_again(self) -> None:
+    def _stop_looking(self) -> None:
         if self._unread is not None:
             self._unread.cancel()
             self._unread = None
@@ -215,9 +230,21 @@ class BoundedHttp(HttpToolsProtocol):
         super().timeout_keep_alive_handler()
         self._cut_later()
 
+    def shutdown(self) -> None:
+        super().shutdown()
+        if self.transport.is_closing():
+            self._cut_later()
+
     def _cut_later(self) -> None:
-        """What is closed waits until everything was read, which somebody may never do."""
-        self.loop.call_later(UNREAD_S, self.transport.abort)
+        """What is closed waits until everything was read, which takes its time, or never happens; and for a goodbye by TLS."""
+        self._stop_looking()
+        self._unread = self.loop.call_later(LINGER_S, self._look_at_closed)
+
+    def _look_at_closed(self) -> None:
+        if waits := self.transport.get_write_buffer_size():
+            self._unread = self.loop.call_later(UNREAD_S, self._look_at_reader, waits)
+        else:
+            cut(self.transport)
 
     # ------------------------------------------------------------ refusals
 
@@ -231,12 +258,14 @@ class BoundedHttp(HttpToolsProtocol):
         raise _TooLong
 
     def _refuse(self, status: HTTPStatus, why: str, *, at_once: bool = False, retry_after: int = 0) -> None:
-        """Say why, read no more, and hang up. An answer that is under way ends in the middle."""
+        """Say why, read no more, and hang up. An answer that is under way ends in the middle; where several wait to be given,
+        nobody could tell whose this one is, and none is."""
         self._gone = True
         self._stop_waiting()
         self._leave()
-        under_way = self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
+        under_way = bool(self.pipeline)  # then `cycle` is the last of those that wait
         if self.cycle is not None:
+            under_way = under_way or (self.cycle.response_started and not self.cycle.response_complete)
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         if under_way:
@@ -247,7 +276,7 @@ class BoundedHttp(HttpToolsProtocol):
             self.transport.close()
         else:
             self.loop.call_later(LINGER_S, self.transport.close)
-        self.loop.call_later(2 * LINGER_S, self.transport.abort)
+        self.loop.call_later(2 * LINGER_S, cut, self.transport)
 
     def _leave(self) -> None:
         place, self._place = self._place, None

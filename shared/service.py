@@ -32,7 +32,7 @@ from shared import logs
 from shared.clock import SystemClock
 from shared.collector import set_aside
 from shared.errors import FloorwatchError, SettingsError
-from shared.httpserver import HEAD_S, LINGER_S, Admission, BoundedHttp, BoundedState
+from shared.httpserver import HEAD_S, Admission, BoundedHttp, BoundedState
 from shared.limits import Limits
 from shared.ports import allow_many_files, listen
 from shared.settings import CommonSettings, load
@@ -42,6 +42,8 @@ from shared.wsserver import DirectProtocol
 log = structlog.get_logger()
 
 _WS_MESSAGE_BYTES = 1 << 16  # from a client; pages send a line of JSON
+# it begins before the answer was read, so it bounds how long that may take; who does not read is let go by the protocols
+_TLS_END_S = 3600.0
 
 S = TypeVar("S", bound=CommonSettings)
 
@@ -127,7 +129,7 @@ class _Server(uvicorn.Server):
                 ssl=tls,
                 backlog=self.config.backlog,
                 ssl_handshake_timeout=HEAD_S if tls else None,
-                ssl_shutdown_timeout=LINGER_S if tls else None,
+                ssl_shutdown_timeout=_TLS_END_S if tls else None,
             )
             for sock in sockets or []
         ]

@@ -40,7 +40,7 @@ class ServerTls:
         self.context.set_alpn_protocols(["http/1.1"])
         self._seen = self._signatures()
         self._load(self.context)
-        self.expires = _end_of(cert)
+        self.expires = _end_of(cert, cert_setting)
 
     @classmethod
     def of(cls, settings: ServiceSettings) -> ServerTls | None:
@@ -83,11 +83,12 @@ class ServerTls:
         self._seen = found
         try:
             self._load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))  # what is shown must not be half of a pair
+            expires = _end_of(self._cert, self._settings[0])
             self._load(self.context)
-        except SettingsError as exc:
+        except (SettingsError, OSError) as exc:  # a file may go while it is looked at
             log.error("certificate not renewed", why=str(exc), consequence="the old one is shown")
             return
-        self.expires = _end_of(self._cert)
+        self.expires = expires
         log.info("certificate renewed", file=str(self._cert), expires=self.expires)
 
     def _signatures(self) -> tuple[Signature, Signature]:
@@ -152,9 +153,12 @@ def _why_no_pair(exc: ssl.SSLError, cert: Path, key: Path, has_password: bool) -
     return f"no certificate in {cert} with its key in {key}, in PEM form: {_reason(exc)}"
 
 
-def _end_of(cert: Path) -> datetime:
-    """When the first certificate of a file that was taken over ends."""
-    return x509.load_pem_x509_certificates(cert.read_bytes())[0].not_valid_after_utc
+def _end_of(cert: Path, setting: str) -> datetime:
+    """When the first certificate of a file ends. Raises SettingsError for one that OpenSSL takes and others do not."""
+    try:
+        return x509.load_pem_x509_certificates(cert.read_bytes())[0].not_valid_after_utc
+    except ValueError as exc:
+        raise SettingsError(f"{setting}: {cert} holds a certificate that cannot be read: {exc}") from None
 
 
 def _check_readable(path: Path, setting: str) -> None:

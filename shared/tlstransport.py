@@ -49,3 +49,10 @@ def safe(transport: Any) -> Any:
     """`transport`, or what makes a TLS one safe."""
     plain = isinstance(transport, TlsTransport) or transport.get_extra_info("sslcontext") is None
     return transport if plain else TlsTransport(transport)
+
+
+def cut(transport: Any) -> None:
+    """Cut the line, if there still is one: asyncio's transport raises when it is gone because all was read after its end."""
+    sock = transport.get_extra_info("socket")
+    if sock is None or sock.fileno() >= 0:
+        transport.abort()

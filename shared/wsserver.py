@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
 
-from shared.tlstransport import safe
+from shared.tlstransport import cut, safe
 
 EXTENSION: Final = "floorwatch.direct"
 TOO_MANY_FRAMES: Final = 4429  # a close code, as for too many messages
@@ -52,6 +53,12 @@ class DirectProtocol(WebSocketsSansIOProtocol):
             if self._frames_left < 0.0:
                 self._end_flood()
 
+    def handle_connect(self, event: Request) -> None:
+        """Begin, or refuse what is no question for a WebSocket: also one who does not read that is let go."""
+        super().handle_connect(event)
+        if self.close_sent:
+            self.loop.call_later(_GOODBYE_S, cut, self.transport)
+
     def handle_events(self) -> None:
         """As uvicorn's, and count what came."""
         found = self.conn.events
@@ -86,7 +93,7 @@ class DirectProtocol(WebSocketsSansIOProtocol):
             extensions[EXTENSION] = self  # type: ignore[assignment]  # what it maps to is the extension's own affair
         await super().run_asgi()
         # closing waits until everything was read: not for one who does not read
-        self.loop.call_later(self.close_timeout, self.transport.abort)
+        self.loop.call_later(self.close_timeout, cut, self.transport)
 
     def pause_writing(self) -> None:
         """The transport holds as much as it may."""

@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,10 +19,10 @@ from websockets.asyncio.client import connect
 from shared import httpserver
 from shared.clock import SystemClock
 from shared.http import create_app
-from shared.httpserver import AT_LEAST, BODY_S, Admission, BoundedHttp
+from shared.httpserver import AT_LEAST, BODY_S, WAITING, Admission, BoundedHttp
 from shared.limits import BODY_BYTES, Limits
 from shared.settings import MonitorSettings
-from tests.servingkit import served
+from tests.servingkit import Authority, served, tls_of
 from tests.waiting import PATIENCE_S, until
 
 BIG = 32 << 20
@@ -40,6 +41,11 @@ def an_app(**settings: Any) -> FastAPI:
     @app.get("/big")
     async def big() -> Response:
         return Response(bytes(BIG))
+
+    @app.get("/later")
+    async def later(request: Request) -> None:
+        while not await request.is_disconnected():
+            await asyncio.sleep(0.01)
 
     @app.websocket("/ws")
     async def ws(socket: WebSocket) -> None:
@@ -176,9 +182,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for(port: int, monkeypatc
 
 
 async def test_a_long_body_may_take_long_as_long_as_it_comes(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[BoundedHttp] = []
-    begin = BoundedHttp.connection_made
-    monkeypatch.setattr(BoundedHttp, "connection_made", lambda self, by: (made.append(self), begin(self, by))[1])
+    made = lines_of(monkeypatch)
     async with line(port) as client:
         await client.send(get("/long", f"Content-Length: {1 << 20}", method="POST"))
         for _ in range(3):
@@ -234,6 +238,110 @@ async def test_an_answer_that_nobody_reads_is_given_up(monkeypatch: pytest.Monke
         client.reader._transport.pause_reading()  # type: ignore[attr-defined]
         await client.send(get("/big"))
         await until(lambda: held and not held[0].count, "the line is cut")
+
+
+def lines_of(monkeypatch: pytest.MonkeyPatch) -> list[BoundedHttp]:
+    """Those that the server will have, as they come."""
+    made: list[BoundedHttp] = []
+    begin = BoundedHttp.connection_made
+    monkeypatch.setattr(BoundedHttp, "connection_made", lambda self, by: (made.append(self), begin(self, by))[1])
+    return made
+
+
+async def rest(client: Line) -> int:
+    """How many bytes come until the other side has hung up, read at leisure."""
+    found = 0
+    async with asyncio.timeout(PATIENCE_S):
+        while piece := await client.reader.read(1 << 20):
+            found += len(piece)
+    return found
+
+
+async def test_an_answer_that_is_read_slowly_comes_whole_though_its_connection_is_closed(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = lines_of(monkeypatch)
+    monkeypatch.setattr(httpserver, "LINGER_S", 0.02)
+    async with line(port) as client:
+        await client.send(get("/big"))
+        await until(lambda: made and made[0].transport.get_write_buffer_size(), "it waits to be read")
+        made[0].timeout_keep_alive_handler()  # nothing else was asked for some seconds
+        closed = made[0]._unread
+        await until(lambda: made[0]._unread is not closed, "what was closed is looked at")
+        for _ in range(3):
+            waits = made[0].transport.get_write_buffer_size()
+            await client.reader.readexactly(8 << 20)
+            await until(lambda waits=waits: made[0].transport.get_write_buffer_size() < waits - AT_LEAST, "it is read")
+            made[0]._stop_looking()
+            made[0]._look_at_reader(waits)  # the time is over, and some of it was read
+        assert await rest(client) > BIG - 3 * (8 << 20), "and its head"
+        await until(lambda: made[0]._unread is None, "nobody looks after one that is gone")
+
+
+async def test_by_tls_what_is_read_slowly_comes_whole_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = lines_of(monkeypatch)
+    authority = Authority(tmp_path)
+    async with served(an_app(), tls=tls_of(authority.sign())) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=authority.trusting())
+        client = Line(reader, writer)
+        await client.send(get("/big", "Connection: close"))
+        await until(lambda: made and made[0].transport.is_closing(), "all was written")
+        over = asyncio.get_running_loop().time() + 2 * httpserver.LINGER_S
+        await until(lambda: asyncio.get_running_loop().time() > over, "a goodbye that is not answered would be over")
+        assert await rest(client) > BIG
+        writer.close()
+
+
+WEBSOCKET = (
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+)
+
+
+@pytest.mark.parametrize("wrong", ["Content-Length: 5", "Transfer-Encoding: chunked", f"Cookie: {'x' * 9000}"])
+async def test_a_question_for_a_websocket_that_cannot_be_read_is_refused_and_does_not_stay(
+    port: int, wrong: str
+) -> None:
+    async with line(port) as client:
+        await client.send(get("/ws", *WEBSOCKET, wrong))
+        status, _, document = await client.answer()
+        assert (status, document["detail"][:26]) == (400, "who asks for a WebSocket h")
+        assert await client.over() == b""
+
+
+@pytest.mark.parametrize("headers", [WEBSOCKET, WEBSOCKET[:3]], ids=["a good one", "one without a key"])
+async def test_asking_for_a_websocket_is_no_way_to_leave_an_answer_unread_for_ever(
+    monkeypatch: pytest.MonkeyPatch, headers: tuple[str, ...]
+) -> None:
+    made = lines_of(monkeypatch)
+    async with served(an_app()) as port, line(port) as client:
+        client.reader._transport.pause_reading()  # type: ignore[attr-defined]
+        await client.send(get("/big"))
+        await until(lambda: made and made[0].cycle is not None and made[0].cycle.response_complete, "it is written")
+        await client.send(get("/ws", *headers))
+        lost = made[0].transport.get_extra_info("socket")
+        await until(lambda: lost.fileno() < 0, "the line is cut")
+
+
+async def test_a_websocket_does_not_begin_while_something_else_is_under_way(port: int) -> None:
+    async with line(port) as client:
+        await client.send(get("/later") + get("/ws", *WEBSOCKET))
+        status, _, document = await client.answer()
+        assert (status, document["detail"][:19]) == (400, "a WebSocket begins ")
+        assert await client.over() == b""
+
+
+async def test_few_requests_of_a_connection_wait_for_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = lines_of(monkeypatch)
+    async with served(an_app()) as port, line(port) as client:
+        await client.send(get("/later") + get("/healthz") * WAITING)
+        await until(lambda: made and len(made[0].pipeline) == WAITING, "they wait")
+        await client.send(get("/healthz"))
+        made[0].flow.resume_reading()  # else they would wait in the system
+        assert await client.over() == b""
+        await until(lambda: not made[0].pipeline, "and are forgotten")
 
 
 async def test_one_address_has_so_many_connections_and_no_more() -> None:

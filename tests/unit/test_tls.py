@@ -146,6 +146,37 @@ async def test_a_renewed_certificate_is_shown_to_the_next_who_connects(tmp_path:
         assert (await shown(port, trusting))["serialNumber"] not in (before["serialNumber"], after["serialNumber"])
 
 
+def test_files_that_go_or_are_odd_while_they_are_looked_at_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it is, the next look must come."""
+    authority = Authority(tmp_path)
+    pair = authority.sign()
+    tls = tls_of(pair)
+    check = tls_module._check_readable
+
+    def and_then_it_is_gone(path: Path, setting: str) -> None:
+        check(path, setting)
+        if path == pair.key:
+            path.unlink()
+
+    authority.sign()
+    with capture_logs() as said, monkeypatch.context() as patched:
+        patched.setattr(tls_module, "_check_readable", and_then_it_is_gone)
+        tls.look()
+        patched.undo()
+        authority.sign()
+        pair.cert.write_text(pair.cert.read_text().replace(" CERTIFICATE", " TRUSTED CERTIFICATE"))
+        tls.look()
+        authority.sign()
+        tls.look()
+    assert [line["event"] for line in said] == [
+        "certificate not renewed",
+        "certificate not renewed",
+        "certificate renewed",
+    ]
+
+
 def test_a_served_app_looks_at_its_certificate_by_itself(tmp_path: Path) -> None:
     """Without anybody telling it."""
 
