@@ -71,6 +71,10 @@ class Loaded(Struct, frozen=True):
 def load_policy(path: Path, *, setting: str = "") -> Loaded:
     """Read and check `path`, which is what the variable `setting` says. Raises SettingsError naming file, line and key."""
     found, where = load_checked(path, PolicyFile, setting=setting)
+    if (
+        found == PolicyFile()
+    ):  # as it is for a moment while it is written: what was taken from roles would be given again
+        raise SettingsError(f"{path}: nothing is in it; deploy/policy.yaml shows what there may be")
     granted, places = _roles(found.roles, where)
     grants = tuple(_grant(entry, f"grants[{number}]", where) for number, entry in enumerate(found.grants))
     policy = Policy(granted=granted, grants=grants, blocked=frozenset(found.blocked), where=places)
