@@ -88,10 +88,10 @@ class Watch(Protocol):
 
 
 class LogReplaced(Exception):
-    """The partition's log is not the one whose offsets were stored."""
+    """The partition's log is not the one whose offsets were stored: `position` is of another."""
 
-    def __init__(self, partition: Partition) -> None:
-        self.partition = partition
+    def __init__(self, partition: Partition, position: Position) -> None:
+        self.partition, self.position = partition, position
 
 
 def fingerprint(record: Record) -> str:
@@ -156,7 +156,7 @@ class Intake(Generic[T]):
                 finally:
                     await reader.close()
             except LogReplaced as exc:
-                await self._start_anew(exc.partition)
+                await self._start_anew(exc)
                 continue
             except (BusError, StoreError) as exc:
                 self._watch.lost(str(exc))
@@ -173,7 +173,7 @@ class Intake(Generic[T]):
             for partition, position in stored.items():
                 first, end = bounds.get(partition, (0, 0))  # topics lose no partition: one that did is another topic
                 if position.next_offset > end:
-                    raise LogReplaced(partition)
+                    raise LogReplaced(partition, position)
                 if position.next_offset > first:  # else retention removed what we read; what we did not is `first` on
                     self._anchors[partition] = position
             await reader.seek({partition: position.next_offset - 1 for partition, position in self._anchors.items()})
@@ -208,16 +208,20 @@ class Intake(Generic[T]):
         if anchor is None:
             return False
         if record.offset != anchor.next_offset - 1 or fingerprint(record) != anchor.last_record:
-            raise LogReplaced((record.topic, record.partition))
+            raise LogReplaced((record.topic, record.partition), anchor)
         return True
 
-    async def _start_anew(self, partition: Partition) -> None:
-        log.warning(
-            "the log was replaced, reading it from its start; what is known changes nothing",
-            topic=partition[0],
-            partition=partition[1],
-        )
+    async def _start_anew(self, found: LogReplaced) -> None:
+        """Unless another replica has done it since: what it has read of the new log by now is true."""
+        topic, partition = found.partition
         try:
+            if (await self._sink.positions()).get(found.partition) != found.position:
+                return
+            log.warning(
+                "the log was replaced, reading it from its start; what is known changes nothing",
+                topic=topic,
+                partition=partition,
+            )
             await self._sink.start_anew()
         except StoreError as exc:
             self._watch.lost(str(exc))

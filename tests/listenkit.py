@@ -279,7 +279,7 @@ def _steps(part: Listening, bus: MemoryBus, floor: ListenFloor) -> Any:
             try:
                 reader.append(await intake._open())
             except LogReplaced as exc:  # another bus on the same database
-                await intake._start_anew(exc.partition)
+                await intake._start_anew(exc)
                 reader.append(await intake._open())
         records = await reader[0].getmany(timeout_s=0, max_records=floor.at_once)
         records = [record for record in records if not intake._is_anchor(record)]
