@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.authsettings import AuthSettings
@@ -223,6 +223,19 @@ def variable(kind: type[BaseSettings], name: str) -> str:
     return alias if isinstance(alias, str) else f"{kind.model_config.get('env_prefix', '')}{name}".upper()
 
 
+def port_of(kind: type[ServiceSettings]) -> int:
+    """Where another service listens, if it has our environment. Its secrets are its own: their files need not be here.
+
+    Raises SettingsError.
+    """
+    named = variable(kind, "port")
+    value = os.environ.get(named, kind.model_fields["port"].default)
+    try:
+        return TypeAdapter(Port).validate_python(value)
+    except ValidationError:
+        raise SettingsError(f"{named}: expected a port, got {value!r}") from None
+
+
 def given(kind: type[BaseSettings], name: str) -> bool:
     """Whether somebody set field `name`: by its variable or, if it is a secret, by the file that holds it."""
     named = variable(kind, name)
@@ -260,10 +273,12 @@ def _from_files(kind: type[BaseSettings], environment: Mapping[str, str]) -> dic
         if environment.get(named):
             raise SettingsError(f"{named} and {named}{OF_FILE} are both set: one of them is enough")
         try:
-            found[name] = Path(file).read_text(encoding="utf-8").strip()
+            found[name] = Path(file).read_text(encoding="utf-8-sig").strip()
         except (OSError, UnicodeDecodeError) as exc:
             why = (exc.strerror or str(exc)) if isinstance(exc, OSError) else "it is not text"
             raise SettingsError(f"{named}{OF_FILE}: {file} cannot be read: {why}") from None
+        if not found[name] and kind.model_fields[name].annotation is SecretStr:  # several may be none
+            raise SettingsError(f"{named}{OF_FILE}: {file} is empty")
     return found
 
 

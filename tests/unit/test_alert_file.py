@@ -102,6 +102,20 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.Monkey
         assert [url for url, _ in alerts.receivers["a"].urls] == ["json://127.0.0.1/s"]
 
 
+def test_a_secret_that_is_there_twice_or_empty_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("\n")
+    webhook = "{{webhook: {{url: 'https://there.example', secret: '{}'}}}}"
+    monkeypatch.setenv("HOOK_FILE", str(secret))
+    for written in (f"file:{secret}", "env:HOOK"):
+        text = f"receivers: {{a: {webhook.format(written)}}}\nroutes: {{receiver: a}}\n"
+        with pytest.raises(SettingsError, match=r"alerts.yaml:1: receivers.a.webhook.secret: .* is empty"):
+            load_alerts(write(tmp_path, text))
+    monkeypatch.setenv("HOOK", "another")
+    with pytest.raises(SettingsError, match=r"webhook.secret: HOOK and HOOK_FILE are both set"):
+        load_alerts(write(tmp_path, text))
+
+
 @pytest.mark.parametrize(
     ("line", "instead", "said"),
     [

@@ -108,3 +108,17 @@ def test_a_misspelled_variable_is_noticed_and_the_nearest_one_named() -> None:
         "MONITOR_PROT": "MONITOR_PORT",
         "FLOORWATCH_SITES": "FLOORWATCH_SITES_FILE",
     }
+
+
+def test_a_secrets_file_that_is_empty_is_refused_and_one_without_receivers_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = tmp_path / "empty"
+    empty.write_text("\n")
+    monkeypatch.setenv("ALERTS_NOTIFY_URLS_FILE", str(empty))
+    assert load(AlertsSettings).notify_urls == ()
+    monkeypatch.setenv("AUTH_SECRET_FILE", str(empty))  # or each machine would make one of its own
+    with pytest.raises(SettingsError, match=f"^AUTH_SECRET_FILE: {empty} is empty$"):
+        load(AlertsSettings)
+    empty.write_bytes(b"\xef\xbb\xbf" + b"secret " * 8 + b"\r\n")
+    assert load(AlertsSettings).auth_secret.get_secret_value() == ("secret " * 8).strip()

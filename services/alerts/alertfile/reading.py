@@ -119,7 +119,9 @@ class _Reading:
         kind, colon, name = written.partition(":")
         if kind == "env" and colon:
             found = self._environment.get(name, "")
-            if not found and (file := self._environment.get(name + OF_FILE, "")):  # as for every secret of ours
+            if file := self._environment.get(name + OF_FILE, ""):  # as for every secret of ours
+                if found:
+                    raise self._wrong(key, f"{name} and {name}{OF_FILE} are both set: one of them is enough")
                 return self._content(file, key)
             if not found and name != NOTIFY_URLS:
                 raise self._wrong(key, f"the environment has no variable {name}")
@@ -128,7 +130,7 @@ class _Reading:
 
     def _content(self, file: str, key: str) -> str:
         try:
-            return Path(file).read_text(encoding="utf-8")
+            return Path(file).read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as exc:
             raise self._wrong(key, f"{file} cannot be read: {exc}") from exc
 

@@ -134,7 +134,10 @@ def _receiver(name: str, one: ReceiverConfig, file: Reading) -> Receiver:
 
 def _webhook(one: WebhookConfig, key: str, file: Reading) -> Webhook:
     url = _url(one.url, f"{key}.url", file)
-    return Webhook(url, file.secret(one.secret, f"{key}.secret").strip(), file.where(key))
+    secret = file.secret(one.secret, f"{key}.secret").strip()
+    if one.secret and not secret:
+        raise file.wrong(f"{key}.secret", f"{one.secret} is empty: nothing would be signed")
+    return Webhook(url, secret, file.where(key))
 
 
 def _alertmanager(one: AlertmanagerConfig, key: str, file: Reading) -> Alertmanager:
