@@ -36,7 +36,7 @@ from shared.problems import Problem
 from shared.processmetrics import CountingRequests, RequestMetrics, describe_process
 from shared.readiness import Remark
 from shared.service import Background, ServiceFailed, serve
-from shared.settings import AlertsSettings, IngestSettings, MonitorSettings, load
+from shared.settings import AlertsSettings, IngestSettings, MonitorSettings, port_of
 from shared.webfiles import WebFiles
 
 __all__ = ["Background", "Check", "Problem", "ServiceFailed", "create_app", "mount_web", "serve"]
@@ -184,9 +184,9 @@ def _sign_in_page(app: FastAPI) -> None:
 def _tell_ports(app: FastAPI) -> None:
     """`/static/ports.js`: where the services are, so that a page can lead to the others."""
     ports = {
-        "monitor": load(MonitorSettings).port,
-        "ingest": load(IngestSettings).port,
-        "alerts": load(AlertsSettings).port,
+        "monitor": port_of(MonitorSettings),
+        "ingest": port_of(IngestSettings),
+        "alerts": port_of(AlertsSettings),
     }
     module = f"export default {json.dumps(ports)};\n"
 

@@ -109,7 +109,7 @@ def clustered() -> Iterator[Service]:
             for source in container["envFrom"]:
                 if "configMapRef" in source:
                     values |= maps[source["configMapRef"]["name"]]
-            values |= {one["name"]: workload["metadata"]["name"] for one in container.get("env", ())}
+            values |= {one["name"]: one.get("value", workload["metadata"]["name"]) for one in container.get("env", ())}
             yield f"kubernetes {overlay} {workload['metadata']['name']}", container["args"][0], values
 
 
@@ -206,6 +206,20 @@ def test_pods_have_probes_and_bounds_and_no_rights(overlay: str) -> None:
     assert found["monitor"][0]["kind"] == "StatefulSet"
     budgets = [one for one in objects(overlay) if one["kind"] == "PodDisruptionBudget"]
     assert {one["metadata"]["name"] for one in budgets} == {"monitor", "alerts"}
+
+
+@needs_kubectl
+@pytest.mark.parametrize("overlay", ["base", "example"])
+def test_a_pod_has_the_files_that_its_settings_name(overlay: str) -> None:
+    settings = {where: values for where, _command, values in clustered()}
+    for workload, pod in pods(overlay):
+        name = workload["metadata"]["name"]
+        (secrets,) = [one["secret"]["items"] for one in pod["volumes"] if "secret" in one]
+        there = {f"/run/secrets/floorwatch/{one['path']}" for one in secrets}
+        named = {
+            value for value in settings[f"kubernetes {overlay} {name}"].values() if value.startswith("/run/secrets/")
+        }
+        assert named <= there, name
 
 
 @needs_kubectl

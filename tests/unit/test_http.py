@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from pydantic import BaseModel
 from starlette.testclient import TestClient, WebSocketDenialResponse
 
+from shared.errors import SettingsError
 from shared.http import Background, Problem, create_app, mount_web
 
 
@@ -191,3 +192,16 @@ def test_pages_of_another_origin_cannot_follow_the_feed(client: TestClient) -> N
     ):
         pass
     assert refused.value.status_code == 403
+
+
+def test_pages_know_where_services_are_whose_secrets_are_elsewhere(
+    registry: CollectorRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALERTS_DB_URL_FILE", "/nowhere/alerts-db-url")  # which is in another container
+    monkeypatch.setenv("ALERTS_PORT", "9002")
+    app = create_app("ingest", registry=registry)
+    mount_web(app, tmp_path)
+    assert '"alerts": 9002' in TestClient(app, base_url="http://127.0.0.1").get("/static/ports.js").text
+    monkeypatch.setenv("ALERTS_PORT", "nine")
+    with pytest.raises(SettingsError, match="ALERTS_PORT: expected a port, got 'nine'"):
+        mount_web(app, tmp_path)
