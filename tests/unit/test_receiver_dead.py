@@ -54,3 +54,17 @@ async def test_who_looked_before_a_receiver_died_does_not_say_that_it_lives(aler
         await late.reach.sender.look_after_receivers()
     assert len(await other.desk.own_flags()) == 1
     assert one.reach.states.all() == other.reach.states.all()
+
+
+async def test_one_that_is_dead_and_was_out_of_the_file_for_a_while_is_said_again(alerts_db: Database) -> None:
+    clock = FakeClock(T0)
+    service = instance(alerts_db, clock)
+    await dies(alerts_db, service)
+    await service.reach.sender.look_after_receivers()
+    without = AlertsService(settings(), bus=MemoryBus(), database=alerts_db, clock=clock, sites=SITES)
+    await without.reach.sender.look_after_receivers()
+    assert await service.desk.own_flags() == []
+    await clock.advance(60)
+    await service.reach.sender.look_after_receivers()
+    (said,) = await service.desk.own_flags()
+    assert (said.rule, said.started) == (RECEIVER_DEAD, T0)
