@@ -7,7 +7,7 @@ loop does not shut out the others. Attempts to sign in are counted only where th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, Literal
 
 import structlog
@@ -40,6 +40,13 @@ def party(address: str) -> str:
     return address
 
 
+def _also_by_ipv6(network: IPv4Network | IPv6Network) -> tuple[IPv4Network | IPv6Network, ...]:
+    """`network`, and for one of IPv4 what it is called where we listen to both (`::`)."""
+    if isinstance(network, IPv6Network):
+        return (network,)
+    return network, IPv6Network(f"::ffff:{network.network_address}/{96 + network.prefixlen}")
+
+
 class Limits:
     """Of one service's API. `bodies`: how long a body may be below a path, where that is not BODY_BYTES."""
 
@@ -49,7 +56,7 @@ class Limits:
         how = settings or ServiceSettings.model_construct()
         self.http_connections = how.max_http_connections
         self.http_connections_each = how.max_http_connections_each
-        self.trusted = tuple(how.trusted_proxies)
+        self.trusted = tuple(one for network in how.trusted_proxies for one in _also_by_ipv6(network))
         self._clock = clock
         self._bodies = dict(bodies or {})
         self._paces: Mapping[Kind, Pacing] = {

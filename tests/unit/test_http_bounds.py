@@ -11,9 +11,11 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
 from fastapi import FastAPI, Request, Response, WebSocket
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from websockets.asyncio.client import connect
 
 from shared import httpserver
@@ -391,6 +393,23 @@ async def test_only_a_trusted_proxy_is_believed_where_a_request_comes_from(
         _, headers, found = await client.answer()
     assert found == (["https", "192.0.2.7"] if believed else ["http", "127.0.0.1"])
     assert ("strict-transport-security" in headers) is believed
+
+
+async def test_a_trusted_proxy_is_believed_also_where_ipv6_has_another_name_for_it() -> None:
+    app = an_app(trusted_proxies=("127.0.0.0/8", "2001:db8::/32"), max_http_connections_each=5)
+
+    @app.get("/from")
+    async def whence(request: Request) -> list[str]:
+        return [request.url.scheme, request.client.host if request.client is not None else ""]
+
+    served_so: Any = ProxyHeadersMiddleware(app, [str(one) for one in app.state.limits.trusted])  # as uvicorn does
+    transport = httpx.ASGITransport(served_so, client=("::ffff:127.0.0.1", 40_000))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+        answer = await http.get("/from", headers={"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"})
+    assert answer.json() == ["https", "192.0.2.7"]
+    admission = Admission.of(app.state.limits)
+    assert [admission.enter(who) for who in ("::ffff:127.0.0.1", "2001:db8::1")] == ["", ""]
+    assert admission.enter("::ffff:192.0.2.1") == "192.0.2.1"
 
 
 async def test_a_websocket_leaves_its_place_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
