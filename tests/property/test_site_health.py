@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.alerts.core.commonsilence import COMMON
@@ -50,6 +50,14 @@ class Truth:
         return now - max(self.heard[site], self.sight)
 
 
+@example(
+    [
+        (1.0, {"s1"}, "look", 0.0),
+        (11.0, set(), "look", 0.0),
+        (11.0, {*SITES}, "look", -3600.0),
+        (1.0, {"s1"}, "look", 0.0),
+    ]
+)
 @given(STEPS)
 def test_silence_is_said_of_whom_it_is_true_and_of_nobody_else(
     steps: list[tuple[float, set[str], str, float]],

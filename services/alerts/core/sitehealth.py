@@ -280,7 +280,7 @@ class Health:
         sites = {
             site: Quiet(one.heard, self._since(site, one.heard), self._limits_of(site).silent_after)
             for site, one in self._sites.items()
-            if one.heard is not None and (SILENT, site) not in self._standing
+            if one.heard is not None and not self._stays_silent(site, one.heard, now)
         }
         before, self._together = self._together, frozenset()
         for rule in COMMON:
@@ -302,6 +302,10 @@ class Health:
         self._together = frozenset(new.sites)
         evidence = {"sites": list(new.sites), "silent": len(new.sites), "expected": len(sites)}
         return [self._trouble(new.rule, OURSELVES, new.started, new.raised, **evidence)]
+
+    def _stays_silent(self, site: str, heard: datetime, now: datetime) -> bool:
+        """Whether it is silent for itself, and was not heard again just now."""
+        return (SILENT, site) in self._standing and now - heard > self._limits_of(site).silent_after
 
     def _silence(self, site: str, one: _Site, now: datetime) -> Trouble | None:
         if site in self._together:
