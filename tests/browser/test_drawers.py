@@ -15,6 +15,7 @@ from services.monitor.desk.views import AgentCalls, FinishedCall, FinishedTransf
 from tests.browser.conftest import Viewer
 from tests.browser.drawerfloors import LEVEL, Answers, talking, waiting
 from tests.browser.floors import NOON, agent, ago, changed, flag, queue, site, small_floor, transfer
+from tests.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -257,8 +258,12 @@ async def test_the_chart_says_what_is_under_the_pointer(viewer: Viewer, answers:
         readout = drawer(page).locator(".chart-readout")
         await expect(readout).to_contain_text("counted since 18:02")
         bars = drawer(page).locator("rect.chart-offered")
-        await bars.nth(1).hover(force=True)
-        await expect(readout).to_have_text("18:15–18:30: 8 offered, 7 answered, 1 abandoned · F3s 70%")
+
+        async def said() -> bool:  # the drawer may still be on its way in when the pointer comes
+            await bars.nth(1).hover(force=True)
+            return await readout.inner_text() == "18:15–18:30: 8 offered, 7 answered, 1 abandoned · F3s 70%"
+
+        await until(said, "the chart says what is under the pointer", every_s=0.1)
 
 
 async def test_who_waits_and_who_is_there(viewer: Viewer, answers: Answers) -> None:
