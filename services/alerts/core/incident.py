@@ -15,7 +15,7 @@ from msgspec import Struct
 from services.alerts.core.facets import Facet
 from services.alerts.core.followup import FollowUp
 from services.alerts.core.labels import Labels, labels_of
-from services.alerts.core.plan import NOBODY, Plan
+from services.alerts.core.plan import NOBODY, Plan, Step
 from shared.errors import FloorwatchError
 from shared.facts import Severity, Subject
 
@@ -147,7 +147,7 @@ class Heard(Struct, frozen=True):
 
 class Telling(Struct, frozen=True):
     """What people were told of an incident: how often in all, and about which opening, when last, of how many flags, as how
-    severe, up to which step of the escalation, to whom; `end`, `recheck`: that of its resolution and its re-check date, too.
+    severe, by which steps of the escalation, to whom; `end`, `recheck`: that of its resolution and its re-check date, too.
 
     `heard`: the same of each receiver of this opening, "" being a route that tells nobody.
     """
@@ -157,7 +157,7 @@ class Telling(Struct, frozen=True):
     at: datetime | None = None
     flags: int = 0
     severity: str = ""
-    steps: int = 0
+    escalated: tuple[Step, ...] = ()
     receivers: tuple[str, ...] = ()
     end: bool = False
     recheck: bool = False

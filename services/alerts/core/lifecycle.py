@@ -227,7 +227,7 @@ def _unresolved(incident: Incident, now: datetime) -> Incident:
         incident,
         state="open",
         open_since=now,
-        telling=msgspec.structs.replace(incident.telling, steps=0, end=False, recheck=False),
+        telling=msgspec.structs.replace(incident.telling, escalated=(), end=False, recheck=False),
         owner="",
         acknowledged_at=None,
         resolver="",

@@ -69,7 +69,7 @@ def told(incident: Incident, now: datetime) -> Change | None:
         return None
     reason, routes = due[0].reason, [one.leaf for one in due if one.leaf is not None] or leaves[:1]
     before = incident.telling
-    steps = _steps_due(incident, leaves, now)
+    steps = _steps_due(incident, leaves, now) if reason is Reason.ESCALATED else ()
     receivers = _receivers(incident, due, leaves, steps)
     fresh = before.opening == incident.openings
     after = Telling(
@@ -78,7 +78,7 @@ def told(incident: Incident, now: datetime) -> Change | None:
         at=now,
         flags=incident.flags,
         severity=incident.severity,
-        steps=max(before.steps, steps) if reason is Reason.ESCALATED else before.steps,
+        escalated=(*before.escalated, *steps),
         receivers=_merged(before.receivers if fresh else (), filter(None, receivers)),
         end=before.end or reason is Reason.RESOLVED,
         recheck=before.recheck or reason is Reason.RECHECK,
@@ -123,9 +123,8 @@ def _all_due(incident: Incident, leaves: Sequence[Leaf]) -> list[_Due]:
     if incident.state != "open":
         return found + _actions_due(incident)
     found += _openings_due(incident, leaves) + _actions_due(incident)
-    steps = _steps(leaves)
-    if telling.steps < len(steps):
-        found.append(_Due(Reason.ESCALATED, incident.open_since + steps[telling.steps].after))
+    if steps := _steps_left(incident, leaves):
+        found.append(_Due(Reason.ESCALATED, incident.open_since + steps[0].after))
     return found + _again(incident, leaves)
 
 
@@ -171,7 +170,9 @@ def _actions_due(incident: Incident) -> list[_Due]:
     return [_Due(Reason.ACTION_DUE, min(waiting))] if waiting else []
 
 
-def _receivers(incident: Incident, due: Sequence[_Due], leaves: Sequence[Leaf], steps: int) -> tuple[str, ...]:
+def _receivers(
+    incident: Incident, due: Sequence[_Due], leaves: Sequence[Leaf], steps: Sequence[Step]
+) -> tuple[str, ...]:
     """Who is told; "" stands for a route that tells nobody."""
     before, reason = incident.telling, due[0].reason
     heard = before.receivers if before.opening == incident.openings else ()
@@ -179,7 +180,7 @@ def _receivers(incident: Incident, due: Sequence[_Due], leaves: Sequence[Leaf], 
     if reason is Reason.RESOLVED:
         return heard
     if reason is Reason.ESCALATED:
-        return _merged(*(step.receivers for step in _steps(leaves)[before.steps : steps]))
+        return _merged(*(step.receivers for step in steps))
     if reason is Reason.WORSE:
         return _merged(heard, on_duty)
     routes = [one.leaf for one in due if one.leaf is not None]
@@ -204,9 +205,16 @@ def _audience(incident: Incident, leaf: Leaf, leaves: Sequence[Leaf]) -> list[st
     return [*(name for name in heard if name not in elsewhere and belongs(name)), leaf.receiver]
 
 
-def _steps_due(incident: Incident, leaves: Sequence[Leaf], now: datetime) -> int:
-    """How many steps of the escalation have come: after a silence, several at once."""
-    return sum(now >= incident.open_since + step.after for step in _steps(leaves))
+def _steps_due(incident: Incident, leaves: Sequence[Leaf], now: datetime) -> tuple[Step, ...]:
+    """The steps of the escalation that have come: after a silence, or with another shift, several at once."""
+    return tuple(step for step in _steps_left(incident, leaves) if now >= incident.open_since + step.after)
+
+
+def _steps_left(incident: Incident, leaves: Sequence[Leaf]) -> list[Step]:
+    """Those that nobody was told by yet, whichever routes were in force then: what another shift, or another severity, has
+    besides is made up for.
+    """
+    return [step for step in _steps(leaves) if step not in incident.telling.escalated]
 
 
 def _leaves(incident: Incident, now: datetime) -> tuple[Leaf, ...]:
