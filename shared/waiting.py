@@ -16,7 +16,7 @@ async def wait(changed: asyncio.Event, clock: Clock, until: datetime | None) -> 
     if until <= clock.now():
         await asyncio.sleep(0)  # the others' turn
         return
-    timer = asyncio.ensure_future(clock.sleep((until - clock.now()).total_seconds()))
+    timer = asyncio.ensure_future(_reach(clock, until))
     event = asyncio.ensure_future(changed.wait())
     try:
         await asyncio.wait((timer, event), return_when=asyncio.FIRST_COMPLETED)
@@ -24,3 +24,9 @@ async def wait(changed: asyncio.Event, clock: Clock, until: datetime | None) -> 
         timer.cancel()
         event.cancel()
         await asyncio.gather(timer, event, return_exceptions=True)  # whoever cancels us meanwhile is heard
+
+
+async def _reach(clock: Clock, until: datetime) -> None:
+    """How long that is counts from when this has its turn, not from when it was asked for."""
+    if (left_s := (until - clock.now()).total_seconds()) > 0:
+        await clock.sleep(left_s)

@@ -32,3 +32,15 @@ async def test_a_stop_is_heard_also_while_a_change_is_taken_in(turns: int) -> No
     stopped = task.done()
     task.cancel()
     assert stopped
+
+
+async def test_time_that_passes_before_it_begins_to_wait_counts() -> None:
+    clock = FakeClock()
+    task = asyncio.create_task(wait(asyncio.Event(), clock, clock.now() + timedelta(minutes=1)))
+    await asyncio.sleep(0)  # it has asked for its timer, which has had no turn yet
+    clock.pause(60)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    over = task.done()
+    task.cancel()
+    assert over
