@@ -47,6 +47,8 @@ TABLE: Final[dict[str, str]] = {
     "expected at least a day, 1d": "至少为一天，即 1d",
     "expected an address that begins with https:// or http://": "应为以 https:// 或 http:// 开头的地址",
     "the environment has no variable {}": "环境中没有变量 {0}",
+    "{} and {} are both set: one of them is enough": "{0} 和 {1} 都已设置，只需其一",
+    "{} is empty: nothing would be signed": "{0} 为空，消息将无法签名",
     "expected at least one of html, pdf, xlsx, csv, json": "至少要有 html、pdf、xlsx、csv、json 之一",
     "there is no such group; there are {}, at, time_zone": "没有这个分组；可选：{0}、at、time_zone",
     # receivers, routes, schedules
