@@ -162,7 +162,8 @@ async def test_nobody_is_led_anywhere_else_after_signing_in(viewer: Viewer, tmp_
         outside = ("https://elsewhere.example/", "//elsewhere.example/", "/.//elsewhere.example/", "http://[")
         for elsewhere in (*outside, "/login.html", "javascript:alert(1)"):
             page = await viewer.open(f"{url}/login.html?next={elsewhere}#{token('viewer')}")
-            await page.wait_for_url(re.compile(rf"^{url}/(\?.*)?$"))  # closed before it is loaded, a page may never say so
+            # until it is loaded: closed before, a page may never say so
+            await page.wait_for_url(re.compile(rf"^{url}/(\?.*)?$"))
             await page.close()
         forgive(viewer)
 
