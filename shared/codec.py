@@ -8,7 +8,7 @@ from typing import Any, TypeVar, Union
 import msgspec
 
 from shared import events, facts
-from shared.envelope import EARLIEST, LATEST, E
+from shared.envelope import E, beyond
 from shared.errors import InvalidInput
 
 T = TypeVar("T")
@@ -47,9 +47,8 @@ def decode_fact(raw: bytes) -> facts.Fact:
 
 def _in_our_time(found: E, name: str) -> E:
     when: datetime = getattr(found, name)
-    if not EARLIEST <= when <= LATEST:
-        between = f"{EARLIEST.year} and {LATEST.year}"
-        raise InvalidInput("time_out_of_range", f"$.{name}: {when.isoformat()} is not between {between}")
+    if why := beyond(when):
+        raise InvalidInput("time_out_of_range", f"$.{name}: {why}")
     return found
 
 

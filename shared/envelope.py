@@ -28,6 +28,11 @@ class Data(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     """
 
 
+def beyond(when: datetime) -> str:
+    """Why this is no time of ours; "" when it is one."""
+    return "" if EARLIEST <= when <= LATEST else f"{when.isoformat()} is not between {EARLIEST.year} and {LATEST.year}"
+
+
 class Envelope(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What every message on `floor.*` carries beside its `data`.
 

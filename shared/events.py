@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from shared.envelope import EARLIEST, LATEST, Data, Envelope, Index, Moment, Place, data_types_of, envelopes_for
+from shared.envelope import Data, Envelope, Index, Moment, Place, beyond, data_types_of, envelopes_for
 
 Direction = Literal["inbound", "outbound", "internal"]
 Provenance = Literal["observed", "inferred"]
@@ -125,8 +125,8 @@ class WrapStarted(Data, frozen=True):
     until: Moment | None = None
 
     def __post_init__(self) -> None:
-        if self.until is not None and not EARLIEST <= self.until <= LATEST:
-            raise ValueError(f"{self.until.isoformat()} is not between {EARLIEST.year} and {LATEST.year}")
+        if self.until is not None and (why := beyond(self.until)):
+            raise ValueError(why)
 
 
 class WrapEnded(Data, frozen=True):

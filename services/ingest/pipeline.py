@@ -15,7 +15,7 @@ from services.ingest.guard import AdapterFault, GuardedAdapter
 from services.ingest.links import read_link
 from services.ingest.marks import SiteClock
 from services.ingest.sequence import SequenceCheck
-from shared.envelope import EARLIEST, LATEST, Data
+from shared.envelope import Data, beyond
 from shared.errors import InvalidInput
 from shared.events import Event, LinkUp
 from shared.raw import Raw
@@ -179,11 +179,8 @@ class IngestMachine:
         """One stamp of next year would end every timer of the site, and no later mark could take it back. Times near the
         ends of the calendar would leave it as the clock goes on, and with them the marks."""
         for event in events:
-            if not EARLIEST <= event.time <= LATEST:
-                raise InvalidInput(
-                    "time_out_of_range",
-                    f"$.time: {event.time.isoformat()} is not between {EARLIEST.year} and {LATEST.year}",
-                )
+            if why := beyond(event.time):
+                raise InvalidInput("time_out_of_range", f"$.time: {why}")
         if clock.made_up:
             return
         for event in events:
