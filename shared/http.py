@@ -91,6 +91,7 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.service = name
+    app.state.ending = False  # until `serve` was asked to
     app.state.auth = auth or Authenticator(SystemClock())
     app.state.limits = limits = limits or Limits(SystemClock())
     problems.install(app)
@@ -125,6 +126,8 @@ def _add_health(app: FastAPI, name: str, checks: Mapping[str, Check]) -> None:
     async def readyz() -> JSONResponse:
         """Ready for work: every named check with its reason when it fails."""
         results = {check_name: await _result(check) for check_name, check in checks.items()}
+        if app.state.ending:
+            results["end"] = "it was asked to end, and sends whoever is here away"
         fine = {key: reason is None or isinstance(reason, Remark) for key, reason in results.items()}
         ready = all(fine.values())
         body = {

@@ -10,7 +10,9 @@
         run("monitor", MonitorSettings, start)
 
 A background task that ends on its own, with or without an error, ends the service: readiness goes false, the server drains, and
-the process exits with 1 for its supervisor to start it anew. SIGTERM and SIGINT end it in the same order, with 0.
+the process exits with 1 for its supervisor to start it anew. SIGTERM and SIGINT end it in the same order, with 0: not ready any
+more, but serving for as long as a load balancer needs to see that (`drain_s`); feeds told to come back elsewhere; open requests
+answered; then what `start` does behind `serve`. It takes no longer than `shared.ending` allows.
 """
 
 from __future__ import annotations
@@ -18,7 +20,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -31,11 +32,12 @@ import uvicorn
 from shared import logs
 from shared.clock import SystemClock
 from shared.collector import set_aside
+from shared.ending import WITHIN_S, Ending, current, time_to_end
 from shared.errors import FloorwatchError, SettingsError
 from shared.httpserver import HEAD_S, Admission, BoundedHttp, BoundedState
 from shared.limits import Limits
 from shared.ports import allow_many_files, listen
-from shared.settings import CommonSettings, load
+from shared.settings import CommonSettings, ServiceSettings, load
 from shared.tls import ServerTls
 from shared.wsserver import DirectProtocol
 
@@ -158,6 +160,7 @@ async def serve(
     setting: str = "",
     tls: ServerTls | None = None,
     shutdown_s: float = 5.0,
+    drain_s: float = 0.0,
     on_started: Callable[[int], None] | None = None,
     on_stopping: Callable[[], Awaitable[None] | None] = lambda: None,
 ) -> None:
@@ -165,8 +168,8 @@ async def serve(
 
     Who may connect is told by `app.state.limits`; with `tls` the port speaks nothing else. `setting` is the variable that
     changes the port (default: from the app's name, such as MONITOR_PORT); `on_started` gets the port once requests are answered,
-    `on_stopping` runs before open responses are waited for and ends those that have no end of their own. Raises SettingsError
-    when the port is taken, ServiceFailed when a task died.
+    `on_stopping` runs before open responses are waited for and ends those that have no end of their own. Asked to end, it
+    is not ready and serves for `drain_s` more. Raises SettingsError when the port is taken, ServiceFailed when a task died.
     """
     service = getattr(app.state, "service", "service")
     limits: Limits = app.state.limits
@@ -186,9 +189,15 @@ async def serve(
     )
     server = _Server(config, Admission.of(limits), on_stopping)
     port = sock.getsockname()[1]
-    with _signals(lambda: setattr(server, "should_exit", True)):
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        app.state.ending = True
+        loop.call_later(drain_s, setattr, server, "should_exit", True)
+
+    with current() as ending, ending.calls(stop):
         serving = asyncio.create_task(server.serve(sockets=[sock]), name="http")
-        watching = asyncio.create_task(_watch(background, server), name="watch")
+        watching = asyncio.create_task(_watch(background, server, ending), name="watch")
         renewing = None if tls is None else asyncio.create_task(tls.follow(SystemClock()), name="certificate")
         try:
             while not server.started and not serving.done():
@@ -208,38 +217,24 @@ async def serve(
         raise ServiceFailed(f"{service} cannot go on: {death}")
 
 
-async def _watch(background: Background | None, server: uvicorn.Server) -> None:
+async def _watch(background: Background | None, server: uvicorn.Server, ending: Ending) -> None:
     if background is not None:
         await background.failed()
+        ending.limit()
         server.should_exit = True
-
-
-@contextlib.contextmanager
-def _signals(stop: Callable[[], None]) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    caught: tuple[signal.Signals, ...] = (signal.SIGTERM, signal.SIGINT)
-    try:
-        for number in caught:
-            loop.add_signal_handler(number, stop)
-    except (ValueError, RuntimeError):  # not in the main thread: whoever runs the loop stops it
-        caught = ()
-    try:
-        yield
-    finally:
-        for number in caught:
-            loop.remove_signal_handler(number)
 
 
 async def until_stopped(background: Background) -> None:
     """For a process without HTTP: return at SIGTERM or SIGINT, raise ServiceFailed when a background task dies."""
     stopped = asyncio.Event()
-    with _signals(stopped.set):
+    with current() as ending, ending.calls(stopped.set):
         stop = asyncio.create_task(stopped.wait())
         death = asyncio.create_task(background.failed())
         done, pending = await asyncio.wait([stop, death], return_when=asyncio.FIRST_COMPLETED)
         for task in pending:
             task.cancel()
         if death in done:
+            ending.limit()
             raise ServiceFailed(f"cannot go on: {death.result()}")
 
 
@@ -252,7 +247,7 @@ def run(service: str, kind: type[S], start: Callable[[S], Awaitable[None]]) -> N
         settings = load(kind)
         allow_many_files()
         logs.configure(service, level=settings.log_level, fmt=settings.log_format)
-        asyncio.run(_started(start, settings))
+        asyncio.run(_started(start, settings, Ending(_time_to_end(settings))))
     except KeyboardInterrupt:
         sys.exit(0)
     except ServiceFailed as exc:
@@ -266,11 +261,14 @@ def run(service: str, kind: type[S], start: Callable[[S], Awaitable[None]]) -> N
         sys.exit(1)
 
 
-async def _started(start: Callable[[S], Awaitable[None]], settings: S) -> None:
+def _time_to_end(settings: CommonSettings) -> float:
+    return time_to_end(settings.drain_s, settings.shutdown_s) if isinstance(settings, ServiceSettings) else WITHIN_S
+
+
+async def _started(start: Callable[[S], Awaitable[None]], settings: S, ending: Ending) -> None:
     """A SIGTERM before `serve` has taken over cancels the start; what was begun is undone on the way out."""
     task = asyncio.current_task()
     assert task is not None
-    loop = asyncio.get_running_loop()
     stopped = False
 
     def stop() -> None:
@@ -278,10 +276,9 @@ async def _started(start: Callable[[S], Awaitable[None]], settings: S) -> None:
         stopped = True
         task.cancel()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
-    try:
-        await start(settings)
-    except asyncio.CancelledError:
-        if not stopped:
-            raise
+    with ending.signals(), ending.calls(stop):
+        try:
+            await start(settings)
+        except asyncio.CancelledError:
+            if not stopped:
+                raise

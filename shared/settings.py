@@ -68,6 +68,8 @@ class ServiceSettings(CommonSettings, ServingSettings):
     host: str = "127.0.0.1"  # nothing listens to the network until somebody decides so
     port: Port = 0
     shutdown_s: Seconds = 5.0  # how long open requests and feeds may take to end
+    # asked to end, a service is not ready and serves for so long yet: until load balancers send nobody to it any more
+    drain_s: Annotated[float, Field(ge=0, le=600)] = Field(0.0, validation_alias="FLOORWATCH_DRAIN_S")
 
 
 class PumpSettings(ServiceSettings):

@@ -256,6 +256,7 @@ async def start(settings: AlertsSettings) -> None:
             background=background,
             tls=tls,
             shutdown_s=settings.shutdown_s,
+            drain_s=settings.drain_s,
             on_stopping=service.hub.part,
         )
 

@@ -141,7 +141,13 @@ async def start(settings: IngestSettings) -> None:
             background.start("dead letters", ingest.dead_letters.run())
             app = ingest.app(background)
             await serve(
-                app, settings.host, settings.port, background=background, tls=tls, shutdown_s=settings.shutdown_s
+                app,
+                settings.host,
+                settings.port,
+                background=background,
+                tls=tls,
+                shutdown_s=settings.shutdown_s,
+                drain_s=settings.drain_s,
             )
             ingest.pump.stop()
             await asyncio.wait([pumping], timeout=settings.shutdown_s)

@@ -252,6 +252,7 @@ async def start(settings: MonitorSettings) -> None:
                 background=background,
                 tls=tls,
                 shutdown_s=settings.shutdown_s,
+                drain_s=settings.drain_s,
                 on_stopping=monitor.hub.part,
             )
             monitor.pump.stop()

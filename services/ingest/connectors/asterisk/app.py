@@ -65,7 +65,13 @@ async def start(settings: AsteriskSettings) -> None:
                     background.start(f"connector of {one.switch.site}", one.run())
                 app = app_for(connectors, settings, background)
                 await serve(
-                    app, settings.host, settings.port, background=background, tls=tls, shutdown_s=settings.shutdown_s
+                    app,
+                    settings.host,
+                    settings.port,
+                    background=background,
+                    tls=tls,
+                    shutdown_s=settings.shutdown_s,
+                    drain_s=settings.drain_s,
                 )
         finally:
             await asyncio.gather(*(one.stop() for one in connectors))

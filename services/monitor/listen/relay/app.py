@@ -130,6 +130,7 @@ async def start(settings: RelaySettings) -> None:
                 background=background,
                 tls=tls,
                 shutdown_s=settings.shutdown_s,
+                drain_s=settings.drain_s,
                 on_stopping=relay.part,
             )
     finally:
