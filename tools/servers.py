@@ -22,7 +22,7 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 HOST: Final = "127.0.0.1"
 UNAVAILABLE: Final = 3  # exit code: this machine cannot run it
 _PORTS: Final = range(10_000, 32_000)
-_given: Final[set[int]] = set()
+_given: Final[list[socket.socket]] = []
 
 
 class Unavailable(Exception):
@@ -34,17 +34,23 @@ class Failed(Exception):
 
 
 def free_port() -> int:
-    """A port that nobody listens on, another one each time. Raises Failed when there is none.
+    """A port that nobody listens on, another one each time, in whichever process. Raises Failed when there is none.
 
     It is none of those that systems give to outgoing connections (from 32768 on), one of which could have it by the time that a
-    server wants to listen there.
+    server wants to listen there. Until this process ends, the UDP port of the same number says to others that it is given away:
+    a server that is still to start, or starts again, would find theirs there.
     """
-    for port in random.SystemRandom().sample(_PORTS, 1000):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind((HOST, port))
-            if port not in _given:
-                _given.add(port)
-                return port
+    for port in random.SystemRandom().sample(_PORTS, min(1000, len(_PORTS))):
+        mark = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            mark.bind((HOST, port))
+            with socket.socket() as probe:
+                probe.bind((HOST, port))
+        except OSError:
+            mark.close()
+            continue
+        _given.append(mark)
+        return port
     raise Failed(f"no port is free from {_PORTS.start} to {_PORTS.stop - 1}")
 
 

@@ -14,20 +14,14 @@ import pytest
 
 from shared.db import Database
 from shared.memorybus import MemoryBus
-from shared.ports import listen
 from tests.alertskit import TOPICS, migrated, publish, running
 from tests.flagkit import flag
 from tests.waiting import until
+from tools.servers import free_port
 
 PROGRAM = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no Alertmanager: apt-get install prometheus-alertmanager")
 CONFIG = "route: {receiver: nobody, group_wait: 1h}\nreceivers: [{name: nobody}]\n"
-
-
-def free_port() -> int:
-    with listen("127.0.0.1", 0, setting="") as sock:
-        port: int = sock.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

@@ -9,15 +9,14 @@ from services.monitor.rewind.protocol import AskRange
 from services.monitor.rewind.rewinder import Rewinder
 from services.monitor.rewind.worker import answer
 from shared.kafka import KafkaBus
-from shared.ports import listen
 from tests.floorkit import CONFIG, RULES
+from tools.servers import free_port
 
 pytestmark = pytest.mark.asyncio
 
 
 async def test_where_the_broker_is_stands_in_the_log_and_not_in_the_answer() -> None:
-    with listen("127.0.0.1", 0, setting="") as nobody:
-        address = f"127.0.0.1:{nobody.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     bus = KafkaBus(address)
     with capture_logs() as said:
         told = await answer(Rewinder(bus, CONFIG, RULES), AskRange("hq", flags=False))
