@@ -145,7 +145,7 @@ async def _reading(url: str) -> AsyncIterator[AsyncSession]:
     parsed = _existing(url)
     database = Database(url)
     try:
-        async with database.reading() as session:
+        async with database.reading(long=True) as session:
             yield session
     except DBAPIError as exc:
         why = str(exc.orig).splitlines()[0]

@@ -54,7 +54,7 @@ async def _read(url: str, kind: Kind, when: str, site: str, sites: Sites, clock:
     parsed = _existing(url)
     database, now = Database(url), clock.now()
     try:
-        async with database.reading() as session:
+        async with database.reading(long=True) as session:
             recorded = await loading.recorded_sites(session)
             chosen = _site(site, recorded)
             config = sites.site(chosen)

@@ -16,10 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import DateTime, Dialect, Select, event, text
+from sqlalchemy import DateTime, Dialect, NullPool, Select, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.types import TypeDecorator
 
@@ -31,10 +32,16 @@ T = TypeVar("T")
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 BUSY_TIMEOUT_MS = 5_000  # a writer's turn takes milliseconds; longer than this means a stuck process
 CONNECT_TIMEOUT_S = 5
+ANSWER_TIMEOUT_S = 10  # to one statement of those that people and other work wait for; they take milliseconds
+LONG_TIMEOUT_S = 900  # to one that goes through whole tables
+POOL_TIMEOUT_S = 10  # until one of our own connections is free
 
-# PostgreSQL's SQLSTATEs that say nothing against a statement: connection, login, no such database, read-only (a standby), rolled
-# back (deadlock), out of resources, lock not to be had, ended or refused by the operator (also: starting up), system error.
-_PASSING = ("08", "28", "3D", "25006", "40", "53", "55P03", "57", "58")
+# PostgreSQL's SQLSTATEs that say nothing against a statement: connection, login, no such database, read-only (a standby), ended
+# for its length, rolled back (deadlock), no right to a table, no such schema, table or column, out of resources, lock not to be
+# had, ended or refused by the operator (also: starting up), system error, tables that changed meanwhile, wrong configuration,
+# damage.
+_PASSING = ("08", "28", "3D", "25006", "25P03", "25P04", "40", "42501", "3F", "42P01", "42703", "53", "55", "57", "58", "0A",
+            "F0", "XX001", "XX002")  # fmt: skip
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -63,12 +70,15 @@ class Database:
     """One engine and its transactions. Nothing connects before the first use."""
 
     def __init__(self, url: str, *, setting: str = "") -> None:
-        """Raises SettingsError, naming the variable `setting`, when `url` is not a SQLite or PostgreSQL URL, or says of TLS what
+        """`engine` is for what others wait for, `patient` for what may take long.
+
+        Raises SettingsError, naming the variable `setting`, when `url` is not a SQLite or PostgreSQL URL, or says of TLS what
         cannot be."""
         self.url, tls = tls_of(parse_url(url, setting=setting), setting)
         self.engine: AsyncEngine = _engine(self.url, tls)
         self._writer = self.engine.execution_options(begin="IMMEDIATE")
-        self._writers = asyncio.Lock() if self.url.get_backend_name() == "sqlite" else None
+        self.patient = self.engine if _is_sqlite(self.url) else _patient_engine(self.url, tls)
+        self._writers = asyncio.Lock() if _is_sqlite(self.url) else None
 
     @asynccontextmanager
     async def unit_of_work(self) -> AsyncIterator[AsyncSession]:
@@ -108,10 +118,13 @@ class Database:
             self._writers.release()
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncSession]:
-        """A consistent view that writes nothing. Raises StoreError like `unit_of_work`."""
+    async def reading(self, *, long: bool = False) -> AsyncIterator[AsyncSession]:
+        """A consistent view that writes nothing. Raises StoreError like `unit_of_work`.
+
+        `long`: statements that may take minutes; all others are given up after seconds, however the server is.
+        """
         with _reachable(self.url):
-            session = AsyncSession(self.engine, expire_on_commit=False)
+            session = AsyncSession(self.patient if long else self.engine, expire_on_commit=False)
             try:
                 yield session
             finally:
@@ -124,6 +137,7 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+        await self.patient.dispose()
 
 
 async def _whole(ending: Coroutine[Any, Any, None]) -> None:
@@ -193,23 +207,52 @@ def shown(url: URL) -> str:
 
 @asynccontextmanager
 async def migrating(database: Database) -> AsyncIterator[Any]:
-    """A connection in a transaction of its own, for the migrations runner (`shared.migrate`)."""
+    """A connection in a transaction of its own, for the migrations runner (`shared.migrate`). What changes tables may take long,
+    and waits for as long as another replica does so."""
     with _reachable(database.url):
-        async with database.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+        async with database.patient.execution_options(begin="IMMEDIATE").begin() as connection:
+            if not _is_sqlite(database.url):
+                await connection.execute(text("SET LOCAL lock_timeout = 0"))
             yield connection
 
 
 def _engine(url: URL, tls: Mapping[str, Any]) -> AsyncEngine:
-    if url.get_backend_name() == "sqlite":
-        if url.database and url.database != ":memory:":
+    if _is_sqlite(url):
+        in_file = url.database not in (None, "", ":memory:")
+        if in_file:
             with contextlib.suppress(OSError):  # then connecting fails, and says so
-                Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+                Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+        pool = {"pool_timeout": POOL_TIMEOUT_S} if in_file else {}  # in memory there is one connection for all
+        engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, **pool)
         event.listen(engine.sync_engine, "connect", _on_sqlite_connect)
         event.listen(engine.sync_engine, "begin", _on_sqlite_begin)
         event.listen(engine.sync_engine, "invalidate", _on_sqlite_invalidate)
         return engine
-    return create_async_engine(url, pool_pre_ping=True, connect_args={"timeout": CONNECT_TIMEOUT_S, **tls})
+    return _postgres_engine(url, tls, ANSWER_TIMEOUT_S, pool_pre_ping=True, pool_timeout=POOL_TIMEOUT_S)
+
+
+def _patient_engine(url: URL, tls: Mapping[str, Any]) -> AsyncEngine:
+    """For what takes long and comes seldom: each time a connection of its own."""
+    return _postgres_engine(url, tls, LONG_TIMEOUT_S, poolclass=NullPool)
+
+
+def _postgres_engine(url: URL, tls: Mapping[str, Any], answer_s: float, **pool: Any) -> AsyncEngine:
+    """A server that hangs, or a host that is cut off, ends no connection: whoever waits for it gives up by himself."""
+    waits = {"timeout": CONNECT_TIMEOUT_S, "command_timeout": answer_s}
+    engine = create_async_engine(url, connect_args={**waits, **tls}, **pool)
+    event.listen(engine.sync_engine, "connect", _on_postgres_connect)
+    return engine
+
+
+def _on_postgres_connect(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute(f"SET lock_timeout = {BUSY_TIMEOUT_MS}")  # whoever holds a lock for longer holds up everybody
+    cursor.close()
+    connection.commit()  # what is rolled back was never set
+
+
+def _is_sqlite(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite"
 
 
 def _on_sqlite_connect(connection: Any, _record: Any) -> None:
@@ -250,7 +293,10 @@ def _is_outage(exc: BaseException) -> bool:
     if _state(exc).startswith(_PASSING):
         return True
     if isinstance(exc, DBAPIError):
-        return exc.connection_invalidated or isinstance(exc, OperationalError | InterfaceError)
+        damaged = type(exc) is DatabaseError  # SQLite's word for a file that is none, or is malformed
+        return exc.connection_invalidated or damaged or isinstance(exc, OperationalError | InterfaceError)
+    if isinstance(exc, NoConnectionFree):
+        return True
     return isinstance(exc, OSError | TimeoutError) and not isinstance(exc, SQLAlchemyError)
 
 

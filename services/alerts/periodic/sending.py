@@ -141,7 +141,7 @@ class Reporter:
 
     async def _write(self, run: Run, number: int, until: datetime) -> str:
         """posted, no_channel, nothing, or taken when another took it over meanwhile."""
-        async with self._database.reading() as session:
+        async with self._database.reading(long=True) as session:
             config = self._text.sites.site(run.site)
             first = await loading.first_day(session, run.site)
             found = await loading.material(session, run.site, config, run.period, self._clock.now())

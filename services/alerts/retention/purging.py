@@ -44,7 +44,7 @@ class Purges:
     async def would(self, retention: Retention) -> list[Removed]:
         """What a purge would remove now. Raises StoreError."""
         found: list[Removed] = []
-        async with self._database.reading() as session:
+        async with self._database.reading(long=True) as session:
             for group, kept, before in self._old(retention):
                 found += await counted(session, group, kept, before)
         return found
@@ -94,7 +94,7 @@ class Purges:
     ) -> dict[str, Removed]:
         """All that may go of one table, and what goes with it; `removed` with that."""
         while True:
-            async with self._database.reading() as session:
+            async with self._database.reading(long=True) as session:
                 found = await session.execute(keys_of(kept, before).order_by(kept.age).limit(PAGE))
                 keys = [tuple(key) for key in found.all()]
             rows_before = _rows(removed)

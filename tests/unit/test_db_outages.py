@@ -1,0 +1,207 @@
+"""What a database does when it is not well, and that nobody waits for it for long, or takes it for the fault of a record."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import IntegrityError
+
+from shared import db
+from shared.db import Database
+from shared.errors import StoreError
+from tests.databases import BOTH, POSTGRES, empty_database
+
+OUR_CONNECTIONS = 15  # SQLAlchemy's five, and ten more while they are needed
+
+postgres = [pytest.mark.postgres, pytest.mark.skipif(not POSTGRES, reason="no PostgreSQL: set TEST_POSTGRES_URL")]
+
+
+def on_postgres(test: object) -> object:
+    for mark in postgres:
+        test = mark(test)
+    return test
+
+
+async def run(database: Database, *statements: str) -> None:
+    async with database.unit_of_work() as session:
+        for statement in statements:
+            await session.execute(text(statement))
+
+
+async def count(database: Database) -> int:
+    async with database.reading() as session:
+        return int(await session.scalar(text("SELECT count(*) FROM t")) or 0)
+
+
+def spelled(url: URL) -> str:
+    return url.render_as_string(hide_password=False)
+
+
+async def said(work: Awaitable[None]) -> str:
+    """How it ended: "", or that the disk is full."""
+    try:
+        await work
+    except StoreError as exc:
+        return "full" if "database or disk is full" in str(exc) else str(exc)
+    return ""
+
+
+@pytest.mark.parametrize("kind", BOTH)
+async def test_who_finds_no_connection_free_is_told_so_and_does_not_wait_for_ever(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was an error of the statement: an intake took it for one of its record, and put the record aside."""
+    monkeypatch.setattr(db, "POOL_TIMEOUT_S", 0.05)
+    async with empty_database(kind, tmp_path) as database:
+        async with AsyncExitStack() as stack:
+            for _ in range(OUR_CONNECTIONS):
+                session = await stack.enter_async_context(database.reading())
+                await session.execute(text("SELECT 1"))
+            with pytest.raises(StoreError, match="connection"):
+                await database.ping()
+        await database.ping()
+
+
+async def test_a_damaged_file_is_an_outage(tmp_path: Path) -> None:
+    file = tmp_path / "x.db"
+    database = Database(f"sqlite:///{file}")
+    await run(database, "CREATE TABLE t (n INTEGER PRIMARY KEY)")
+    await database.close()
+    file.write_bytes(b"no database at all, not even nearly" * 200)
+    with pytest.raises(StoreError, match="not a database"):
+        await run(database, "INSERT INTO t VALUES (1)")
+    await database.close()
+
+
+async def test_a_full_disk_is_an_outage_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+    """The file may have so many pages and no more, as if the disk ended there."""
+    async with empty_database("sqlite", tmp_path) as database:
+        await run(database, "CREATE TABLE t (n INTEGER PRIMARY KEY, what TEXT)")
+
+        async def filled(number: int) -> None:
+            async with database.unit_of_work() as session:
+                await session.execute(text("PRAGMA max_page_count = 20"))  # of this connection
+                for n in range(3):
+                    await session.execute(text(f"INSERT INTO t VALUES ({3 * number + n}, '{'x' * 5000}')"))
+
+        ends = [await said(filled(number)) for number in range(8)]
+        kept = ends.index("full")
+        assert kept > 0
+        assert set(ends[kept:]) == {"full"}
+        assert await count(database) == 3 * kept
+        await run(database, "PRAGMA max_page_count = 1000", f"INSERT INTO t VALUES (1000, '{'x' * 5000}')")
+        assert await count(database) == 3 * kept + 1
+
+
+@on_postgres
+async def test_rights_and_tables_that_were_taken_away_are_an_outage(tmp_path: Path) -> None:
+    async with empty_database("postgres", tmp_path) as database:
+        await run(database, "CREATE TABLE t (n INTEGER PRIMARY KEY)")
+        role = f"r_{database.url.database}"
+        await run(database, f"CREATE ROLE {role} LOGIN PASSWORD 'hush'", f"GRANT INSERT ON t TO {role}")
+        other = Database(spelled(database.url.set(username=role, password="hush")))
+        try:
+            await run(other, "INSERT INTO t VALUES (1)")
+            with pytest.raises(IntegrityError):
+                await run(other, "INSERT INTO t VALUES (1)")
+            await run(database, f"REVOKE ALL ON t FROM {role}")
+            with pytest.raises(StoreError, match="permission denied"):
+                await run(other, "INSERT INTO t VALUES (2)")
+            await run(database, "ALTER TABLE t RENAME TO away")
+            with pytest.raises(StoreError, match="does not exist"):
+                await run(other, "INSERT INTO t VALUES (2)")
+            await run(database, "ALTER TABLE away RENAME TO t", f"GRANT INSERT ON t TO {role}")
+            await run(other, "INSERT INTO t VALUES (2)")
+        finally:
+            await other.close()
+            await run(database, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+
+
+@on_postgres
+async def test_nobody_waits_long_for_a_table_that_somebody_else_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "BUSY_TIMEOUT_MS", 50)
+    async with empty_database("postgres", tmp_path) as database:
+        await run(database, "CREATE TABLE t (n INTEGER PRIMARY KEY)")
+        async with database.unit_of_work() as session:
+            await session.execute(text("LOCK TABLE t"))
+            with pytest.raises(StoreError, match="lock timeout"):
+                await count(database)
+            with pytest.raises(StoreError, match="lock timeout"):
+                await run(database, "INSERT INTO t VALUES (1)")
+        assert await count(database) == 0
+
+
+class Cut:
+    """A way to a server that stops carrying anything when `open` is cleared, and closes nothing: a cable that was pulled."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._there = (host, port)
+        self.open = asyncio.Event()
+        self.open.set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self.open.wait()
+        onward, back = await asyncio.open_connection(*self._there)
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._carry(reader, back))
+                both.create_task(self._carry(onward, writer))
+        except* OSError:
+            pass
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while some := await reader.read(65_536):
+            await self.open.wait()
+            writer.write(some)
+            await writer.drain()
+        writer.close()
+
+
+@asynccontextmanager
+async def cut_of(url: URL) -> AsyncIterator[tuple[Cut, Database]]:
+    """The database by a way that can be cut."""
+    cut = Cut(str(url.host), int(url.port or 0))
+    server = await asyncio.start_server(cut.handle, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    database = Database(spelled(url.set(host="127.0.0.1", port=port)))
+    try:
+        yield cut, database
+    finally:
+        cut.open.set()
+        await database.close()
+        server.close()
+
+
+async def cut_short(database: Database, cut: Cut) -> None:
+    async with database.unit_of_work() as session:
+        await session.execute(text("INSERT INTO t VALUES (1)"))
+        cut.open.clear()
+        await session.execute(text("INSERT INTO t VALUES (2)"))
+
+
+@on_postgres
+async def test_a_server_that_is_cut_off_is_given_up_and_found_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing ends such a connection for a quarter of an hour but we ourselves."""
+    monkeypatch.setattr(db, "ANSWER_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(db, "CONNECT_TIMEOUT_S", 0.5)
+    async with empty_database("postgres", tmp_path) as database, cut_of(database.url) as (cut, far):
+        await run(far, "CREATE TABLE t (n INTEGER PRIMARY KEY)")
+        async with asyncio.timeout(60):
+            with pytest.raises(StoreError):
+                await cut_short(far, cut)
+            with pytest.raises(StoreError):  # from the pool
+                await far.ping()
+            cut.open.set()
+            await run(far, "INSERT INTO t VALUES (3)")
+            assert await count(far) == 1
