@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry
@@ -51,5 +52,10 @@ class Reach:
         self.upkeep = Upkeep(database, in_force, self.states, clock)
 
     def start(self, background: Background) -> None:
-        background.start("sender", self.sender.run())
+        self._sending = background.start("sender", self.sender.run())
         background.start("alertmanager", self.upkeep.run())
+
+    async def finish(self, within_s: float) -> None:
+        """Let what is on its way to a receiver come to its end; what takes longer is sent again later, as a second copy."""
+        self.sender.stop()
+        await asyncio.wait([self._sending], timeout=within_s)

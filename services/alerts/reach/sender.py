@@ -60,6 +60,7 @@ class Sender:
         self._claiming = Claiming(database, writing, desk.views.promised)
         self._concluding = Concluding(database)
         self._busy: set[Lane] = set()
+        self._stopping = False
         self._looked_s = -LOOK.total_seconds()  # when receivers were looked after last
 
     @property
@@ -67,10 +68,15 @@ class Sender:
         """Whether something is being sent, or looked for."""
         return bool(self._busy)
 
+    def stop(self) -> None:
+        """Begin nothing more; `run` returns when what is being sent is written down. Cancelled, it would be sent again."""
+        self._stopping = True
+        self._desk.to_send.set()
+
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until `stop`, or cancelled."""
         async with asyncio.TaskGroup() as workers:
-            while True:
+            while not self._stopping:
                 self._desk.to_send.clear()
                 try:
                     due = await self._start(workers)  # first: people wait for it
@@ -114,7 +120,7 @@ class Sender:
     async def _work(self, lane: Lane) -> None:
         """Until there is nothing to do in this lane, as far as it knows."""
         try:
-            while await self._send_one(lane):
+            while not self._stopping and await self._send_one(lane):
                 pass
         except StoreError as exc:
             log.warning("cannot reach the outbox", reason=str(exc), receiver=lane.receiver)

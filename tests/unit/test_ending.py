@@ -1,0 +1,106 @@
+"""How a service ends: not ready first, in its time, at once when it is asked twice. The service runs as a real process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from shared.ending import Ending
+from tests.waiting import PATIENCE_S, until
+
+SERVICE = """
+import asyncio, threading
+from shared.http import Background, create_app, serve
+from shared.service import run
+from shared.settings import MonitorSettings
+
+async def start(settings):
+    async with Background() as background:
+        app = create_app("monitor", background=background)
+        await serve(app, settings.host, settings.port, background=background, shutdown_s=settings.shutdown_s,
+                    drain_s=settings.drain_s, on_started=lambda port: print(port, flush=True))
+        if settings.name == "hangs":  # a thread for which Python waits at the end of the process
+            threading.Thread(target=threading.Event().wait, name="one that hangs").start()
+            await asyncio.to_thread(threading.Event().wait)
+
+run("monitor", MonitorSettings, start)
+"""
+
+
+@asynccontextmanager
+async def service(**settings: object) -> AsyncIterator[tuple[asyncio.subprocess.Process, httpx.AsyncClient]]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        SERVICE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={"MONITOR_PORT": "0", "FLOORWATCH_LOG_FORMAT": "json"} | {key: str(one) for key, one in settings.items()},
+    )
+    try:
+        assert process.stdout is not None
+        port = int(await asyncio.wait_for(process.stdout.readline(), PATIENCE_S))
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S) as client:
+            yield process, client
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def said(process: asyncio.subprocess.Process) -> list[Any]:
+    _, err = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+    return [json.loads(line) for line in err.splitlines()]
+
+
+async def test_asked_to_end_it_is_not_ready_but_serves_and_asked_again_it_ends_at_once() -> None:
+    async with service(FLOORWATCH_DRAIN_S=600) as (process, client):
+        assert (await client.get("/readyz")).status_code == 200
+        process.send_signal(signal.SIGTERM)
+
+        async def not_ready() -> bool:
+            return (await client.get("/readyz")).status_code == 503
+
+        await until(not_ready, "load balancers are told")
+        checks = (await client.get("/readyz")).json()["checks"]
+        assert checks["end"] == {"ok": False, "reason": "it was asked to end, and sends whoever is here away"}
+        async with httpx.AsyncClient(base_url=client.base_url, timeout=PATIENCE_S) as somebody:
+            assert (await somebody.get("/healthz")).status_code == 200, "whoever is still sent here is served"
+
+        await asyncio.sleep(0.6)  # closer together two signals are one
+        process.send_signal(signal.SIGINT)
+        log = await said(process)
+    assert process.returncode == 128 + signal.SIGINT
+    assert log[-1]["event"] == "asked to end a second time: ends at once"
+
+
+async def test_signals_that_come_together_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal and a supervisor both pass on the same Ctrl-C."""
+    clock, stops, ended = [100.0], list[float](), list[int]()
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: clock[0])
+    ending = Ending(end=ended.append)
+    with ending.calls(lambda: stops.append(clock[0])):
+        for clock[0] in (100.0, 100.1, 100.5):
+            ending.ask(signal.SIGTERM)
+        assert (stops, ended) == ([100.0], [])
+        clock[0] = 100.6
+        ending.ask(signal.SIGTERM)
+    assert (stops, ended) == ([100.0], [128 + signal.SIGTERM])
+
+
+async def test_what_hangs_is_ended_by_force_and_named() -> None:
+    async with service(MONITOR_NAME="hangs", MONITOR_SHUTDOWN_S=0.1, FLOORWATCH_DRAIN_S=0.2) as (process, _):
+        process.send_signal(signal.SIGTERM)
+        log = await said(process)
+    assert process.returncode == 1
+    assert log[-1]["event"] == "did not end in time: ended by force"
+    assert log[-1]["within_s"] == pytest.approx(3.4)
+    assert "one that hangs" in log[-1]["threads"]
