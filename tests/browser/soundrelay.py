@@ -21,6 +21,7 @@ from shared.hosts import Hosts
 from shared.http import create_app, mount_web
 from shared.ports import listen
 from tests.audiokit import FRAME_MS, RATE, interleave, tone
+from tests.waiting import PATIENCE_S
 
 WEB = Path(services.monitor.__file__).parent / "web"
 CLOCK = SystemClock()
@@ -78,7 +79,7 @@ class SoundRelay:
 
     async def connections(self, number: int) -> None:
         """Wait until so many have come."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while len(self.sockets) < number:
                 await self._moves()
 
@@ -94,7 +95,7 @@ class SoundRelay:
     async def heard(self, frames: int) -> list[tuple[float, bytes]]:
         """The next frames of the microphone."""
         first = len(self.spoken)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while len(self.spoken) < first + frames:
                 await self._moves()
         return self.spoken[first : first + frames]
@@ -195,7 +196,7 @@ async def relaying() -> AsyncIterator[SoundRelay]:
     )
     serving = asyncio.create_task(server.serve(sockets=[sock]))
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while not server.started:
                 await asyncio.sleep(0.01)
         yield relay

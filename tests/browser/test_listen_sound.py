@@ -19,6 +19,7 @@ from tests.audiokit import level
 from tests.browser.conftest import WITH_WINDOWS
 from tests.browser.soundkit import WILLING, at_load, hearing, listen_in, page_at, told, until_sides, until_told
 from tests.browser.soundrelay import AGENT_HZ, CUSTOMER_HZ, ELSEWHERE, SoundRelay, relaying
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -266,7 +267,7 @@ async def test_a_closed_listening_is_gone(ears: Browser) -> None:
     async with listening(ears) as (relay, page):
         await hears_both(page)
         await page.evaluate("listening.close()")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             await relay.gone()
         await until_sides(page, [False, False], [False, False], TONES)
         assert await told(page, "ended") == []

@@ -15,6 +15,7 @@ from tests.browser.conftest import Viewer
 from tests.browser.deskpages import FINISHED, FLOOR, choose, desk_page, rows
 from tests.browser.deskserver import DeskServer, serving_desk
 from tests.deskkit import principal
+from tests.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -140,8 +141,14 @@ async def test_a_case_is_written_by_keyboard_alone_whatever_happens_meanwhile(vi
         await expect(form).to_be_visible()
         await expect(save).to_be_in_viewport(ratio=1)  # on a laptop, however long the form is
         await keys.press("Enter")
-        await keys.type("coll")
-        await expect(form.get_by_label("Reason")).to_have_value("colleague_did_not_answer")
+
+        async def chosen_by_letters() -> bool:
+            """A browser takes letters for one word that come within a second."""
+            await keys.type("coll")
+            return await form.get_by_label("Reason").input_value() == "colleague_did_not_answer"
+
+        await expect(form.get_by_label("Reason")).to_be_focused()
+        await until(chosen_by_letters, "the reason is chosen", every_s=1.5)
         await keys.press("Tab")
         await keys.press("Tab")
         await keys.type("nobody there")

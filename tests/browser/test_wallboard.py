@@ -95,7 +95,7 @@ async def test_a_change_shows_and_other_cards_stay_untouched(viewer: Viewer) -> 
 async def test_times_tick_on_the_switch_s_clock(viewer: Viewer) -> None:
     fast = with_(small_floor(), sites=(site(speed=1.0),))
     async with viewer.show(fast) as (_, page):
-        await expect(card(page, "Bo Lind").locator(".card-time")).to_have_text(re.compile(r"^0:1\d$"))
+        await expect(card(page, "Bo Lind").locator(".card-time")).to_have_text(re.compile(r"^0:[1-4]\d$"))
         shown = await card(page, "Bo Lind").locator(".card-time").inner_text()
         later = "|".join(f"0:{seconds:02}" for seconds in range(int(shown.split(":")[1]) + 2, 60))
         await expect(card(page, "Bo Lind").locator(".card-time")).to_have_text(re.compile(f"^({later})$"))

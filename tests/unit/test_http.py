@@ -15,6 +15,7 @@ from starlette.testclient import TestClient, WebSocketDenialResponse
 
 from shared.errors import SettingsError
 from shared.http import Background, Problem, create_app, mount_web
+from tests.waiting import PATIENCE_S
 
 
 class Note(BaseModel):
@@ -88,7 +89,7 @@ async def test_readiness_names_a_background_task_that_died() -> None:
             raise ValueError("broke")
 
         background.start("pump", pump())
-        assert await asyncio.wait_for(background.failed(), 1) == "pump: broke"
+        assert await asyncio.wait_for(background.failed(), PATIENCE_S) == "pump: broke"
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
             answer = await client.get("/readyz")
     assert answer.status_code == 503

@@ -30,6 +30,7 @@ from shared.topics import ALL, FLOOR_CHECKPOINTS, FLOOR_EVENTS, FLOOR_FLAGS, SWI
 from tests.floorkit import CONFIG, RULES, event
 from tests.partkit import Tallies, by_part, tallies_pump
 from tests.pumpkit import Counter, Said, make_pump, once, running, until
+from tests.waiting import PATIENCE_S
 
 HERE = (FLOOR_EVENTS.name, 0)
 THERE = (FLOOR_EVENTS.name, 1)
@@ -268,7 +269,7 @@ async def test_a_part_is_taken_only_when_what_its_records_made_is_published() ->
         await spoken(bus, ("hq:a", "d:a"))
         await until(lambda: pump._saver.midway)
         await spoken(bus, ("d:b",) * 50)
-        await asyncio.wait_for(bus.blocked.wait(), 15)
+        await asyncio.wait_for(bus.blocked.wait(), PATIENCE_S)
         assert pump._saver.midway, "d waits"
         bus.room.set()
         await until(lambda: len(bus.records(FLOOR_FLAGS)) == 52 and len(bus.records(FLOOR_CHECKPOINTS)) > 0)

@@ -19,7 +19,7 @@ from shared.clock import FakeClock
 from shared.codec import encode
 from shared.memorybus import MemoryBus
 from tests.relaykit import forked, listened
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 EVERY_S = 15.0  # each open listen is ordered anew
 
@@ -77,7 +77,7 @@ async def test_what_is_open_is_known_though_only_the_last_minutes_are_read(
     await a_day(bus, clock, 40, {"hq": 30, "dalian": 3, "xian": 1})
     await ordered(bus, clock, forked("f1", clock.now(), expires=clock.now() + timedelta(seconds=10)))
     async with reading(bus, clock) as relay:
-        await asyncio.wait_for(relay.live.wait(), 20)
+        await asyncio.wait_for(relay.live.wait(), PATIENCE_S)
         known = relay.orders.listens
         for site, count in (("hq", 30), ("dalian", 3), ("xian", 1)):
             assert all(known[f"{site}-{number}"].listen.version == 40 for number in range(count) if number % 3 != 2)
@@ -96,7 +96,7 @@ async def test_a_burst_is_read_to_its_beginning_and_a_short_log_whole(monkeypatc
     await clock.advance(READ_BACK.total_seconds() - 1)
     await ordered(bus, clock, listened("last", clock.now()))
     async with reading(bus, clock) as relay:
-        await asyncio.wait_for(relay.live.wait(), 20)
+        await asyncio.wait_for(relay.live.wait(), PATIENCE_S)
         assert set(relay.orders.listens) == {str(number) for number in range(500)} | {"last"}
 
 
@@ -130,7 +130,7 @@ async def test_orders_that_cannot_be_read_are_counted_and_passed_over() -> None:
         await bus.publish(topics.LISTEN_ORDERS, value, key="hq")
     await ordered(bus, clock, listened("good", clock.now()))
     async with reading(bus, clock) as relay:
-        await asyncio.wait_for(relay.live.wait(), 20)
+        await asyncio.wait_for(relay.live.wait(), PATIENCE_S)
         assert relay.intake.refused == len(bad)
         assert isinstance(relay.taken[-1].data, ListenOrdered)
         assert len(relay.taken) == 1
