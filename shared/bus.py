@@ -13,7 +13,7 @@ import structlog
 from msgspec import Struct
 
 from shared.errors import BusError, InvalidInput
-from shared.topics import Topic
+from shared.topics import SWITCH_DEAD_LETTER, Topic
 
 log = structlog.get_logger()
 
@@ -23,11 +23,12 @@ Partition = tuple[str, int]  # topic name, partition number
 # Key, value and headers of one record together. Kafka's own default per message is 1 MiB, its framing included.
 MAX_RECORD_BYTES: Final = 1_000_000
 # A dead letter is a record as large as allowed, and what is said about it.
-_DEAD_LETTER_BYTES: Final = MAX_RECORD_BYTES + 32_000
+MAX_DEAD_LETTER_BYTES: Final = MAX_RECORD_BYTES + 32_000
 
 
 class Record(Struct, frozen=True, gc=False):
-    """One record as it was read; `written` is the broker's stamp, aware UTC. A deleted key has `value` b""."""
+    """One record as it was read; `written` is the broker's stamp, aware UTC. Of a deleted key `value` is b"", as of a
+    header that has none."""
 
     topic: str
     partition: int
@@ -88,7 +89,8 @@ class Bus(Protocol):
     async def publish(self, topic: Topic, value: bytes, *, key: str, headers: Headers = ()) -> None:
         """Queue one record for sending; waits only when the send buffer (bounded) is full.
 
-        Raises BusError, and InvalidInput `too_large` for a record over MAX_RECORD_BYTES (which queues nothing).
+        Raises BusError, and InvalidInput `too_large` for a record over MAX_RECORD_BYTES, a dead letter over
+        MAX_DEAD_LETTER_BYTES (which queues nothing).
         """
         ...
 
@@ -99,6 +101,11 @@ class Bus(Protocol):
     def unsent_s(self) -> float:
         """Age of the oldest record that is published and not acknowledged, seconds: 0 when there is none, infinite when
         sending failed and nobody was told yet: `flush` tells."""
+        ...
+
+    def forget_unsent(self) -> None:
+        """Send no more of what is not acknowledged, and tell nobody that it failed: its writer has gone back to what was
+        last flushed and publishes it again. What is on its way may still arrive."""
         ...
 
     async def read(
@@ -131,13 +138,18 @@ async def part(*buses: Bus) -> None:
 
 def check_size(topic: Topic, key: bytes, value: bytes, headers: Headers) -> int:
     """Bytes of a record as MAX_RECORD_BYTES counts them. Raises InvalidInput `too_large`."""
+    size = size_of(key, value, headers)
+    most = MAX_DEAD_LETTER_BYTES if topic is SWITCH_DEAD_LETTER else MAX_RECORD_BYTES
+    if size > most:
+        raise InvalidInput("too_large", f"a record of {size} bytes for {topic.name} is over the {most} allowed")
+    return size
+
+
+def size_of(key: bytes, value: bytes, headers: Headers) -> int:
+    """Bytes of a record without its framing."""
     size = len(key) + len(value)
     for name, content in headers:
         size += len(name) + len(content)
-    if size > MAX_RECORD_BYTES:
-        raise InvalidInput(
-            "too_large", f"a record of {size} bytes for {topic.name} is over the {MAX_RECORD_BYTES} allowed"
-        )
     return size
 
 

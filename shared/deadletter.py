@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
-from shared.bus import Outgoing, Partition, Record
+from shared.bus import MAX_DEAD_LETTER_BYTES, Outgoing, Partition, Record, size_of
 from shared.errors import InvalidInput
 from shared.topics import SWITCH_DEAD_LETTER
+
+# of a record that is cut: what tells whence it came fits, and most of its value
+_CUT_HEADER: Final = 1000
+_CUT_NAME: Final = 100
+_MOST_HEADERS: Final = 50
 
 
 class DeadLetters:
@@ -59,14 +65,27 @@ class DeadLetters:
 
 
 def dead_letter(record: Record, why: InvalidInput, pump: str) -> Outgoing:
-    """`record` untouched, with headers that say why, where it was and who refused it; its own follow as `original-...`."""
-    headers = (
+    """`record` untouched, with headers that say why, where it was and who refused it; its own follow as `original-...`.
+
+    Other producers may write more than we do: what no longer fits with its headers is cut, and `truncated` says from how many
+    bytes of value.
+    """
+    ours = (
         ("reason", why.reason.encode()),
-        ("message", str(why)[:1000].encode(errors="replace")),
+        ("message", str(why)[:1000].encode(errors="replace")[:4000]),
         ("pump", pump.encode()),
         ("topic", record.topic.encode()),
         ("partition", str(record.partition).encode()),
         ("offset", str(record.offset).encode()),
-        *((f"original-{name}", value) for name, value in record.headers),
     )
-    return Outgoing(SWITCH_DEAD_LETTER, record.key.decode(errors="replace"), record.value, headers)
+    key = record.key.decode(errors="replace")
+    theirs = tuple((f"original-{name}", value) for name, value in record.headers)
+    plain = all(len(name) <= _CUT_NAME for name, _ in theirs)
+    if plain and size_of(key.encode(), record.value, ours + theirs) <= MAX_DEAD_LETTER_BYTES:
+        return Outgoing(SWITCH_DEAD_LETTER, key, record.value, ours + theirs)
+    truncated = ("truncated", str(len(record.value)).encode())
+    short = tuple((name[:_CUT_NAME], value[:_CUT_HEADER]) for name, value in theirs[:_MOST_HEADERS])
+    headers = (*ours, truncated, *short)
+    key = key[:_CUT_HEADER]
+    left = MAX_DEAD_LETTER_BYTES - size_of(key.encode(), b"", headers)
+    return Outgoing(SWITCH_DEAD_LETTER, key, record.value[:left], headers)

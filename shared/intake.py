@@ -23,6 +23,7 @@ from shared.bus import Bus, Partition, Reader, Record
 from shared.clock import Clock
 from shared.deadletter import dead_letter
 from shared.errors import BusError, InvalidInput, StoreError
+from shared.fewlines import FewLines
 from shared.positions import Position
 from shared.topics import Topic
 
@@ -33,6 +34,9 @@ POLL_S = 0.5
 LAG_S = 1.0
 FIRST_WAIT_S = 0.25
 LONGEST_WAIT_S = 10.0
+
+INTERNAL_ERROR = "internal_error"
+_OUTSIDE = (StoreError, BusError, OSError, MemoryError)  # what no record is to blame for
 
 T = TypeVar("T")
 
@@ -127,8 +131,12 @@ class Intake(Generic[T]):
         batch: int = BATCH,
         rest_s: float = 0.0,
     ) -> None:
-        """`read` raises InvalidInput for what cannot be used; `rest_s` parts batches of who is not behind, so that many small
-        transactions become few. `bus` must be nobody else's, for dead letters are written to it."""
+        """`read` raises InvalidInput for what cannot be used. What else it or `sink` raises is a fault of ours: the record that
+        causes it is put aside as `internal_error`.
+
+        `rest_s` parts batches of who is not behind, so that many small transactions become few. `bus` must be nobody else's, for
+        dead letters are written to it.
+        """
         self._service = service
         self._topic = topic
         self._bus = bus
@@ -140,6 +148,7 @@ class Intake(Generic[T]):
         self._rest_s = rest_s
         self._anchors: dict[Partition, Position] = {}
         self._lag_asked_s = -LAG_S
+        self._few = FewLines(clock, "more records were put aside")
 
     async def run(self) -> None:
         """Until cancelled. Whatever is away is tried again, after 0.25 s at first and 10 s at most."""
@@ -247,14 +256,24 @@ class Intake(Generic[T]):
         try:
             await self._sink.take(items)
             return
-        except SQLAlchemyError as exc:
-            log.warning("a batch was refused by the database, applying it record by record", error=_first_line(exc))
+        except _OUTSIDE:
+            raise
+        except Exception as exc:  # noqa: BLE001  (what the database refuses, or a bug: of one record perhaps)
+            if self._few.may("batch"):
+                log.warning("a batch was refused, applying it record by record", error=_why(exc))
         for item in items:
             try:
                 await self._sink.take([item])
+            except _OUTSIDE:
+                raise
             except SQLAlchemyError as exc:
-                await self._put_aside([(item.record, InvalidInput("not_storable", _first_line(exc)))])
-                await self._sink.take([Item(item.record, None)])
+                await self._set_aside(item, InvalidInput("not_storable", _why(exc)))
+            except Exception as exc:  # noqa: BLE001  (as above)
+                await self._set_aside(item, _fault(exc))
+
+    async def _set_aside(self, item: Item[T], why: InvalidInput) -> None:
+        await self._put_aside([(item.record, why)])
+        await self._sink.take([Item(item.record, None)])
 
     def _read_all(self, records: Sequence[Record]) -> tuple[list[Item[T]], list[tuple[Record, InvalidInput]]]:
         items: list[Item[T]] = []
@@ -265,6 +284,9 @@ class Intake(Generic[T]):
             except InvalidInput as exc:
                 fact = None
                 refused.append((record, exc))
+            except Exception as exc:  # noqa: BLE001  (a bug, of which one record must not become the end of the service)
+                fact = None
+                refused.append((record, _fault(exc)))
             items.append(Item(record, fact))
         return items, refused
 
@@ -272,24 +294,27 @@ class Intake(Generic[T]):
         """To the dead-letter topic, before the position moves on. Raises BusError."""
         for record, why in refused:
             self._watch.refused(why.reason)
-            log.warning(
-                "a record cannot be used and was put aside",
-                topic=record.topic,
-                partition=record.partition,
-                offset=record.offset,
-                reason=why.reason,
-                error=str(why),
-            )
+            if self._few.may(why.reason):
+                log.warning(
+                    "a record cannot be used and was put aside",
+                    topic=record.topic,
+                    partition=record.partition,
+                    offset=record.offset,
+                    reason=why.reason,
+                    error=str(why),
+                    exc_info=why.__cause__ if why.reason == INTERNAL_ERROR else None,
+                )
             letter = dead_letter(record, why, self._service)
-            try:
-                await self._bus.publish(letter.topic, letter.value, key=letter.key, headers=letter.headers)
-            except (
-                InvalidInput
-            ) as exc:  # with its headers it no longer fits; its place in the topic is in the log above
-                log.error("a dead letter could not be written", offset=record.offset, error=str(exc))
+            await self._bus.publish(letter.topic, letter.value, key=letter.key, headers=letter.headers)
         if refused:
             await self._bus.flush()
 
 
-def _first_line(exc: SQLAlchemyError) -> str:
-    return str(getattr(exc, "orig", None) or exc).splitlines()[0]
+def _fault(exc: Exception) -> InvalidInput:
+    why = InvalidInput(INTERNAL_ERROR, f"{type(exc).__name__}: {exc}")
+    why.__cause__ = exc
+    return why
+
+
+def _why(exc: Exception) -> str:
+    return (str(getattr(exc, "orig", None) or exc).splitlines() or [""])[0]

@@ -10,7 +10,6 @@ import math
 import os
 import ssl
 from collections.abc import Awaitable, Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -29,8 +28,9 @@ from aiokafka.errors import (
 from aiokafka.partitioner import DefaultPartitioner
 
 from shared.bus import MAX_RECORD_BYTES, Headers, Partition, Record, beyond_end, check_assigned, check_size
-from shared.clock import EPOCH, Clock, SystemClock
+from shared.clock import Clock, SystemClock
 from shared.errors import BusError, OffsetLost
+from shared.kafkarecords import Records
 from shared.kafkasecurity import security_of
 from shared.lanes import Sender
 from shared.settings import CommonSettings
@@ -150,6 +150,10 @@ class KafkaBus:
     def unsent_s(self) -> float:
         return self._sender.unsent_s() if self._sender is not None else 0.0
 
+    def forget_unsent(self) -> None:
+        if self._sender is not None:
+            self._let_go(self._sender)
+
     async def read(
         self,
         topics: Iterable[Topic],
@@ -217,11 +221,14 @@ class KafkaBus:
     async def _part(self, sender: Sender, failure: BaseException) -> None:
         """Raises BusError for the `failure` of `sender`, and parts with it: the next one starts clean."""
         if self._sender is sender:
-            self._sender = None
-            ending = asyncio.create_task(sender.stop())
-            self._endings.add(ending)
-            ending.add_done_callback(self._endings.discard)
+            self._let_go(sender)
         raise await self._broker.error(failure, "sending") from failure
+
+    def _let_go(self, sender: Sender) -> None:
+        self._sender = None
+        ending = asyncio.create_task(sender.stop())
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
 
     async def _places(self, names: list[str], wanted: set[int] | None) -> list[TopicPartition]:
         async with self._admin() as admin:
@@ -352,7 +359,7 @@ class KafkaReader:
         self._places = places
         self._next: dict[Partition, int] = {}
         self._heard = clock.monotonic()
-        self._stamp = (-1, EPOCH)
+        self._records = Records()
         self._ease = ease
         self._fetch_wait_ms = max(_FETCH_WAIT_MS, int(patience_s * 1000))
         self._held = 0  # records of the longest partition, as far as known
@@ -381,7 +388,7 @@ class KafkaReader:
             raise await self._broker.error(exc, "reading") from exc
         if found:
             self._heard = self._clock.monotonic()
-            records = [record for batch in found.values() for record in self._records(batch)]
+            records = [record for batch in found.values() for record in self._records.of(batch)]
             self._eased(max(record.offset for record in records) + 1)
             return records
         if self._clock.monotonic() - self._heard > _SILENCE_S:
@@ -428,27 +435,6 @@ class KafkaReader:
         for (topic, number), offset in offsets.items():
             self._consumer.seek(TopicPartition(topic, number), offset)
             self._next[topic, number] = offset
-
-    def _records(self, batch: list[Any]) -> list[Record]:
-        records = []
-        at, written = self._stamp  # neighbours share their millisecond
-        for found in batch:
-            if found.timestamp != at:
-                at = found.timestamp
-                written = datetime.fromtimestamp(at / 1000, UTC)
-            records.append(
-                Record(
-                    found.topic,
-                    found.partition,
-                    found.offset,
-                    found.key or b"",
-                    found.value or b"",
-                    found.headers,
-                    written,
-                )
-            )
-        self._stamp = at, written
-        return records
 
     async def _ends(self) -> dict[TopicPartition, int]:
         """The offset after the last record, by partition.

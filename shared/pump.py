@@ -32,6 +32,7 @@ from shared.checkpoint import Checkpoints
 from shared.clock import Clock, SystemClock
 from shared.deadletter import DeadLetters
 from shared.errors import BusError, InvalidInput
+from shared.fewlines import FewLines
 from shared.machine import Machine
 from shared.pumpstatus import STUCK_S, PumpMetrics, PumpStatus, State
 from shared.restoring import Ahead, Restorer
@@ -118,6 +119,8 @@ class Pump(Generic[In, Out]):
         checkpoints = Checkpoints(bus, name + share, self._clock, writer=writer)
         self._log = log.bind(pump=name)
         self._dead = DeadLetters(name)
+        self._broke = FewLines(self._clock, "more records broke the machine or its decoder")
+        self._dropped = FewLines(self._clock, "more outputs were dropped")
         self._restorer = Restorer(machine, checkpoints, self._metrics, self._log)
         self._saver = Saver(
             bus,
@@ -163,6 +166,7 @@ class Pump(Generic[In, Out]):
                 await self._finish()
         except BusError as exc:
             self._saver.give_up()  # before anything else is sent: what it waits for may be lost
+            self._bus.forget_unsent()  # it is made again; heard of later, its failure would pass for another loss
             self._dead.start_over()
             await self._wait_for_broker(exc)
         finally:
@@ -336,7 +340,8 @@ class Pump(Generic[In, Out]):
                 sent += 1
             except InvalidInput as exc:
                 self._metrics.outputs_too_large.inc()
-                self._log.error("output_dropped", topic=record.topic.name, key=record.key, why=str(exc))
+                if self._dropped.may(record.topic.name):
+                    self._log.error("output_dropped", topic=record.topic.name, key=record.key, why=str(exc))
         self._metrics.outputs_sent.inc(sent)
 
     async def _tick(self) -> None:
@@ -404,14 +409,15 @@ class Pump(Generic[In, Out]):
                 self._on_invalid(record, why)
 
     def _blame(self, record: Record, exc: Exception, *, reached_machine: bool) -> None:
-        self._log.exception(
-            "record_broke_the_machine" if reached_machine else "record_broke_the_decoder",
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            key=record.key.decode(errors="replace"),
-            consequence="dead-lettered" + ("; the state is rebuilt without it" if reached_machine else ""),
-        )
+        if self._broke.may(type(exc).__name__):
+            self._log.exception(
+                "record_broke_the_machine" if reached_machine else "record_broke_the_decoder",
+                topic=record.topic,
+                partition=record.partition,
+                offset=record.offset,
+                key=record.key[:200].decode(errors="replace"),
+                consequence="dead-lettered" + ("; the state is rebuilt without it" if reached_machine else ""),
+            )
         why = InvalidInput(_INTERNAL_ERROR, f"{type(exc).__name__}: {exc}")
         why.__cause__ = exc
         if not reached_machine:

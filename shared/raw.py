@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from shared.envelope import beyond
 from shared.errors import InvalidInput
 
 Headers = tuple[tuple[str, bytes], ...]
@@ -18,6 +19,9 @@ Headers = tuple[tuple[str, bytes], ...]
 # When the topic is made anew its offsets begin at 0 again, and readers who drop what they have passed would drop it all.
 # So each such life has a range of its own: offset 42 of the first is position 42, of the second 1 000 000 000 042.
 LIFE: Final = 10**12
+
+LONGEST_NAME: Final = 512  # characters of a site, connector or session: each is kept for as long as we run
+LARGEST_SEQ: Final = 2**53 - 1  # what every producer can count to exactly, and sums of it fit into a checkpoint
 
 
 class Raw(Struct, frozen=True, kw_only=True):
@@ -63,22 +67,20 @@ def from_record(
 ) -> Raw:
     """The raw record that a Kafka record holds; `written` (the broker's stamp) stands in for a missing `received`.
 
-    Raises InvalidInput `bad_headers` when `vendor` or `site` is missing or a header cannot be read.
+    Of a header that is there twice the last counts. Raises InvalidInput `bad_headers` when `vendor` or `site` is missing, or a
+    header cannot be read or is beyond its bounds.
     """
     try:
         found = {name: text.decode() for name, text in headers}
-        received = datetime.fromisoformat(found["received"]) if "received" in found else written
-        if received.tzinfo is None:
-            raise ValueError("received has no time zone")
         return Raw(
             value=value,
             vendor=found["vendor"],
-            site=found["site"],
-            connector=found.get("connector", found["vendor"]),
-            received=received,
+            site=_name(found["site"], "site"),
+            connector=_name(found.get("connector", found["vendor"]), "connector"),
+            received=_received(found["received"]) if "received" in found else written,
             kind="link" if found.get("kind") == "link" else "event",
-            session=found.get("session", ""),
-            seq=int(found["seq"]) if "seq" in found else None,
+            session=_name(found["session"], "session", least=0) if "session" in found else "",
+            seq=_seq(found["seq"]) if "seq" in found else None,
             shift_s=float(found.get("shift_s", "0")),
             partition=partition,
             offset=offset,
@@ -87,3 +89,25 @@ def from_record(
         raise InvalidInput("bad_headers", f"header {exc.args[0]} is missing, needed are vendor and site") from exc
     except ValueError as exc:
         raise InvalidInput("bad_headers", f"a header cannot be read: {exc}") from exc
+
+
+def _name(text: str, header: str, *, least: int = 1) -> str:
+    if not least <= len(text) <= LONGEST_NAME:
+        raise ValueError(f"{header} has {len(text)} characters, expected {least} to {LONGEST_NAME}")
+    return text
+
+
+def _received(text: str) -> datetime:
+    received = datetime.fromisoformat(text)
+    if received.tzinfo is None:
+        raise ValueError("received has no time zone")
+    if why := beyond(received):
+        raise ValueError(f"received: {why}")
+    return received
+
+
+def _seq(text: str) -> int:
+    seq = int(text)
+    if not 0 <= seq <= LARGEST_SEQ:
+        raise ValueError(f"seq is not between 0 and {LARGEST_SEQ}")
+    return seq

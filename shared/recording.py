@@ -10,7 +10,7 @@ from prometheus_client import Counter, Gauge
 from shared.topics import Topic
 
 # why a record of ours cannot be used, as `shared.intake` counts it; what a reader adds is its own
-UNREADABLE: Final = ("not_json", "invalid_event", "no_time_zone", "not_storable")
+UNREADABLE: Final = ("not_json", "invalid_event", "no_time_zone", "not_storable", "internal_error")
 
 log = structlog.get_logger(__name__)
 

@@ -22,6 +22,7 @@ from shared.clock import Clock, SystemClock
 from shared.codec import encode
 from shared.errors import InvalidInput
 from shared.events import Event
+from shared.fewlines import FewLines
 from shared.hosts import Hosts
 from shared.http import create_app, mount_web, serve
 from shared.kafka import KafkaBus
@@ -61,6 +62,7 @@ class Ingest:
         self._auth = Authenticator.of(settings, clock)
         self._names = Hosts.of(settings)
         self._trail = Trail(clock)
+        self._faults = FewLines(clock, "more records broke their adapter")
         # the route reads no further than a record may be long, and says what to do about it
         self._limits = Limits(clock, settings, bodies={"/api/v1/raw/": 2 * MAX_RECORD_BYTES})
         self.machine = IngestMachine(
@@ -110,7 +112,7 @@ class Ingest:
     def _on_invalid(self, record: Record, why: InvalidInput) -> None:
         """Refused input is the producer's business, on the page and in the topic; a fault of ours belongs into our log, whole."""
         self._trail.refused(record, why, self._place(record))
-        if why.reason == "internal_error":
+        if why.reason == "internal_error" and self._faults.may(type(why.__cause__).__name__):
             place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
             log.error("a record broke its adapter", why=str(why), exc_info=why.__cause__, **place)
 

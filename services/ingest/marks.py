@@ -27,12 +27,16 @@ from services.ingest.restamp import Offset, after_jump, on_old_clock
 from services.ingest.running import Running
 from shared import events
 from shared.clock import EPOCH
+from shared.envelope import LATEST
 from shared.events import Event
 from shared.raw import Raw
 
 OnJump = Callable[[timedelta, datetime], None]
 
 _MICROSECOND = timedelta(microseconds=1)
+_LATEST = (
+    LATEST - EPOCH
+) // _MICROSECOND  # whoever stamps it, no time leaves the calendar: a fast floor would, received in 1970
 
 # A mark ahead of an event still on its way would fire a timer that the event was about to stop. This covers what a connector,
 # the broker and ingest take together on a busy machine; where events are known to come sooner, `holdback` says less.
@@ -279,7 +283,7 @@ class SiteClock:
         state = self._state
         if not state.samples:
             return None
-        return round(self._best() + state.speed * (wall - state.base))
+        return min(max(0, round(self._best() + state.speed * (wall - state.base))), _LATEST)
 
     def _best(self) -> float:
         """The highest sample, less what the switch's clock has lost since then against ours."""

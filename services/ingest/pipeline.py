@@ -18,7 +18,7 @@ from services.ingest.sequence import SequenceCheck
 from shared.envelope import Data, beyond
 from shared.errors import InvalidInput
 from shared.events import Event, LinkUp
-from shared.raw import Raw
+from shared.raw import LARGEST_SEQ, Raw
 from shared.siteconfig import Sites
 
 # Headers come from outside; without a limit a producer that puts a random word into `site` would fill the memory.
@@ -105,7 +105,7 @@ class IngestMachine:
             return []
         if verdict.missed:
             source.gaps += 1
-            source.lost += verdict.missed
+            source.lost = min(source.lost + verdict.missed, LARGEST_SEQ)
         try:
             return self._translate(raw, source)
         except InvalidInput:
@@ -209,7 +209,7 @@ class IngestMachine:
         events = guarded.feed(raw)
         source.duplicates += adapter.duplicates - before[0]
         source.gaps += adapter.gaps - before[1]
-        source.lost += adapter.lost - before[2]
+        source.lost = min(source.lost + adapter.lost - before[2], LARGEST_SEQ)
         return events
 
     def _source(self, raw: Raw) -> Source:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from services.alerts.intake import read
-from services.ingest.trail import MOST, SPAN_S, Trail
+from services.ingest.trail import Trail
 from services.monitor import trail
 from services.monitor.core.engine import Engine
 from shared import events
@@ -19,6 +19,7 @@ from shared.bus import Record
 from shared.codec import encode
 from shared.errors import InvalidInput
 from shared.facts import Fact
+from shared.fewlines import MOST, SPAN_S
 from shared.logs import redact
 from shared.tracing import place_of, trace_id, trace_of, traceparent
 from tests.floorkit import CONFIG, RULES, SITE, event

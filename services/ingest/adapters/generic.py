@@ -18,7 +18,7 @@ from services.ingest.adapters.base import Emitter
 from services.ingest.adapters.cloudevents import ACCEPTED, Incoming, Reader, in_utc, times_moved
 from shared.errors import InvalidInput
 from shared.events import Event
-from shared.raw import Raw
+from shared.raw import LARGEST_SEQ, Raw
 from shared.siteconfig import SiteConfig
 
 # A producer that retries does so within seconds; 8192 events are 8 s of the largest real floor and 74 kB of checkpoint.
@@ -120,7 +120,7 @@ class GenericAdapter:
         last = self._state.sequences.get(source)
         if last is not None and sequence > last + 1:
             self._state.gaps += 1
-            self._state.lost += sequence - last - 1
+            self._state.lost = min(self._state.lost + sequence - last - 1, LARGEST_SEQ)
         _remember(self._state.sequences, source, sequence, REMEMBERED_SOURCES)
 
 
