@@ -259,6 +259,7 @@ async def start(settings: AlertsSettings) -> None:
             drain_s=settings.drain_s,
             on_stopping=service.hub.part,
         )
+        await service.reach.finish(settings.shutdown_s)
 
 
 def main() -> None:
