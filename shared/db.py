@@ -42,6 +42,7 @@ POOL_TIMEOUT_S = 10  # until one of our own connections is free
 # damage.
 _PASSING = ("08", "28", "3D", "25006", "25P03", "25P04", "40", "42501", "3F", "42P01", "42703", "53", "55", "57", "58", "0A",
             "F0", "XX001", "XX002")  # fmt: skip
+_LOGIN = ("28", "3D")  # whose words name users and databases
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -111,7 +112,7 @@ class Database:
             async with asyncio.timeout(BUSY_TIMEOUT_MS / 1000):
                 await self._writers.acquire()
         except TimeoutError:
-            raise StoreError(f"database {shown(self.url)}: database is locked") from None
+            raise StoreError(f"database {shown(self.url)}: database is locked", "database is locked") from None
         try:
             yield
         finally:
@@ -286,7 +287,7 @@ class _reachable:  # noqa: N801  (a context manager, used like a function)
 
     def __exit__(self, kind: Any, exc: BaseException | None, trace: Any) -> None:
         if exc is not None and _is_outage(exc):
-            raise StoreError(f"database {shown(self._url)}: {_cause(exc)}") from exc
+            raise StoreError(f"database {shown(self._url)}: {_cause(exc)}", _told(exc)) from exc
 
 
 def _is_outage(exc: BaseException) -> bool:
@@ -303,6 +304,17 @@ def _is_outage(exc: BaseException) -> bool:
 def _state(exc: BaseException) -> str:
     """PostgreSQL's SQLSTATE; "" where there is none. What is refused while connecting comes as the driver raised it."""
     return str(getattr(getattr(exc, "orig", None) or exc, "sqlstate", None) or "")
+
+
+def _told(exc: BaseException) -> str:
+    """The cause for whoever does not know our hosts, users and files."""
+    if isinstance(exc, NoConnectionFree):
+        return "the database has too much to do"
+    if _state(exc).startswith(_LOGIN):
+        return "the database does not let this service in"
+    if isinstance(exc, OSError | TimeoutError):
+        return "the database does not answer"
+    return f"the database says: {_cause(exc)}"
 
 
 def _cause(exc: BaseException) -> str:

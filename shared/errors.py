@@ -39,7 +39,14 @@ class ProviderFault(FloorwatchError):
 
 
 class StoreError(FloorwatchError):
-    """The database cannot be reached, is locked by another process, or is of another version."""
+    """The database cannot be reached, is locked by another process, or is of another version.
+
+    The message is for logs and commands and says which database; `told` is for whoever only uses it.
+    """
+
+    def __init__(self, message: str, told: str = "") -> None:
+        super().__init__(message)
+        self.told = told or message
 
 
 class OffsetLost(BusError):

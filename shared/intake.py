@@ -82,7 +82,7 @@ class Watch(Protocol):
 
     def live(self) -> None: ...
 
-    def lost(self, reason: str) -> None: ...
+    def lost(self, why: BusError | StoreError) -> None: ...
 
     def refused(self, reason: str) -> None:
         """A record was put aside."""
@@ -168,7 +168,7 @@ class Intake(Generic[T]):
                 await self._start_anew(exc)
                 continue
             except (BusError, StoreError) as exc:
-                self._watch.lost(str(exc))
+                self._watch.lost(exc)
             wait = FIRST_WAIT_S if reached_live else min(LONGEST_WAIT_S, wait * 2)
             await self._clock.sleep(wait)
 
@@ -233,7 +233,7 @@ class Intake(Generic[T]):
             )
             await self._sink.start_anew()
         except StoreError as exc:
-            self._watch.lost(str(exc))
+            self._watch.lost(exc)
             await self._clock.sleep(FIRST_WAIT_S)
 
     async def _take(self, records: Sequence[Record]) -> None:
@@ -247,7 +247,7 @@ class Intake(Generic[T]):
                 self._watch.live()
                 return
             except StoreError as exc:
-                self._watch.lost(str(exc))
+                self._watch.lost(exc)
                 await self._clock.sleep(wait)
                 wait = min(LONGEST_WAIT_S, wait * 2)
 

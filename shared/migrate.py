@@ -59,12 +59,14 @@ def _migrate(connection: Connection, scripts: Path, step: Any, revision: str, na
     before = MigrationContext.configure(connection).get_current_revision() or ""
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if before and before not in known:
+        unknown = f"is at revision {before}, which this version does not know: a newer Floorwatch migrated it"
         raise StoreError(
-            f"database {name} is at revision {before}, which this version does not know: a newer Floorwatch migrated it; "
-            "start that version, or point the service at another database"
+            f"database {name} {unknown}; start that version, or point the service at another database",
+            f"the database {unknown}",
         )
     try:
         step(config, revision)
     except CommandError as exc:
-        raise StoreError(f"database {name}: migration to {revision} failed: {exc}") from exc
+        failed = f"migration to {revision} failed: {exc}"
+        raise StoreError(f"database {name}: {failed}", f"the database is not of this version: {failed}") from exc
     return before, MigrationContext.configure(connection).get_current_revision() or ""

@@ -7,6 +7,7 @@ from typing import Final, Protocol
 import structlog
 from prometheus_client import Counter, Gauge
 
+from shared.errors import FloorwatchError
 from shared.topics import Topic
 
 # why a record of ours cannot be used, as `shared.intake` counts it; what a reader adds is its own
@@ -39,7 +40,8 @@ class Recording:
         self._reason = ""
         self._metrics.recording.set(1)
 
-    def lost(self, reason: str) -> None:
+    def lost(self, why: FloorwatchError) -> None:
+        reason = str(why)
         if self._reason != reason:
             log.warning(self._waits, why=reason)
         self._reason = reason

@@ -30,12 +30,15 @@ UNPRIVILEGED: Final = ("postgres", "nobody")  # PostgreSQL refuses to run as roo
 
 
 class Postgres(Server):
+    """One server; `settings` are of its configuration."""
+
     name = "PostgreSQL"
     stop_signal = signal.SIGINT  # "fast": without waiting for clients, who are gone or hang
 
-    def __init__(self, folder: Path, programs: Path, port: int) -> None:
+    def __init__(self, folder: Path, programs: Path, port: int, **settings: str) -> None:
         super().__init__(folder, port)
         self._programs = programs
+        self._settings = settings
         self._data = self.folder / "data"
         self._password = secrets.token_hex(16)
 
@@ -48,6 +51,8 @@ class Postgres(Server):
         return {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
     def prepare(self) -> None:
+        if self._data.exists():
+            return
         user = unprivileged()
         password_file = self.folder / "password"
         password_file.write_text(self._password)
@@ -79,6 +84,7 @@ class Postgres(Server):
             "port": str(self.port),
             "unix_socket_directories": "",
             "fsync": "off",  # what it holds does not outlive the tests
+            **self._settings,
         }
         return [
             str(self._programs / "postgres"),

@@ -126,6 +126,12 @@ class Server(ABC):
                 self._process.wait(self.stop_timeout_s)
             self.kill()
 
+    def wait(self) -> None:
+        """Return when it has ended, which somebody has asked it to."""
+        assert self._process is not None
+        self._process.wait(self.stop_timeout_s)
+        self._process = None
+
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal; it must run."""
         assert self._process is not None

@@ -207,7 +207,7 @@ class AlertsService:
         try:
             await self.database.ping()
         except StoreError as exc:
-            return str(exc)
+            return exc.told
         return None
 
     def _changed(self) -> None:

@@ -19,6 +19,7 @@ from services.alerts.repositories import Positions
 from shared.bus import Bus, Partition
 from shared.clock import Clock
 from shared.db import Database
+from shared.errors import BusError, StoreError
 from shared.intake import Intake, Item
 from shared.positions import Position
 from shared.topics import FLOOR_FLAGS
@@ -77,10 +78,11 @@ class Pipeline:
         self._link.live()
         self._metrics.connected.set(1)
 
-    def lost(self, reason: str) -> None:
-        if self._link.status.reason != reason:
-            log.warning("flags do not arrive", reason=reason)
-        self._link.lost(reason)
+    def lost(self, why: BusError | StoreError) -> None:
+        told = why.told if isinstance(why, StoreError) else str(why)
+        if self._link.status.reason != told:
+            log.warning("flags do not arrive", reason=str(why))
+        self._link.lost(told)
         self._metrics.connected.set(0)
 
     def refused(self, reason: str) -> None:

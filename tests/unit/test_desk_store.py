@@ -57,7 +57,10 @@ async def test_tables_that_are_taken_away_cost_the_desk_and_no_record(monitor_db
                 await session.execute(text(f"ALTER TABLE {before} RENAME TO {after}"))
         await record(bus, transfer_ended("t1"))
         await until(lambda: desk.metric("monitor_recording") == 0 and desk.metric("monitor_database_up") == 0)
-        assert (await desk.get("/transfers", 503))["title"] == "The database is away"
+        problem = await desk.get("/transfers", 503)
+        assert problem["title"] == "The database is away"
+        assert "transfers" in problem["detail"], "which table it is"
+        assert str(monitor_db.url.database) not in problem["detail"], "where it is, is nobody's business here"
         for before, after in (("transfers", "t_away"), ("positions", "p_away"), ("actions", "a_away")):
             async with monitor_db.unit_of_work() as session:
                 await session.execute(text(f"ALTER TABLE {after} RENAME TO {before}"))

@@ -171,4 +171,4 @@ Actor = Annotated[Principal, Depends(authed("floor.act"))]
 def unavailable(_request: Request, exc: Exception) -> Response:
     """The answer when the database is away: 503, with what to do."""
     assert isinstance(exc, StoreError)
-    return problem_response(503, f"{exc}; nothing was changed, try again", headers={"retry-after": "5"})
+    return problem_response(503, f"{exc.told}; nothing was changed, try again", headers={"retry-after": "5"})

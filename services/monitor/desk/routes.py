@@ -32,6 +32,6 @@ def _too_many(request: Request, exc: Exception) -> Response:
 def _unavailable(request: Request, exc: Exception) -> Response:
     """503, with what to do."""
     assert isinstance(exc, StoreError)
-    detail = f"{exc}; nothing was changed, try again"
+    detail = f"{exc.told}; nothing was changed, try again"
     later = {"retry-after": "5"}
     return problem_response(503, detail, title="The database is away", instance=request.url.path, headers=later)

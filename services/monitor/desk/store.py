@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 import structlog
+from sqlalchemy import text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -37,6 +39,7 @@ class Store:
         self._metrics = metrics
         self.migrated = asyncio.Event()
         self.trouble = "the database was not reached yet" if database else "this monitor has no database"
+        self._unwritten = False  # whether it is in trouble because something could not be written
 
     async def run(self) -> None:
         """Until cancelled: migrate as soon as the database answers, then look every 10 s whether it still does."""
@@ -45,26 +48,36 @@ class Store:
         while not self.migrated.is_set():
             try:
                 await upgrade(self._database, MIGRATIONS)
-            except (StoreError, SQLAlchemyError) as exc:  # away, of a newer version, or not to be changed by this user
-                self._lost(str(exc))
-                await self._clock.sleep(wait)
-                wait = min(LONGEST_WAIT_S, wait * 2)
+            except StoreError as exc:  # away, of a newer version, or not to be changed by this user
+                self._lost(exc)
+            except SQLAlchemyError as exc:
+                self._lost(_refusal(exc))
             else:
                 self.migrated.set()
+                break
+            await self._clock.sleep(wait)
+            wait = min(LONGEST_WAIT_S, wait * 2)
         while True:
-            try:
-                await self._database.ping()
-            except StoreError as exc:
-                self._lost(str(exc))
-            else:
-                self._found()
+            with contextlib.suppress(StoreError):  # it has been said
+                await self._look()
             await self._clock.sleep(LOOK_S)
+
+    async def _look(self) -> None:
+        """Whether it answers; where nothing could be written, whether that can be done again. Raises StoreError."""
+        if self._unwritten:
+            async with self.unit_of_work() as session:
+                await session.execute(text("UPDATE alembic_version SET version_num = version_num"))
+            self._unwritten = False
+            self._found()
+        else:
+            async with self.reading() as session:
+                await session.execute(text("SELECT 1"))
 
     @asynccontextmanager
     async def unit_of_work(self) -> AsyncIterator[AsyncSession]:
         """One transaction that writes, as `Database.unit_of_work`. Raises StoreError."""
         database = self._usable()
-        with self._watched():
+        with _Watched(self, writing=True):
             async with database.unit_of_work() as session:
                 yield session
 
@@ -72,7 +85,7 @@ class Store:
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """A consistent view that writes nothing. Raises StoreError."""
         database = self._usable()
-        with self._watched():
+        with _Watched(self, writing=False):
             async with database.reading() as session:
                 yield session
 
@@ -81,29 +94,30 @@ class Store:
             raise StoreError(self.trouble)
         return self._database
 
-    def _watched(self) -> _Watched:
-        return _Watched(self)
-
     def _found(self) -> None:
+        """It answered. That is not enough where something could not be written: its disk may be full, or it is a standby."""
+        if self._unwritten:
+            return
         if self.trouble:
             log.info("the database answers; cases, transfers and preferences are kept")
         self.trouble = ""
         self._metrics.database_up.set(1)
 
-    def _lost(self, why: str) -> None:
-        if self.trouble != why:
+    def _lost(self, why: StoreError, *, writing: bool = False) -> None:
+        if self.trouble != why.told:
             log.warning(
-                "the database is away; the board goes on without cases, finished transfers, preferences", why=why
+                "the database is away; the board goes on without cases, finished transfers, preferences", why=str(why)
             )
-        self.trouble = why
+        self.trouble, self._unwritten = why.told, self._unwritten or writing
         self._metrics.database_up.set(0)
 
 
 class _Watched:
     """Tells the store how each use of the database went."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, writing: bool) -> None:
         self._store = store
+        self._writing = writing
 
     def __enter__(self) -> None:
         return None
@@ -112,8 +126,13 @@ class _Watched:
         if exc is None:
             self._store._found()
         elif isinstance(exc, StoreError):
-            self._store._lost(str(exc))
+            self._store._lost(exc, writing=self._writing)
         elif isinstance(exc, DBAPIError) and not isinstance(exc, IntegrityError | DataError):
-            why = str(exc.orig).splitlines()[0]  # tables taken away, rights taken away: not the fault of a row
-            self._store._lost(why)
-            raise StoreError(f"the database refuses to work: {why}") from exc
+            refused = _refusal(exc)  # not the fault of a row
+            self._store._lost(refused, writing=self._writing)
+            raise refused from exc
+
+
+def _refusal(exc: SQLAlchemyError) -> StoreError:
+    why = str(getattr(exc, "orig", None) or exc).splitlines()[0]
+    return StoreError(f"the database refuses to work: {why}")
