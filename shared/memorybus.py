@@ -70,6 +70,11 @@ class MemoryBus:
             return math.inf
         return self._clock.monotonic() - self._unsent_since if self._unsent else 0.0
 
+    def forget_unsent(self) -> None:
+        self._unsent.clear()
+        self._failure = None
+        self._wake()
+
     async def read(
         self,
         topics: Iterable[Topic],

@@ -176,6 +176,26 @@ async def test_outputs_that_were_not_acknowledged_are_sent_again(bus: MemoryBus)
     assert b"garbage" in [record.value for record in bus.records(SWITCH_DEAD_LETTER)]
 
 
+async def test_what_was_on_its_way_when_the_broker_went_is_no_second_loss(bus: MemoryBus) -> None:
+    """The reader hears of it first; that the outputs failed, too, was told of the broker that came back empty."""
+    registry = CollectorRegistry()
+    pump = make_pump(bus, machine := Counter(), registry=registry, pace=FAST)
+    async with running(pump):
+        await until(lambda: pump.status.ready)
+        bus.stall(FLOOR_FLAGS)
+        await bus.publish(FLOOR_EVENTS, b"a", key="s1")
+        await until(lambda: machine.applied == 1 and bus.unsent_s() > 0)
+        bus.break_down()
+        await until(lambda: pump.status.state == "waiting_for_broker")
+        bus.forget_everything()
+        bus.recover()
+        await until(lambda: pump.status.ready)
+        await say(bus, "b")
+        await until(lambda: [output.word for output in once(bus.records(FLOOR_FLAGS))] == ["b"])
+        assert machine.times == {"b": 1}
+    assert registry.get_sample_value("pump_broker_losses_total", {"pump": "counter"}) == 1
+
+
 async def test_no_checkpoint_covers_input_whose_outputs_were_not_acknowledged(bus: MemoryBus) -> None:
     machine = Counter()
     task = asyncio.create_task(make_pump(bus, machine, pace=Pace(checkpoint_records=1)).run())
