@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -12,10 +13,13 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
-from shared.ending import Ending
+from shared.ending import Ending, time_to_end
+from shared.settings import ROOT, ServiceSettings
 from tests.waiting import PATIENCE_S, until
 
+DEPLOY = ROOT / "deploy"
 SERVICE = """
 import asyncio, threading
 from shared.http import Background, create_app, serve
@@ -104,3 +108,27 @@ async def test_what_hangs_is_ended_by_force_and_named() -> None:
     assert log[-1]["event"] == "did not end in time: ended by force"
     assert log[-1]["within_s"] == pytest.approx(3.4)
     assert "one that hangs" in log[-1]["threads"]
+
+
+def test_whoever_ends_services_by_force_waits_longer_than_they_take() -> None:
+    drain_s = [
+        float(one.partition("=")[2])
+        for one in read_yaml("kubernetes/base/kustomization.yaml")["configMapGenerator"][0]["literals"]
+        if one.startswith("FLOORWATCH_DRAIN_S=")
+    ]
+    shutdown_s = ServiceSettings().shutdown_s
+    for name in ("ingest", "monitor", "alerts", "relay"):
+        workload = next(yaml.safe_load_all((DEPLOY / f"kubernetes/base/{name}.yaml").read_text(encoding="utf-8")))
+        grace_s = workload["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+        assert grace_s > time_to_end(*drain_s, shutdown_s), name
+    units = list((DEPLOY / "systemd").glob("*.service"))
+    assert len(units) == 5
+    for unit in units:
+        (stop_s,) = re.findall(r"^TimeoutStopSec=(\d+)$", unit.read_text(encoding="utf-8"), re.MULTILINE)
+        assert int(stop_s) > time_to_end(0, shutdown_s), unit.name
+    grace = read_yaml("compose/compose.yaml")["x-floorwatch"]["stop_grace_period"]
+    assert int(grace.removesuffix("s")) > time_to_end(0, shutdown_s)
+
+
+def read_yaml(path: str) -> Any:
+    return yaml.safe_load((DEPLOY / path).read_text(encoding="utf-8"))
