@@ -24,7 +24,7 @@ from services.monitor.listen.metrics import ListenMetrics
 from services.monitor.listen.session import Sessions
 from shared.bus import Bus, Partition, Record
 from shared.clock import Clock
-from shared.errors import StoreError
+from shared.errors import FloorwatchError, StoreError
 from shared.events import CommandAnswered
 from shared.intake import Intake, Item, after, fresh
 from shared.positions import Position, Positions
@@ -183,8 +183,8 @@ class Keeper:
     def live(self) -> None:
         """Reports come in."""
 
-    def lost(self, reason: str) -> None:
-        log.warning("reports of the relay wait", why=reason)
+    def lost(self, why: FloorwatchError) -> None:
+        log.warning("reports of the relay wait", why=str(why))
 
     def refused(self, reason: str) -> None:
         self._metrics.dead_letters.labels(reason).inc()
