@@ -62,6 +62,7 @@ _ALREADY_EXISTS: Final = 36
 _TIMED_OUT: Final = (KafkaTimeoutError, RequestTimedOutError, TimeoutError)
 _UNREACHABLE: Final = (KafkaConnectionError, NodeNotReadyError, *_TIMED_OUT, OSError)
 _SLOW_S: Final = 1.0
+_KNOWN_LOOK_S: Final = 0.02
 _FETCH_LOOK_S: Final = 0.005
 _FETCH_LOOKS: Final = 100
 # The first question after connecting is asked before the client knows whom to ask, and again after this.
@@ -120,10 +121,27 @@ class KafkaBus:
             if not missing:
                 return  # so that a client without the right to create topics can run where they exist
             answer = await self._broker.ask(admin.create_topics(missing), "creating topics")
-        for name, code, *message in answer.topic_errors:
-            if code not in (0, _ALREADY_EXISTS):
-                why = next((text for text in message if text), for_code(code).__name__)
-                raise BusError(f"Kafka at {self.bootstrap} did not create topic {name}: {why}")
+            for name, code, *message in answer.topic_errors:
+                if code not in (0, _ALREADY_EXISTS):
+                    why = next((text for text in message if text), for_code(code).__name__)
+                    raise BusError(f"Kafka at {self.bootstrap} did not create topic {name}: {why}")
+            await self._until_known(admin, {topic.name for topic in missing})
+
+    async def _until_known(self, admin: AIOKafkaAdminClient, names: set[str]) -> None:
+        """A broker says that a topic is made when its controller has noted it, and knows it itself a moment later."""
+        give_up = self._clock.monotonic() + self._request_timeout_s
+        while unknown := names - set(await self._described(admin)):
+            if self._clock.monotonic() > give_up:
+                raise BusError(
+                    f"Kafka at {self.bootstrap} created {', '.join(sorted(unknown))}, and does not know it yet"
+                )
+            await asyncio.sleep(_KNOWN_LOOK_S)
+
+    async def _described(self, admin: AIOKafkaAdminClient) -> dict[str, Any]:
+        """What there is, by name."""
+        # asked for by its name, a topic that does not exist would be made, with as many partitions as the broker likes
+        described = await self._broker.ask(admin.describe_topics(), "looking up topics")
+        return {topic["topic"]: topic for topic in described if not topic["error_code"] and topic["partitions"]}
 
     async def publish(self, topic: Topic, value: bytes, *, key: str, headers: Headers = ()) -> None:
         raw_key = key.encode()
@@ -232,9 +250,7 @@ class KafkaBus:
 
     async def _places(self, names: list[str], wanted: set[int] | None) -> list[TopicPartition]:
         async with self._admin() as admin:
-            # asked for by its name, a topic that does not exist would be made, with as many partitions as the broker likes
-            described = await self._broker.ask(admin.describe_topics(), "looking up topics")
-        found = {topic["topic"]: topic for topic in described if not topic["error_code"]}
+            found = await self._described(admin)
         places: list[TopicPartition] = []
         for name in names:
             numbers = {partition["partition"] for partition in found[name]["partitions"]} if name in found else set()

@@ -7,9 +7,11 @@ import os
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 
 from shared.bus import MAX_RECORD_BYTES, Bus, Reader, Record
 from shared.errors import BusError, InvalidInput, OffsetLost
@@ -198,6 +200,26 @@ async def test_creating_what_exists_changes_nothing(bus: Bus, topic: Topic) -> N
     reader = await bus.read([topic])
     assert sum(end for _, end in (await reader.bounds()).values()) == 3
     await reader.close()
+
+
+async def test_what_was_created_can_be_read_at_once(
+    kafka_bootstrap: str, topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker may know a topic later than it says that it is made."""
+    describe = AIOKafkaAdminClient.describe_topics
+    asked: list[int] = []
+
+    async def late(self: AIOKafkaAdminClient) -> list[Any]:
+        found = await describe(self)
+        asked.append(len(found))
+        return [one for one in found if one["topic"] != topic.name or len(asked) > 3]
+
+    monkeypatch.setattr(AIOKafkaAdminClient, "describe_topics", late)
+    bus = KafkaBus(kafka_bootstrap, request_timeout_s=20)
+    await bus.create([topic])
+    assert len(asked) == 4
+    await (await bus.read([topic])).close()
+    await bus.close()
 
 
 async def test_a_reader_of_what_does_not_exist_is_told_and_makes_nothing(bus: Bus, topic: Topic) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections import Counter as Tally
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,8 @@ def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
 
 
 def connect(broker: Broker) -> KafkaBus:
-    return KafkaBus(broker.bootstrap, idempotent=broker.idempotent, request_timeout_s=2)
+    """As patient as the broker can be slow on a machine with much to do: an answer that comes late passes for a loss."""
+    return KafkaBus(broker.bootstrap, idempotent=broker.idempotent, request_timeout_s=6 if broker.idempotent else 2)
 
 
 async def test_a_kill_and_a_restart_equal_an_uninterrupted_run(broker: Broker) -> None:
@@ -116,6 +118,7 @@ async def test_a_broker_that_dies_and_comes_back_empty_is_survived_and_told(brok
         await until(lambda: pump.status.ready)
         await say(talker := connect(broker), "a", "a", "a")
         await until(lambda: machine.times == {"a": 3})
+        before = losses(registry)
 
         broker.kill()
         await until(lambda: pump.status.state == "waiting_for_broker")
@@ -128,11 +131,23 @@ async def test_a_broker_that_dies_and_comes_back_empty_is_survived_and_told(brok
         await talker.close()
         await say(talker := connect(broker), "b")
         await until(lambda: machine.times == {"b": 1})
-        assert [output.word for output in once(await read_all(talker, FLOOR_FLAGS))] == ["b"]
+        await until(partial(published, talker, "b"))  # which takes it longer than counting
         await talker.close()
     await bus.close()
     assert registry.get_sample_value("pump_offsets_lost_total", {"pump": "counter", "why": "made_anew"}) == 1
-    assert registry.get_sample_value("pump_broker_losses_total", {"pump": "counter"}) == 1
+    assert losses(registry) == before + 1
+
+
+def losses(registry: CollectorRegistry) -> float:
+    """How often the broker was lost, also for being slow to start on a machine with much to do."""
+    return registry.get_sample_value("pump_broker_losses_total", {"pump": "counter"}) or 0
+
+
+async def published(bus: KafkaBus, *words: str) -> bool:
+    """Whether these are on `floor.flags`, and nothing else."""
+    found = [output.word for output in once(await read_all(bus, FLOOR_FLAGS))]
+    assert found == list(words[: len(found)])
+    return len(found) == len(words)
 
 
 @pytest.mark.parametrize("broker", [APACHE], indirect=True)
@@ -142,6 +157,7 @@ async def test_a_broker_that_is_killed_and_keeps_its_records_costs_none(broker: 
     pump = make_pump(bus := connect(broker), machine, registry=registry, pace=FAST)
     async with running(pump):
         await until(lambda: pump.status.ready)
+        before = losses(registry)
         await say(talker := connect(broker), *"abc" * 50)
         broker.kill()  # with some of them still on their way through the pump
         await until(lambda: pump.status.state == "waiting_for_broker")
@@ -151,7 +167,7 @@ async def test_a_broker_that_is_killed_and_keeps_its_records_costs_none(broker: 
     assert machine.times == {"a": 100, "b": 100, "c": 100}
     outputs = once(await read_all(talker, FLOOR_FLAGS))
     assert [(output.word, output.times) for output in outputs] == [(w, n) for n in range(1, 101) for w in "abc"]
-    assert registry.get_sample_value("pump_broker_losses_total", {"pump": "counter"}) == 1
+    assert losses(registry) == before + 1
     await talker.close()
     await bus.close()
 
