@@ -84,6 +84,7 @@ class BoundedState(ServerState):
     def __init__(self, admission: Admission) -> None:
         super().__init__()
         self.admission = admission
+        self.ending = False  # then each answer is the last of its connection: who asks again is to be led elsewhere
 
 
 class _TooLong(Exception):
@@ -166,6 +167,8 @@ class BoundedHttp(HttpToolsProtocol):
         self._body_bytes = 0
         self._wait(BODY_S)
         super().on_headers_complete()
+        if self.cycle is not None and isinstance(self.server_state, BoundedState) and self.server_state.ending:
+            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)

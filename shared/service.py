@@ -115,7 +115,8 @@ class _Server(uvicorn.Server):
         self, config: uvicorn.Config, admission: Admission, on_stopping: Callable[[], Awaitable[None] | None]
     ) -> None:
         super().__init__(config)
-        self.server_state = BoundedState(admission)
+        self.server_state = self.bounded = BoundedState(admission)
+        self._admission = admission
         self._on_stopping = on_stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -192,7 +193,7 @@ async def serve(
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
-        app.state.ending = True
+        app.state.ending = server.bounded.ending = True
         loop.call_later(drain_s, setattr, server, "should_exit", True)
 
     with current() as ending, ending.calls(stop):

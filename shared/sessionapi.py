@@ -13,6 +13,7 @@ from shared.apidoc import problem
 from shared.auth import COOKIE, Authenticator, authed, public, signed_in, unauthorized
 from shared.identity import Permission, Principal, Role
 from shared.limits import Limits
+from shared.problems import Problem
 from shared.providerapi import set_cookie
 from shared.tickets import TICKET_S
 from shared.tokens import MAX_PROVIDED, NotAuthenticated
@@ -20,6 +21,7 @@ from shared.tokens import MAX_PROVIDED, NotAuthenticated
 log = structlog.get_logger()
 
 _TOO_OFTEN = problem(429, "too many attempts of this address failed; `Retry-After` says when to come back")
+_ENDS = problem(503, "this service ends; ask again, for another one may answer then")
 _UNKNOWN = problem(401, "`reason`: missing, invalid, expired, revoked or unknown_user")
 
 
@@ -96,8 +98,10 @@ async def sign_in(body: SessionBody, request: Request, response: Response, auth:
         token = body.token if who.facts is None else auth.session(who)
     except NotAuthenticated as exc:
         limits.sign_in_failed(request)
+        auth.metrics.signing_in(exc.reason)
         log.info("nobody signed in", reason=exc.reason)
         raise unauthorized(exc) from exc
+    auth.metrics.signing_in("signed_in")
     if who.expires is not None:
         set_cookie(response, request, token, who)
     return MeView.of(who, auth.mode)
@@ -115,9 +119,13 @@ async def me(who: Annotated[Principal, Depends(signed_in)], auth: Auth) -> MeVie
     return MeView.of(who, auth.mode)
 
 
-@router.post("/tickets", status_code=201)
-async def ticket(who: Reader, auth: Auth) -> TicketView:
+@router.post("/tickets", status_code=201, responses=_ENDS)
+async def ticket(who: Reader, auth: Auth, request: Request) -> TicketView:
     """A ticket for one WebSocket of this service, for the browser, which cannot send a header there: good once, for 30 s."""
+    if request.app.state.ending:  # it is no good elsewhere, and there the WebSocket will be opened
+        refusal = Problem(503, "this service ends: ask again")
+        refusal.headers = {"retry-after": "1"}
+        raise refusal
     return TicketView(ticket=auth.ticket(who), expires_in_s=TICKET_S)
 
 

@@ -184,7 +184,11 @@ export class SocketClient extends Connection {
       this.heard = performance.now();
       this.hear(JSON.parse(data));
     };
-    socket.onclose = ({ code, reason }) => socket === this.socket && this.#closed(code, reason);
+    socket.onclose = ({ code, reason }) => {
+      // a ticket is good only where it was given: another instance was asked for it, and whoever is out is told when asking
+      const elsewhere = ticket && code === REFUSALS[401];
+      if (socket === this.socket) this.#closed(elsewhere ? 0 : code, reason);
+    };
   }
 
   /** A line that went silent is dead, also when nobody closed it: a pulled cable tells nothing. */

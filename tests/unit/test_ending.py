@@ -65,9 +65,22 @@ async def said(process: asyncio.subprocess.Process) -> list[Any]:
     return [json.loads(line) for line in err.splitlines()]
 
 
+async def asked(connection: tuple[asyncio.StreamReader, asyncio.StreamWriter], path: str) -> int:
+    """The status of the answer, which is read whole; the connection stays."""
+    reader, writer = connection
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_S)
+    (length,) = re.findall(rb"content-length: (\d+)", head.lower())
+    await reader.readexactly(int(length))
+    return int(head.split()[1])
+
+
 async def test_asked_to_end_it_is_not_ready_but_serves_and_asked_again_it_ends_at_once() -> None:
     async with service(FLOORWATCH_DRAIN_S=600) as (process, client):
         assert (await client.get("/readyz")).status_code == 200
+        assert (await client.post("/api/v1/tickets")).status_code == 201
+        kept = await asyncio.open_connection("127.0.0.1", client.base_url.port)
+        assert await asked(kept, "/healthz") == 200
         process.send_signal(signal.SIGTERM)
 
         async def not_ready() -> bool:
@@ -78,6 +91,12 @@ async def test_asked_to_end_it_is_not_ready_but_serves_and_asked_again_it_ends_a
         assert checks["end"] == {"ok": False, "reason": "it was asked to end, and sends whoever is here away"}
         async with httpx.AsyncClient(base_url=client.base_url, timeout=PATIENCE_S) as somebody:
             assert (await somebody.get("/healthz")).status_code == 200, "whoever is still sent here is served"
+
+        assert await asked(kept, "/healthz") == 200
+        assert await asyncio.wait_for(kept[0].read(), PATIENCE_S) == b"", "it was the last of its connection"
+        kept[1].close()
+        refused = await client.post("/api/v1/tickets")
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1"), "it would be no good elsewhere"
 
         await asyncio.sleep(0.6)  # closer together two signals are one
         process.send_signal(signal.SIGINT)
