@@ -25,6 +25,8 @@ def read(record: Record) -> Flag | Clearing:
     """
     fact = decode_fact(record.value.replace(_NUL, _REPLACEMENT))
     data = fact.data
+    if isinstance(data, facts.FlagRaised | facts.FlagCleared) and not data.flag_id:
+        raise InvalidInput("invalid_event", "$.data.flag_id is empty")  # all without a name would be one
     if isinstance(data, facts.FlagRaised):
         return _flag(data, fact.site, trace_of(fact.traceparent))
     if isinstance(data, facts.FlagCleared):

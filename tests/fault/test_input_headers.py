@@ -1,4 +1,4 @@
-"""Headers of `switch.raw` that no connector of ours writes: refused by name; whatever is taken can be written down and read on."""
+"""Headers of `switch.raw` that no connector of ours writes: refused by name; whatever is taken can be written down and go on."""
 
 from __future__ import annotations
 
