@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import cache
-from typing import Annotated, Final
+from typing import Annotated, Final, cast
 
 from fastapi import Depends, Request, WebSocket, WebSocketException
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
@@ -48,6 +48,8 @@ __all__ = [
 ]
 
 NOT_ALLOWED: Final = 4403
+TOO_OFTEN: Final = 4508  # a WebSocket's close code: come back, but later
+_FOUND: Final = "floorwatch.who"  # in a request's scope
 COME_BACK_S: Final = 10  # while the provider is away: no sooner is it asked again
 
 
@@ -66,14 +68,25 @@ _Cookie = Annotated[str | None, Depends(_scheme_cookie)]
 
 async def signed_in(request: Request, _bearer: _Bearer = None, _cookie: _Cookie = None) -> Principal:
     """A dependency: who asks, whatever they may do. Raises Problem 401 with `reason`, and 429 for who asks too often."""
+    who = await known(request)
+    limits: Limits = request.app.state.limits
+    limits.known(request, who)
+    return who
+
+
+async def known(request: Request) -> Principal:
+    """Who asks, found out once for each request. Raises Problem 401, and 429 where too many of an address are nobody."""
+    if (found := request.scope.get(_FOUND)) is not None:
+        return cast(Principal, found)
     auth: Authenticator = request.app.state.auth
     limits: Limits = request.app.state.limits
     try:
         who = await auth.of_request(request.headers, request.cookies)
     except NotAuthenticated as exc:
+        auth.metrics.refused(exc.reason)
         limits.unknown(request)
         raise unauthorized(exc) from exc
-    limits.known(request, who)
+    request.scope[_FOUND] = who
     return who
 
 
@@ -92,8 +105,10 @@ def unauthorized(exc: NotAuthenticated) -> Problem:
 def authed(permission: Permission) -> Callable[..., Awaitable[Principal]]:
     """A dependency: who asks, if they may. Problem documents: 401 when nobody knows who asks, 403 when they may not."""
 
-    async def dependency(who: Annotated[Principal, Depends(signed_in)]) -> Principal:
+    async def dependency(request: Request, who: Annotated[Principal, Depends(signed_in)]) -> Principal:
         if not who.may(permission):
+            auth: Authenticator = request.app.state.auth
+            auth.metrics.refused("not_allowed")
             roles = ", ".join(sorted(who.roles)) or "no role"
             detail = f"{who.user} ({roles}) may not do this: it needs {permission}"
             raise Problem(403, detail, title="Not allowed", permission=permission)
@@ -106,7 +121,7 @@ def authed(permission: Permission) -> Callable[..., Awaitable[Principal]]:
 @cache
 def socket_authed(permission: Permission) -> Callable[..., Awaitable[Principal]]:
     """A dependency of a WebSocket, which it accepts: a browser learns only of one that is open why it is closed. The close code
-    is 4401 for who is not known, 4403 for who may not."""
+    is 4401 for who is not known, 4403 for who may not, 4508 where too many of an address are not known."""
 
     async def dependency(socket: WebSocket) -> Principal:
         auth: Authenticator = socket.app.state.auth
@@ -114,13 +129,25 @@ def socket_authed(permission: Permission) -> Callable[..., Awaitable[Principal]]
         try:
             who = await auth.of_socket(socket.headers, socket.query_params)
         except SocketRefused as exc:
-            raise WebSocketException(exc.code, brief(str(exc))) from exc
+            auth.metrics.refused(exc.reason)
+            raise turned_away(socket, exc.code, str(exc)) from exc
         if not who.may(permission):
+            auth.metrics.refused("not_allowed")
             raise WebSocketException(NOT_ALLOWED, "your roles do not include the floor")
         return who
 
     dependency.permission = permission  # type: ignore[attr-defined]
     return dependency
+
+
+def turned_away(socket: WebSocket, code: int, why: str, too_often: int = TOO_OFTEN) -> WebSocketException:
+    """What closes a WebSocket of somebody nobody knows; the address is counted, as with requests."""
+    limits: Limits = socket.app.state.limits
+    try:
+        limits.unknown(socket)
+    except Problem as exc:
+        return WebSocketException(too_often, brief(str(exc.detail)))
+    return WebSocketException(code, brief(why))
 
 
 @cache

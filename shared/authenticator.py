@@ -7,11 +7,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
+from prometheus_client import CollectorRegistry
 
 from shared import sessions
+from shared.accessmetrics import AccessMetrics, ProviderMetrics, Turned
 from shared.clock import Clock
 from shared.errors import FloorwatchError, SettingsError
 from shared.exposure import check_exposed
+from shared.filemetrics import FileMetrics
 from shared.identity import LOCAL, Principal
 from shared.policy import Facts, Policy
 from shared.policyfile import LivePolicy, Loaded
@@ -37,6 +40,10 @@ class SocketRefused(FloorwatchError):
 
     code = NOT_AUTHENTICATED
 
+    def __init__(self, message: str, reason: Turned = "ticket") -> None:
+        super().__init__(message)
+        self.reason = reason
+
 
 class Authenticator:
     """Tells who asks; one per service process."""
@@ -59,6 +66,7 @@ class Authenticator:
         self.provider = provider
         self.sign_in = sign_in  # by browser at the provider; None: not set up
         self._tickets: Tickets[Principal] = Tickets(clock)
+        self.metrics = AccessMetrics()
         # what files make of somebody, by name and facts, with what it was made of: feeds ask for each of theirs twice a second
         self._made: dict[tuple[str, Facts | None], tuple[Principal | None, Loaded, Principal]] = {}
 
@@ -219,7 +227,7 @@ class Authenticator:
             if token := _bearer(headers):
                 return await self.authenticated(token)
         except NotAuthenticated as exc:
-            raise SocketRefused(str(exc)) from exc
+            raise SocketRefused(str(exc), exc.reason) from exc
         held = self._tickets.redeem(query_params.get("ticket", ""))
         found = None if held is None else self.current(held)
         if found is None:
@@ -256,6 +264,16 @@ class Authenticator:
             return None
         remark = self.provider.remark
         return self.provider.check() or (None if remark is None else Remark(remark))
+
+    def describe(self, registry: CollectorRegistry) -> None:
+        """Show on `registry` who comes in and who does not, the provider, and the files of people and policy."""
+        self.metrics = AccessMetrics.on(registry)
+        ProviderMetrics.on(registry, self.provider)
+        files = FileMetrics.on(registry)
+        if self._users is not None:
+            files.follow("users", self._users.health)
+        if (health := self._policy.health) is not None:
+            files.follow("policy", health)
 
     def start(self, background: Background) -> None:
         """Keep the provider's keys fresh while the service runs."""

@@ -12,11 +12,11 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect, cookie_parser
+from starlette.requests import ClientDisconnect, Request, cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import hosts, problems
-from shared.auth import COOKIE
+from shared.auth import COOKIE, known
 from shared.headers import add_headers, policy
 from shared.hosts import Hosts
 from shared.limits import SAFE, Limits
@@ -24,6 +24,7 @@ from shared.problems import Problem, problem_response
 
 Connect = Callable[[str], str]  # for the name in `Host`, where else its pages may connect to
 WITHOUT_DATA: Final = ("/healthz", "/readyz", "/metrics")  # asked by probes, by whatever name they find their way
+UNKNOWN_BYTES: Final = 32 << 10  # of a body that is read before it is known who sends it: a provider's token has 16 KiB
 _OWN: Final = "same-origin"
 
 
@@ -56,7 +57,7 @@ class Guard:
         elif scope["type"] == "websocket":
             await self._app(scope, receive, send_safely)
         else:
-            await self._answer(scope, self._bounded(scope["path"], receive), send_safely)
+            await self._answer(scope, self._bounded(scope, receive), send_safely)
 
     def _refusal(self, scope: Scope, headers: Headers, host: str) -> tuple[int, str] | None:
         """Status and reason for what goes no further."""
@@ -87,17 +88,20 @@ class Guard:
                 raise
             await response(scope, receive, send)
 
-    def _bounded(self, path: str, receive: Receive) -> Receive:
-        """`receive`, which raises Problem once a body that did not say its length is longer than it may be."""
-        left = self._limits.body_bytes(path)
+    def _bounded(self, scope: Scope, receive: Receive) -> Receive:
+        """`receive`, which raises Problem once a body that did not say its length is longer than it may be, or is longer than
+        that of a sign-in and nobody knows whose it is: a route reads its body before it asks who sends it."""
+        most, came = self._limits.body_bytes(scope["path"]), 0
 
         async def receive_bounded() -> Message:
-            nonlocal left
+            nonlocal came
             message = await receive()
             if message["type"] == "http.request":
-                left -= len(message.get("body", b""))
-                if left < 0:
-                    raise Problem(413, self._too_long(path))
+                came += len(message.get("body", b""))
+                if came > most:
+                    raise Problem(413, self._too_long(scope["path"]))
+                if came > UNKNOWN_BYTES:
+                    await known(Request(scope))
             return message
 
         return receive_bounded

@@ -92,6 +92,7 @@ def create_app(
     )
     app.state.service = name
     app.state.ending = False  # until `serve` was asked to
+    app.state.registry = registry
     app.state.auth = auth or Authenticator(SystemClock())
     app.state.limits = limits = limits or Limits(SystemClock())
     problems.install(app)
@@ -150,6 +151,8 @@ def _add_metrics(app: FastAPI, registry: CollectorRegistry) -> None:
     # when each counter began is a sample of its own for each set of labels; the library knows the switch for a process only
     disable_created_metrics()  # type: ignore[no-untyped-call]
     describe_process(registry, app.state.service, app.version)
+    app.state.auth.describe(registry)
+    app.state.limits.metrics = app.state.auth.metrics
     app.add_middleware(CountingRequests, metrics=RequestMetrics.on(registry), clock=SystemClock())
 
     @app.get("/metrics", tags=["health"], response_class=PlainTextResponse)

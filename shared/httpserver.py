@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any, Final, Literal
@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from shared.handshakes import ShakingHands
 from shared.headers import CONTENT_SECURITY_POLICY, add_headers
 from shared.limits import Limits, party
 from shared.problems import problem_response
@@ -43,25 +44,40 @@ Phase = Literal["idle", "head", "body"]
 class Admission:
     """How many connections there are, in all and of each address. Proxies that are trusted stand for many."""
 
-    def __init__(self, most: int, most_each: int, trusted: Sequence[IPv4Network | IPv6Network] = ()) -> None:
+    def __init__(
+        self,
+        most: int,
+        most_each: int,
+        trusted: Sequence[IPv4Network | IPv6Network] = (),
+        on_refused: Callable[[], None] = lambda: None,
+    ) -> None:
         self._most, self._most_each, self._trusted = most, most_each, trusted
+        self._on_refused = on_refused
         self._each: Counter[str] = Counter()
+        self.shaking: dict[Any, ShakingHands] = {}  # by address and port: their TLS handshake is under way
         self.count = 0
         self.refused = 0
 
     @classmethod
     def of(cls, limits: Limits) -> Admission:
-        return cls(limits.http_connections, limits.http_connections_each, limits.trusted)
+        each, refused = limits.http_connections_each, limits.metrics.connection_refused
+        return cls(limits.http_connections, each, limits.trusted, refused)
 
     def enter(self, address: str) -> str | None:
         """One more of `address`: what to give to `leave`; None when there are too many."""
         who = "" if self._stands_for_many(address) else party(address)
         if self.count >= self._most or (who and self._each[who] >= self._most_each):
             self.refused += 1
+            self._on_refused()
             return None
         self.count += 1
         self._each[who] += 1
         return who
+
+    def shook_hands(self, address: Any) -> None:
+        """The TLS handshake of `address` (and port) is over, if there was one; `enter` counts it from here on."""
+        if (found := self.shaking.get(address)) is not None:
+            found.done()
 
     def leave(self, who: str) -> None:
         """One less."""
@@ -108,6 +124,7 @@ class BoundedHttp(HttpToolsProtocol):
         """Take it, or say that there are too many."""
         super().connection_made(safe(transport))
         if isinstance(self.server_state, BoundedState):
+            self.server_state.admission.shook_hands(transport.get_extra_info("peername"))
             self._place = self.server_state.admission.enter(self.client[0] if self.client else "")
             if self._place is None:
                 self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections", at_once=True, retry_after=5)

@@ -13,6 +13,7 @@ from typing import Final, Literal
 import structlog
 from starlette.requests import HTTPConnection
 
+from shared.accessmetrics import AccessMetrics
 from shared.clock import Clock
 from shared.identity import Principal
 from shared.pacing import Pacing
@@ -27,6 +28,10 @@ BODY_BYTES: Final = 256 << 10  # of a request, where nothing else is said; what 
 TICKETS_PER_MINUTE: Final = 3000  # a hall of screens that come back at once, three times
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _SAY_EVERY_S: Final = 10.0
+_LABELS: Final[Mapping[Kind, str]] = {
+    "failed attempts to sign in": "sign_in_failures",
+    "requests of nobody": "unknown",
+}
 
 
 def party(address: str) -> str:
@@ -68,6 +73,7 @@ class Limits:
             "requests of nobody": Pacing(how.unknown_per_minute),
         }
         self._said: dict[Kind, float] = {}
+        self.metrics = AccessMetrics()
 
     def body_bytes(self, path: str) -> int:
         """How long the body of a request for `path` may be."""
@@ -97,6 +103,7 @@ class Limits:
             self._refuse(kind, who, key.rpartition(" ")[2], wait_s)
 
     def _refuse(self, kind: Kind, who: str, address: str, wait_s: int) -> None:
+        self.metrics.too_often(_LABELS.get(kind, kind))
         now = self._clock.monotonic()
         if now - self._said.get(kind, -_SAY_EVERY_S) >= _SAY_EVERY_S:  # who asks too often must not fill the log either
             self._said[kind] = now

@@ -11,6 +11,7 @@ import structlog
 
 from shared.clock import Clock
 from shared.errors import SettingsError
+from shared.filemetrics import FileHealth
 from shared.filewatch import signature
 
 LOOK_EVERY_S: Final = 1.0
@@ -40,6 +41,7 @@ class LiveFile(Generic[T]):
         self._seen = signature(path)
         self._looked = clock.monotonic()
         self._value = load(path)
+        self._health = FileHealth(what, clock)
 
     def get(self) -> T:
         """The newest content that had no error."""
@@ -53,7 +55,14 @@ class LiveFile(Generic[T]):
             try:
                 before, self._value = self._value, self._load(self._path)
             except SettingsError as exc:
+                self._health.refused()
                 log.error(f"{self._what} not reloaded", why=str(exc), consequence=f"the {self._what} stay as they were")
             else:
+                self._health.read()
                 log.info(f"{self._what} reloaded", file=self._path.name, **self._tell(before, self._value))
         return self._value
+
+    def health(self) -> FileHealth:
+        """Whether it can be used as it is now, which is looked at also where nobody else asks."""
+        self.get()
+        return self._health

@@ -87,6 +87,7 @@ class Provider:
         self._fresh: float | None = None
         self._trouble: str | None = None
         self._asking: asyncio.Task[None] | None = None
+        self.failures = 0  # looks that brought nothing
 
     def claims(self, token: str, *, id_token: bool = False) -> dict[str, Any]:
         """What a good token of this provider says, by the keys that are known. `id_token`: it must be one of ours, not any.
@@ -114,6 +115,11 @@ class Provider:
     def check(self) -> str | None:
         """For readiness: why nobody of the provider could sign in; None when they can, with older keys perhaps."""
         return None if self.keys.ready else self._trouble or "its keys were not fetched yet"
+
+    @property
+    def up(self) -> bool:
+        """Whether it answered when it was asked last."""
+        return self.keys.ready != {} and self._trouble is None
 
     @property
     def remark(self) -> str | None:
@@ -189,6 +195,7 @@ class Provider:
         self._trouble = None
 
     def _failed(self, why: str) -> None:
+        self.failures += 1
         if why != self._trouble:
             consequence = "its known keys go on" if self.keys.ready else "nobody of it can sign in"
             log.warning("the identity provider cannot be used", why=why, consequence=consequence)

@@ -15,7 +15,7 @@ when it changes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -25,6 +25,7 @@ from msgspec import Meta, Struct
 
 from shared.clock import Clock
 from shared.errors import SettingsError
+from shared.filemetrics import FileHealth
 from shared.identity import LOCAL, PERMISSIONS, ROLES, Permission, Role, Scope
 from shared.livefile import LiveFile
 from shared.policy import Grant, Policy
@@ -156,3 +157,8 @@ class LivePolicy:
     def now(self) -> Loaded:
         """What is in force now."""
         return self._built_in if self._file is None else self._file.get()
+
+    @property
+    def health(self) -> Callable[[], FileHealth] | None:
+        """What tells whether the file can be used as it is now; None without a file."""
+        return None if self._file is None else self._file.health

@@ -69,6 +69,7 @@ async def begin(request: Request, next_: Annotated[str, Query(alias="next")] = "
             auth.sign_in.redirect_url(str(request.url.replace(path=CALLBACK, query=""))), destination
         )
     except ProviderFault as exc:
+        auth.metrics.signing_in("provider_away")
         log.warning("nobody can be sent to the identity provider", why=str(exc))
         return _told("provider", destination)
     response = RedirectResponse(begun.url, _SEE_OTHER)
@@ -100,8 +101,10 @@ async def callback(request: Request) -> Response:
         who, destination = await auth.came_back(query, request.cookies.get(name, ""))
         response: Response = RedirectResponse(own_path(destination), _SEE_OTHER)
         set_cookie(response, request, auth.session(who), who)
+        auth.metrics.signing_in("signed_in")
     except (SignInFailed, NotAuthenticated) as exc:
         limits.sign_in_failed(request)
+        auth.metrics.signing_in(exc.reason)
         log.info("nobody signed in", reason=exc.reason, why=str(exc))
         response = _told("no_access" if exc.reason == "unknown_user" else exc.reason, destination)
     response.delete_cookie(name, path=CALLBACK, httponly=True, samesite="lax", secure=_secure(request))

@@ -28,12 +28,15 @@ from typing import Any, TypeVar
 
 import structlog
 import uvicorn
+from prometheus_client import CollectorRegistry
 
 from shared import logs
 from shared.clock import SystemClock
 from shared.collector import set_aside
 from shared.ending import WITHIN_S, Ending, current, time_to_end
 from shared.errors import FloorwatchError, SettingsError
+from shared.filemetrics import FileMetrics
+from shared.handshakes import TlsListener
 from shared.httpserver import HEAD_S, Admission, BoundedHttp, BoundedState
 from shared.limits import Limits
 from shared.ports import allow_many_files, listen
@@ -128,7 +131,7 @@ class _Server(uvicorn.Server):
         self.servers = [
             await asyncio.get_running_loop().create_server(
                 self._protocol,
-                sock=sock,
+                sock=TlsListener.of(sock, self._admission) if tls else sock,
                 ssl=tls,
                 backlog=self.config.backlog,
                 ssl_handshake_timeout=HEAD_S if tls else None,
@@ -189,6 +192,8 @@ async def serve(
         timeout_graceful_shutdown=max(1, round(shutdown_s)),
     )
     server = _Server(config, Admission.of(limits), on_stopping)
+    if tls is not None and (registry := getattr(app.state, "registry", None)) is not None:
+        _show(tls, registry)
     port = sock.getsockname()[1]
     loop = asyncio.get_running_loop()
 
@@ -216,6 +221,12 @@ async def serve(
                 renewing.cancel()
     if background is not None and (death := background.check()) is not None:
         raise ServiceFailed(f"{service} cannot go on: {death}")
+
+
+def _show(tls: ServerTls, registry: CollectorRegistry) -> None:
+    files = FileMetrics.on(registry)
+    files.follow("certificate", lambda: tls.health)
+    files.certificate("port", lambda: tls.expires)
 
 
 async def _watch(background: Background | None, server: uvicorn.Server, ending: Ending) -> None:

@@ -15,8 +15,9 @@ import structlog
 from cryptography import x509
 from pydantic import SecretStr
 
-from shared.clock import Clock
+from shared.clock import Clock, SystemClock
 from shared.errors import SettingsError
+from shared.filemetrics import FileHealth
 from shared.filewatch import POLL_S, Signature, signature
 from shared.settings import ServiceSettings, variable
 
@@ -41,6 +42,7 @@ class ServerTls:
         self._seen = self._signatures()
         self._load(self.context)
         self.expires = _end_of(cert, cert_setting)
+        self.health = FileHealth("certificate", SystemClock())
 
     @classmethod
     def of(cls, settings: ServiceSettings) -> ServerTls | None:
@@ -72,8 +74,12 @@ class ServerTls:
 
     def _remind(self, now: datetime) -> None:
         left = self.expires - now
-        if left < SOON:
-            log.warning("certificate ends soon", file=str(self._cert), expires=self.expires, days=max(0, left.days))
+        if left <= timedelta(0):
+            log.error(
+                "certificate has ended", file=str(self._cert), expires=self.expires, consequence="nobody connects"
+            )
+        elif left < SOON:
+            log.warning("certificate ends soon", file=str(self._cert), expires=self.expires, days=left.days)
 
     def look(self) -> None:
         """Take over the files if they changed. A pair that does not fit, as while one is being written, changes nothing."""
@@ -86,9 +92,11 @@ class ServerTls:
             expires = _end_of(self._cert, self._settings[0])
             self._load(self.context)
         except (SettingsError, OSError) as exc:  # a file may go while it is looked at
+            self.health.refused()
             log.error("certificate not renewed", why=str(exc), consequence="the old one is shown")
             return
         self.expires = expires
+        self.health.read()
         log.info("certificate renewed", file=str(self._cert), expires=self.expires)
 
     def _signatures(self) -> tuple[Signature, Signature]:

@@ -23,6 +23,7 @@ from msgspec import Meta, Struct
 
 from shared.clock import Clock
 from shared.errors import SettingsError
+from shared.filemetrics import FileHealth
 from shared.identity import LOCAL, Principal, Role, Scope
 from shared.livefile import LOOK_EVERY_S, LiveFile
 from shared.yamlfile import Where, load_checked
@@ -114,6 +115,10 @@ class LiveUsers:
             self._read = users
             self._principals = {name: one.principal(name) for name, one in users.items()}
         return self._principals.get(user)
+
+    def health(self) -> FileHealth:
+        """Whether the file can be used as it is now."""
+        return self._file.health()
 
     def tokens_since(self, user: str) -> datetime | None:
         """Tokens of this user that were issued before are not good any more; None: all are."""

@@ -13,6 +13,7 @@ from services.monitor.core.rules.rulebook import RuleBook
 from services.monitor.rulefile import load_rulebook
 from shared.clock import Clock
 from shared.errors import SettingsError
+from shared.filemetrics import FileHealth, FileMetrics
 from shared.filewatch import changes
 
 log = structlog.get_logger()
@@ -37,6 +38,8 @@ class LiveRules:
         self._failures = Counter(
             "monitor_rules_reload_failures", "Changes of the rules file that could not be used", registry=registry
         )
+        self._health = FileHealth("rules", clock)
+        FileMetrics.on(registry).follow("rules", lambda: self._health)
         self._note()
 
     async def watch(self, path: Path, *, setting: str = "") -> None:
@@ -51,8 +54,10 @@ class LiveRules:
         except SettingsError as exc:
             self.file_error = str(exc)
             self._failures.inc()
+            self._health.refused()
             log.error("rules not reloaded", why=str(exc), consequence=f"{len(self.book.rules)} old rules stay in force")
             return
+        self._health.read()
         changed = _changes(self.book, book)
         if not changed and not self.file_error:
             if asked:

@@ -159,14 +159,48 @@ OURSELVES: Final = Dashboard(
                     lines=(Line("alerts_file_loaded_timestamp_seconds * 1000", "{{instance}}"),),
                 ),
                 Panel(
-                    title="Files that could not be used, in a day",
+                    title="Files that cannot be used as they are",
                     height=5,
                     bad=1,
+                    lines=(Line("sum by (file) (1 - floorwatch_file_usable)", "{{file}}"),),
+                ),
+            ),
+        ),
+        Row(
+            "Who comes in, and who does not",
+            (
+                Panel(
+                    title="Signed in and not, in an hour",
+                    lines=(Line("sum by (outcome) (increase(auth_sign_ins_total[1h]))", "{{outcome}}"),),
+                ),
+                Panel(
+                    title="Refused for who asks, a second",
+                    lines=(Line("sum by (reason) (rate(auth_refusals_total[5m]))", "{{reason}}"),),
+                ),
+                Panel(
+                    title="Refused because so many came, a second",
                     lines=(
-                        Line("sum(increase(monitor_rules_reload_failures_total[1d]))", "rules"),
-                        Line("sum(increase(alerts_file_reload_failures_total[1d]))", "alerts"),
-                        Line("sum(increase(monitor_listen_policy_reload_failures_total[1d]))", "sites"),
+                        Line("sum by (kind) (rate(http_too_often_total[5m]))", "{{kind}}"),
+                        Line("sum(rate(http_connections_refused_total[5m]))", "connections"),
                     ),
+                ),
+                Panel(
+                    title="Identity provider",
+                    kind="stat",
+                    unit="bool",
+                    height=5,
+                    bad=1,
+                    worse=1,
+                    below=True,
+                    words={"0": "away", "1": "answers"},
+                    lines=(Line("auth_provider_up", "{{provider}} {{instance}}"),),
+                ),
+                Panel(
+                    title="Certificate ends",
+                    kind="stat",
+                    unit="dateTimeFromNow",
+                    height=5,
+                    lines=(Line("floorwatch_certificate_expiry_timestamp_seconds * 1000", "{{instance}}"),),
                 ),
             ),
         ),

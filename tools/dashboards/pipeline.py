@@ -71,7 +71,10 @@ PIPELINE: Final = Dashboard(
                     title="Put aside in an hour",
                     text="Dead letters of the pumps, of flags and of records; their topic keeps them for 30 days.",
                     lines=(
-                        Line('sum by (pump) (increase(pump_records_total{outcome=~"invalid|failed"}[1h]))', "{{pump}}"),
+                        Line(
+                            'max by (pump) (sum without (outcome) (increase(pump_records_total{outcome=~"invalid|failed"}[1h])))',
+                            "{{pump}}",
+                        ),
                         Line("sum(increase(alerts_dead_letters_total[1h]))", "flags"),
                         Line("sum(increase(alerts_records_dead_letters_total[1h]))", "records"),
                     ),

@@ -18,6 +18,7 @@ from services.alerts.links import public_url
 from services.alerts.reach.channels import Channels
 from shared.clock import Clock
 from shared.errors import SettingsError
+from shared.filemetrics import FileHealth, FileMetrics
 from shared.filewatch import changes
 from shared.settings import AlertsSettings, variable
 
@@ -43,6 +44,9 @@ class InForce:
         self._failures = Counter(
             "alerts_file_reload_failures", "Changes of the alert file that could not be used", registry=registry
         )
+        self._health = FileHealth("alerts", clock)
+        if self._path is not None:
+            FileMetrics.on(registry).follow("alerts", lambda: self._health)
         self.file_error = ""
         self.loaded_at: datetime | None = None
         self.alerts, self.channels = self._read()
@@ -68,8 +72,10 @@ class InForce:
         except SettingsError as exc:
             self.file_error = str(exc)
             self._failures.inc()
+            self._health.refused()
             log.error("the alert file was not reloaded", why=str(exc), consequence="the old one stays in force")
         else:
+            self._health.read()
             if alerts == self.alerts and not self.file_error:
                 if asked:
                     log.info("the alert file was read anew: nothing changed", file=self.file)

@@ -133,7 +133,7 @@ def _asker(listening: Listening) -> Callable[..., Awaitable[Principal]]:
             else:
                 listening.desk.admit_change(who)
                 await listening.write_not_permitted(who, _wish(body))
-        return await check(who)
+        return await check(request, who)
 
     dependency.permission = "calls.listen"  # type: ignore[attr-defined]  # as `authed` has it
     return dependency

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final, Literal, get_args
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from services.monitor.listen import exporting
@@ -113,7 +113,7 @@ def _history(router: APIRouter, listening: Listening) -> None:
         | _AWAY,
     )
     async def listens_of_agent(
-        who: Anybody, site: Name, agent_id: Name, limit: Limit = 100, cursor: Cursor = ""
+        request: Request, who: Anybody, site: Name, agent_id: Name, limit: Limit = 100, cursor: Cursor = ""
     ) -> Response:
         """Who listened to an agent, newest first: for the agent what the site's policy shows (`tell_agent`), for whoever may
         listen or read the audit all of it."""
@@ -121,7 +121,7 @@ def _history(router: APIRouter, listening: Listening) -> None:
         full = (who.may("audit.read") or who.may("calls.listen")) and listening.desk.sight(who).agent(site, agent_id)
         if not own and not full:
             if who.may("floor.read") and listening.desk.sight(who).agent(site, agent_id):  # what they see is no secret
-                await authed("calls.listen")(who)
+                await authed("calls.listen")(request, who)
             raise Problem(404, f"no agent {agent_id} at site {site} was heard of")
 
         def shown(one: Listen) -> bool:

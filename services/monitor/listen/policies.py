@@ -14,8 +14,9 @@ import structlog
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry, Counter
 
-from shared.clock import Clock
+from shared.clock import Clock, SystemClock
 from shared.errors import SettingsError
+from shared.filemetrics import FileHealth, FileMetrics
 from shared.siteconfig import SiteConfig, Sites
 from shared.sites import load_sites
 
@@ -35,6 +36,8 @@ class LivePolicies:
             "Changes of the sites file that could not be used",
             registry=registry,
         )
+        self._health = FileHealth("sites", SystemClock())
+        FileMetrics.on(registry).follow("sites", lambda: self._health)
 
     def site(self, name: str) -> SiteConfig:
         """Policy and time zone of site `name`, or of the sites that the file does not name."""
@@ -66,8 +69,10 @@ class LivePolicies:
             found = load_sites(path)
         except SettingsError as exc:
             self._failures.inc()
+            self._health.refused()
             log.error("policies of listening not reloaded", why=str(exc), consequence="the old ones stay in force")
             return
+        self._health.read()
         self._use(path, found)
 
     def _use(self, path: Path, found: Sites) -> None:

@@ -12,7 +12,7 @@ from services.monitor.listen.passes import read_pass
 from services.monitor.listen.relay import wire
 from services.monitor.listen.relay.hub import Hub
 from services.monitor.listen.relay.listener import Listener
-from shared.auth import by
+from shared.auth import by, turned_away
 from shared.tokens import NotAuthenticated
 from shared.wsserver import EXTENSION, DirectProtocol
 
@@ -39,8 +39,7 @@ async def serve_page(socket: WebSocket, hub: Hub, secret: str, listen_id: str) -
     try:
         user, named = read_pass(secret, socket.query_params.get("ticket", ""), hub.clock.now())
     except NotAuthenticated as exc:
-        await socket.close(wire.BAD_PASS, str(exc))
-        return
+        raise turned_away(socket, wire.BAD_PASS, str(exc), wire.BUSY) from exc
     if named != listen_id:
         await socket.close(wire.BAD_PASS, "this pass is for another listen")
         return
