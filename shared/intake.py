@@ -73,7 +73,7 @@ class Sink(Protocol[T]):
         ...
 
     async def start_anew(self) -> None:
-        """The broker's log was replaced: no position means anything."""
+        """The broker's log was replaced, or went on without us: no position means anything."""
         ...
 
 
@@ -88,6 +88,10 @@ class Watch(Protocol):
         """A record was put aside."""
         ...
 
+    def not_kept(self, records: int) -> None:
+        """So many were removed by the topic's retention before they were read."""
+        ...
+
     def lag(self, records: int) -> None: ...
 
 
@@ -96,6 +100,14 @@ class LogReplaced(Exception):
 
     def __init__(self, partition: Partition, position: Position) -> None:
         self.partition, self.position = partition, position
+
+
+class NotKept(LogReplaced):
+    """`lost` records behind `position` are no longer kept; `first` is the first one that is."""
+
+    def __init__(self, partition: Partition, position: Position, first: int) -> None:
+        super().__init__(partition, position)
+        self.first, self.lost = first, first - position.next_offset
 
 
 def fingerprint(record: Record) -> str:
@@ -183,7 +195,9 @@ class Intake(Generic[T]):
                 first, end = bounds.get(partition, (0, 0))  # topics lose no partition: one that did is another topic
                 if position.next_offset > end:
                     raise LogReplaced(partition, position)
-                if position.next_offset > first:  # else retention removed what we read; what we did not is `first` on
+                if position.next_offset < first:
+                    raise NotKept(partition, position, first)
+                if position.next_offset > first:  # else retention removed what we read, and nothing else
                     self._anchors[partition] = position
             await reader.seek({partition: position.next_offset - 1 for partition, position in self._anchors.items()})
         except BaseException:
@@ -222,19 +236,35 @@ class Intake(Generic[T]):
 
     async def _start_anew(self, found: LogReplaced) -> None:
         """Unless another replica has done it since: what it has read of the new log by now is true."""
-        topic, partition = found.partition
         try:
             if (await self._sink.positions()).get(found.partition) != found.position:
                 return
+            self._tell(found)
+            await self._sink.start_anew()
+            if isinstance(found, NotKept):
+                self._watch.not_kept(found.lost)
+        except StoreError as exc:
+            self._watch.lost(exc)
+            await self._clock.sleep(FIRST_WAIT_S)
+
+    def _tell(self, found: LogReplaced) -> None:
+        topic, partition = found.partition
+        if isinstance(found, NotKept):
+            log.error(
+                "records_not_kept",
+                topic=topic,
+                partition=partition,
+                offset=found.position.next_offset,
+                first=found.first,
+                lost=found.lost,
+                consequence="nobody read them for longer than the topic keeps them; going on without these records",
+            )
+        else:
             log.warning(
                 "the log was replaced, reading it from its start; what is known changes nothing",
                 topic=topic,
                 partition=partition,
             )
-            await self._sink.start_anew()
-        except StoreError as exc:
-            self._watch.lost(exc)
-            await self._clock.sleep(FIRST_WAIT_S)
 
     async def _take(self, records: Sequence[Record]) -> None:
         """Decode, put aside what cannot be used, apply the rest. A database that is away is waited for. Raises BusError."""

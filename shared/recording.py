@@ -17,10 +17,11 @@ log = structlog.get_logger(__name__)
 
 
 class RecordingMetrics(Protocol):
-    """`recording` is 1 while it goes well; `dead_letters` has the label `reason`; `lag` counts records."""
+    """`recording` is 1 while it goes well; `dead_letters` has the label `reason`; `not_kept` and `lag` count records."""
 
     recording: Gauge
     dead_letters: Counter
+    not_kept: Counter
     lag: Gauge
 
 
@@ -49,6 +50,9 @@ class Recording:
 
     def refused(self, reason: str) -> None:
         self._metrics.dead_letters.labels(reason).inc()
+
+    def not_kept(self, records: int) -> None:
+        self._metrics.not_kept.inc(records)
 
     def lag(self, records: int) -> None:
         self._metrics.lag.set(records)

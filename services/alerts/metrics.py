@@ -27,6 +27,11 @@ class AlertsMetrics:
         self.dead_letters = Counter(
             "alerts_dead_letters", "Records that could not be used", ["reason"], registry=registry
         )
+        self.not_kept = Counter(
+            "alerts_not_kept_records",
+            "Records that were no longer kept when they were to be read",
+            registry=registry,
+        )
         self.connected = Gauge(
             "alerts_connected", "1 while flags are read from Kafka into the database", registry=registry
         )

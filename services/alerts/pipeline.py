@@ -1,6 +1,7 @@
 """Reads `floor.flags` into incidents, the way `shared.intake` reads any topic into a database.
 
-When the log was replaced, known flags change nothing, and what had not ended by then ends unheard.
+When the log was replaced, or records of it were gone before they were read, known flags change nothing, and what had not
+ended by then ends unheard.
 """
 
 from __future__ import annotations
@@ -87,6 +88,9 @@ class Pipeline:
 
     def refused(self, reason: str) -> None:
         self._metrics.dead_letters.labels(reason).inc()
+
+    def not_kept(self, records: int) -> None:
+        self._metrics.not_kept.inc(records)
 
     def lag(self, records: int) -> None:
         self._metrics.lag.set(records)

@@ -26,6 +26,11 @@ class RecorderMetrics:
         self.dead_letters = Counter(
             "alerts_records_dead_letters", "Records that could not be used", ["reason"], registry=registry
         )
+        self.not_kept = Counter(
+            "alerts_recorder_not_kept_records",
+            "Records that were no longer kept when they were to be read",
+            registry=registry,
+        )
         self.recording = Gauge(
             "alerts_recording", "1 while records are read from Kafka into the database", registry=registry
         )

@@ -28,6 +28,11 @@ class DeskMetrics:
         self.dead_letters = Counter(
             "monitor_recorder_dead_letters", "Records that could not be used", ["reason"], registry=registry
         )
+        self.not_kept = Counter(
+            "monitor_recorder_not_kept_records",
+            "Records that were no longer kept when they were to be read",
+            registry=registry,
+        )
         self.removed = Counter(
             "monitor_removed_rows", "Rows removed because they are older than is kept", ["table"], registry=registry
         )

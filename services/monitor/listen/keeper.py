@@ -189,6 +189,9 @@ class Keeper:
     def refused(self, reason: str) -> None:
         self._metrics.dead_letters.labels(reason).inc()
 
+    def not_kept(self, records: int) -> None:
+        self._metrics.not_kept.inc(records)
+
     def lag(self, records: int) -> None:
         """How many reports wait says nothing here: they are taken as they come."""
 

@@ -27,6 +27,11 @@ class ListenMetrics:
         self.dead_letters = Counter(
             "monitor_listen_dead_letters", "Reports of a relay that could not be used", ["reason"], registry=registry
         )
+        self.not_kept = Counter(
+            "monitor_listen_not_kept_records",
+            "Records that were no longer kept when they were to be read",
+            registry=registry,
+        )
         for code in (*get_args(Code), "not_visible"):
             self.refused.labels(code)
         for reason in UNREADABLE:
