@@ -11,6 +11,7 @@ TESTS ?= tests
 JOBS ?= 2
 COVERAGE ?=
 FIGURES ?=
+FAULTS ?=
 BROWSERS := chromium-headless-shell chromium chromium-browser google-chrome
 
 # the version that wrote the lock files; it installs them in seconds where pip takes a minute
@@ -26,7 +27,7 @@ TARGETS ?=
 LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-kafka test-postgres test-release bench check check-deploy format docs screens kafka kafka-stop kafka-reset lock fuzz audit sbom wheel vendor voices clean
+.PHONY: help setup run test test-kafka test-postgres test-release bench soak check check-deploy format docs screens kafka kafka-stop kafka-reset lock fuzz audit sbom wheel vendor voices clean
 .DELETE_ON_ERROR:
 
 help:  ## list what `make` can do
@@ -70,6 +71,9 @@ test-release: $(DEV)  ## build the wheel, install it into an empty environment a
 
 bench: $(DEV)  ## measure what docs/performance.md says; FIGURES=P1,P9 measures some
 	@$(BIN)/python -m tests.bench $(FIGURES) $(if $(filter file,$(origin BROKER)),,--broker $(BROKER))
+
+soak: $(DEV)  ## break everything, one thing after another, for MINUTES (10) under load, and count exactly; SEED=7 BROKER=kafka FAULTS="kill_all"
+	@$(BIN)/python -m tests.soak --minutes $(MINUTES) --broker $(BROKER) $(if $(SEED),--seed $(SEED)) $(FAULTS)
 
 check: $(DEV)  ## lint, format, types and import contracts; changes nothing
 	$(BIN)/ruff check

@@ -48,18 +48,21 @@ class Service:
 
     def __init__(self, kind: str, broker: Broker, folder: Path, *, name: str = "0", **settings: object) -> None:
         self.kind = kind
+        self.name = name
+        self._module = "services.monitor.listen.relay" if kind == "relay" else f"services.{kind}.app"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / f"{kind}-{name}.log"
         sites = folder / "sites.yaml"
         sites.write_text("sites: {}\n")
         prefix = kind.upper()
-        ours = ("INGEST_", "MONITOR_", "ALERTS_", "KAFKA_", "FLOORWATCH_")
+        ours = ("INGEST_", "MONITOR_", "ALERTS_", "RELAY_", "KAFKA_", "FLOORWATCH_")
         self._env = {key: value for key, value in os.environ.items() if not key.startswith(ours)} | {
             f"{prefix}_PORT": str(self.port),
             "KAFKA_BOOTSTRAP": broker.bootstrap,
             "KAFKA_IDEMPOTENT": str(broker.idempotent),
             "FLOORWATCH_SITES_FILE": str(sites),
+            "FLOORWATCH_RUN_DIR": str(folder),
             "FLOORWATCH_LOG_FORMAT": "json",
             **(
                 {"MONITOR_NAME": name, "MONITOR_DB_URL": f"sqlite:///{folder / 'monitor.db'}"}
@@ -84,7 +87,7 @@ class Service:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                f"services.{self.kind}.app",
+                self._module,
                 cwd=ROOT,
                 env=self._env,
                 stdout=log,
@@ -263,8 +266,8 @@ async def read_all(bus: Bus, topic: Topic) -> list[Record]:
 class Uninterrupted:
     """What an engine makes of `floor.events` to which nothing ever happened, fed in this process."""
 
-    def __init__(self, records: list[Record]) -> None:
-        self.engine = Engine(Sites(), load_rulebook(MonitorSettings().rules_file))
+    def __init__(self, records: list[Record], sites: Sites | None = None, rules: Path | None = None) -> None:
+        self.engine = Engine(sites or Sites(), load_rulebook(rules or MonitorSettings().rules_file))
         self.facts: list[Fact] = []
         self.offsets: dict[Partition, int] = {}
         for record in records:

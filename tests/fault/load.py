@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import heapq
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 
@@ -191,10 +190,19 @@ class FromTheSwitch:
         self._unflushed.clear()
 
 
+class Planned(Protocol):
+    """What is to happen, in its order."""
+
+    sites: list[str]
+
+    @property
+    def happenings(self) -> Sequence[Happening]: ...
+
+
 class Load:
     """A plan while it happens. `began` is the floor's and our time of its second 0."""
 
-    def __init__(self, plan: Plan, outlet: Outlet, clock: Clock) -> None:
+    def __init__(self, plan: Planned, outlet: Outlet, clock: Clock) -> None:
         self.plan = plan
         self.outlet = outlet
         self.clock = clock
@@ -216,13 +224,12 @@ class Load:
 
     async def run(self) -> None:
         """Pour, then mark the time for ever. A broker that is away is waited for, as a connector does."""
-        waiting = list(self.plan.happenings)
-        heapq.heapify(waiting)
+        plan = self.plan.happenings
         marked = -1.0
         while True:
             now_s = self.now_s()
-            while waiting and waiting[0].at_s <= now_s:
-                what = heapq.heappop(waiting)
+            while self.poured < len(plan) and plan[self.poured].at_s <= now_s:
+                what = plan[self.poured]
                 await self.outlet.happens(what, self.at(what.at_s))
                 self.poured += 1
             if now_s - marked >= _MARK_S:
@@ -231,13 +238,13 @@ class Load:
                     await self.outlet.mark(site, self.at(now_s - _HOLD_BACK_S), 1.0)
             with contextlib.suppress(BusError):
                 await self.outlet.flush()
-                if not waiting:
+                if self.poured == len(plan):
                     self.done.set()
             await self.clock.sleep(_STEP_S)
 
 
 @contextlib.asynccontextmanager
-async def pouring(plan: Plan, outlet: Outlet) -> AsyncIterator[Load]:
+async def pouring(plan: Planned, outlet: Outlet) -> AsyncIterator[Load]:
     """The plan happens from now on, until the end of the block."""
     load = Load(plan, outlet, SystemClock())
     task = asyncio.create_task(load.run())

@@ -1,0 +1,159 @@
+"""All of Floorwatch as processes, with people's ends: boards, a webhook, a mail server. A fault does with it what it likes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from services.monitor.rulefile import load_rulebook
+from shared.bus import Bus
+from shared.clock import SystemClock
+from shared.errors import BusError
+from shared.kafka import KafkaBus
+from shared.siteconfig import Sites
+from shared.sites import load_sites
+from tests.brokers import Broker
+from tests.fault.alerting import asked, noon_zone, over_lease
+from tests.fault.kit import Service, create_topics, services
+from tests.sinks import HttpSink, MailSink, listening
+from tests.soak.boards import Board, boards
+from tools.servers import free_port
+
+SITES: Final = ("north", "south")  # each on a partition of its own
+RULES: Final = """\
+rules:
+  - {name: slow_transfer, subject: transfer, when: {state: running}, for: 7s, severity: critical, summary: {en: slow, zh: 慢}}
+  - {name: failed_handover, subject: transfer, when: {state: failed}, severity: warning, summary: {en: failed, zh: 失败}}
+"""
+ALERTS: Final = """\
+receivers:
+  hook: {{webhook: {{url: "{hook}"}}, at_most: {{burst: 5000, every: 1s}}}}
+  mail: {{notify: ["{mail}"], template: "{template}", at_most: {{burst: 5000, every: 1s}}}}
+  ourselves: {{}}
+routes:
+  receiver: ourselves
+  routes:
+    - {{match: {{rule: [slow_transfer, failed_handover]}}, receiver: hook, wait: 0s, repeat: never, continue: true}}
+    - {{match: {{rule: [slow_transfer, failed_handover]}}, receiver: mail, wait: 0s, repeat: never}}
+"""
+TEMPLATE: Final = """\
+{% block title %}incident {{ it.number }}{% endblock %}
+{% block body %}{{ it.rule }}{% endblock %}
+"""
+
+
+@dataclass
+class Stage:
+    """What runs. `services` by name; `lease_passes`: when alerts is killed, the two minutes pass at once after which what it
+    was sending is sent again."""
+
+    broker: Broker
+    folder: Path
+    services: dict[str, Service]
+    boards: list[Board]
+    hook: HttpSink
+    mail: MailSink
+    sites: Sites
+    lease_passes: bool = True
+    peak_mb: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def monitors(self) -> list[Service]:
+        return [one for one in self.services.values() if one.kind == "monitor"]
+
+    @property
+    def database(self) -> str:
+        """Of alerts."""
+        return f"sqlite+aiosqlite:///{self.folder / 'alerts.db'}"
+
+    def not_right(self, now: float, limit_s: float) -> list[str]:
+        """Which boards do not show the floor as of less than `limit_s` ago."""
+        return [f"board {board.name}" for board in self.boards if not board.right(now, limit_s)]
+
+    async def not_ready(self) -> list[str]:
+        """Which services are not ready, and why."""
+        found = await asyncio.gather(*(one.readiness() for one in self.services.values()))
+        return [f"{name}: {why}" for name, why in zip(self.services, found, strict=True) if why]
+
+    async def kill(self, names: Iterable[str]) -> None:
+        """SIGKILL to all of them at once."""
+        chosen = [self.services[name] for name in names]
+        await asyncio.gather(*(one.kill() for one in chosen))
+        if self.lease_passes and any(one.kind == "alerts" for one in chosen):
+            async with asked(self.database) as database:
+                await over_lease(database)
+
+    async def spawn(self, names: Iterable[str]) -> None:
+        for name in names:
+            await self.services[name].spawn()
+
+    def weigh(self) -> None:
+        """Keep the largest resident memory of each service."""
+        for name, one in self.services.items():
+            if one.process is not None and one.process.returncode is None:
+                with contextlib.suppress(OSError, IndexError):  # it ends just now
+                    self.peak_mb[name] = max(self.peak_mb.get(name, 0.0), one.resident_mb())
+
+
+@contextlib.asynccontextmanager
+async def stage(broker: Broker, folder: Path, *, seed: int, lease_passes: bool) -> AsyncIterator[Stage]:
+    """Everything runs and is ready; gone at the end, however that comes."""
+    await create_topics(broker, partitions=len(SITES))
+    hook, mail = HttpSink(), MailSink()
+    async with listening(hook), listening(mail):
+        them = _services(broker, folder, hook, mail)
+        monitors = [one for one in them.values() if one.kind == "monitor"]
+        watching = boards(monitors, Random(f"{seed}/boards"))
+        sites = load_sites(folder / "sites.yaml")
+        made = Stage(broker, folder, them, watching, hook, mail, sites, lease_passes)
+        async with services(*them.values()), _running(*(board.watch() for board in watching)):
+            yield made
+
+
+def _services(broker: Broker, folder: Path, hook: HttpSink, mail: MailSink) -> dict[str, Service]:
+    rules, alerts, template = folder / "rules.yaml", folder / "alerts.yaml", folder / "mail.txt"
+    rules.write_text(RULES)
+    load_rulebook(rules)
+    template.write_text(TEMPLATE)
+    alerts.write_text(ALERTS.format(hook=f"{hook.web}/", mail=mail.url, template=template))
+    of_monitors = {"rules_file": rules, "checkpoint_s": 2}
+    them = {
+        "ingest": Service("ingest", broker, folder, checkpoint_s=2),
+        "monitor-a": Service("monitor", broker, folder, name="a", **of_monitors),
+        "monitor-b": Service("monitor", broker, folder, name="b", **of_monitors),
+        "relay": Service("relay", broker, folder, media_port=free_port()),
+        "alerts": Service("alerts", broker, folder, db_url=f"sqlite+aiosqlite:///{folder / 'alerts.db'}", file=alerts),
+    }
+    # a run that passes midnight would begin the day's figures anew
+    (folder / "sites.yaml").write_text(f"defaults: {{time_zone: {noon_zone(SystemClock().now())}}}\n")
+    return them
+
+
+@contextlib.asynccontextmanager
+async def _running(*work: object) -> AsyncIterator[None]:
+    tasks = [asyncio.ensure_future(one) for one in work]  # type: ignore[call-overload]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        for task in tasks:
+            if not task.cancelled():
+                task.result()
+
+
+@contextlib.asynccontextmanager
+async def connected(broker: Broker) -> AsyncIterator[Bus]:
+    """A connection to the broker."""
+    bus = KafkaBus(broker.bootstrap, idempotent=broker.idempotent, request_timeout_s=5)
+    try:
+        yield bus
+    finally:
+        with contextlib.suppress(BusError):
+            await bus.close()

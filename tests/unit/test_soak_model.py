@@ -1,0 +1,83 @@
+"""The soak's model says what an engine makes of a story that nothing disturbs, and its ledgers see every difference."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from services.monitor.core.engine import Engine
+from services.monitor.rulefile import load_rulebook
+from shared import events
+from shared.siteconfig import Sites
+from tests.soak import model as reading
+from tests.soak.ledger import Ledger
+from tests.soak.model import Model
+from tests.soak.stage import RULES
+from tests.soak.story import Story, Unreadable
+
+BEGAN = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+def at(second: float) -> datetime:
+    return BEGAN + timedelta(seconds=second)
+
+
+@pytest.mark.parametrize(("seed", "lasts_s"), [(1, 20.0), (2, 70.0)])
+def test_the_model_says_what_an_engine_makes_of_the_story(tmp_path: Path, seed: int, lasts_s: float) -> None:
+    story = Story(seed, sites=("north", "south"), rate=40, lasts_s=lasts_s)
+    (tmp_path / "rules.yaml").write_text(RULES)
+    engine = Engine(Sites(), load_rulebook(tmp_path / "rules.yaml"))
+    numbers = Counter[str]()
+    facts = []
+    for what in story.happenings:
+        offset = numbers[what.site]
+        numbers[what.site] += 1
+        if not isinstance(what.data, Unreadable):
+            place = {"rawpartition": story.sites.index(what.site), "rawoffset": offset}
+            facts += engine.apply(
+                events.make(what.data, id=str(offset), source="/load", site=what.site, time=at(what.at_s), **place)
+            )
+    for site in story.sites:
+        facts += engine.apply(events.make(events.Clock(), id="", source="/load", site=site, time=at(lasts_s)))
+    model = Model(story, at)
+    found = [
+        (model.flags(), reading.flag_keys(facts)),
+        (model.calls(), reading.call_keys(facts)),
+        (model.transfers(), reading.transfer_keys(facts)),
+        (model.stays(), reading.stay_keys(reading.intervals(facts))),
+    ]
+    for ledger, came in found:
+        ledger.take(came)
+        assert ledger.exact, f"{ledger.name}: {ledger.words()}"
+        assert ledger.due, f"{ledger.name}: nothing happens in this story"
+    shown = engine.floor_view()
+    assert {(one.site, one.agent_id): one.state for one in shown.agents} == model.agents()
+    counts = {
+        (one.site, one.queue): {"offered": one.offered, "answered": one.answered, "abandoned": one.abandoned}
+        for one in shown.queues
+    }
+    assert counts == model.queues()
+    assert not shown.calls
+
+
+def test_a_story_is_a_function_of_its_seed() -> None:
+    once, again, other = (Story(seed, sites=("a", "b"), rate=50, lasts_s=15) for seed in (3, 3, 4))
+    assert once.happenings == again.happenings
+    assert once.happenings != other.happenings
+    assert [what.at_s for what in once.happenings] == sorted(what.at_s for what in once.happenings)
+
+
+def test_a_ledger_tells_what_is_lost_doubled_and_nobodys() -> None:
+    ledger = Ledger("flags", {"a": 1.0, "b": 2.0, "c": 3.0})
+    ledger.take(["a", "b", "b", "x"])
+    assert (ledger.lost, ledger.doubled, ledger.strange) == (["c"], ["b"], ["x"])
+    assert not ledger.exact
+    assert not ledger.complete
+    assert ledger.between(0, 2.5) == (0, 1)
+    assert ledger.between(2.5, 9) == (1, 0)
+    assert "1 lost, such as c" in ledger.words()
+    ledger.allowed["b"] = 1
+    assert not ledger.doubled, "a copy that says that it is one"
