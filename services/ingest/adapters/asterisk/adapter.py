@@ -173,7 +173,7 @@ class AsteriskAdapter:
         if state.resuming:
             self._resume(packet, emitter)
         for one in clock.let_go(state, packet, raw, read_by_us=known is not None):
-            self._apply(read(one), emitter)
+            self._apply_waited(one, emitter)
         if known is not None and not (packet.stamped and self._repeated(raw.value)):
             self._apply(packet, emitter)
         for event in emitter.events:
@@ -208,6 +208,12 @@ class AsteriskAdapter:
                 switch = Switch(self._state, self._config, packet, emitter)
                 channels.resumed(switch, uid, at)
                 settle(switch)
+
+    def _apply_waited(self, raw: Raw, emitter: Emitter) -> None:
+        """One that was good when it came: it is read as it was then, names in another case put right."""
+        packet = read(raw)
+        self._checked(packet)
+        self._apply(packet, emitter)
 
     def _apply(self, packet: Packet, emitter: Emitter) -> None:
         clock.place(self._state, packet)
