@@ -13,6 +13,7 @@ from shared import db
 from shared.db import Database, UtcDateTime
 from shared.errors import SettingsError, StoreError
 from tests.databases import POSTGRES, empty_database
+from tests.waiting import PATIENCE_S
 
 
 @pytest.fixture
@@ -197,7 +198,7 @@ async def test_who_is_cancelled_in_a_transaction_leaves_no_lock_behind(
 async def test_writers_have_their_turns_in_the_order_in_which_they_came(database: Database) -> None:
     """Who writes again and again passes by nobody: SQLite alone would let them, while others sleep until they try again."""
     order: list[str] = []
-    first = asyncio.Event()
+    first, all_came = asyncio.Event(), asyncio.Event()
 
     async def write(name: str, times: int) -> None:
         for _ in range(times):
@@ -205,10 +206,12 @@ async def test_writers_have_their_turns_in_the_order_in_which_they_came(database
                 await session.execute(text("INSERT INTO t DEFAULT VALUES"))
                 order.append(name)
                 first.set()
-                await asyncio.sleep(0)
+                await all_came.wait()
 
     busy = asyncio.create_task(write("busy", 5))
-    await asyncio.wait_for(first.wait(), 30)
+    await asyncio.wait_for(first.wait(), PATIENCE_S)
     others = [asyncio.create_task(write(name, 1)) for name in ("a", "b")]
+    await asyncio.sleep(0)  # they are in the line
+    all_came.set()
     await asyncio.gather(busy, *others)
     assert order == ["busy", "a", "b", *["busy"] * 4]

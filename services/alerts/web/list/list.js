@@ -25,6 +25,7 @@ export class IncidentList {
     this.items = new Map(); // number -> {key, incident, selected, fresh}
     this.order = []; // numbers, as they stand
     this.cursor = null;
+    this.placed = false; // whether somebody put the cursor there: until then it is on what stands on top
     this.opened = null; // whose detail is open
     this.around = { marked: [], open: null };
     this.selection = new Selection(() => this.order);
@@ -154,20 +155,28 @@ export class IncidentList {
 
   /** It stays with its incident; where that is gone, the next one that stood there gets it. */
   #keepCursor(before, focused) {
-    if (this.cursor !== null && this.items.has(this.cursor)) return;
-    const at = before.indexOf(this.cursor);
+    if (this.placed && this.items.has(this.cursor)) return;
+    const was = this.cursor;
+    const at = this.placed ? before.indexOf(was) : -1;
     const after = at < 0 ? [] : before.slice(at).concat(before.slice(0, at).reverse());
     this.cursor = after.find((number) => this.items.has(number)) ?? this.order[0] ?? null;
+    this.placed &&= this.cursor !== null;
+    if (this.cursor === was) return;
     this.redraw();
     if (focused !== null) document.activeElement.blur(); // a line that keeps the focus would be kept though it is gone
   }
 
   #focused(target) {
     const row = target.closest(".incident");
-    if (!row || row.item.key === this.cursor) return;
+    if (!row) return;
     const before = this.cursor;
-    this.cursor = row.item.key;
+    this.#put(row.item.key);
     this.redraw([before, this.cursor]);
+  }
+
+  #put(number) {
+    this.cursor = number;
+    this.placed = number !== null;
   }
 
   #focus(number) {
@@ -178,7 +187,7 @@ export class IncidentList {
   /** Put the cursor there, and the focus. */
   go(number) {
     const before = this.cursor;
-    this.cursor = number;
+    this.#put(number);
     this.redraw([before, number]);
     this.#focus(number);
   }
@@ -212,7 +221,7 @@ export class IncidentList {
   select(number, how) {
     if (how === "range") this.selection.range(number);
     else this.selection.toggle(number);
-    this.cursor = number;
+    this.#put(number);
     this.#selected();
   }
 
