@@ -53,11 +53,20 @@ async def test_connections_that_never_say_whose_sound_they_bring_make_room_again
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some say nothing, some a byte now and then."""
-    monkeypatch.setattr(audiosocket, "IDENTITY_S", 0.5)
+
+    async def come(relay: Running, many: int) -> list[asyncio.StreamWriter]:
+        return [(await asyncio.open_connection("127.0.0.1", relay.media_port))[1] for _ in range(many)]
+
+    monkeypatch.setattr(audiosocket, "IDENTITY_S", 600.0)  # nobody's time is over while others still come
     async with running(tmp_path, max_forks=100) as relay:
-        writers = [(await asyncio.open_connection("127.0.0.1", relay.media_port))[1] for _ in range(300)]
         counts = relay.relay.hub.counts
+        writers = await come(relay, 300)
         await until(lambda: counts.refused["busy"] == 200, "who comes to a full relay is sent away")
+        for writer in writers:
+            writer.close()
+        await until(lambda: counts.connections == 0)
+        monkeypatch.setattr(audiosocket, "IDENTITY_S", 0.5)
+        writers = await come(relay, 100)
         slowly = hello(str(uuid4()))[:-1]
         for byte in slowly:
             for writer in writers:
