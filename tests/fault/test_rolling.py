@@ -26,6 +26,8 @@ pytestmark = pytest.mark.fault
 SITES: Final = ["north", "south"]
 RATE: Final = float(os.environ.get("FAULT_RATE", "2000"))
 BOARDS: Final = 8
+OLDER: Final = os.environ.get("FAULT_OLDER", "")  # where another version is checked out, from which the upgrade begins
+BACK: Final = bool(os.environ.get("FAULT_BACK"))  # or to which it goes back
 DRAIN_S: Final = 1.0  # the balancer asks ten times as often
 
 Tell = Callable[[str], None]
@@ -38,6 +40,8 @@ async def test_two_monitors_restarted_one_after_the_other_cost_boards_a_reconnec
     await create_topics(broker, partitions=len(SITES))
     plan = Plan(SITES, rate=RATE, lasts_s=9)
     both = [draining(Service("monitor", broker, tmp_path, name=name)) for name in ("a", "b")]
+    for one in both:
+        of_version(one, "" if BACK else OLDER)
     async with services(*both), following(broker, topics.FLOOR_FLAGS) as flags, balanced(*both) as balancer:
         await until(lambda: all(balancer.stands(one) for one in both), "both are ready")
         async with pouring(plan, Canonical(bus, SITES)) as load, watched(balancer.url, BOARDS) as boards:
@@ -82,6 +86,11 @@ def draining(service: Service) -> Service:
     return service
 
 
+def of_version(service: Service, checkout: str) -> None:
+    """Which code it is started with from now on; "": ours."""
+    service._env |= {"PYTHONSAFEPATH": "1" if checkout else "", "PYTHONPATH": checkout}
+
+
 async def restart(one: Service, balancer: Balancer, boards: list[Watcher]) -> float:
     """SIGTERM, and the next one as soon as it has ended; until it is ready and every board has a picture again."""
     began = time.monotonic()
@@ -89,6 +98,7 @@ async def restart(one: Service, balancer: Balancer, boards: list[Watcher]) -> fl
     one.process.terminate()
     await until(lambda: not balancer.stands(one), "the balancer sends nobody there any more")
     assert await asyncio.wait_for(one.process.wait(), 120) == 0, one.log.read_text()[-4000:]
+    of_version(one, OLDER if BACK else "")
     await one.start()
     await until(lambda: balancer.stands(one) and all(board.connected for board in boards), "everybody is back")
     return time.monotonic() - began
