@@ -40,6 +40,13 @@ ACTIONS: Final = {
     "           address in KAFKA_BOOTSTRAP_REAL, its jars (to start further ones) in KAFKA_REAL_JARS",
 }
 
+# What `run` starts is for tests, which do not wait minutes until a topic is compacted or its old records are removed.
+SOON: Final = {
+    "log.initial.task.delay.ms": "500",
+    "log.cleaner.backoff.ms": "200",
+    "log.retention.check.interval.ms": "500",
+}
+
 # One broker that is its own controller keeps one copy of everything. Topics are made by who needs them, never by a typing error.
 PROPERTIES: Final = """\
 process.roles=broker,controller
@@ -258,7 +265,7 @@ def run(command: list[str]) -> int:
     find_java()
     jars = find_jars()
     folder = ROOT / ".run" / f"kafka-{os.getpid()}"
-    kafka = Kafka(folder, jars, free_port())
+    kafka = Kafka(folder, jars, free_port(), archives=False, **SOON)
     try:
         return run_with(kafka, command, lambda: {"KAFKA_BOOTSTRAP_REAL": kafka.address, "KAFKA_REAL_JARS": str(jars)})
     finally:

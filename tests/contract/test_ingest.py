@@ -23,25 +23,25 @@ from shared.raw import Raw
 from shared.settings import IngestSettings
 from shared.siteconfig import Sites
 from shared.topics import Topic
-from tests.brokers import BOTH, Broker, broker_of_its_own
+from tests.brokers import BOTH, Running, empty_broker
 from tests.ingestkit import cloud, raw
 
 PATIENCE_S = 60.0
 
 
 @pytest.fixture(params=BOTH)
-def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
+def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
     """A broker of its own: ingest's topics have fixed names."""
-    with broker_of_its_own(request.param, tmp_path) as started:
+    with empty_broker(request.param, tmp_path) as started:
         yield started
 
 
-def connect(broker: Broker) -> KafkaBus:
+def connect(broker: Running) -> KafkaBus:
     return KafkaBus(broker.bootstrap, idempotent=broker.idempotent)
 
 
 @pytest.fixture
-async def bus(broker: Broker) -> AsyncIterator[KafkaBus]:
+async def bus(broker: Running) -> AsyncIterator[KafkaBus]:
     bus = connect(broker)
     await bus.create(topics.ALL)
     yield bus
@@ -49,7 +49,7 @@ async def bus(broker: Broker) -> AsyncIterator[KafkaBus]:
 
 
 @contextlib.asynccontextmanager
-async def running(broker: Broker, *, checkpoint_s: float = 0.05, crash: bool = False) -> AsyncIterator[Ingest]:
+async def running(broker: Running, *, checkpoint_s: float = 0.05, crash: bool = False) -> AsyncIterator[Ingest]:
     """The service without its HTTP side. `crash`: gone in the middle of what it does, as when it is killed."""
     bus, side_bus = connect(broker), connect(broker)
     settings = IngestSettings(checkpoint_s=checkpoint_s)
@@ -102,7 +102,7 @@ def agents(count: int) -> Callable[[list[Record]], bool]:
     return lambda records: len(canonical(records)) >= count
 
 
-async def test_raw_records_become_canonical_events(broker: Broker, bus: KafkaBus) -> None:
+async def test_raw_records_become_canonical_events(broker: Running, bus: KafkaBus) -> None:
     async with running(broker) as ingest:
         await send(bus, ready(0), ready(1), ready(1), ready(2))
         records = await read_until(bus, topics.FLOOR_EVENTS, agents(3))
@@ -114,7 +114,7 @@ async def test_raw_records_become_canonical_events(broker: Broker, bus: KafkaBus
         assert (source.received, source.duplicates) == (4, 1)
 
 
-async def test_what_cannot_be_used_is_kept_untouched_with_the_reason(broker: Broker, bus: KafkaBus) -> None:
+async def test_what_cannot_be_used_is_kept_untouched_with_the_reason(broker: Running, bus: KafkaBus) -> None:
     damaged = b'{"specversion": "1.0", \xff\x00'
     async with running(broker) as ingest:
         await send(bus, ready(0), raw(damaged), raw(b"x", vendor="acme"))
@@ -142,7 +142,7 @@ async def test_what_cannot_be_used_is_kept_untouched_with_the_reason(broker: Bro
 
 
 @pytest.mark.parametrize("crash", [False, True], ids=["stopped", "killed"])
-async def test_a_restart_neither_loses_nor_doubles(crash: bool, broker: Broker, bus: KafkaBus) -> None:
+async def test_a_restart_neither_loses_nor_doubles(crash: bool, broker: Running, bus: KafkaBus) -> None:
     async with running(broker, checkpoint_s=0.05, crash=crash):
         await send(bus, *(ready(n) for n in range(50)))
         await read_until(bus, topics.FLOOR_EVENTS, agents(50))
@@ -161,7 +161,7 @@ async def test_a_restart_neither_loses_nor_doubles(crash: bool, broker: Broker, 
     assert len({event.id for event in canonical(records)}) == 100
 
 
-async def test_marks_follow_the_switchs_clock(broker: Broker, bus: KafkaBus) -> None:
+async def test_marks_follow_the_switchs_clock(broker: Running, bus: KafkaBus) -> None:
     clock = SystemClock()
     up = events.LinkUp(connector="c1", simulated=True, speed=60.0)
     began = clock.now()

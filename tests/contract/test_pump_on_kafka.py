@@ -18,7 +18,7 @@ from shared.errors import BusError
 from shared.kafka import KafkaBus
 from shared.pump import Pace
 from shared.topics import ALL, FLOOR_EVENTS, FLOOR_FLAGS, SWITCH_DEAD_LETTER
-from tests.brokers import APACHE, BOTH, Broker, broker_of_its_own
+from tests.brokers import APACHE, BOTH, Broker, Running, broker_of_its_own, empty_broker
 from tests.partkit import PARTITIONS, SITES, Tallies, tallies_pump
 from tests.pumpkit import Counter, make_pump, once, read_all, running, say, until
 
@@ -27,17 +27,25 @@ FAST = Pace(checkpoint_s=0.05, backoff_s=0.01, backoff_max_s=0.05)
 
 @pytest.fixture(params=BOTH)
 def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
-    """A broker of its own: these tests use the topics by their real names, and stop it."""
+    """A broker of its own: these tests stop it."""
     with broker_of_its_own(request.param, tmp_path) as started:
         yield started
 
 
-def connect(broker: Broker) -> KafkaBus:
+@pytest.fixture(params=BOTH)
+def running_broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
+    """One that the test leaves alone."""
+    with empty_broker(request.param, tmp_path) as started:
+        yield started
+
+
+def connect(broker: Running) -> KafkaBus:
     """As patient as the broker can be slow on a machine with much to do: an answer that comes late passes for a loss."""
     return KafkaBus(broker.bootstrap, idempotent=broker.idempotent, request_timeout_s=6 if broker.idempotent else 2)
 
 
-async def test_a_kill_and_a_restart_equal_an_uninterrupted_run(broker: Broker) -> None:
+async def test_a_kill_and_a_restart_equal_an_uninterrupted_run(running_broker: Running) -> None:
+    broker = running_broker
     words = [*"abcab", "garbage", "boom", *"abc" * 50]
     talker = connect(broker)
     await talker.create(ALL)
@@ -68,8 +76,9 @@ async def test_a_kill_and_a_restart_equal_an_uninterrupted_run(broker: Broker) -
     await talker.close()
 
 
-async def test_a_kill_when_a_checkpoint_by_parts_was_written_counts_nothing_twice(broker: Broker) -> None:
+async def test_a_kill_when_a_checkpoint_by_parts_was_written_counts_nothing_twice(running_broker: Running) -> None:
     """Killed whenever the newest checkpoint has parts of several moments, with words of two partitions coming all the time."""
+    broker = running_broker
     talker = connect(broker)
     await talker.create(ALL, partitions=PARTITIONS)
     said: Tally[str] = Tally()

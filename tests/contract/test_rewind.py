@@ -28,7 +28,7 @@ from shared.events import Event
 from shared.kafka import KafkaBus
 from shared.settings import MonitorSettings
 from shared.topics import ALL, FLOOR_EVENTS, FLOOR_HISTORY
-from tests.brokers import BOTH, Broker, broker_of_its_own
+from tests.brokers import BOTH, Running, empty_broker
 from tests.floorkit import CONFIG, RULES, SITE
 from tests.pumpkit import read_all, until
 
@@ -36,8 +36,8 @@ OPENS = datetime.fromisoformat("2026-11-22T09:00:00+00:00")
 
 
 @pytest.fixture(params=BOTH)
-def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
-    with broker_of_its_own(request.param, tmp_path) as started:
+def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
+    with empty_broker(request.param, tmp_path) as started:
         yield started
 
 
@@ -106,7 +106,7 @@ def plain(floor: Any) -> Any:
 
 @contextlib.asynccontextmanager
 async def monitor_on(
-    broker: Broker, *, name: str = "0", rules: RuleBook = RULES, **settings: Any
+    broker: Running, *, name: str = "0", rules: RuleBook = RULES, **settings: Any
 ) -> AsyncIterator[tuple[Monitor, httpx.AsyncClient]]:
     """A monitor that takes checkpoints all the time, and keeps a state of the past with each."""
     wanted = {"checkpoint_s": 0.05, "history_s": 0.2, "history_records": 1, "rewind_limit_s": 60.0} | settings
@@ -157,7 +157,7 @@ async def rewound(client: httpx.AsyncClient, at: datetime) -> httpx.Response:
     return await client.get(f"/api/v1/rewind/{SITE}/floor", params={"at": at.isoformat()})
 
 
-async def test_what_was_shown_is_shown_again_also_after_a_restart_and_by_a_second_replica(broker: Broker) -> None:
+async def test_what_was_shown_is_shown_again_also_after_a_restart_and_by_a_second_replica(broker: Running) -> None:
     bus = KafkaBus(broker.bootstrap)
     floor = Floor(bus)
     await floor.begin()
@@ -184,7 +184,7 @@ async def test_what_was_shown_is_shown_again_also_after_a_restart_and_by_a_secon
     await bus.close()
 
 
-async def test_errors_are_told_apart(broker: Broker) -> None:
+async def test_errors_are_told_apart(broker: Running) -> None:
     bus = KafkaBus(broker.bootstrap)
     floor = Floor(bus)
     await floor.begin()
@@ -207,7 +207,7 @@ async def test_errors_are_told_apart(broker: Broker) -> None:
     await bus.close()
 
 
-async def test_a_state_of_another_version_is_passed_over(broker: Broker) -> None:
+async def test_a_state_of_another_version_is_passed_over(broker: Running) -> None:
     bus = KafkaBus(broker.bootstrap)
     floor = Floor(bus)
     await floor.begin()
@@ -227,7 +227,7 @@ async def test_a_state_of_another_version_is_passed_over(broker: Broker) -> None
     await bus.close()
 
 
-async def test_a_worker_that_is_killed_or_too_slow_costs_one_answer(broker: Broker) -> None:
+async def test_a_worker_that_is_killed_or_too_slow_costs_one_answer(broker: Running) -> None:
     bus = KafkaBus(broker.bootstrap)
     floor = Floor(bus)
     await floor.begin()
@@ -259,7 +259,7 @@ async def test_a_worker_that_is_killed_or_too_slow_costs_one_answer(broker: Brok
     await bus.close()
 
 
-async def test_the_worker_rests_when_nobody_asks_and_goes_by_the_rules_of_now(broker: Broker) -> None:
+async def test_the_worker_rests_when_nobody_asks_and_goes_by_the_rules_of_now(broker: Running) -> None:
     bus = KafkaBus(broker.bootstrap)
     floor = Floor(bus)
     await floor.begin()

@@ -18,20 +18,20 @@ from shared import events, topics
 from shared.dedup import Passed
 from shared.raw import LIFE
 from shared.siteconfig import Sites
-from tests.brokers import APACHE, Broker, broker_of_its_own
+from tests.brokers import APACHE, Running, empty_broker
 from tests.contract.test_ingest import agents, canonical, connect, read_until, ready, send
 from tests.contract.test_ingest import running as ingesting
 from tests.pumpkit import Counter, make_pump, running, say, until
 
 
 @pytest.fixture(params=[APACHE])
-def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
-    """A broker of its own: topics are deleted here."""
-    with broker_of_its_own(request.param, tmp_path) as started:
+def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
+    """Topics are deleted here."""
+    with empty_broker(request.param, tmp_path) as started:
         yield started
 
 
-async def administer(broker: Broker, method: str, *arguments: Any) -> None:
+async def administer(broker: Running, method: str, *arguments: Any) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
     await admin.start()
     try:
@@ -40,7 +40,7 @@ async def administer(broker: Broker, method: str, *arguments: Any) -> None:
         await admin.close()
 
 
-async def test_a_checkpoint_that_is_older_than_what_the_topic_keeps(broker: Broker) -> None:
+async def test_a_checkpoint_that_is_older_than_what_the_topic_keeps(broker: Running) -> None:
     bus = connect(broker)
     await bus.create(topics.ALL)
     machine = Counter()
@@ -61,7 +61,7 @@ async def test_a_checkpoint_that_is_older_than_what_the_topic_keeps(broker: Brok
     await bus.close()
 
 
-async def test_records_of_a_raw_topic_that_was_made_anew_are_no_duplicates_of_its_first_life(broker: Broker) -> None:
+async def test_records_of_a_raw_topic_that_was_made_anew_are_no_duplicates_of_its_first_life(broker: Running) -> None:
     """Offsets begin at 0 again, while `floor.events` still holds what was made of the first ones."""
     bus = connect(broker)
     await bus.create(topics.ALL)
