@@ -21,7 +21,7 @@ from websockets.asyncio.client import connect
 from shared import httpserver
 from shared.clock import SystemClock
 from shared.http import create_app
-from shared.httpserver import AT_LEAST, BODY_S, WAITING, Admission, BoundedHttp
+from shared.httpserver import AT_LEAST, BODY_S, HEAD_S, WAITING, Admission, BoundedHttp
 from shared.limits import BODY_BYTES, Limits
 from shared.settings import MonitorSettings
 from tests.servingkit import Authority, served, tls_of
@@ -149,11 +149,15 @@ async def test_ordinary_requests_share_a_connection_also_when_they_come_at_once(
 
 
 async def test_who_says_nothing_or_little_by_little_is_hung_up_on(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(httpserver, "HEAD_S", 0.2)
-    async with line(port) as silent, line(port) as slow, line(port) as dripping:
+    made = lines_of(monkeypatch)
+    async with line(port) as slow:
         await slow.send(get("/healthz")[:-2])
+        await until(lambda: made and made[0]._phase == "head", "it has come")
+        made[0]._late(HEAD_S)  # the time is over
         status, _, document = await slow.answer()
-        assert (status, document["detail"]) == (408, "the head did not come within 0.2 s")
+        assert (status, document["detail"]) == (408, "the head did not come within 10 s")
+    monkeypatch.setattr(httpserver, "HEAD_S", 0.2)
+    async with line(port) as silent, line(port) as dripping:
         assert await silent.over() == b""
 
         async def drip() -> None:
@@ -414,12 +418,19 @@ async def test_a_trusted_proxy_is_believed_also_where_ipv6_has_another_name_for_
 
 async def test_a_websocket_leaves_its_place_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(httpserver, "UNKNOWN_S", 0.1)
-    held: list[Admission] = []
+    held: list[tuple[Admission, int]] = []
     enter = Admission.enter
-    monkeypatch.setattr(Admission, "enter", lambda self, address: (held.append(self), enter(self, address))[1])
+
+    def entered(self: Admission, address: str) -> str | None:
+        place = enter(self, address)
+        held.append((self, self.count))
+        return place
+
+    monkeypatch.setattr(Admission, "enter", entered)
     async with served(an_app()) as port, connect(f"ws://127.0.0.1:{port}/ws", proxy=None):
-        assert held[0].count == 1
-        await until(lambda: not held[0].count, "it is its user's now")
+        ((admission, count),) = held
+        assert count == 1
+        await until(lambda: not admission.count, "it is its user's now")
 
 
 async def test_a_server_is_told_by_its_app_who_may_connect() -> None:
