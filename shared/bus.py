@@ -71,6 +71,10 @@ class Reader(Protocol):
         """Records between what was last returned and the end, by partition. Raises BusError like `getmany`."""
         ...
 
+    def overdue_s(self) -> float:
+        """For how long the broker owes word of what there is to read, of some partition, seconds; 0 while all is well."""
+        ...
+
     async def close(self) -> None: ...
 
 

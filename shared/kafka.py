@@ -27,11 +27,13 @@ from aiokafka.errors import (
 )
 from aiokafka.partitioner import DefaultPartitioner
 
-from shared.bus import MAX_RECORD_BYTES, Headers, Partition, Record, beyond_end, check_assigned, check_size
+from shared.bus import Headers, Partition, Record, beyond_end, check_assigned, check_size
 from shared.clock import Clock, SystemClock
 from shared.errors import BusError, OffsetLost
+from shared.hearing import hearing_of
 from shared.kafkarecords import Records
 from shared.kafkasecurity import security_of
+from shared.kafkatopics import MAX_MESSAGE_BYTES, config_of
 from shared.lanes import Sender
 from shared.settings import CommonSettings
 from shared.tls import why_not
@@ -42,7 +44,6 @@ T = TypeVar("T")
 # aiokafka logs every attempt of a lost connection, ten a second. What it says reaches the caller as BusError.
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
-_MAX_MESSAGE_BYTES: Final = MAX_RECORD_BYTES + 48_000  # a record or a dead letter, and the framing
 _BATCH_BYTES: Final = 256 * 1024
 _BUFFER_BYTES: Final = 16 * 1024 * 1024
 # How long the broker may hold a fetch that finds nothing. The embedded one answers late: 500 ms make a message 130 ms
@@ -114,7 +115,9 @@ class KafkaBus:
         return cls(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent, **security_of(settings), **how)
 
     async def create(self, topics: Iterable[Topic], *, partitions: int = 1) -> None:
-        wanted = [NewTopic(topic.name, partitions, self._replication, topic_configs=_config(topic)) for topic in topics]
+        wanted = [
+            NewTopic(topic.name, partitions, self._replication, topic_configs=config_of(topic)) for topic in topics
+        ]
         async with self._admin() as admin:
             existing = set(await self._broker.ask(admin.list_topics(), "listing topics"))
             missing = [topic for topic in wanted if topic.name not in existing]
@@ -188,7 +191,7 @@ class KafkaBus:
             fetch_max_wait_ms=max(_FETCH_WAIT_MS, int(patience_s * 1000)),
             fetch_min_bytes=_PATIENT_BYTES if patience_s else 1,
             retry_backoff_ms=_RETRY_MS,
-            max_partition_fetch_bytes=2 * _MAX_MESSAGE_BYTES,
+            max_partition_fetch_bytes=2 * MAX_MESSAGE_BYTES,
             **self._common,
         )
         embedded = await self._is_embedded()
@@ -224,7 +227,7 @@ class KafkaBus:
                     acks="all",
                     enable_idempotence=self._idempotent,
                     max_batch_size=_BATCH_BYTES,
-                    max_request_size=_MAX_MESSAGE_BYTES,
+                    max_request_size=MAX_MESSAGE_BYTES,
                     **self._common,
                 )
                 sender = Sender(producer, DefaultPartitioner(), self._linger_s, _BUFFER_BYTES, self._request_timeout_s)
@@ -345,14 +348,6 @@ def _why_no_entry(exc: KafkaError) -> str:
     return f"it does not let this user in: {type(exc).__name__}" + (f": {what}" if what else "")
 
 
-def _config(topic: Topic) -> dict[str, str]:
-    config = {"max.message.bytes": str(_MAX_MESSAGE_BYTES)}
-    if topic.compacted:
-        config["cleanup.policy"] = "compact"
-    config["retention.ms"] = "-1" if topic.keep is None else str(int(topic.keep.total_seconds() * 1000))
-    return config
-
-
 def _plain(place: TopicPartition) -> Partition:
     return (place.topic, place.partition)
 
@@ -376,6 +371,7 @@ class KafkaReader:
         self._next: dict[Partition, int] = {}
         self._heard = clock.monotonic()
         self._records = Records()
+        self._hearing = hearing_of(consumer, places, self._heard)
         self._ease = ease
         self._fetch_wait_ms = max(_FETCH_WAIT_MS, int(patience_s * 1000))
         self._held = 0  # records of the longest partition, as far as known
@@ -392,6 +388,7 @@ class KafkaReader:
                 self._seek(ends)
 
     async def getmany(self, *, timeout_s: float, max_records: int = 2000) -> list[Record]:
+        self._hearing.applied()
         if self._ease:
             await self._clock.sleep(self._not_before - self._clock.monotonic())
         try:
@@ -404,6 +401,7 @@ class KafkaReader:
             raise await self._broker.error(exc, "reading") from exc
         if found:
             self._heard = self._clock.monotonic()
+            self._hearing.handed_out(self._heard)
             records = [record for batch in found.values() for record in self._records.of(batch)]
             self._eased(max(record.offset for record in records) + 1)
             return records
@@ -440,6 +438,11 @@ class KafkaReader:
                 raise OffsetLost(beyond_end(_plain(place), offset, end))
             left[_plain(place)] = end - offset
         return left
+
+    def overdue_s(self) -> float:
+        now = self._clock.monotonic()
+        eased_s = self._held * _EASE_WAIT_MS / 1000 + max(0.0, self._not_before - now) if self._ease else 0.0
+        return self._hearing.overdue_s(now, self._fetch_wait_ms / 1000 + eased_s)
 
     async def close(self) -> None:
         # The client cancels its own requests and, while one of them waits to be repeated, takes that for a cancellation of

@@ -207,6 +207,9 @@ class MemoryReader:
     async def lag(self) -> Mapping[Partition, int]:
         return {place: self._end(place) - offset for place, offset in self._next.items()}
 
+    def overdue_s(self) -> float:
+        return 0.0
+
     async def close(self) -> None:
         self._next.clear()
 

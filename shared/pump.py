@@ -49,6 +49,7 @@ log = structlog.get_logger()
 
 _LOOK_AT_CLOCK: Final = 32  # records between two looks; one takes some 2 µs to apply
 _IDLE_S: Final = 1.0
+_QUICK_S: Final = 0.1  # a look at the broker's ends; what takes longer is old when it is there
 _PRESENT_S: Final = 0.5  # no further behind than that it is live, at once
 _SHRINKS: Final = 0.7  # of what was left: it catches up
 _PARTS_APART_S: Final = 0.002  # between parts of a checkpoint when there is nothing to do
@@ -138,7 +139,10 @@ class Pump(Generic[In, Out]):
         self._left = 0  # records, when the goal was set
         self._lives: dict[Partition, int] = {}
         self._ahead: Ahead[In] | None = None  # until what is in the restored state is passed
+        self._reader: Reader | None = None  # while it is live
         self._lag_at = 0.0
+        self._look_s = 0.0  # what the last look at the broker's ends took
+        self._known_at = self._clock.monotonic()  # when something came last, or nothing was left
         self._stopping = asyncio.Event()
         self._failures = 0
         self._errand: Callable[[], Iterable[Out]] | None = None
@@ -157,7 +161,7 @@ class Pump(Generic[In, Out]):
         """From a checkpoint until something happens."""
         reader: Reader | None = None
         try:
-            reader = await self._restore()
+            self._reader = reader = await self._restore()
             try:
                 await self._follow(reader)
             except _Broken:  # told where it happened; next time it goes on without that record
@@ -170,6 +174,7 @@ class Pump(Generic[In, Out]):
             self._dead.start_over()
             await self._wait_for_broker(exc)
         finally:
+            self._reader = None
             self._saver.give_up()
             if reader is not None:
                 await reader.close()
@@ -188,6 +193,10 @@ class Pump(Generic[In, Out]):
             return None
         how_long = f"for {waits:.0f} s" if math.isfinite(waits) else "and was refused"
         return f"{self.status.name}: what it made waits to be written {how_long}; the broker takes nothing"
+
+    def unheard_s(self) -> float:
+        """For how long, seconds, nothing is known of what the broker has, beyond what a healthy one makes it."""
+        return 0.0 if self._reader is None else self._reader.overdue_s() + max(0.0, self._look_s - _QUICK_S)
 
     def between(self, work: Callable[[], Iterable[Out]]) -> None:
         """Have `work` change the machine between two batches, as a new setting does, and publish what that made true.
@@ -372,6 +381,7 @@ class Pump(Generic[In, Out]):
         now = self._clock.monotonic()
         if now >= self._lag_at or ((idle or replayed) and not self.status.ready):
             left = await reader.lag()
+            self._look_s = self._clock.monotonic() - now
             self.status.lag = sum(left.values())
             self._lag_at = now + _IDLE_S
             if replayed and not self.status.ready and self._catches_up():
@@ -380,8 +390,10 @@ class Pump(Generic[In, Out]):
         if not self.status.lag:
             self.status.behind_s = 0.0
             replayed = True  # compaction leaves holes, also before the end
-        elif idle:  # there is more, and it has not come: nothing is known of what was written since the last look
-            self.status.behind_s = max(self.status.behind_s, now - self.status.turned)
+        elif idle:  # there is more, and it has not come: nothing is known of what was written since something last came
+            self.status.behind_s = max(self.status.behind_s, now - self._known_at)
+        if not (idle and self.status.lag):
+            self._known_at = now
         self.status.turned = now
         if replayed and not self.status.ready:
             if self._failures:

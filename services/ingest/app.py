@@ -82,7 +82,13 @@ class Ingest:
             pace=Pace(checkpoint_s=settings.checkpoint_s),
         )
         self.marker = Marker(
-            side_bus, clock, self.machine.clocks, self.pump.status, mark_s=settings.mark_s, unsent_s=bus.unsent_s
+            side_bus,
+            clock,
+            self.machine.clocks,
+            self.pump.status,
+            mark_s=settings.mark_s,
+            unsent_s=bus.unsent_s,
+            unheard_s=self.pump.unheard_s,
         )
         self.dead_letters = RecentDeadLetters(side_bus, clock, limit_a_minute=settings.dead_letter_limit)
         self._router = router_for(self.machine, self.dead_letters, side_bus, clock)

@@ -39,7 +39,7 @@ def grain_s(sites: int, finest_s: float) -> float:
 
 class Marker:
     """Writes each site's marks at the site's own pace, with a bus of its own. `unsent_s` is how long the oldest event of the
-    pump has been on its way to the broker.
+    pump has been on its way to the broker, `unheard_s` for how long the pump's reader knows of nothing that was written.
 
     No mark runs ahead of what the pump has published: a mark says "up to here you know all". While the pump replays
     there are none; while it or its broker is behind, they are behind; when the process did not get its turn in time they
@@ -55,6 +55,7 @@ class Marker:
         *,
         mark_s: float,
         unsent_s: Callable[[], float] = lambda: 0.0,
+        unheard_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._bus = bus
         self._clock = clock
@@ -62,6 +63,7 @@ class Marker:
         self._status = status
         self._mark_s = mark_s
         self._unsent_s = unsent_s
+        self._unheard_s = unheard_s
         self._last: dict[str, float] = {}  # by site: when its last mark was due, monotonic seconds
         self._silences: dict[str, Silences] = {}
         self._holds: dict[str, HoldBack] = {}
@@ -137,7 +139,7 @@ class Marker:
         if not self._status.ready or self._status.turned < self._resumed:
             return
         now = self._clock.monotonic()
-        behind_s = max(self._status.behind_s, self._unsent_s(), late_s)
+        behind_s = max(self._status.behind_s, self._unsent_s(), self._unheard_s(), late_s)
         if math.isinf(behind_s):
             return
         wall, grain = self._clock.now() - timedelta(seconds=behind_s), grain_s(len(self._clocks), self._mark_s)

@@ -32,9 +32,15 @@ class Marking:
         self.status = PumpStatus("ingest", state="live")
         self.site = SiteClock("s")
         self.site.observe(event(LINK, occurred=0, received=0))
-        self.unsent_s = 0.0
+        self.unsent_s = self.unheard_s = 0.0
         self.marker = Marker(
-            self.bus, self.clock, {"s": self.site}, self.status, mark_s=GRAIN_S, unsent_s=lambda: self.unsent_s
+            self.bus,
+            self.clock,
+            {"s": self.site},
+            self.status,
+            mark_s=GRAIN_S,
+            unsent_s=lambda: self.unsent_s,
+            unheard_s=lambda: self.unheard_s,
         )
 
     async def marks_of(self, seconds: float) -> list[Event]:
@@ -102,6 +108,15 @@ async def test_no_mark_overtakes_events_that_the_broker_does_not_take(unsent_s: 
     marks = await marking.marks_of(5)
     assert [mark for mark in marks if mark.time > at(15 - 3 - HOLD_BACK_S)] == []
     assert bool(marks) is math.isfinite(unsent_s)
+
+
+async def test_no_mark_overtakes_what_the_broker_has_not_told(marking: Marking) -> None:
+    """The connection that events are read on may be stuck while that of the marks is well."""
+    marking.unheard_s = 3.0
+    marking.site.observe(started())
+    marks = await marking.marks_of(5)
+    assert marks
+    assert [mark for mark in marks if mark.time > at(15 - 3 - HOLD_BACK_S)] == []
 
 
 async def test_after_a_pause_of_the_process_marks_wait_until_its_events_are_read(marking: Marking) -> None:

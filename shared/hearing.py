@@ -1,0 +1,81 @@
+"""Up to when a reader knows all that its partitions hold: the broker said so, and what it told was taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, Final, Generic, NamedTuple, TypeVar
+
+P = TypeVar("P", bound=Hashable)
+
+LATE_S: Final = 0.15  # what an answer may take on a busy machine besides what the broker was told to wait
+
+
+class Answer(NamedTuple):
+    """What the broker said last of a partition: `stamp` is another one for each answer, None before the first.
+
+    `all_read`: nothing of what it has is left to be handed out.
+    """
+
+    stamp: object
+    all_read: bool
+
+
+class _Place:
+    __slots__ = ("answered", "applied", "handed_out", "stamp")
+
+    def __init__(self, now: float) -> None:
+        self.stamp: object = None
+        self.answered = self.handed_out = self.applied = now
+
+
+class Hearing(Generic[P]):
+    """Times are monotonic seconds. Told when records are handed out, and when they are applied: who asks for more has done so.
+
+    An answer alone is not enough: the clock of who reads must not run ahead of records that were told and wait their turn.
+    """
+
+    def __init__(self, places: Iterable[P], answer_of: Callable[[P], Answer], now: float) -> None:
+        self._answer_of = answer_of
+        self._places = {place: _Place(now) for place in places}
+        self._at_work = False
+
+    def handed_out(self, now: float) -> None:
+        """Records were, and are being applied."""
+        self._hear(now)
+        self._at_work = True
+
+    def applied(self) -> None:
+        """All of them are."""
+        self._at_work = False
+        for known in self._places.values():
+            known.applied = known.handed_out
+
+    def overdue_s(self, now: float, wait_s: float) -> float:
+        """For how long a partition's answer is overdue, the longest of all; the broker may wait `wait_s` with it.
+
+        To be asked often: an answer counts as of when it is asked for first.
+        """
+        if not self._at_work:
+            self._hear(now)
+            self.applied()
+        oldest = min((known.applied for known in self._places.values()), default=now)
+        return max(0.0, now - oldest - wait_s - LATE_S)
+
+    def _hear(self, now: float) -> None:
+        for place, known in self._places.items():
+            stamp, all_read = self._answer_of(place)
+            if stamp != known.stamp:
+                known.stamp, known.answered = stamp, now
+            if all_read:
+                known.handed_out = known.answered
+
+
+def hearing_of(consumer: Any, places: Iterable[P], now: float) -> Hearing[P]:
+    """What an AIOKafkaConsumer knows of these partitions, which are to be assigned to it."""
+
+    def answer_of(place: P) -> Answer:
+        told = consumer._subscription.subscription.assignment.state_value(place)  # it has words for half of it
+        all_read = told.has_valid_position and told.highwater is not None and told.position >= told.highwater
+        return Answer(told.timestamp, all_read)
+
+    return Hearing(places, answer_of, now)

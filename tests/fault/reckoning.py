@@ -1,0 +1,89 @@
+"""The exact counts at the end of a fault: what a whole chain (ingest, monitors, alerts) made of a load, against the plan."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from shared import events, topics
+from shared.bus import Bus
+from shared.codec import decode_event
+from shared.dedup import Passed
+from tests.fault.kit import Downstream, Service, Uninterrupted, by_site, last_checkpoints, read_all
+from tests.fault.load import Load
+from tests.fault.test_alerts import incidents
+from tests.waiting import until
+
+
+@dataclass
+class Chain:
+    """What stands behind `switch.raw`."""
+
+    ingest: Service
+    monitors: list[Service]
+    alerts: Service
+
+    @property
+    def all(self) -> list[Service]:
+        return [self.ingest, *self.monitors, self.alerts]
+
+    async def end(self, load: Load, bus: Bus) -> None:
+        """Once everything was poured and the last incident ended: stop all. Nothing is lost, nothing is doubled."""
+        plan = load.plan
+
+        async def all_there() -> bool:
+            for one in self.all:
+                one.must_run()
+            found = await incidents(self.alerts)
+            return len(found) >= len(plan.slow) and all(one["ended"] for one in found)
+
+        await until(all_there, "every slow transfer is an incident, and ended", every_s=0.1)
+        found = await incidents(self.alerts)
+        counted = Counter(one["subject_id"] for one in found)
+        assert counted == Counter(plan.slow.keys()), _difference(counted, Counter(plan.slow.keys()))
+        assert {one["flags"] for one in found} == {1}
+        assert {one["openings"] for one in found} == {1}
+        await self.alerts.stop()
+        await self.ingest.stop()
+        records = await read_all(bus, topics.FLOOR_EVENTS)
+        truth = Uninterrupted(records)
+
+        async def all_read() -> bool:
+            return bool(await last_checkpoints(bus, "monitor", truth.offsets))
+
+        await until(all_read, "a monitor has read the last mark", every_s=0.1)
+        for one in self.monitors:
+            await one.stop()
+        _as_planned([decode_event(record.value) for record in records], load)
+        await _as_uninterrupted(truth, load, bus)
+        ended = await last_checkpoints(bus, "monitor", truth.offsets)
+        assert len(ended) >= len(self.monitors)
+        assert all(by_site(one.state) == truth.state() for one in ended)
+
+
+def _difference(found: Counter[str], planned: Counter[str]) -> str:
+    return f"too many: {sorted((found - planned).items())}, missing: {sorted((planned - found).items())}"
+
+
+def _as_planned(happened: list[events.Event], load: Load) -> None:
+    """Each event of the plan is on `floor.events`, in order, at its time; those that are there twice have a passed position."""
+    passed = Passed()
+    for site in load.plan.sites:
+        of_site = [event for event in happened if event.site == site and not isinstance(event.data, events.Clock)]
+        once = [e for e in of_site if not passed.seen(e.site, e.rawpartition, e.rawoffset, e.rawindex)]
+        assert [(event.time, event.data) for event in once] == [
+            (load.at(what.at_s), what.data) for what in load.plan.happenings if what.site == site
+        ]
+        assert len({event.id for event in once}) == len(once)
+
+
+async def _as_uninterrupted(truth: Uninterrupted, load: Load, bus: Bus) -> None:
+    """Flags and records are those of an engine to which nothing happened, each once."""
+    for topic in (topics.FLOOR_FLAGS, topics.FLOOR_RECORDS):
+        seen = Downstream(topic)
+        await seen.catch_up(bus)
+        for site in load.plan.sites:
+            assert seen.of(site) == truth.of(site, topic), (topic.name, site)
+        assert len({fact.id for fact in seen.facts}) == len(seen.facts)
+        if topic is topics.FLOOR_FLAGS:
+            assert seen.slow() == {transfer: load.at(at_s) for transfer, at_s in load.plan.slow.items()}

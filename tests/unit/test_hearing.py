@@ -1,0 +1,85 @@
+"""Up to when a reader knows all: no answer, an answer whose records wait, and one that holds not all of them are told apart."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.hearing import LATE_S, Answer, Hearing
+
+WAIT_S = 0.02
+
+
+class Partitions:
+    """What the broker said of two partitions, and a reader's hearing of it."""
+
+    def __init__(self) -> None:
+        self.said = {"north": Answer(None, False), "south": Answer(None, False)}
+        self.answers = 0
+        self.hearing = Hearing(self.said, self.said.__getitem__, 0.0)
+
+    def answer(self, *places: str, all_read: bool = True) -> None:
+        self.answers += 1
+        for place in places:
+            self.said[place] = Answer(self.answers, all_read)
+
+    def read(self, *places: str) -> None:
+        for place in places:
+            self.said[place] = Answer(self.said[place].stamp, True)
+
+    def overdue_s(self, now: float) -> float:
+        return self.hearing.overdue_s(now, WAIT_S)
+
+
+@pytest.fixture
+def log() -> Partitions:
+    log = Partitions()
+    log.answer("north", "south")
+    assert log.overdue_s(10.0) == 0.0
+    return log
+
+
+def test_nothing_is_overdue_while_answers_come(log: Partitions) -> None:
+    for tick in range(100):
+        log.answer("north", "south")
+        assert log.overdue_s(10 + tick * 0.1) == 0.0
+
+
+def test_without_an_answer_all_since_the_last_one_is_unknown(log: Partitions) -> None:
+    assert log.overdue_s(10 + WAIT_S + LATE_S) == pytest.approx(0.0)
+    assert log.overdue_s(15.0) == pytest.approx(5 - WAIT_S - LATE_S)
+
+
+def test_one_silent_partition_is_enough(log: Partitions) -> None:
+    log.answer("north")
+    assert log.overdue_s(15.0) == pytest.approx(5 - WAIT_S - LATE_S)
+    log.answer("south")
+    assert log.overdue_s(15.0) == 0.0
+
+
+def test_an_answer_counts_only_when_its_records_are_applied(log: Partitions) -> None:
+    log.answer("north", "south", all_read=False)  # it came, and who reads has not had its turn
+    assert log.overdue_s(15.0) > 4
+    log.read("north", "south")
+    log.hearing.handed_out(15.0)
+    assert log.overdue_s(15.0) > 4, "they are being applied"
+    log.hearing.applied()
+    assert log.overdue_s(15.0) == 0.0
+
+
+def test_what_came_while_records_were_applied_waits_its_turn(log: Partitions) -> None:
+    log.answer("north", "south")
+    log.hearing.handed_out(11.0)
+    log.answer("north", "south")
+    assert log.overdue_s(15.0) > 3
+    log.hearing.applied()
+    assert log.overdue_s(15.0) == 0.0
+
+
+def test_an_answer_that_holds_a_part_of_what_is_there_tells_nothing(log: Partitions) -> None:
+    log.answer("north")
+    log.answer("south", all_read=False)
+    log.hearing.handed_out(15.0)  # the reader took of south what it was given, and more is there
+    log.hearing.applied()
+    assert log.overdue_s(15.0) == pytest.approx(5 - WAIT_S - LATE_S)
+    log.answer("south")
+    assert log.overdue_s(15.1) == 0.0
