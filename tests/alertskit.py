@@ -26,6 +26,7 @@ from shared.service import Background
 from shared.settings import AlertsSettings
 from shared.siteconfig import SiteConfig, Sites
 from shared.topics import FLOOR_FLAGS, FLOOR_RECORDS, SWITCH_DEAD_LETTER
+from shared.tracing import traceparent
 from shared.wsserver import DirectProtocol
 from tests.databases import migrate
 
@@ -42,7 +43,9 @@ def raised_bytes(one: Flag) -> bytes:
         replay=one.replay,
         **{name: getattr(one, name) for name in same},
     )
-    return encode(facts.make(data, id=f"{one.flag_id}:raised", source="/monitor", site=one.site, time=one.raised))
+    fact_id = f"{one.flag_id}:raised"
+    parent = traceparent(one.trace, fact_id)
+    return encode(facts.make(data, id=fact_id, source="/monitor", site=one.site, time=one.raised, traceparent=parent))
 
 
 def cleared_bytes(one: Clearing, site: str = "s1") -> bytes:

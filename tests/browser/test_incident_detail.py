@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
+from shared.tracing import trace_id
 from tests.alertskit import publish
 from tests.browser.alertpages import Lang, alert_pages, detail, row
 from tests.browser.axe import serious
@@ -114,6 +115,28 @@ async def test_who_was_quicker_is_named(viewer: Viewer, tmp_path: Path) -> None:
         await expect(detail(page).get_by_role("alert")).to_contain_text("Li Wei")
         await expect(take).to_have_count(0)
     viewer.complaints.clear()  # the browser's own line about the 409
+
+
+@pytest.mark.parametrize("lang", ["en", "zh-CN"])
+async def test_the_trace_of_a_flag_is_there_to_be_searched_for_in_the_logs(
+    viewer: Viewer, tmp_path: Path, lang: Lang
+) -> None:
+    trace = trace_id("s1", 3, 4711)
+    async with alert_pages(viewer, tmp_path, lang) as pages:
+        page = await pages.open("/")
+        await publish(pages.bus, flag(trace=trace))
+        await row(page, 1).click()
+        line = detail(page).locator(".flag .trace")
+        await expect(line).to_contain_text(pages.words("evidence.trace"))
+        await expect(line.locator("code")).to_have_text(trace)
+        await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        await line.get_by_role("button", name=pages.words("evidence.trace.copy")).click()
+        await expect(line.get_by_role("button")).to_have_text(pages.words("detail.copied"))
+        assert await page.evaluate("navigator.clipboard.readText()") == trace
+        await publish(pages.bus, flag("silent", "t2", rule="site_silent", trace=""))
+        await row(page, 2).click()
+        await expect(detail(page).locator(".flag")).to_have_count(1)
+        await expect(detail(page).locator(".flag .trace")).to_have_count(0)
 
 
 async def test_a_link_opens_a_page_with_the_evidence_and_the_board_of_then(viewer: Viewer, tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
 // One incident: what happened, the evidence, who did what, and what one can do now. Beside the list, or as a page of its own.
 
-import { fill, h, setHidden, setText } from "/static/shared/dom.js";
+import { fill, h, setHidden } from "/static/shared/dom.js";
 import { t, useStrings } from "/static/shared/i18n.js";
 import { icon } from "/static/shared/icons.js";
 import { affectedPart } from "./affected.js";
 import { getIncident, refusalText } from "./asking.js";
+import { copyButton } from "./copying.js";
 import { DetailDrawer } from "./drawer.js";
 import { evidencePart } from "./evidence/evidence.js";
 import { handlePart } from "./handle.js";
@@ -66,10 +67,11 @@ export function openDetail(number, { onClose, full = number === linkedTo || asPa
     },
     onMode: arrange,
   });
-  const stopKeys = onDetailKey(drawer, { choose: handle.choose, task: () => parts.tasks.openForm(), copy, grow: () => drawer.setFull(!drawer.full) });
+  const linkButton = copyButton("detail.copy", "detail.copy.hint", () => location.origin + incidentLink(number));
+  const stopKeys = onDetailKey(drawer, { choose: handle.choose, task: () => parts.tasks.openForm(), copy: () => linkButton.copy(), grow: () => drawer.setFull(!drawer.full) });
   fill(drawer.body, trouble, loading, columns, handle.node);
   drawer.open(t("detail.title", { n: number }), full);
-  drawer.setTools(copyButton(), ...reports());
+  drawer.setTools(linkButton, ...reports());
 
   function arrange(wide) {
     const inSide = (name) => wide && BESIDE.has(name);
@@ -125,20 +127,6 @@ export function openDetail(number, { onClose, full = number === linkedTo || asPa
     );
   }
 
-  function copyButton() {
-    const words = h("span", { text: t("detail.copy") });
-    const button = h("button", { class: "button quiet", type: "button", title: t("detail.copy.hint"), on: { click: () => copy() } }, words);
-    button.said = words;
-    copy.button = button;
-    return button;
-  }
-
-  async function copy() {
-    const done = await copyText(location.origin + incidentLink(number));
-    setText(copy.button.said, t(done ? "detail.copied" : "detail.copy.failed"));
-    setTimeout(() => setText(copy.button.said, t("detail.copy")), 2000);
-  }
-
   function reports() {
     const more = ["pdf", "md", "json"].map((format) => away(reportLink(number, format), t(`detail.report.${format}`)));
     const main = away(reportLink(number), t("detail.report"));
@@ -155,19 +143,4 @@ export function openDetail(number, { onClose, full = number === linkedTo || asPa
   }
 
   return { number, refresh, close, askName: handle.focus };
-}
-
-/** Whether it worked: a page without https has no clipboard, but may still copy what is selected. */
-async function copyText(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    const field = h("textarea", { class: "visually-hidden", value: text });
-    (document.querySelector("dialog[open]") ?? document.body).append(field);
-    field.select();
-    const done = document.execCommand("copy");
-    field.remove();
-    return done;
-  }
 }

@@ -7,6 +7,7 @@ import { icon } from "/static/shared/icons.js";
 import { may } from "/static/shared/me.js";
 import { evidenceRows, exactTime, summaryOf } from "../../words.js";
 import { lasting } from "../../spans.js";
+import { copyButton } from "../copying.js";
 import { boardThen } from "../links.js";
 import { away, leftOut, part } from "../parts.js";
 import { seenRows } from "./seen.js";
@@ -65,6 +66,18 @@ function flagView(flag, { flags, site, zone }) {
     flag.transfer && transferView(flag.transfer, zone, partiesOf(flag)),
     flag.transfer ? transferTable(flag, zone) : table(flag, zone),
     legsTable(flag, zone),
+    flag.trace && traceLine(flag.trace),
+  );
+}
+
+/** The id by which the logs of all services tell of this flag; one without, such as a silent site, goes back to no record. */
+function traceLine(trace) {
+  return h(
+    "div",
+    { class: "row trace muted small" },
+    h("span", { title: t("evidence.trace.hint"), text: t("evidence.trace") }),
+    h("code", { text: trace }),
+    copyButton("evidence.trace.copy", "evidence.trace.hint", () => trace, "button quiet"),
   );
 }
 
