@@ -30,7 +30,7 @@ import structlog
 import uvicorn
 from prometheus_client import CollectorRegistry
 
-from shared import logs
+from shared import logs, spans
 from shared.clock import SystemClock
 from shared.collector import set_aside
 from shared.ending import WITHIN_S, Ending, current, time_to_end
@@ -259,6 +259,7 @@ def run(service: str, kind: type[S], start: Callable[[S], Awaitable[None]]) -> N
         settings = load(kind)
         allow_many_files()
         logs.configure(service, level=settings.log_level, fmt=settings.log_format)
+        spans.configure(service, settings)
         asyncio.run(_started(start, settings, Ending(_time_to_end(settings))))
     except KeyboardInterrupt:
         sys.exit(0)

@@ -60,6 +60,9 @@ class CommonSettings(AuthSettings, KafkaSecuritySettings):
     run_dir: Path = Field(RUN_DIR, validation_alias="FLOORWATCH_RUN_DIR")
     log_level: LogLevel = Field("info", validation_alias="FLOORWATCH_LOG_LEVEL")
     log_format: LogFormat = Field("auto", validation_alias="FLOORWATCH_LOG_FORMAT")  # auto: for people on a terminal
+    # where spans go (OTLP/HTTP), such as http://127.0.0.1:4318/v1/traces; none: nowhere
+    otlp_endpoint: str = Field("", validation_alias="FLOORWATCH_OTLP_ENDPOINT", pattern=r"^(https?://[^\s]+)?$")
+    otlp_events: float = Field(0.01, validation_alias="FLOORWATCH_OTLP_EVENTS", ge=0, le=1)  # of records that get spans
 
 
 class ServiceSettings(CommonSettings, ServingSettings):

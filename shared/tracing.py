@@ -13,6 +13,7 @@ from zlib import crc32
 
 _TRACEPARENT: Final = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 _NONE: Final = "0" * 32
+RECORD: Final = "switch.raw"  # the step with which each trace begins
 
 
 def trace_id(site: str, partition: int, offset: int) -> str:
@@ -33,8 +34,18 @@ def traceparent(trace: str, step: str) -> str:
     """The CloudEvents attribute and header `traceparent` for `step`, an id within the trace; "" without a trace."""
     if not trace:
         return ""
-    found = crc32(step.encode())
-    return f"00-{trace}-{found or 1:08x}{crc32(step[::-1].encode()) or 1:08x}-01"
+    return f"00-{trace}-{step_id(step)}-01"
+
+
+def step_id(step: str) -> str:
+    """The id of `step` within its trace (a span's), 16 hexadecimal digits."""
+    return f"{crc32(step.encode()) or 1:08x}{crc32(step[::-1].encode()) or 1:08x}"
+
+
+def step_of(parent: str) -> str:
+    """The step that a `traceparent` names; "" for what cannot be read."""
+    found = _TRACEPARENT.fullmatch(parent)
+    return "" if found is None else found[2]
 
 
 def trace_of(parent: str) -> str:

@@ -26,6 +26,7 @@ ALLOWED: Final = frozenset(
 )
 # classifiers and words, by what they mean
 _MEANT: Final = {
+    "3-Clause BSD License": "BSD-3-Clause",
     "Apache Software License": "Apache-2.0",
     "Apache License 2.0": "Apache-2.0",
     "BSD": "BSD-3-Clause",

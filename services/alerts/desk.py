@@ -33,6 +33,7 @@ from services.alerts.repositories import Incidents, Positions
 from services.alerts.silences.holds import Hold, Holds
 from services.alerts.silences.repository import Silences, wake
 from services.alerts.viewing import Views
+from shared import spans
 from shared.clock import Clock
 from shared.db import Database
 from shared.errors import FloorwatchError
@@ -107,6 +108,10 @@ class Desk:
                 self._metrics.delay.observe(max(0.0, (done - item.written).total_seconds()))
         self._tell(saved)
         trail.tell(changes, saved)
+        if spans.wanted():
+            trail.trace(
+                changes, saved, {item.fact.flag_id: item.written for item in new if item.fact is not None}, done
+            )
 
     async def raise_own(self, flags: Sequence[Flag]) -> None:
         """What we found out ourselves (`core.own.own_flag`), no topic. What stands already, whoever raised it, changes nothing.

@@ -91,6 +91,7 @@ class Monitor:
     ) -> None:
         """Without a `database` the desk answers that it is away; without `history` and `records`, each a bus of its own, no past
         is kept and no finished transfer recorded; without `orders` and `reports` nobody listens."""
+        self._clock = clock
         self.auth = Authenticator.of(settings, clock)
         self._names = Hosts.of(settings)
         self._limits = Limits(clock, settings)
@@ -168,7 +169,7 @@ class Monitor:
         for kind, count in Counter(type(fact.data) for fact in facts).items():
             self._facts[kind].inc(count)
         if self.pump.status.ready:  # what a restart works through again was told before
-            trail.tell(facts, self._replica)
+            trail.tell(facts, self._replica, self._clock)
         self.hub.on_batch(facts)
         self.listening.on_batch()
 

@@ -16,6 +16,7 @@ from services.monitor import trail
 from services.monitor.core.engine import Engine
 from shared import events
 from shared.bus import Record
+from shared.clock import SystemClock
 from shared.codec import encode
 from shared.errors import InvalidInput
 from shared.facts import Fact
@@ -94,7 +95,7 @@ def test_monitor_and_alerts_have_the_trace_of_the_record() -> None:
     trace = trace_id(SITE, 0, 7)
     flags = flags_of_a_slow_transfer()
     with capture_logs() as lines:
-        trail.tell(flags, "0")
+        trail.tell(flags, "0", SystemClock())
     assert [(line["event"], line["trace"]) for line in lines] == [("flag raised", trace), ("flag cleared", trace)]
     assert [read(record(encode(flag))).trace for flag in flags] == [trace, trace]
 

@@ -16,6 +16,7 @@ from services.alerts.alertfile.live import InForce
 from services.alerts.core import sending
 from services.alerts.desk import Desk
 from services.alerts.metrics import AlertsMetrics
+from services.alerts.reach import messagespans
 from services.alerts.reach.claiming import Claim, Claiming
 from services.alerts.reach.concluding import GONE, Concluding, Conclusion
 from services.alerts.reach.dead import tell_of_the_dead
@@ -24,6 +25,7 @@ from services.alerts.reach.queue import Lane, Queue
 from services.alerts.reach.states import ReceiverStates
 from services.alerts.reach.writing import Writing
 from services.alerts.trail import incidents_of
+from shared import spans
 from shared.clock import Clock
 from shared.db import Database
 from shared.errors import StoreError
@@ -164,6 +166,8 @@ class Sender:
             log.warning(
                 "a message was not sent", outcome=done.outcome, instead=done.instead, answer=answer.text, **said
             )
+        if spans.wanted():
+            await messagespans.trace(self._database, claim.outgoing, claim.number, answer, took_s, self._clock.now())
         await self._touched([one.number for one in claim.outgoing.told])
 
     async def _touched(self, numbers: tuple[int, ...] | list[int]) -> None:
