@@ -27,12 +27,16 @@ class OwnPostgres:
     def __init__(self, folder: Path, **settings: str) -> None:
         self.server = Postgres(folder, find_programs(), free_port(), **settings)
         self.url = make_url(self.server.url).set(username=APP, password="app").render_as_string(hide_password=False)
+        self.base = self.url.rpartition("/")[0]
 
     async def start(self) -> None:
         await asyncio.to_thread(self.server.start)
 
     async def make_user(self) -> None:
         await self.tell(f"CREATE ROLE {APP} LOGIN PASSWORD 'app'", f"GRANT ALL ON SCHEMA public TO {APP}")
+
+    async def make_database(self, name: str) -> None:
+        await self.tell(f"CREATE DATABASE {name} OWNER {APP}")
 
     async def tell(self, *statements: str) -> None:
         """As the administrator."""

@@ -126,6 +126,9 @@ class Server(ABC):
                 self._process.wait(self.stop_timeout_s)
             self.kill()
 
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def wait(self) -> None:
         """Return when it has ended, which somebody has asked it to."""
         assert self._process is not None
@@ -224,6 +227,9 @@ def main(act: Callable[[], int], *, or_skip: bool, what: str) -> int:
         return 0 if or_skip else UNAVAILABLE
     except Failed as exc:
         print(exc, file=sys.stderr)
+        return 1
+    except OSError as exc:  # the disk is full, or a folder is not ours to write to
+        print(f"{what}: {exc.filename or 'cannot start'}: {exc.strerror or exc}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

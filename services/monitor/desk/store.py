@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import ORMExecuteState
 
 from services.monitor.desk.metrics import DeskMetrics
 from shared.clock import Clock
@@ -67,8 +68,6 @@ class Store:
         if self._unwritten:
             async with self.unit_of_work() as session:
                 await session.execute(text("UPDATE alembic_version SET version_num = version_num"))
-            self._unwritten = False
-            self._found()
         else:
             async with self.reading() as session:
                 await session.execute(text("SELECT 1"))
@@ -79,7 +78,10 @@ class Store:
         database = self._usable()
         with _Watched(self, writing=True):
             async with database.unit_of_work() as session:
+                written = _writes_of(session)
                 yield session
+            if written.is_set():
+                self._unwritten = False
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
@@ -131,6 +133,19 @@ class _Watched:
             refused = _refusal(exc)  # not the fault of a row
             self._store._lost(refused, writing=self._writing)
             raise refused from exc
+
+
+def _writes_of(session: AsyncSession) -> asyncio.Event:
+    """Set once `session` was given anything to write."""
+    found = asyncio.Event()
+
+    def asked(state: ORMExecuteState) -> None:
+        if not state.is_select:
+            found.set()
+
+    event.listen(session.sync_session, "do_orm_execute", asked)
+    event.listen(session.sync_session, "after_flush", lambda *_: found.set())
+    return found
 
 
 def _refusal(exc: SQLAlchemyError) -> StoreError:
