@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from random import Random
 from typing import Any, Final
 
+import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
@@ -109,9 +110,19 @@ async def balanced(*services: Service) -> AsyncIterator[Balancer]:
 
 
 class Watcher:
-    """A board that does as docs/feed.md says. `wrong`: what it was sent that may not be, in words."""
+    """A board that does as docs/feed.md says. `wrong`: what it was sent that may not be, in words.
 
-    def __init__(self, url: str, chance: Random, token: str = "") -> None:
+    `urls`: where it goes, to the next one after each connection that was lost. `tickets`: by which it asks for one before each
+    connection, where people sign in. `channels`: none are all.
+    """
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        chance: Random,
+        tickets: httpx.AsyncClient | None = None,
+        channels: Sequence[str] = (),
+    ) -> None:
         self.picture = Picture()
         self.wrong: list[str] = []
         self.endings: Counter[int | str] = Counter()  # close codes, and names of what else ended a connection
@@ -120,7 +131,9 @@ class Watcher:
         self.raised: dict[str, float] = {}  # flag -> when it came first, by our monotonic clock
         self.connected = False
         self._over: set[str] = set()  # flags that stood, and do no more
-        self._url = url.replace("http", "ws") + "/api/v1/feed"
+        self._urls = itertools.cycle(urls)
+        self._tickets = tickets
+        self._channels = channels
         self._chance = chance
         self._attempt = 0
         self._heard: float | None = None
@@ -135,7 +148,7 @@ class Watcher:
                 self.endings[code] += 1
                 if 4000 <= code < 4500:
                     self.wrong.append(f"closed with {code}, which says not to come back")
-            except (OSError, TimeoutError, InvalidHandshake) as exc:
+            except (OSError, TimeoutError, InvalidHandshake, httpx.TransportError) as exc:
                 self.endings[type(exc).__name__] += 1
             self.connected = False
             full = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**self._attempt)
@@ -143,16 +156,29 @@ class Watcher:
             await asyncio.sleep(full * (0.5 + self._chance.random() / 2))
 
     async def _follow(self) -> None:
+        url = next(self._urls)
+        address = url.replace("http", "ws") + "/api/v1/feed" + await self._ticket(url)
         async with connect(
-            self._url, max_size=None, compression=None, open_timeout=_SILENCE_S, close_timeout=0.2, proxy=None
+            address, max_size=None, compression=None, open_timeout=_SILENCE_S, close_timeout=0.2, proxy=None
         ) as socket:
             while True:
                 message = json.loads(await _hear(socket))
                 if message["type"] == "hello":
                     known = self.picture
                     again = {"type": "resume", "epoch": known.epoch, "position": known.position}
-                    await socket.send(json.dumps(again if known.epoch is not None else {"type": "subscribe"}))
+                    ask = again if known.epoch is not None else {"type": "subscribe"}
+                    await socket.send(json.dumps(ask | ({"channels": self._channels} if self._channels else {})))
                 self._take(message)
+
+    async def _ticket(self, url: str) -> str:
+        if self._tickets is None:
+            return ""
+        answer = await self._tickets.post(f"{url}/api/v1/tickets")
+        if answer.status_code == 503:
+            raise ConnectionRefusedError
+        if answer.status_code != 201:
+            self.wrong.append(f"no ticket: {answer.status_code} {answer.text}")
+        return "?ticket=" + str(answer.json().get("ticket", ""))
 
     def _take(self, message: Mapping[str, Any]) -> None:
         known, kind, now = self.picture, message["type"], time.monotonic()
@@ -189,9 +215,8 @@ async def _hear(socket: ClientConnection) -> str | bytes:
 
 
 @contextlib.asynccontextmanager
-async def watched(url: str, number: int) -> AsyncIterator[list[Watcher]]:
-    """So many boards, at work."""
-    boards = [Watcher(url, Random(one)) for one in range(number)]
+async def watched(*boards: Watcher) -> AsyncIterator[tuple[Watcher, ...]]:
+    """At work."""
     tasks = [asyncio.create_task(board.watch()) for board in boards]
     try:
         yield boards

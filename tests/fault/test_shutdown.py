@@ -20,7 +20,7 @@ from shared.bus import Bus, Partition, Record
 from shared.checkpoint import Checkpoint, Checkpoints
 from shared.clock import SystemClock
 from shared.codec import decode_event
-from tests.brokers import BOTH, Broker
+from tests.brokers import Broker
 from tests.fault.alerting import Floor, alert_file, pour
 from tests.fault.kit import (
     Downstream,
@@ -44,7 +44,6 @@ FORCED: Final = "did not end in time: ended by force"
 Tell = Callable[[str], None]
 
 
-@pytest.mark.parametrize("broker", BOTH, indirect=True)
 async def test_a_service_that_is_stopped_ends_what_it_began_and_writes_what_it_holds(
     broker: Broker, bus: Bus, tmp_path: Path, measured: Tell
 ) -> None:
