@@ -44,6 +44,7 @@ help:  ## list what `make` can do
 	@echo "  make run BROKER=kafka KAFKA_BOOTSTRAP=127.0.0.1:9092"
 	@echo "  make run MONITOR_PORT=9000   another port; also INGEST_PORT, ALERTS_PORT, RELAY_PORT, RELAY_MEDIA_PORT, BROKER_PORT"
 	@echo "  make test TESTS=tests/unit   some of the tests; JOBS=4 runs four at a time instead of two"
+	@echo "  make soak MINUTES=5 SEED=7   the same load and faults each time; also BROKER=kafka, FAULTS='kill_all cut_one'"
 	@echo "  make test COVERAGE=yes       says which lines no test has run, and takes half as long again"
 
 setup: $(SETUP)  ## install everything that running needs into .venv
@@ -72,7 +73,7 @@ test-release: $(DEV)  ## build the wheel, install it into an empty environment a
 bench: $(DEV)  ## measure what docs/performance.md says; FIGURES=P1,P9 measures some
 	@$(BIN)/python -m tests.bench $(FIGURES) $(if $(filter file,$(origin BROKER)),,--broker $(BROKER))
 
-soak: $(DEV)  ## break everything, one thing after another, for MINUTES (10) under load, and count exactly; SEED=7 BROKER=kafka FAULTS="kill_all"
+soak: $(DEV)  ## break everything, one thing after another, for MINUTES (10) under load, and count exactly
 	@$(BIN)/python -m tests.soak --minutes $(MINUTES) --broker $(BROKER) $(if $(SEED),--seed $(SEED)) $(FAULTS)
 
 check: $(DEV)  ## lint, format, types and import contracts; changes nothing

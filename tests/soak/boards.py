@@ -57,6 +57,7 @@ class Board:
         self._chance = chance
         self._attempt = 0
         self._heard: float | None = None
+        self._socket: ClientConnection | None = None
 
     def right(self, now: float, limit_s: float = RIGHT_S) -> bool:
         """Whether it is connected and shows each site as of less than `limit_s` ago."""
@@ -68,10 +69,9 @@ class Board:
         return [self.picture.age_s(site, now) for site in self.picture.times]
 
     async def watch(self) -> None:
-        """For ever. After a connection that was lost it goes to the next monitor, as behind a balancer."""
-        turn = 0
+        """For ever. After a connection that was lost it goes to any monitor, as behind a balancer, but first to its own."""
+        monitor = self._monitors[0]
         while True:
-            monitor = self._monitors[turn % len(self._monitors)]
             try:
                 await self._follow(monitor)
             except ConnectionClosed as exc:
@@ -81,8 +81,8 @@ class Board:
             except (OSError, TimeoutError, InvalidHandshake):
                 pass  # it is away, as it may be here
             self.monitor = None
-            turn += 1
             await self._wait()
+            monitor = self._chance.choice(self._monitors)
 
     async def _wait(self) -> None:
         full = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**self._attempt)
@@ -95,6 +95,7 @@ class Board:
             address, max_size=None, compression=None, open_timeout=_SILENCE_S, close_timeout=0.2, proxy=None
         ) as socket:
             self.connections += 1
+            self._socket = socket
             while True:
                 message = json.loads(await self._hear(socket))
                 self._check(message)
@@ -120,6 +121,11 @@ class Board:
                 self.wrong.append(f"position {message['position']} after {known.position}")
         if message["type"] == "resumed" and message["epoch"] != known.epoch:
             self.wrong.append(f"resumed epoch {message['epoch']}, had {known.epoch}")
+
+    def drop(self) -> None:
+        """Its connection is gone at once, without a word to either side."""
+        if self._socket is not None:
+            self._socket.transport.abort()
 
     def shown(self) -> dict[str, dict[str, Any]]:
         """What it shows, by kind and key. What time it is at a site comes by messages of its own."""

@@ -115,13 +115,16 @@ async def drill(
 
 async def _strike(one: Fault, stage: Stage, load: Load, chance: Random, watch: _Watch, within_s: float) -> Struck:
     found = Struck(fault=one.name, at_s=load.now_s())
-    await one.strike(stage, chance)
     lifted = time.monotonic()
-    found.lifted_s = load.now_s()
     try:
+        await one.strike(stage, chance)
+        lifted = time.monotonic()
+        found.lifted_s = load.now_s()
         await _recovered(watch, lifted, within_s)
     except TimeoutError:
         found.failed = f"not right within {within_s:g} s: {'; '.join(watch.why + watch.wrong)}"
+    except AssertionError as exc:
+        found.failed = str(exc)  # such as that it did not end well
     found.boards_s = max(0.0, watch.boards - lifted)
     found.ready_s = max(0.0, watch.services - lifted)
     return found

@@ -3,8 +3,8 @@
     @fault("kill_ingest", "kill -9 of ingest")
     async def kill_ingest(stage: Stage, chance: Random) -> None: ...
 
-When the function returns, nothing of ours stands in the way any more; from then on, or from `stage.lifted` if that is set, it is
-measured how long it takes until everything is right. `only`: the brokers ("embedded", "kafka") that can bear it.
+When the function returns, nothing of ours stands in the way any more; from then on it is measured how long it takes until
+everything is right. `only`: the brokers ("embedded", "kafka") that can bear it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,14 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from tests.soak.stage import Stage
+from tests.fault.alerting import locked
+from tests.soak.stage import NAMES, Stage
 
 Break = Callable[[Stage, Random], Awaitable[None]]
 
+NOTICED_S: Final = (
+    6.0  # after which a silent connection shows: what is measured before might be of the time in which it did not
+)
 PROCESSES: Final = {
     "ingest": ("ingest",),
     "monitor_a": ("monitor-a",),
@@ -26,7 +30,7 @@ PROCESSES: Final = {
     "monitors": ("monitor-a", "monitor-b"),
     "relay": ("relay",),
     "alerts": ("alerts",),
-    "all": ("ingest", "monitor-a", "monitor-b", "relay", "alerts"),
+    "all": NAMES,
 }
 
 
@@ -107,3 +111,68 @@ async def broker_away(stage: Stage, chance: Random) -> None:
     stage.broker.kill()
     await asyncio.sleep(chance.uniform(8, 15))
     await asyncio.to_thread(stage.broker.start)
+
+
+# ---------------------------------------------------------------- the network between services and broker
+
+
+@fault("slow_network", "services are 200 to 500 ms from the broker for 4 to 8 s")
+async def slow_network(stage: Stage, chance: Random) -> None:
+    for way in stage.ways.values():
+        for direction in (way.up, way.down):
+            direction.latency_s, direction.jitter_s = 0.35, 0.15
+    await asyncio.sleep(chance.uniform(4, 8))
+    for way in stage.ways.values():
+        way.restore()
+
+
+@fault("cut_network", "every connection to the broker is reset, and refused for 3 to 8 s")
+async def cut_network(stage: Stage, chance: Random) -> None:
+    await asyncio.gather(*(way.refuse() for way in stage.ways.values()))
+    await asyncio.sleep(chance.uniform(3, 8))
+    await asyncio.gather(*(way.listen() for way in stage.ways.values()))
+
+
+@fault("cut_one", "the connections of one service to the broker are reset, and refused for 3 to 8 s")
+async def cut_one(stage: Stage, chance: Random) -> None:
+    way = stage.ways[chance.choice(NAMES)]
+    await way.refuse()
+    await asyncio.sleep(chance.uniform(3, 8))
+    await way.listen()
+
+
+@fault("hold_network", "nothing passes between services and broker for 3 to 8 s, then all of it")
+async def hold_network(stage: Stage, chance: Random) -> None:
+    for way in stage.ways.values():
+        way.hold()
+    await asyncio.sleep(chance.uniform(3, 8))
+    for way in stage.ways.values():
+        way.go_on()
+
+
+@fault("half_open", "what one service and the broker say to each other is lost on every connection that is open")
+async def half_open(stage: Stage, chance: Random) -> None:
+    way = stage.ways[chance.choice(NAMES)]
+    way.go_silent()
+    way.restore()  # connections from now on are well
+    await asyncio.sleep(NOTICED_S)
+
+
+# ---------------------------------------------------------------- databases and boards
+
+
+def _of_databases(name: str) -> None:
+    @fault(f"lock_{name}_db", f"somebody holds the database of {name} locked for 4 to 8 s")
+    async def lock(stage: Stage, chance: Random) -> None:
+        with locked(stage.folder / f"{name}.db"):
+            await asyncio.sleep(chance.uniform(4, 8))
+
+
+for _name in ("alerts", "monitor"):
+    _of_databases(_name)
+
+
+@fault("drop_boards", "every board's connection is lost without a word")
+async def drop_boards(stage: Stage, chance: Random) -> None:
+    for board in stage.boards:
+        board.drop()

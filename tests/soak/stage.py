@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Final
 
-from services.monitor.rulefile import load_rulebook
 from shared.bus import Bus
 from shared.clock import SystemClock
 from shared.errors import BusError
 from shared.kafka import KafkaBus
 from shared.siteconfig import Sites
 from shared.sites import load_sites
-from tests.brokers import Broker
+from tests.brokers import Broker, Running
 from tests.fault.alerting import asked, noon_zone, over_lease
 from tests.fault.kit import Service, create_topics, services
+from tests.netkit import Proxy, ThroughProxy, proxied
 from tests.sinks import HttpSink, MailSink, listening
 from tests.soak.boards import Board, boards
 from tools.servers import free_port
 
 SITES: Final = ("north", "south")  # each on a partition of its own
+NAMES: Final = ("ingest", "monitor-a", "monitor-b", "relay", "alerts")
 RULES: Final = """\
 rules:
   - {name: slow_transfer, subject: transfer, when: {state: running}, for: 7s, severity: critical, summary: {en: slow, zh: 慢}}
@@ -55,6 +56,7 @@ class Stage:
     broker: Broker
     folder: Path
     services: dict[str, Service]
+    ways: dict[str, Proxy]  # of each service to the broker
     boards: list[Board]
     hook: HttpSink
     mail: MailSink
@@ -105,33 +107,47 @@ async def stage(broker: Broker, folder: Path, *, seed: int, lease_passes: bool) 
     """Everything runs and is ready; gone at the end, however that comes."""
     await create_topics(broker, partitions=len(SITES))
     hook, mail = HttpSink(), MailSink()
-    async with listening(hook), listening(mail):
-        them = _services(broker, folder, hook, mail)
+    async with listening(hook), listening(mail), _ways(broker, seed) as ways:
+        them = _services({name: ThroughProxy(way, idempotent=broker.idempotent) for name, way in ways.items()}, folder)
+        _configure(folder, hook, mail)
         monitors = [one for one in them.values() if one.kind == "monitor"]
         watching = boards(monitors, Random(f"{seed}/boards"))
         sites = load_sites(folder / "sites.yaml")
-        made = Stage(broker, folder, them, watching, hook, mail, sites, lease_passes)
+        made = Stage(broker, folder, them, ways, watching, hook, mail, sites, lease_passes)
         async with services(*them.values()), _running(*(board.watch() for board in watching)):
             yield made
 
 
-def _services(broker: Broker, folder: Path, hook: HttpSink, mail: MailSink) -> dict[str, Service]:
-    rules, alerts, template = folder / "rules.yaml", folder / "alerts.yaml", folder / "mail.txt"
-    rules.write_text(RULES)
-    load_rulebook(rules)
-    template.write_text(TEMPLATE)
-    alerts.write_text(ALERTS.format(hook=f"{hook.web}/", mail=mail.url, template=template))
-    of_monitors = {"rules_file": rules, "checkpoint_s": 2}
-    them = {
-        "ingest": Service("ingest", broker, folder, checkpoint_s=2),
-        "monitor-a": Service("monitor", broker, folder, name="a", **of_monitors),
-        "monitor-b": Service("monitor", broker, folder, name="b", **of_monitors),
-        "relay": Service("relay", broker, folder, media_port=free_port()),
-        "alerts": Service("alerts", broker, folder, db_url=f"sqlite+aiosqlite:///{folder / 'alerts.db'}", file=alerts),
+@contextlib.asynccontextmanager
+async def _ways(broker: Broker, seed: int) -> AsyncIterator[dict[str, Proxy]]:
+    """A way to the broker for each service, which a fault may break."""
+    port = int(broker.bootstrap.rpartition(":")[2])
+    async with contextlib.AsyncExitStack() as stack:
+        yield {
+            name: await stack.enter_async_context(proxied(port, seed=seed + number, stands_for=port))
+            for number, name in enumerate(NAMES)
+        }
+
+
+def _services(to: Mapping[str, Running], folder: Path) -> dict[str, Service]:
+    of_monitors = {"rules_file": folder / "rules.yaml", "checkpoint_s": 2}
+    of_alerts = {"db_url": f"sqlite+aiosqlite:///{folder / 'alerts.db'}", "file": folder / "alerts.yaml"}
+    return {
+        "ingest": Service("ingest", to["ingest"], folder, checkpoint_s=2),
+        "monitor-a": Service("monitor", to["monitor-a"], folder, name="a", **of_monitors),
+        "monitor-b": Service("monitor", to["monitor-b"], folder, name="b", **of_monitors),
+        "relay": Service("relay", to["relay"], folder, media_port=free_port()),
+        "alerts": Service("alerts", to["alerts"], folder, **of_alerts),
     }
+
+
+def _configure(folder: Path, hook: HttpSink, mail: MailSink) -> None:
+    (folder / "rules.yaml").write_text(RULES)
+    template = folder / "mail.txt"
+    template.write_text(TEMPLATE)
+    (folder / "alerts.yaml").write_text(ALERTS.format(hook=f"{hook.web}/", mail=mail.url, template=template))
     # a run that passes midnight would begin the day's figures anew
     (folder / "sites.yaml").write_text(f"defaults: {{time_zone: {noon_zone(SystemClock().now())}}}\n")
-    return them
 
 
 @contextlib.asynccontextmanager
