@@ -199,7 +199,10 @@ def _fetch_jars() -> None:
         text=True,
     )
     if done.returncode != 0:
-        raise Failed(f"Maven could not fetch what {POM.relative_to(ROOT)} names:\n{done.stdout}")
+        raise Failed(
+            f"Maven could not fetch what {POM.relative_to(ROOT)} names; behind a proxy or without the internet, "
+            f"name a mirror in ~/.m2/settings.xml. It says:\n{done.stdout.rstrip()}"
+        )
 
 
 def _archive_classes() -> None:
@@ -208,6 +211,14 @@ def _archive_classes() -> None:
         kafka = Kafka(Path(folder), JARS, free_port(), archives=True)
         kafka.start()
         kafka.stop()
+
+
+def _wanted_port() -> int:
+    """Raises Failed for a KAFKA_PORT that is none."""
+    wanted = os.environ.get("KAFKA_PORT", "") or str(DEFAULT_PORT)
+    if not (wanted.isascii() and wanted.isdigit() and 0 < int(wanted) < 65536):
+        raise Failed(f"KAFKA_PORT={wanted} is no port: a number from 1 to 65535 is")
+    return int(wanted)
 
 
 def _new_id() -> str:
@@ -221,7 +232,8 @@ def start() -> int:
         print(f"Apache Kafka already runs at {found[1]}")
         return 0
     find_java()
-    kafka = Kafka(FOLDER, find_jars(), int(os.environ.get("KAFKA_PORT", DEFAULT_PORT)))
+    port = _wanted_port()
+    kafka = Kafka(FOLDER, find_jars(), port)
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
