@@ -34,6 +34,7 @@ from shared.hearing import hearing_of
 from shared.kafkarecords import Records
 from shared.kafkasecurity import security_of
 from shared.kafkatopics import MAX_MESSAGE_BYTES, config_of
+from shared.kafkawords import why_refused
 from shared.lanes import Sender
 from shared.settings import CommonSettings
 from shared.tls import why_not
@@ -243,7 +244,7 @@ class KafkaBus:
         """Raises BusError for the `failure` of `sender`, and parts with it: the next one starts clean."""
         if self._sender is sender:
             self._let_go(sender)
-        raise await self._broker.error(failure, "sending") from failure
+        raise await self._broker.error(failure, f"sending to {sender.failed_at}") from failure
 
     def _let_go(self, sender: Sender) -> None:
         self._sender = None
@@ -258,7 +259,8 @@ class KafkaBus:
         for name in names:
             numbers = {partition["partition"] for partition in found[name]["partitions"]} if name in found else set()
             if not numbers:
-                raise BusError(f"topic {name} does not exist on Kafka at {self.bootstrap}; create it first")
+                hidden = ", or this user may not see it" if self._broker.guarded else ""
+                raise BusError(f"topic {name} does not exist on Kafka at {self.bootstrap}{hidden}; create it first")
             if wanted is not None and not wanted <= numbers:
                 raise BusError(f"topic {name} has no partition {sorted(wanted - numbers)}, it has {len(numbers)}")
             places += [TopicPartition(name, number) for number in sorted(numbers if wanted is None else wanted)]
@@ -281,6 +283,7 @@ class _Broker:
         self.bootstrap = bootstrap
         self._timeout_s = timeout_s
         self._security = security
+        self.guarded = bool(security)
 
     async def ask(self, answer: Awaitable[T], doing: str) -> T:
         """`answer`. Raises BusError when it fails or does not come in time; soon, if the broker takes no connection.
@@ -308,6 +311,8 @@ class _Broker:
             return BusError(f"cannot reach Kafka at {self.bootstrap}: {why} ({doing})")
         if isinstance(exc, UnknownTopicOrPartitionError):
             return BusError(f"Kafka at {self.bootstrap} does not know the topic ({doing})")
+        if refused := why_refused(exc, doing, MAX_MESSAGE_BYTES):
+            return BusError(f"Kafka at {self.bootstrap} {refused}")
         return BusError(f"Kafka at {self.bootstrap} failed: {type(exc).__name__}: {exc} ({doing})")
 
     async def _refusal(self) -> str | None:

@@ -76,6 +76,7 @@ class Sender:
         self._unsent_bytes = 0
         self.places: dict[tuple[str, bytes], Partition] = {}
         self.failure: BaseException | None = None
+        self.failed_at = ""  # the topic
 
     async def place(self, topic: str, key: bytes) -> Partition:
         """The partition of `key`, by the hash that every Kafka client uses."""
@@ -179,10 +180,10 @@ class Sender:
                     raise TimeoutError
                 sent.result()
             except asyncio.CancelledError as exc:
-                self._fail(exc)
+                self._fail(exc, place[0])
                 raise
             except Exception as exc:  # noqa: BLE001  (whatever it was, the batch was not sent, and the writer must hear of it)
-                self._fail(exc)
+                self._fail(exc, place[0])
             finally:
                 self._finish(batch)
         lane.sending = lane.task = None
@@ -192,8 +193,9 @@ class Sender:
         batch.done.set_result(None)
         self._changed.set()
 
-    def _fail(self, exc: BaseException) -> None:
-        self.failure = self.failure or exc
+    def _fail(self, exc: BaseException, topic: str) -> None:
+        if self.failure is None:
+            self.failure, self.failed_at = exc, topic
         for lane in self._lanes.values():
             behind = [*lane.full, *([lane.open] if lane.open else [])]
             lane.full.clear()

@@ -1,0 +1,23 @@
+"""Why Kafka does not do what it was asked, where its own word for it does not say what to do.
+
+By the names of the protocol's errors: https://kafka.apache.org/protocol#protocol_error_codes
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_TOO_LARGE: Final = ("MessageSizeTooLargeError", "RecordListTooLargeError")
+_DENIED: Final = ("TopicAuthorizationFailedError", "ClusterAuthorizationFailedError")
+
+
+def why_refused(exc: BaseException, doing: str, largest: int) -> str | None:
+    """What to do about `exc`, which `doing` met; None where its name says all. `largest`: bytes of our largest message."""
+    what = type(exc).__name__
+    if what in _TOO_LARGE:
+        return f"refuses it for its size ({doing}): set max.message.bytes of the topic to {largest} at least"
+    if what in _DENIED:
+        named = exc.args[0] if exc.args else ()
+        topics = f" of {', '.join(sorted(map(str, named)))}" if isinstance(named, set | frozenset | list) else ""
+        return f"denies this user the right to that ({doing}{topics}: {what}): see its ACLs"
+    return None
