@@ -11,7 +11,7 @@ from shared.bus import Record
 from shared.checkpoint import Checkpoints
 from shared.clock import FakeClock, SystemClock
 from shared.errors import BusError, InvalidInput
-from shared.memorybus import MemoryBus
+from shared.memorybus import MemoryBus, MemoryReader
 from shared.pump import Pace
 from shared.topics import ALL, FLOOR_CHECKPOINTS, FLOOR_EVENTS, FLOOR_FLAGS, SWITCH_DEAD_LETTER
 from tests.pumpkit import Counted, Counter, make_pump, once, running, say, until
@@ -295,6 +295,27 @@ async def test_time_passes_by_the_clock_only_when_it_is_live(bus: MemoryBus) -> 
         await clock.advance(0.2)
         await until(lambda: len(bus.records(FLOOR_FLAGS)) == 1)
         assert once(bus.records(FLOOR_FLAGS))[0].id == "alarm-1970-01-01T00:00:30+00:00"
+
+
+async def test_a_reader_that_gets_nothing_of_what_is_there_is_behind_since_something_last_came(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = FakeClock()
+    bus = MemoryBus(clock)
+    await bus.create(ALL)
+    pump = make_pump(bus, clock=clock)
+    async with running(pump):
+        await until(lambda: pump.status.ready)
+        with monkeypatch.context() as deaf:
+            deaf.setattr(MemoryReader, "_take", lambda *_: [])
+            await say(bus, "a")
+            for _ in range(10):
+                await clock.advance(1.0)
+            assert pump.status.behind_s > 8
+            assert "behind" in (pump.trouble() or "")
+        for _ in range(3):
+            await clock.advance(1.0)
+        await until(lambda: pump.trouble() is None)
 
 
 async def test_the_machine_does_not_hold_the_loop(bus: MemoryBus) -> None:
