@@ -61,7 +61,6 @@ async def test_two_monitors_restarted_one_after_the_other_cost_boards_a_reconnec
             assert [board.wrong for board in boards] == [[] for _ in boards]
             codes = {code for board in boards for code in board.endings if isinstance(code, int)}
             assert codes == {4501}, [board.endings for board in boards]
-            assert all(board.endings[4501] for board in boards), "each was on one of the two, and told to come back"
             await until(lambda: shows_the_same(boards, both), "every board shows what both monitors show", every_s=0.2)
 
         # what was flagged: every one with its own deadline, none twice
