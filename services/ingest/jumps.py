@@ -75,6 +75,12 @@ class Jumps(Struct):
         self.records, self.suspicion = 0, None
         self.heard.clear()
 
+    def forget_after(self, received: int) -> None:
+        """Our clock was set back to this: what was received later by it tells nothing any more."""
+        if self.suspicion is not None:
+            self.suspicion.since = min(self.suspicion.since, received)
+        self.heard = {name: when for name, when in self.heard.items() if when <= received}
+
     def judge(self, one: Record, scale: float) -> bool:
         """Whether the record fits. If not it is suspected, alone or with those before it."""
         gap = one.stamp - one.expected

@@ -10,6 +10,7 @@ import structlog
 
 from services.ingest.holdback import MOST_S, HoldBack
 from services.ingest.marks import SILENCE_S, SiteClock
+from services.ingest.ourclock import OurClock
 from services.ingest.silence import Silences
 from shared import topics
 from shared.bus import Bus
@@ -64,6 +65,7 @@ class Marker:
         self._mark_s = mark_s
         self._unsent_s = unsent_s
         self._unheard_s = unheard_s
+        self._ours = OurClock(clock)
         self._last: dict[str, float] = {}  # by site: when its last mark was due, monotonic seconds
         self._silences: dict[str, Silences] = {}
         self._holds: dict[str, HoldBack] = {}
@@ -136,16 +138,18 @@ class Marker:
 
     async def step(self, late_s: float = 0.0) -> None:
         """Write the marks that are due; they say nothing of the last `late_s` seconds."""
+        self._ours.look(self._clocks)
         if not self._status.ready or self._status.turned < self._resumed:
             return
         now = self._clock.monotonic()
         behind_s = max(self._status.behind_s, self._unsent_s(), self._unheard_s(), late_s)
         if math.isinf(behind_s):
             return
-        wall, grain = self._clock.now() - timedelta(seconds=behind_s), grain_s(len(self._clocks), self._mark_s)
+        now_there, grain = self._clock.now() - timedelta(seconds=behind_s), grain_s(len(self._clocks), self._mark_s)
         for site, site_clock in tuple(self._clocks.items()):
             if not self._has_spoken(site_clock):
                 continue
+            wall = self._ours.wall(site, site_clock, now_there)
             await self._tell_silences(site, site_clock, wall)
             # half a grain of tolerance, or the loop's own period would skip every other mark
             due = self._last.get(site, -math.inf) + max(site_clock.interval_s(wall), grain) - grain / 2

@@ -22,7 +22,7 @@ import msgspec
 from msgspec import Struct
 
 from services.ingest.holdback import MOST_S
-from services.ingest.jumps import LEAST, Jumps, Record
+from services.ingest.jumps import LEAST, MOST_CONNECTORS, Jumps, Record
 from services.ingest.restamp import Offset, after_jump, on_old_clock
 from services.ingest.running import Running
 from shared import events
@@ -54,6 +54,9 @@ DRIFT_SAMPLES = 10
 DRIFT_LEAST_S = 0.05
 DRIFT_MOST = 0.1
 
+# A connector receives its records in their order. One received so much before its last tells that our clock was set back.
+OUR_LEAST_US = 500_000
+
 # A connector that repeats its LinkUp (a heartbeat) and then falls silent for three beats of the usual 5 s is gone,
 # although it could not say so: killed, or its machine or network lost.
 SILENCE_S = 15.0
@@ -83,6 +86,8 @@ class _State(Struct):
     jumps: Jumps = msgspec.field(default_factory=Jumps)
     restamped: int = 0  # events whose time did not fit and was cut
     jumped: int = 0  # how often the clock was set
+    ours: dict[str, int] = {}  # connector -> received of its last record
+    set_back: bool = False  # our clock was, since a record fitted
 
 
 class SiteClock:
@@ -131,10 +136,14 @@ class SiteClock:
             told = _told_time(found)
             if told is None or abs(told - expected) <= LEAST * scale:
                 return [_in_switch_time(event, expected) for event in found]
+            if state.set_back:
+                self._set(told, received)
+                return found
             return self._jump(raw, found, told - expected, told, told, on_jump)
         if stamp is not None:
             one = Record(received, _micros(stamp), expected, raw.connector)
             if state.jumps.judge(one, scale):
+                state.set_back = False
                 if not found and received - state.samples[-1][0] > SAMPLE_US:
                     self._sample(one.stamp, received)
                 return found  # no time in it is later than its stamp
@@ -149,10 +158,19 @@ class SiteClock:
         return placed
 
     def heard(self, connector: str, received: datetime) -> None:
-        """A record of this connector arrived, whatever was in it."""
-        link = self._state.links.get(connector)
-        if link is not None:
-            link.heard = max(link.heard, _micros(received))
+        """A record of this connector arrived, whatever was in it. One received before its last tells that our clock was set."""
+        state, at = self._state, _micros(received)
+        if at < state.ours.pop(connector, at) - OUR_LEAST_US:
+            state.set_back, state.received = True, at
+            state.jumps.forget_after(at)
+            for link in state.links.values():
+                link.heard = min(link.heard, at)
+        state.ours[connector] = at
+        if len(state.ours) > MOST_CONNECTORS:
+            del state.ours[next(iter(state.ours))]
+        own = state.links.get(connector)
+        if own is not None:
+            own.heard = max(own.heard, at)
 
     def is_heartbeat(self, connector: str, session: str, data: events.LinkUp) -> bool:
         """True when the connector only repeats what it said in this session; noted, and no event."""
@@ -212,6 +230,13 @@ class SiteClock:
         """Our seconds since the switch's clock showed `time`, at `wall`; None while nothing is known."""
         found = self._now(_micros(wall))
         return None if found is None else (found - _micros(time)) / 1e6 / self._state.speed
+
+    def bears_out(self, since: datetime, by_s: float) -> bool:
+        """Whether what was received since then, when our clock was set ahead by `by_s`, fits the estimate as it is."""
+        state = self._state
+        if not state.samples or state.jumps.received < _micros(since):
+            return False
+        return state.samples[0][1] - state.samples[-1][1] < by_s * 1e6 * state.speed / 2
 
     def mark(self, wall: datetime, hold_back_s: float = HOLD_BACK_S) -> Event | None:
         """The mark at `wall`; None while the link is down, nothing is known, or the switch's time has not moved on."""
@@ -303,9 +328,10 @@ class SiteClock:
         known = state.jumps.suspicion
         assert known is not None
         state.jumps.adopt(one)
-        if known.jumped:
+        if known.jumped and not state.set_back:
             return self._jump(raw, found, known.gap, one.stamp, known.stamp, on_jump)
-        self._set(one.expected + known.gap, one.received)  # records are slower on their way: nobody set a clock
+        state.set_back = False
+        self._set(one.expected + known.gap, one.received)  # slower on their way, or our clock was set: not the switch's
         return found
 
     def _jump(self, raw: Raw, found: list[Event], by: int, at: int, since: int, on_jump: OnJump) -> list[Event]:
