@@ -19,7 +19,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from tests.authkit import bearer, token, users_file
+from tests.metricskit import complaints, lacking
+from tests.metricskit import series as series_of
 from tests.waiting import PATIENCE_S, until
+from tools.metrics import registries
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -224,6 +227,20 @@ async def provoke(service: Service) -> None:
         await service.ask("GET", path)
 
 
+async def all_is_measured_from_the_start(running: dict[str, Service], folder: Path) -> None:
+    """Each has every metric of docs/prometheus.md, with each value of a label that is known; nobody was refused yet."""
+    (kept := folder / "reference").mkdir()
+    reference = registries(kept)
+    for name, one in running.items():
+        text = (await one.ask("GET", "/metrics")).text
+        assert lacking(reference[name], text) == [], name
+        assert await complaints(text) == "", name
+        counted = {series: value for series, value in series_of(text) if series[0].startswith(("auth_", "http_too"))}
+        assert {series for series, value in counted.items() if value} <= {
+            one for one in counted if one[0] == "auth_provider_failures_total"
+        }, name
+
+
 def bearer_of(user: str) -> dict[str, str]:
     return bearer(user, secret=SECRETS["auth_secret_of_at_least_32_bytes"])
 
@@ -247,6 +264,7 @@ async def test_no_secret_is_logged_measured_answered_or_kept(tmp_path: Path, kaf
     async with services(tmp_path, kafka_bootstrap) as running:
         alerts, monitor, ingest = running["alerts"], running["monitor"], running["ingest"]
         assert all(one.port() and not one.over() for one in running.values())
+        await all_is_measured_from_the_start(running, tmp_path)  # here, where every service runs as a process already
         await asyncio.gather(*(provoke(one) for one in running.values()))
         for receiver in ("operations", "hook", "manager"):
             tested = await alerts.ask(

@@ -11,11 +11,10 @@ import pytest
 from prometheus_client import CollectorRegistry, disable_created_metrics, generate_latest
 
 from shared.settings import ROOT
+from tests.metricskit import FROM_OUTSIDE
 from tools.metrics import PAGE, SERVICES, families, registries, render
 
 PREFIXES = (*SERVICES, "auth", "floorwatch", "http", "process", "pump")
-# values of these come from outside, of all others from the code; what bounds them is said on the page
-FROM_OUTSIDE = {"site", "queue", "receiver", "version", "file", "certificate", "provider"}
 LABELS = FROM_OUTSIDE | {
     *("action", "answer", "code", "effect", "how", "kind", "le", "link", "outcome", "pump", "reason", "service"),
     *("severity", "state", "table", "vendor", "what", "where", "why"),
