@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 import tempfile
 import uuid
 from collections.abc import AsyncIterator
@@ -50,6 +52,24 @@ async def migrated_database(kind: str, folder: Path, scripts: Path) -> AsyncIter
         database = Database(_postgres(name))
         yield database
         await database.close()
+
+
+@asynccontextmanager
+async def backup_of(database: Database, folder: Path) -> AsyncIterator[Database]:
+    """A copy of a database as it is now, which nobody else may be using."""
+    if database.url.get_backend_name() == "sqlite":
+        file = folder / f"backup-{uuid.uuid4().hex[:12]}.db"
+        with contextlib.closing(sqlite3.connect(str(database.url.database), isolation_level=None)) as connection:
+            connection.execute("VACUUM INTO ?", (str(file),))
+        copy = Database(f"sqlite:///{file}")
+        yield copy
+        await copy.close()
+        return
+    await database.close()  # it connects again when it is asked
+    async with _in_postgres(str(database.url.database)) as name:
+        copy = Database(_postgres(name))
+        yield copy
+        await copy.close()
 
 
 # ---------------------------------------------------------------- PostgreSQL

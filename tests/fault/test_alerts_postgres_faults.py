@@ -5,19 +5,26 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from services.alerts.app import MIGRATIONS
+from shared import topics
 from shared.bus import Bus
+from shared.memorybus import MemoryBus
+from tests import alertskit
 from tests.brokers import Broker
-from tests.databases import POSTGRES
+from tests.databases import POSTGRES, migrated_database
 from tests.fault.alerting import (
     Floor,
     alert_file,
     asked,
+    changed,
     expected,
+    flags,
     over_lease,
     pour,
     told_by_webhook,
@@ -51,17 +58,6 @@ def postgres() -> Iterator[Postgres]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-class Restartable:
-    """`postgres` as it starts again: with the data that it has."""
-
-    def __init__(self, postgres: Postgres) -> None:
-        self._postgres = postgres
-
-    def start(self) -> None:
-        self._postgres.prepare = lambda: None  # type: ignore[method-assign]  # its data is there
-        self._postgres.start()
-
-
 async def test_a_server_that_is_stopped_and_started_again_loses_and_repeats_nothing(
     postgres: Postgres, broker: Broker, bus: Bus, tmp_path: Path
 ) -> None:
@@ -92,7 +88,7 @@ async def test_a_server_that_is_stopped_and_started_again_loses_and_repeats_noth
 
             await until(lost, "the page says so, too", every_s=0.1)
             assert (await floor.post("/incidents/1/acknowledge", by="Li Wei")).status_code == 503
-            await asyncio.to_thread(Restartable(postgres).start)
+            await asyncio.to_thread(postgres.start)
             await until(alerts.is_ready, "it is well again", every_s=0.1)
 
             async def all_there() -> bool:
@@ -157,3 +153,42 @@ async def test_of_two_instances_under_load_one_is_killed_and_each_incident_is_to
         "what came twice says that it may have, and nothing else does"
     )
     assert max(told.values()) == 2
+
+
+async def test_rights_and_tables_that_others_take_away_cost_no_flag_and_do_not_end_the_service(tmp_path: Path) -> None:
+    """Each flag was put aside as one that cannot be stored, and then the service ended."""
+    bus = MemoryBus()
+    await bus.create(alertskit.TOPICS)
+    async with migrated_database("postgres", tmp_path, MIGRATIONS) as owner:
+        role = f"r_{owner.url.database}"
+        await changed(owner, f"CREATE ROLE {role} LOGIN PASSWORD 'hush'")
+        rights = f"ALL ON ALL TABLES IN SCHEMA public {{}} {role}"
+        await changed(owner, f"GRANT {rights.format('TO')}")
+        await changed(owner, f"GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role}")
+        url = owner.url.set(username=role, password="hush").render_as_string(hide_password=False)
+        async with asked(url) as database, alertskit.running(bus, database) as alerts:
+
+            async def there(number: int) -> bool:
+                return Counter(one["subject_id"] for one in await alerts.incidents()) == expected(range(number))
+
+            async def says(words: str) -> bool:
+                checks = (await alerts.client.get("/readyz")).json()["checks"]
+                return words in str(checks["flags"]) and "postgresql" not in str(checks["flags"])
+
+            await alertskit.publish(bus, *flags(range(5)))
+            await until(lambda: there(5), "all are incidents")
+            await changed(owner, f"REVOKE {rights.format('FROM')}")
+            await alertskit.publish(bus, *flags(range(5, 10)))
+            await until(lambda: says("permission denied"), "readiness says it, and not where")
+            problem = await alerts.post("/incidents/1/acknowledge", {"by": "Li Wei"}, 503)
+            assert problem["detail"].endswith("; nothing was changed, try again")
+            await changed(owner, f"GRANT {rights.format('TO')}")
+            await until(lambda: there(10), "those that waited, too")
+            await changed(owner, "ALTER TABLE flags RENAME TO away")
+            await alertskit.publish(bus, *flags(range(10, 15)))
+            await until(lambda: says("does not exist"), "readiness says it")
+            await changed(owner, "ALTER TABLE away RENAME TO flags")
+            await until(lambda: there(15), "all are incidents, once")
+            assert bus.records(topics.SWITCH_DEAD_LETTER) == []
+        await changed(owner, f"DROP OWNED BY {role}")
+        await changed(owner, f"DROP ROLE {role}")
