@@ -112,7 +112,9 @@ class Database:
             async with asyncio.timeout(BUSY_TIMEOUT_MS / 1000):
                 await self._writers.acquire()
         except TimeoutError:
-            raise StoreError(f"database {shown(self.url)}: database is locked", "database is locked") from None
+            raise StoreError(
+                f"database {shown(self.url)}: database is locked", "the database says: database is locked"
+            ) from None
         try:
             yield
         finally:

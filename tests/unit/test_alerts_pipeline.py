@@ -230,7 +230,7 @@ async def test_a_database_that_is_away_is_said_and_waited_for(
             await until(lost)
             assert (await ready(alerts))[0] == 503
             problem = await alerts.post("/incidents/1/acknowledge", {"by": "Li"}, 503)
-            assert problem["detail"] == "database is locked; nothing was changed, try again"
+            assert problem["detail"] == "the database says: database is locked; nothing was changed, try again"
         assert await until(alerts.incidents)
         await caught_up(alerts, bus)
 
