@@ -39,7 +39,7 @@ async def test_a_page_comes_back_by_itself_to_the_other_monitor_and_stays_signed
     users = users_file(tmp_path)
     with embedded_broker(tmp_path / "broker.log") as broker:
         await create_topics(broker, partitions=1)
-        both = [signed(Service("monitor", broker, tmp_path, name=name), users) for name in ("a", "b")]
+        both = [signed(Service("monitor", broker, tmp_path, name=name, shutdown_s=30), users) for name in ("a", "b")]
         bus = connect(broker)
         async with services(*both), balanced(*both) as balancer:
             await until(lambda: all(balancer.stands(one) for one in both), "both are ready")

@@ -75,7 +75,7 @@ async def test_all_boards_of_a_building_come_back_at_once_to_the_monitor_that_is
 
 
 async def test_pages_of_alerts_that_never_read_cost_their_bounds_and_are_let_go(tmp_path: Path) -> None:
-    async with alerting.running(tmp_path, slow_s=1.0, max_connections=PAGES + 1) as floor, floor.feed() as good:
+    async with alerting.running(tmp_path, slow_s=3.0, max_connections=PAGES + 1) as floor, floor.feed() as good:
         hub = floor.alerts.service.hub
         port = int(floor.url.rsplit(":", 1)[1])
         stuck = [await never_reading(port) for _ in range(PAGES)]
@@ -127,7 +127,7 @@ async def test_clients_that_vanish_without_a_word_are_let_go(
     feed: Callable[[Path], AsyncIterator[tuple[int, Callable[[], int]]]],
 ) -> None:
     """A pulled cable says nothing, and what is still sent to it fits into buffers for a long time: pings tell."""
-    monkeypatch.setattr(uvicorn, "Config", partial(uvicorn.Config, ws_ping_interval=0.3, ws_ping_timeout=1.0))
+    monkeypatch.setattr(uvicorn, "Config", partial(uvicorn.Config, ws_ping_interval=0.3, ws_ping_timeout=3.0))
     async with feed(tmp_path) as (port, connected), proxied(port) as proxy:  # type: ignore[attr-defined]
         lines = [await connect(f"ws://127.0.0.1:{proxy.port}/api/v1/feed", ping_interval=None) for _ in range(20)]
         for line in lines:

@@ -40,7 +40,7 @@ async def test_two_monitors_restarted_one_after_the_other_cost_boards_a_reconnec
 ) -> None:
     await create_topics(broker, partitions=len(SITES))
     plan = Plan(SITES, rate=RATE, lasts_s=9)
-    both = [draining(Service("monitor", broker, tmp_path, name=name)) for name in ("a", "b")]
+    both = [draining(Service("monitor", broker, tmp_path, name=name, shutdown_s=30)) for name in ("a", "b")]
     for one in both:
         of_version(one, "" if BACK else OLDER)
     async with services(*both), following(broker, topics.FLOOR_FLAGS) as flags, balanced(*both) as balancer:
@@ -60,7 +60,8 @@ async def test_two_monitors_restarted_one_after_the_other_cost_boards_a_reconnec
             # what boards were told
             assert [board.wrong for board in boards] == [[] for _ in boards]
             codes = {code for board in boards for code in board.endings if isinstance(code, int)}
-            assert codes == {4501}, [board.endings for board in boards]
+            assert 4501 in codes, [board.endings for board in boards]
+            assert codes <= {4501, 1006}, "1006: one that was too busy to read it"
             await until(lambda: shows_the_same(boards, both), "every board shows what both monitors show", every_s=0.2)
 
         # what was flagged: every one with its own deadline, none twice

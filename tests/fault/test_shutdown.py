@@ -49,7 +49,7 @@ async def test_a_service_that_is_stopped_ends_what_it_began_and_writes_what_it_h
 ) -> None:
     await create_topics(broker, partitions=len(SITES))
     plan = Plan(SITES, rate=1000, lasts_s=8)
-    ingest, monitor = Service("ingest", broker, tmp_path), Service("monitor", broker, tmp_path)
+    ingest, monitor = (Service(kind, broker, tmp_path, shutdown_s=30) for kind in ("ingest", "monitor"))
     async with services(ingest, monitor):
         async with pouring(plan, FromTheSwitch(bus, SITES)) as load:
             board = await subscribed(monitor)
