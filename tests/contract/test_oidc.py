@@ -117,6 +117,20 @@ async def test_a_new_key_is_looked_for_once_it_is_used_and_an_old_one_goes_on_un
     assert await reason(auth, old) == "invalid"
 
 
+async def test_a_new_key_in_the_middle_of_many_requests_refuses_nobody(
+    auth: Authenticator, idp: TestProvider, clock: FakeClock
+) -> None:
+    before = [idp.token("wang") for _ in range(40)]
+    await auth.authenticated(before[0])
+    clock.pause(AGAIN_S)
+    idp.rotate("ES256")
+    after = [idp.token("zhao") for _ in range(40)]
+    both = [one for pair in zip(before, after, strict=True) for one in pair]
+    found = await asyncio.gather(*(auth.authenticated(one) for one in both))
+    assert [one.user for one in found] == ["wang", "zhao"] * 40
+    assert idp.asked["/keys"] == 2, "one look for all of them"
+
+
 async def test_forged_keys_do_not_make_us_ask_the_provider_again_and_again(
     auth: Authenticator, idp: TestProvider, clock: FakeClock
 ) -> None:

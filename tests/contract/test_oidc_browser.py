@@ -122,6 +122,15 @@ async def test_nobody_is_signed_in_by_a_way_back_that_somebody_else_began(
     assert problem(await browser.get(late)) == "state"
 
 
+async def test_a_way_back_is_good_once(browser: httpx.AsyncClient, idp: TestProvider) -> None:
+    idp.who = "wang"
+    back = await back_from(await to_provider(browser))
+    kept = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    assert (await browser.get(back)).headers["location"] == "/transfers?q=a"
+    assert problem(await browser.get(back)) == "state", "what it needs is taken from the browser"
+    assert problem(await browser.get(back, headers={"cookie": kept})) == "provider", "also with it: the code was used"
+
+
 async def test_what_the_provider_says_is_checked(browser: httpx.AsyncClient, idp: TestProvider) -> None:
     idp.who = "wang"
 
