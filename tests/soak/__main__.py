@@ -36,6 +36,9 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="load and order of the faults; drawn when left out")
     parser.add_argument("--broker", choices=["embedded", "kafka"], default="embedded")
     parser.add_argument("--rate", type=float, default=150.0, help="events a second (default 150)")
+    parser.add_argument(
+        "--within", type=float, default=120.0, help="s after which what is not right again has failed (120)"
+    )
     parser.add_argument("--keep", action="store_true", help="leave logs and databases where they are")
     parser.add_argument("faults", nargs="*", metavar="FAULT", help="only these; without any: all")
     asked = parser.parse_args()
@@ -67,6 +70,7 @@ def main() -> int:
         broker=asked.broker,
         rate=asked.rate,
         faults=tuple(asked.faults),
+        within_s=asked.within,
     )
     folder = Path(tempfile.mkdtemp(prefix="floorwatch-soak-"))
     print(f"soak of {asked.minutes:g} min with seed {seed} on the {asked.broker} broker; logs in {folder}", flush=True)

@@ -42,7 +42,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     rate: float = 150.0  # events a second
     faults: tuple[str, ...] = ()
     in_order: bool = False
-    within_s: float = 60.0  # after which what is not right again has failed
+    within_s: float = 120.0  # after which what is not right again has failed
 
     @property
     def command(self) -> str:
