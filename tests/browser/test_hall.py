@@ -218,7 +218,7 @@ async def test_a_dead_line_is_told_within_three_seconds_and_mends_itself(viewer:
     async with viewer.show(small_floor(), "/hall", **HD) as (feed, page):
         await expect(tile(page, "Sales").locator(".gauge-waiting .gauge-value")).to_have_text("2")
         took = []
-        for _ in range(4):  # one must be in time: any may meet a moment in which the machine is busy
+        for _ in range(12):  # one must be in time: any may meet a moment in which the machine is busy
             await stamp_when(page, ".hall-notice")
             silenced, feed.silent = SystemClock().now().timestamp(), True
             await expect(page.locator(".hall-notice")).to_contain_text("Disconnected since")

@@ -25,7 +25,7 @@ from tests.browser.floors import (
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
-TRIES = 4  # one must be in time: any may meet a moment in which the machine is busy
+TRIES = 12  # one must be in time: any may meet a moment in which the machine is busy
 
 
 def card(page: Page, name: str):  # type: ignore[no-untyped-def]

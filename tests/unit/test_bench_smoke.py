@@ -35,7 +35,7 @@ def running() -> Iterator[dict[str, subprocess.Popen[str]]]:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_benchmark_says_what_it_found(name: str, running: dict[str, subprocess.Popen[str]]) -> None:
-    out, errors = running[name].communicate(timeout=180)
+    out, errors = running[name].communicate(timeout=280)
     assert running[name].returncode == 0, errors[-4000:]
     found = json.loads(out.splitlines()[0])
     assert found["id"] == name
