@@ -138,7 +138,13 @@ def _file(out: Path, document: Document, form: formats.Format) -> Iterable[Path]
         typer.echo(f"no {form}: {exc}", err=True)
         return
     path = out / file.name
-    path.write_bytes(file.content)
+    begun = path.with_name(f"{path.name}.part")  # nobody takes half a report for a whole one
+    try:
+        begun.write_bytes(file.content)
+        begun.replace(path)
+    except OSError:
+        begun.unlink(missing_ok=True)
+        raise
     typer.echo(str(path))
     yield path
 

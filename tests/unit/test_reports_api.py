@@ -27,6 +27,7 @@ from shared.topics import FLOOR_RECORDS
 from tests import alertskit
 from tests.alertskit import Alerts, running
 from tests.authkit import bearer, settings, users_file
+from tests.fault.disks import small_disk
 from tests.recorderkit import fact_of, interval, publish, queue_interval
 from tests.sinks import MailSink, listening
 from tests.waiting import until
@@ -203,3 +204,28 @@ async def test_the_command_writes_the_files_that_it_names(tmp_path: Path, monkey
         failed = await asyncio.to_thread(run, *more)
         assert isinstance(failed.exception, FloorwatchError)
         assert said in str(failed.exception)
+
+
+async def test_a_full_disk_leaves_the_report_that_was_there_and_no_half_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with service(tmp_path):
+        pass
+    sites = tmp_path / "sites.yaml"
+    sites.write_text("sites: {s1: {label: First floor, time_zone: Asia/Shanghai}}\n", encoding="utf-8")
+    monkeypatch.setenv("FLOORWATCH_SITES_FILE", str(sites))
+    with small_disk(1) as disk:
+        asked = ["report", "daily", "--date", DAY, "--format", "json", "--db", f"sqlite:///{tmp_path / 'alerts.db'}"]
+
+        def run() -> Any:
+            return CliRunner().invoke(app, [*asked, "--out", str(disk.folder)])
+
+        assert (await asyncio.to_thread(run)).exit_code == 0
+        before = {path.name: path.read_bytes() for path in disk.folder.iterdir()}
+        assert before
+        disk.fill()
+        failed = await asyncio.to_thread(run)
+        assert isinstance(failed.exception, FloorwatchError)
+        assert "No space left on device" in str(failed.exception)
+        disk.free()
+        assert {path.name: path.read_bytes() for path in disk.folder.iterdir()} == before
