@@ -194,7 +194,7 @@ def test_a_served_app_looks_at_its_certificate_by_itself(tmp_path: Path) -> None
     assert asyncio.run(turns())
 
 
-async def test_a_certificate_that_ends_soon_is_told_of_each_day(
+async def test_a_certificate_that_ends_soon_is_told_of_each_day_and_one_that_has_ended_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tls_module, "POLL_S", 3600.0)
@@ -204,12 +204,15 @@ async def test_a_certificate_that_ends_soon_is_told_of_each_day(
     with capture_logs() as said:
         for _ in range(4):
             await clock.advance(86_400.0)
+    with capture_logs() as later:
+        await clock.advance(12 * 86_400.0)
     following.cancel()
     assert [(line["event"], line["days"]) for line in said] == [
         ("certificate ends soon", 13),
         ("certificate ends soon", 12),
         ("certificate ends soon", 11),
     ]
+    assert (later[-1]["event"], later[-1]["log_level"]) == ("certificate has ended", "error")
 
 
 def encrypted(pair: Pair, password: str) -> Pair:
