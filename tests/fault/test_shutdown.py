@@ -94,6 +94,9 @@ async def test_alerts_that_is_stopped_while_it_sends_sends_nothing_twice(
             began = time.monotonic()
             alerts.process.terminate()
             assert await close_of(page) == (4501, "this service ends, come back")
+            await until(lambda: refuses(alerts.port), "all others are served")
+            with pytest.raises(TimeoutError):  # it waits for the receiver alone, as long as that may take
+                await asyncio.wait_for(asyncio.shield(alerts.process.wait()), 2.0)
             receiver.answering.set()
             assert await asyncio.wait_for(alerts.process.wait(), PATIENCE_S) == 0, alerts.log.read_text()[-4000:]
             took = time.monotonic() - began
@@ -169,6 +172,15 @@ async def ending(board: ClientConnection, monitor: Service, took: list[float]) -
     assert await asyncio.wait_for(monitor.process.wait(), PATIENCE_S) == 0, monitor.log.read_text()[-4000:]
     took.append(time.monotonic() - began)
     return said
+
+
+async def refuses(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except ConnectionRefusedError:
+        return True
+    writer.close()
+    return False
 
 
 class HalfARecord:
