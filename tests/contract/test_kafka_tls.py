@@ -30,6 +30,7 @@ pytestmark = [
 ]
 
 USER, PASSWORD, SCRAM_PASSWORD = "floor", "plain-as-day-4711", "shaken-not-stirred-0815"
+GUEST = "guest"  # gets in, and may do nothing
 _LOGIN = "org.apache.kafka.common.security"
 
 
@@ -50,8 +51,11 @@ class Guarded(Kafka):
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL",
             "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512",
             "listener.name.sasl_ssl.plain.sasl.jaas.config": (
-                f'{_LOGIN}.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'
+                f'{_LOGIN}.plain.PlainLoginModule required user_{USER}="{PASSWORD}" user_{GUEST}="{PASSWORD}";'
             ),
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": f"User:ANONYMOUS;User:{USER};User:certified",  # all but the guest
+            "ssl.principal.mapping.rules": "RULE:^.*$/certified/",
             "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": f"{_LOGIN}.scram.ScramLoginModule required;",
             "ssl.keystore.type": "PEM",
             "ssl.keystore.location": str(self._keystore()),
@@ -175,6 +179,22 @@ async def test_a_wrong_password_is_said_to_be_one_and_not_repeated(doors: Doors,
 async def test_a_mechanism_that_it_does_not_know_is_said_to_be_so(doors: Doors) -> None:
     why = await refusal(doors.as_user("SCRAM-SHA-256", SCRAM_PASSWORD))
     assert "it does not let this user in: UnsupportedSaslMechanism" in why
+
+
+async def test_what_a_user_may_not_do_is_named_with_its_topic(doors: Doors) -> None:
+    await carries(doors.as_user("PLAIN", PASSWORD), b"so that there is a topic")
+    guest = doors.as_user("PLAIN", PASSWORD, kafka_sasl_username=GUEST)
+    denied = r"denies this user the right to that \((connecting|publishing to switch.raw).*AuthorizationFailed.*: see its ACLs"
+    async with bus_of(guest) as bus:
+        with pytest.raises(BusError, match=denied):
+            await bus.publish(SWITCH_RAW, b"x", key="site")
+    async with bus_of(guest.model_copy(update={"kafka_idempotent": False})) as bus:
+        with pytest.raises(BusError, match=denied):
+            await bus.publish(SWITCH_RAW, b"x", key="site")
+        with pytest.raises(BusError, match=r"did not create topic switch.raw: Authorization failed"):
+            await bus.create([SWITCH_RAW])
+        with pytest.raises(BusError, match=r"topic switch.raw does not exist on .*, or this user may not see it"):
+            await bus.read([SWITCH_RAW])
 
 
 async def test_one_of_another_authority_or_name_is_not_told_the_password(doors: Doors, tmp_path: Path) -> None:
