@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from shared.envelope import beyond
+from shared.envelope import EARLIEST, LATEST, beyond
 from shared.errors import InvalidInput
 
 Headers = tuple[tuple[str, bytes], ...]
@@ -77,7 +77,7 @@ def from_record(
             vendor=found["vendor"],
             site=_name(found["site"], "site"),
             connector=_name(found.get("connector", found["vendor"]), "connector"),
-            received=_received(found["received"]) if "received" in found else written,
+            received=_received(found["received"]) if "received" in found else _stamped(written),
             kind="link" if found.get("kind") == "link" else "event",
             session=_name(found["session"], "session", least=0) if "session" in found else "",
             seq=_seq(found["seq"]) if "seq" in found else None,
@@ -104,6 +104,12 @@ def _received(text: str) -> datetime:
     if why := beyond(received):
         raise ValueError(f"received: {why}")
     return received
+
+
+def _stamped(written: datetime) -> datetime:
+    if not EARLIEST < written < LATEST:  # where stamps are put that are of no calendar
+        raise ValueError("received is missing, and the record's stamp is no time of ours")
+    return written
 
 
 def _seq(text: str) -> int:
