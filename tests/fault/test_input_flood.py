@@ -26,7 +26,7 @@ pytestmark = pytest.mark.fault
 SITES: Final = ["north", "south"]
 WILD: Final = "north"  # the one whose partition the bad ones share
 LONG: Final = int(os.environ.get("FAULT_BAD_RECORDS", "1000000"))
-SHORT: Final = 20_000
+SHORT: Final = 10_000
 MOST_GROWTH_MB: Final = 250
 MOST_LOG_BYTES: Final = 200_000
 
@@ -50,10 +50,16 @@ BAD: Final[tuple[tuple[str, bytes, Headers], ...]] = (
 
 
 def bad(count: int) -> Iterator[tuple[str, bytes, Headers]]:
-    """`count` bad records with their reasons; each ten thousandth is as large as a record may be."""
+    """`count` bad records with their reasons; each five thousandth is as large as a record may be."""
     for number in range(count):
         reason, value, headers = BAD[number % len(BAD)]
-        yield reason, value.ljust(LARGE) if number % 10_000 == 5 else value, headers
+        yield reason, value.ljust(LARGE) if number % 5_000 == 5 else value, headers
+
+
+@pytest.fixture(autouse=True)
+def only_when_asked_for(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("long") and "long" not in request.config.option.markexpr:
+        pytest.skip("takes minutes: pytest -m long")
 
 
 class Letters:
@@ -113,7 +119,7 @@ async def flood(broker: Broker, bus: Bus, folder: Path, tell: Tell, count: int, 
             await following_letters
             took_s = asyncio.get_running_loop().time() - began
             await load.done.wait()
-            await until(lambda: len(flags.slow()) >= len(plan.slow), "every slow transfer is flagged")
+            await until(lambda: plan.slow.keys() <= flags.slow().keys(), "every slow transfer is flagged")
         after_mb = ingest.resident_mb()
         counted = count + load.poured
 
@@ -128,19 +134,32 @@ async def flood(broker: Broker, bus: Bus, folder: Path, tell: Tell, count: int, 
     assert letters.reasons == Counter(reason for reason, _, _ in bad(count))
     assert after_mb - before_mb < MOST_GROWTH_MB
     assert ingest.log.stat().st_size < MOST_LOG_BYTES
-    if not kill:
-        assert letters.read == count, "nothing happened, so none is there twice"
     late = [(flags.arrived[one.id] - one.data.raised_at).total_seconds() for one in flags.slow_flags()]
+    untrue = len(flags.slow().keys() - plan.slow.keys())
     tell(
         f"{count} bad records are {letters.read} dead letters within {took_s:.1f} s; ingest grew from {before_mb:.0f} to"
-        f" {after_mb:.0f} MB, its log has {ingest.log.stat().st_size} bytes; flags came {max(late):.2f} s late at most"
+        f" {after_mb:.0f} MB, its log has {ingest.log.stat().st_size} bytes;"
+        f" flags came {max(late):.2f} s late at most; {untrue} untrue"
     )
 
 
 async def good_ones(bus: Bus, load: Load, plan: Plan, flags: Downstream) -> None:
-    """All of them went through, in their order, and every flag is there with its own time."""
-    assert flags.slow() == {transfer: load.at(at_s) for transfer, at_s in plan.slow.items()}
-    found = [decode_event(record.value) for record in await read_all(bus, topics.FLOOR_EVENTS)]
+    """All of them went through, in their order, and every flag is there once, with its own time.
+
+    Another may be flagged only where ingest told of its end when its seven seconds were over.
+    """
+    flagged = flags.slow()
+    assert {transfer: flagged[transfer] for transfer in plan.slow} == {
+        transfer: load.at(at_s) for transfer, at_s in plan.slow.items()
+    }
+    records = await read_all(bus, topics.FLOOR_EVENTS)
+    found = [decode_event(record.value) for record in records]
+    told = {
+        event.data.transfer_id: record.written
+        for event, record in zip(found, records, strict=True)
+        if isinstance(event.data, events.TransferBridged)
+    }
+    assert all(told[transfer] > flagged[transfer] for transfer in flagged.keys() - plan.slow.keys())
     passed = Passed()
     for site in SITES:
         happened = [event for event in found if event.site == site and not isinstance(event.data, events.Clock)]
@@ -149,10 +168,12 @@ async def good_ones(bus: Bus, load: Load, plan: Plan, flags: Downstream) -> None
         assert [(event.time, event.data) for event in once] == planned
 
 
+@pytest.mark.long
 async def test_bad_records_and_a_kill_among_them(broker: Broker, bus: Bus, tmp_path: Path, measured: Tell) -> None:
     await flood(broker, bus, tmp_path, measured, SHORT, kill=True)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("broker", [APACHE], indirect=True)
 async def test_bad_records_on_apache_kafka(broker: Broker, bus: Bus, tmp_path: Path, measured: Tell) -> None:
     await flood(broker, bus, tmp_path, measured, SHORT)
