@@ -159,9 +159,12 @@ export class Rewind {
     this.#ask(at);
     this.#drawMoment();
     this.#drawReach();
-    if (!settled) return;
+    if (settled && this.active) this.#tellSoon(); // else when there is something to see
+  }
+
+  #tellSoon() {
     clearTimeout(this.telling);
-    this.telling = setTimeout(() => this.active && this.bar.tell(t("rewind.told", { time: clock(this.at, this.#zone()) })), TELL_MS);
+    this.telling = setTimeout(() => this.bar.tell(t("rewind.told", { time: clock(this.at, this.#zone()) })), TELL_MS);
   }
 
   #ask(at) {
@@ -180,6 +183,7 @@ export class Rewind {
       setData(document.body, "rewound", "yes");
       this.board.showPicture({ store: this.store, clocks: this.clock });
       this.#draw();
+      this.#tellSoon();
     } else {
       this.board.redrawAll();
     }
