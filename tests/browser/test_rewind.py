@@ -13,7 +13,7 @@ import httpx
 import pytest
 import uvicorn
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 from prometheus_client import CollectorRegistry
 
 from services.monitor.app import Monitor
@@ -136,9 +136,16 @@ def card(page: Page, name: str):  # type: ignore[no-untyped-def]
     return page.locator(".card", has=page.locator(".card-name", has_text=name))
 
 
+async def after_a_second(route: Route) -> None:
+    await asyncio.sleep(1.0)
+    await route.continue_()
+
+
 async def test_a_supervisor_looks_back_and_returns(viewer: Viewer, tmp_path: Path) -> None:
     async with monitoring(tmp_path) as floor:
         await a_morning(floor)
+        # longer than the page waits for another step before it says which moment is shown
+        await viewer.context.route("**/api/v1/rewind/hq/floor*", after_a_second, times=1)
         page = await viewer.open(f"{floor.url}/?at=2026-11-22T09:00:45Z")
         mark, bar = page.locator(".rewind-mark"), page.locator("#rewind-bar")
         await expect(page.locator("body[data-rewound]")).to_be_visible()
