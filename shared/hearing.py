@@ -21,17 +21,20 @@ class Answer(NamedTuple):
 
 
 class _Place:
-    __slots__ = ("answered", "applied", "handed_out", "stamp")
+    """`asked` is when the newest answer was asked for at the earliest: the client asks again when it has the answer before."""
+
+    __slots__ = ("answered", "applied", "asked", "handed_out", "stamp")
 
     def __init__(self, now: float) -> None:
         self.stamp: object = None
-        self.answered = self.handed_out = self.applied = now
+        self.asked = self.answered = self.handed_out = self.applied = now
 
 
 class Hearing(Generic[P]):
     """Times are monotonic seconds. Told when records are handed out, and when they are applied: who asks for more has done so.
 
-    An answer alone is not enough: the clock of who reads must not run ahead of records that were told and wait their turn.
+    An answer alone is not enough: the clock of who reads must not run ahead of records that were told and wait their turn. And
+    one that was long on its way tells what there was when it was asked for, not when it came.
     """
 
     def __init__(self, places: Iterable[P], answer_of: Callable[[P], Answer], now: float) -> None:
@@ -51,23 +54,23 @@ class Hearing(Generic[P]):
             known.applied = known.handed_out
 
     def overdue_s(self, now: float, wait_s: float) -> float:
-        """For how long a partition's answer is overdue, the longest of all; the broker may wait `wait_s` with it.
+        """For how long a partition's answer is overdue, the longest of all; the broker may wait `wait_s` with each.
 
-        To be asked often: an answer counts as of when it is asked for first.
+        To be called often: an answer is taken to have come when it is seen first.
         """
+        self._hear(now)
         if not self._at_work:
-            self._hear(now)
             self.applied()
         oldest = min((known.applied for known in self._places.values()), default=now)
-        return max(0.0, now - oldest - wait_s - LATE_S)
+        return max(0.0, now - oldest - 2 * wait_s - LATE_S)
 
     def _hear(self, now: float) -> None:
         for place, known in self._places.items():
             stamp, all_read = self._answer_of(place)
             if stamp != known.stamp:
-                known.stamp, known.answered = stamp, now
+                known.stamp, known.asked, known.answered = stamp, known.answered, now
             if all_read:
-                known.handed_out = known.answered
+                known.handed_out = known.asked
 
 
 def hearing_of(consumer: Any, places: Iterable[P], now: float) -> Hearing[P]:

@@ -19,11 +19,14 @@ from services.alerts.core.plan import SEVERITIES, rank
 from services.alerts.core.urgency import FIRST_RESOLVED, urgency
 from services.alerts.repositories import Incidents, Query
 from shared.clock import FakeClock
+from shared.db import Database
 from shared.memorybus import MemoryBus
 from tests import alertskit
 from tests.alertskit import TOPICS, Alerts, publish, running
 from tests.flagkit import T0, flag, opened
 from tests.waiting import until
+
+pytest_plugins = ("tests.alertsdb",)
 
 NOON = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)  # in Shanghai, where the site is
 
@@ -34,11 +37,10 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-async def alerts(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Alerts]:
+async def alerts(alerts_db: Database, clock: FakeClock) -> AsyncIterator[Alerts]:
     bus = MemoryBus()
     await bus.create(TOPICS)
-    database = await alertskit.migrated(f"sqlite+aiosqlite:///{tmp_path / 'a.db'}")
-    async with running(bus, database, clock=clock) as found:
+    async with running(bus, alerts_db, clock=clock) as found:
         await publish(bus, *(flag(f"f{n}", subject_id=f"t{n}", severity=s) for n, s in enumerate(SEVERITIES, 1)))
 
         async def there() -> bool:
@@ -46,7 +48,6 @@ async def alerts(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Alerts]:
 
         await until(there)
         yield found
-    await database.close()
 
 
 async def pass_(clock: FakeClock, time: timedelta) -> None:

@@ -2,16 +2,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from shared.db import Database
 from shared.memorybus import MemoryBus
-from tests.alertskit import TOPICS, Alerts, migrated, publish, running
+from tests.alertskit import TOPICS, Alerts, publish, running
 from tests.flagkit import clearing, flag
 from tests.waiting import until
+
+pytest_plugins = ("tests.alertsdb",)
 
 
 @pytest.fixture
@@ -22,10 +23,8 @@ async def bus() -> MemoryBus:
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = await migrated(f"sqlite:///{tmp_path / 'alerts.db'}")
-    yield database
-    await database.close()
+async def database(alerts_db: Database) -> Database:
+    return alerts_db
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,10 +19,12 @@ from shared.clock import SystemClock
 from shared.db import Database
 from shared.errors import SettingsError
 from shared.memorybus import MemoryBus
-from tests.alertskit import TOPICS, Alerts, migrated, publish, running
+from tests.alertskit import TOPICS, Alerts, publish, running
 from tests.flagkit import clearing, flag
 from tests.sinks import HttpSink, MailSink, listening
 from tests.waiting import until
+
+pytest_plugins = ("tests.alertsdb",)
 
 
 @pytest.fixture
@@ -34,10 +35,8 @@ async def bus() -> MemoryBus:
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = await migrated(f"sqlite:///{tmp_path / 'alerts.db'}")
-    yield database
-    await database.close()
+async def database(alerts_db: Database) -> Database:
+    return alerts_db
 
 
 @pytest.fixture
