@@ -8,6 +8,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 P = TypeVar("P", bound=Hashable)
 
 LATE_S: Final = 0.15  # what an answer may take on a busy machine besides what the broker was told to wait
+DOUBT_S: Final = 1.0  # after so long without an answer the embedded broker may tell of less than it has
 
 
 class Answer(NamedTuple):
@@ -34,11 +35,17 @@ class Hearing(Generic[P]):
     """Times are monotonic seconds. Told when records are handed out, and when they are applied: who asks for more has done so.
 
     An answer alone is not enough: the clock of who reads must not run ahead of records that were told and wait their turn. And
-    one that was long on its way tells what there was when it was asked for, not when it came.
+    one that was long on its way tells what there was when it was asked for, not when it came. A broker that is not `certain`
+    may tell of less than it has: after a silence its answers count when the reader has all up to the ends that it names, too;
+    `doubted` are the partitions of which that is not known yet.
     """
 
-    def __init__(self, places: Iterable[P], answer_of: Callable[[P], Answer], now: float) -> None:
+    def __init__(
+        self, places: Iterable[P], answer_of: Callable[[P], Answer], now: float, *, certain: bool = True
+    ) -> None:
         self._answer_of = answer_of
+        self._certain = certain
+        self.doubted: set[P] = set()
         self._places = {place: _Place(now) for place in places}
         self._at_work = False
 
@@ -52,6 +59,14 @@ class Hearing(Generic[P]):
         self._at_work = False
         for known in self._places.values():
             known.applied = known.handed_out
+
+    def settled(self, places: Iterable[P], asked: float) -> None:
+        """Of these the reader has taken what there was when the broker was `asked` for their ends, and applied it."""
+        for place in places:
+            if self._answer_of(place).all_read:
+                self.doubted.discard(place)
+                known = self._places[place]
+                known.handed_out = max(known.handed_out, asked)
 
     def overdue_s(self, now: float, wait_s: float) -> float:
         """For how long a partition's answer is overdue, the longest of all; the broker may wait `wait_s` with each.
@@ -68,12 +83,14 @@ class Hearing(Generic[P]):
         for place, known in self._places.items():
             stamp, all_read = self._answer_of(place)
             if stamp != known.stamp:
+                if not self._certain and now - known.answered > DOUBT_S:
+                    self.doubted.add(place)
                 known.stamp, known.asked, known.answered = stamp, known.answered, now
-            if all_read:
-                known.handed_out = known.asked
+            if all_read and place not in self.doubted:
+                known.handed_out = max(known.handed_out, known.asked)
 
 
-def hearing_of(consumer: Any, places: Iterable[P], now: float) -> Hearing[P]:
+def hearing_of(consumer: Any, places: Iterable[P], now: float, *, certain: bool) -> Hearing[P]:
     """What an AIOKafkaConsumer knows of these partitions, which are to be assigned to it."""
 
     def answer_of(place: P) -> Answer:
@@ -81,4 +98,4 @@ def hearing_of(consumer: Any, places: Iterable[P], now: float) -> Hearing[P]:
         all_read = told.has_valid_position and told.highwater is not None and told.position >= told.highwater
         return Answer(told.timestamp, all_read)
 
-    return Hearing(places, answer_of, now)
+    return Hearing(places, answer_of, now, certain=certain)

@@ -34,7 +34,7 @@ from shared.hearing import hearing_of
 from shared.kafkarecords import Records
 from shared.kafkasecurity import security_of
 from shared.kafkatopics import MAX_MESSAGE_BYTES, config_of
-from shared.kafkawords import why_refused
+from shared.kafkawords import why_no_entry, why_refused
 from shared.lanes import Sender
 from shared.settings import CommonSettings
 from shared.tls import why_not
@@ -330,7 +330,7 @@ class _Broker:
             except OSError as exc:
                 why = os.strerror(exc.errno).lower() if exc.errno and exc.errno > 0 else str(exc)
             except KafkaError as exc:
-                why = _why_no_entry(exc)
+                why = why_no_entry(exc)
             else:
                 return None
         return why
@@ -343,14 +343,6 @@ class _Broker:
         else:
             _, writer = await asyncio.open_connection(host, port)
             writer.close()
-
-
-def _why_no_entry(exc: KafkaError) -> str:
-    """Why a broker that answers does not let us in."""
-    if isinstance(exc, KafkaConnectionError):
-        return "it hangs up: does it speak this security protocol at this port?"
-    what = str(exc.args[0]) if exc.args else ""
-    return f"it does not let this user in: {type(exc).__name__}" + (f": {what}" if what else "")
 
 
 def _plain(place: TopicPartition) -> Partition:
@@ -376,7 +368,7 @@ class KafkaReader:
         self._next: dict[Partition, int] = {}
         self._heard = clock.monotonic()
         self._records = Records()
-        self._hearing = hearing_of(consumer, places, self._heard)
+        self._hearing = hearing_of(consumer, places, self._heard, certain=not ease)
         self._ease = ease
         self._fetch_wait_ms = max(_FETCH_WAIT_MS, int(patience_s * 1000))
         self._held = 0  # records of the longest partition, as far as known
@@ -394,6 +386,8 @@ class KafkaReader:
 
     async def getmany(self, *, timeout_s: float, max_records: int = 2000) -> list[Record]:
         self._hearing.applied()
+        if self._hearing.doubted:
+            await self._settle()
         if self._ease:
             await self._clock.sleep(self._not_before - self._clock.monotonic())
         try:
@@ -454,6 +448,13 @@ class KafkaReader:
         # its stopping; the connection must be closed all the same.
         for ending in (self._consumer.stop, self._consumer._client.close):
             await asyncio.gather(asyncio.ensure_future(ending()), return_exceptions=True)
+
+    async def _settle(self) -> None:
+        asked = self._clock.monotonic()
+        ends = await self._ask(self._consumer.end_offsets(self._places), "looking up offsets")
+        self._hearing.settled(
+            [place for place, end in ends.items() if await self._consumer.position(place) >= end], asked
+        )
 
     def _seek(self, offsets: Mapping[Partition, int]) -> None:
         for (topic, number), offset in offsets.items():

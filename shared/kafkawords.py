@@ -21,3 +21,12 @@ def why_refused(exc: BaseException, doing: str, largest: int) -> str | None:
         topics = f" of {', '.join(sorted(map(str, named)))}" if isinstance(named, set | frozenset | list) else ""
         return f"denies this user the right to that ({doing}{topics}: {what}): see its ACLs"
     return None
+
+
+def why_no_entry(exc: BaseException) -> str:
+    """Why a broker that answers does not let us in."""
+    name = type(exc).__name__
+    if name == "KafkaConnectionError":
+        return "it hangs up: does it speak this security protocol at this port?"
+    what = str(exc.args[0]) if exc.args else ""
+    return f"it does not let this user in: {name}" + (f": {what}" if what else "")

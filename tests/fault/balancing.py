@@ -130,6 +130,7 @@ class Watcher:
         self.gaps: list[float] = []  # from the last word of a connection until the next one's whole picture, seconds
         self.raised: dict[str, float] = {}  # flag -> when it came first, by our monotonic clock
         self.connected = False
+        self.returned = 0  # flags that were over and stood again: of a monitor that is a moment behind the one before
         self._over: set[str] = set()  # flags that stood, and do no more
         self._urls = itertools.cycle(urls)
         self._tickets = tickets
@@ -203,10 +204,10 @@ class Watcher:
     def _look(self, now: float) -> None:
         standing = set(self.picture.floor["flag"])
         if again := standing & self._over:
-            self.wrong.append(f"{len(again)} flags came back that were over")
+            self.returned += len(again)
         for flag in standing - set(self.raised):
             self.raised[flag] = now
-        self._over |= set(self.raised) - standing
+        self._over = set(self.raised) - standing
 
 
 async def _hear(socket: ClientConnection) -> str | bytes:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from shared import events, topics
 from shared.bus import Bus
@@ -43,6 +45,7 @@ class Chain:
         assert counted == Counter(plan.slow.keys()), _difference(counted, Counter(plan.slow.keys()))
         assert {one["flags"] for one in found} == {1}
         assert {one["openings"] for one in found} == {1}
+        await until(partial(_all_told, bus, len(plan.happenings)), "ingest has told everything", every_s=0.5)
         await self.alerts.stop()
         await self.ingest.stop()
         records = await read_all(bus, topics.FLOOR_EVENTS)
@@ -61,8 +64,26 @@ class Chain:
         assert all(by_site(one.state) == truth.state() for one in ended)
 
 
+async def _all_told(bus: Bus, planned: int) -> bool:
+    records = await read_all(bus, topics.FLOOR_EVENTS)
+    events_there = (decode_event(record.value) for record in records)
+    places = {
+        (one.rawpartition, one.rawoffset, one.rawindex)
+        for one in events_there
+        if not isinstance(one.data, events.Clock)
+    }
+    return len(places) >= planned
+
+
 def _difference(found: Counter[str], planned: Counter[str]) -> str:
     return f"too many: {sorted((found - planned).items())}, missing: {sorted((planned - found).items())}"
+
+
+def _first_difference(found: Sequence[object], planned: Sequence[object]) -> str:
+    for number, (one, other) in enumerate(zip(found, planned, strict=False)):
+        if one != other:
+            return f"{len(found)} of {len(planned)}; number {number} is {one}, planned was {other}"
+    return f"{len(found)} of {len(planned)}; next: {found[len(planned) :][:1] or planned[len(found) :][:1]}"
 
 
 def _as_planned(happened: list[events.Event], load: Load) -> None:
@@ -71,9 +92,9 @@ def _as_planned(happened: list[events.Event], load: Load) -> None:
     for site in load.plan.sites:
         of_site = [event for event in happened if event.site == site and not isinstance(event.data, events.Clock)]
         once = [e for e in of_site if not passed.seen(e.site, e.rawpartition, e.rawoffset, e.rawindex)]
-        assert [(event.time, event.data) for event in once] == [
-            (load.at(what.at_s), what.data) for what in load.plan.happenings if what.site == site
-        ]
+        found = [(event.time, event.data) for event in once]
+        planned = [(load.at(what.at_s), what.data) for what in load.plan.happenings if what.site == site]
+        assert found == planned, _first_difference(found, planned)
         assert len({event.id for event in once}) == len(once)
 
 

@@ -13,10 +13,10 @@ ALLOWED_S = 2 * WAIT_S + LATE_S
 class Partitions:
     """What the broker said of two partitions, and a reader's hearing of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, certain: bool = True) -> None:
         self.said = {"north": Answer(None, False), "south": Answer(None, False)}
         self.answers = 0
-        self.hearing = Hearing(self.said, self.said.__getitem__, 0.0)
+        self.hearing = Hearing(self.said, self.said.__getitem__, 0.0, certain=certain)
 
     def answer(self, *places: str, all_read: bool = True) -> None:
         self.answers += 1
@@ -62,6 +62,24 @@ def test_an_answer_that_was_long_on_its_way_tells_what_there_was_when_it_was_ask
     assert log.overdue_s(17.0) == pytest.approx(7 - ALLOWED_S)
     log.answer("north", "south")  # asked for when that one had come
     assert log.overdue_s(17.02) == 0.0
+
+
+def test_of_an_uncertain_broker_answers_after_a_silence_count_when_its_ends_are_known() -> None:
+    log = Partitions(certain=False)
+    log.answers_come(0.5)
+    assert log.overdue_s(0.5) == 0.0
+    assert not log.hearing.doubted
+    for _ in range(5):
+        log.answers_come(7.0)  # "nothing more is there", from before the silence
+    assert log.hearing.doubted == {"north", "south"}
+    assert log.overdue_s(7.0) > 6
+    log.answer("south", all_read=False)  # more came
+    log.hearing.settled(["north", "south"], 7.1)
+    assert log.hearing.doubted == {"south"}
+    assert log.overdue_s(7.1) > 6
+    log.read("south")
+    log.hearing.settled(["south"], 7.2)
+    assert log.overdue_s(7.2) == 0.0
 
 
 def test_one_silent_partition_is_enough(log: Partitions) -> None:
