@@ -16,6 +16,7 @@ from shared import db
 from shared.db import Database
 from shared.errors import StoreError
 from tests.databases import BOTH, POSTGRES, empty_database
+from tests.waiting import until
 
 OUR_CONNECTIONS = 15  # SQLAlchemy's five, and ten more while they are needed
 
@@ -157,12 +158,15 @@ class Cut:
                 both.create_task(self._carry(onward, writer))
         except* OSError:
             pass
+        await self.open.wait()  # nor does it tell that somebody hung up
+        back.close()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while some := await reader.read(65_536):
             await self.open.wait()
             writer.write(some)
             await writer.drain()
+        await self.open.wait()
         writer.close()
 
 
@@ -205,3 +209,25 @@ async def test_a_server_that_is_cut_off_is_given_up_and_found_again(
             cut.open.set()
             await run(far, "INSERT INTO t VALUES (3)")
             assert await count(far) == 1
+
+
+@on_postgres
+async def test_what_a_client_held_that_was_cut_off_is_free_again_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server hears nothing of it, and would keep its transaction for hours."""
+    monkeypatch.setattr(db, "ANSWER_TIMEOUT_S", 0.3)
+    async with empty_database("postgres", tmp_path) as database, cut_of(database.url) as (cut, far):
+        await run(far, "CREATE TABLE t (n INTEGER PRIMARY KEY)")
+        with pytest.raises(StoreError):
+            await cut_short(far, cut)
+
+        async def is_free() -> bool:
+            try:
+                await run(database, "INSERT INTO t VALUES (1)")
+            except StoreError:
+                return False
+            return True
+
+        await until(is_free, "the row that the other one was about to write")
+        assert await count(database) == 1
