@@ -340,10 +340,11 @@ async def test_nothing_scrolls_sideways(viewer: Viewer, tmp_path: Path) -> None:
         for width, height in ((1366, 768), (1024, 768), (1920, 1080)):
             await page.set_viewport_size({"width": width, "height": height})
             for _ in ("the list alone", "beside an open incident"):
-                assert not await page.evaluate(WIDE)
-                assert not await page.evaluate(
-                    "[...document.querySelectorAll('.incident, .incident-head')].some(row => row.scrollWidth > row.clientWidth)"
+                # lines take the list's new width in the next frame
+                await page.wait_for_function(
+                    "[...document.querySelectorAll('.incident, .incident-head')].every(row => row.scrollWidth <= row.clientWidth)"
                 )
+                assert not await page.evaluate(WIDE)
                 await page.keyboard.press("Enter")
                 await expect(page.locator(".timeline")).to_be_visible()
             await page.keyboard.press("Escape")

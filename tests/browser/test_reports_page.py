@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.alertpages import Lang, alert_pages
 from tests.browser.axe import serious
@@ -66,9 +67,20 @@ async def test_a_receiver_is_tried_and_its_answer_shown(viewer: Viewer, tmp_path
     async with listening(sink), alert_pages(viewer, tmp_path, "zh-CN", notify_urls=(sink.url,)) as pages:
         say = pages.words
         page = await pages.open("/notifications.html")
+        asked = asyncio.Event()
+
+        async def late(route: Route) -> None:
+            await asked.wait()
+            await route.continue_()
+
+        await page.route("**/notifications?*receiver=*", late)
+        await page.reload()
         receiver = page.locator(".receiver")
         await expect(receiver).to_contain_text(say("receivers.state.unknown"))
         await receiver.locator("[data-action=test]").click()
+        async with page.expect_response("**/notifications?*receiver=*"):  # what is known of it comes while it is asked
+            asked.set()
+        await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         await receiver.locator("[data-action=test-now]").click()
         await expect(receiver.locator(".attempts li[data-ok=yes]")).to_have_count(1)
         await expect(receiver).to_contain_text(say("receivers.state.ok"))

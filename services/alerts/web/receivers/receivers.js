@@ -14,7 +14,7 @@ const RECENT = 5; // messages among which the last answer is looked for
 
 export class ReceiverList {
   constructor({ onTested }) {
-    Object.assign(this, { onTested, all: null, answers: new Map(), last: new Map() });
+    Object.assign(this, { onTested, all: null, waits: false, answers: new Map(), last: new Map() });
     this.node = h("ul", { class: "receivers" });
   }
 
@@ -36,7 +36,8 @@ export class ReceiverList {
   }
 
   draw() {
-    if (this.node.contains(document.activeElement) && document.activeElement instanceof HTMLInputElement) return; // somebody says who they are
+    this.waits = this.node.querySelector("[data-action=test-now]") !== null; // for somebody who is about to say yes
+    if (this.waits) return;
     fill(this.node, this.all === null ? h("li", { class: "muted", text: t("receivers.loading") }) : this.all.length ? this.all.map((one) => this.#row(one)) : h("li", { class: "muted", text: t("receivers.none") }));
   }
 
@@ -72,7 +73,8 @@ export class ReceiverList {
     const rest = (focus = false) => {
       const button = h("button", { class: "button", type: "button", data: { action: "test" }, text: t("receivers.test"), on: { click: ask } });
       fill(node, button);
-      if (focus) button.focus();
+      if (this.waits) this.draw();
+      if (focus) this.#toolOf(one.name)?.focus();
     };
     const ask = () => {
       const by = actorName() ? null : h("input", { class: "input", maxlength: 80, autocomplete: "name", placeholder: t("receivers.by"), "aria-label": t("receivers.by") });
@@ -91,6 +93,10 @@ export class ReceiverList {
     };
     rest();
     return node;
+  }
+
+  #toolOf(name) {
+    return [...this.node.children].find(({ dataset }) => dataset.name === name)?.querySelector("[data-action=test]");
   }
 
   async #send(one, by, said) {
