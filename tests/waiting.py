@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, Final
 
 PATIENCE_S: Final = (
@@ -35,3 +36,18 @@ async def until(
                 await asyncio.sleep(0 if turn < eager else every_s)
     except TimeoutError:
         raise AssertionError(f"not within {timeout_s:g} s: {what or condition}") from None
+
+
+@contextlib.asynccontextmanager
+async def beside(*work: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
+    """`work` goes on while the block does, and is cancelled at its end. Raises what ended it before."""
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        for task in tasks:
+            if not task.cancelled():
+                task.result()

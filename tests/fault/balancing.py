@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from floorwatch.watch.picture import Picture
 from tests.fault.kit import Service
+from tests.waiting import beside
 from tools.servers import HOST
 
 PROBE_S: Final = 0.1
@@ -218,13 +219,5 @@ async def _hear(socket: ClientConnection) -> str | bytes:
 @contextlib.asynccontextmanager
 async def watched(*boards: Watcher) -> AsyncIterator[tuple[Watcher, ...]]:
     """At work."""
-    tasks = [asyncio.create_task(board.watch()) for board in boards]
-    try:
+    async with beside(*(board.watch() for board in boards)):
         yield boards
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-        for task in tasks:
-            if not task.cancelled():
-                task.result()

@@ -23,7 +23,7 @@ from shared import topics
 from shared.bus import Bus, Partition, Record
 from shared.checkpoint import Checkpoint, Checkpoints
 from shared.clock import SystemClock
-from shared.codec import decode_event, decode_fact
+from shared.codec import decode_event, decode_fact, encode
 from shared.dedup import Passed
 from shared.errors import BusError
 from shared.facts import Fact, FlagRaised
@@ -280,7 +280,8 @@ class Uninterrupted:
     def of(self, site: str, topic: Topic) -> list[Fact]:
         from services.monitor.app import route
 
-        return [fact for fact in self.facts if fact.site == site and route(fact).topic == topic]
+        found = [fact for fact in self.facts if fact.site == site and route(fact).topic == topic]
+        return [decode_fact(encode(fact)) for fact in found]  # as whoever reads the topic has them
 
 
 def by_site(state: bytes) -> dict[str, bytes]:

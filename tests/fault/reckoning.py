@@ -104,7 +104,8 @@ async def _as_uninterrupted(truth: Uninterrupted, load: Load, bus: Bus) -> None:
         seen = Downstream(topic)
         await seen.catch_up(bus)
         for site in load.plan.sites:
-            assert seen.of(site) == truth.of(site, topic), (topic.name, site)
+            found, true = seen.of(site), truth.of(site, topic)
+            assert found == true, f"{topic.name} of {site}: {_first_difference(found, true)}"
         assert len({fact.id for fact in seen.facts}) == len(seen.facts)
         if topic is topics.FLOOR_FLAGS:
             assert seen.slow() == {transfer: load.at(at_s) for transfer, at_s in load.plan.slow.items()}

@@ -15,6 +15,7 @@ from tests.fault.load import Load
 from tests.soak.boards import IDLE_S, RIGHT_S
 from tests.soak.faults import Fault
 from tests.soak.stage import Stage
+from tests.waiting import beside
 
 CALM_S: Final = 1.0  # it counts as right when it has been for so long
 _LOOK_S: Final = 0.02
@@ -66,16 +67,8 @@ class _Watch:
 @contextlib.asynccontextmanager
 async def _watching(stage: Stage, load: Load) -> AsyncIterator[_Watch]:
     watch = _Watch(stage, load)
-    tasks = [asyncio.create_task(watch.look_at_boards()), asyncio.create_task(watch.look_at_services())]
-    try:
+    async with beside(watch.look_at_boards(), watch.look_at_services()):
         yield watch
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-        for task in tasks:
-            if not task.cancelled():
-                task.result()
 
 
 def order(faults: Sequence[Fault], chance: Random) -> Iterator[Fault]:

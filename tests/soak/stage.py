@@ -22,6 +22,7 @@ from tests.fault.kit import Service, create_topics, services
 from tests.netkit import Proxy, ThroughProxy, proxied
 from tests.sinks import HttpSink, MailSink, listening
 from tests.soak.boards import Board, boards
+from tests.waiting import beside
 from tools.servers import free_port
 
 SITES: Final = ("north", "south")  # each on a partition of its own
@@ -114,7 +115,7 @@ async def stage(broker: Broker, folder: Path, *, seed: int, lease_passes: bool) 
         watching = boards(monitors, Random(f"{seed}/boards"))
         sites = load_sites(folder / "sites.yaml")
         made = Stage(broker, folder, them, ways, watching, hook, mail, sites, lease_passes)
-        async with services(*them.values()), _running(*(board.watch() for board in watching)):
+        async with services(*them.values()), beside(*(board.watch() for board in watching)):
             yield made
 
 
@@ -148,20 +149,6 @@ def _configure(folder: Path, hook: HttpSink, mail: MailSink) -> None:
     (folder / "alerts.yaml").write_text(ALERTS.format(hook=f"{hook.web}/", mail=mail.url, template=template))
     # a run that passes midnight would begin the day's figures anew
     (folder / "sites.yaml").write_text(f"defaults: {{time_zone: {noon_zone(SystemClock().now())}}}\n")
-
-
-@contextlib.asynccontextmanager
-async def _running(*work: object) -> AsyncIterator[None]:
-    tasks = [asyncio.ensure_future(one) for one in work]  # type: ignore[call-overload]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-        for task in tasks:
-            if not task.cancelled():
-                task.result()
 
 
 @contextlib.asynccontextmanager
