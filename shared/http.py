@@ -4,7 +4,7 @@
                      background=background, auth=Authenticator.of(settings, clock), names=Hosts.of(settings))
     app.include_router(router)
     mount_web(app, Path(__file__).parent / "web")     # last: it answers every path that nothing else does
-    await serve(app, settings.host, settings.port, background=background)
+    await serve_as(settings, app, background=background, tls=None)
 
 A check returns None when that part is ready, else the reason in a few words, or a Remark; it may be async.
 """
@@ -35,11 +35,11 @@ from shared.limits import Limits
 from shared.problems import Problem
 from shared.processmetrics import CountingRequests, RequestMetrics, describe_process
 from shared.readiness import Remark
-from shared.service import Background, ServiceFailed, serve
+from shared.service import Background, ServiceFailed, serve, serve_as
 from shared.settings import AlertsSettings, IngestSettings, MonitorSettings, port_of
 from shared.webfiles import WebFiles
 
-__all__ = ["Background", "Check", "Problem", "ServiceFailed", "create_app", "mount_web", "serve"]
+__all__ = ["Background", "Check", "Problem", "ServiceFailed", "create_app", "mount_web", "serve", "serve_as"]
 
 Check = Callable[[], str | Awaitable[str | None] | None]
 

@@ -4,7 +4,7 @@
         async with Background() as background:
             background.start("pump", pump.run())
             app = create_app("monitor", background=background, ...)
-            await serve(app, settings.host, settings.port, background=background)
+            await serve_as(settings, app, background=background, tls=None)
 
     def main() -> None:
         run("monitor", MonitorSettings, start)
@@ -221,6 +221,27 @@ async def serve(
                 renewing.cancel()
     if background is not None and (death := background.check()) is not None:
         raise ServiceFailed(f"{service} cannot go on: {death}")
+
+
+async def serve_as(
+    settings: ServiceSettings,
+    app: Any,
+    *,
+    background: Background,
+    tls: ServerTls | None,
+    on_stopping: Callable[[], Awaitable[None] | None] = lambda: None,
+) -> None:
+    """`serve`, where and with the times to end that a service's settings say."""
+    await serve(
+        app,
+        settings.host,
+        settings.port,
+        background=background,
+        tls=tls,
+        shutdown_s=settings.shutdown_s,
+        drain_s=settings.drain_s,
+        on_stopping=on_stopping,
+    )
 
 
 def _show(tls: ServerTls, registry: CollectorRegistry) -> None:

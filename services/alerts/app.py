@@ -39,7 +39,7 @@ from shared.clock import Clock, SystemClock
 from shared.db import Database
 from shared.errors import BusError, StoreError
 from shared.hosts import Hosts
-from shared.http import Background, create_app, mount_web, serve
+from shared.http import Background, create_app, mount_web, serve_as
 from shared.kafka import KafkaBus
 from shared.limits import Limits
 from shared.migrate import upgrade
@@ -249,16 +249,7 @@ async def start(settings: AlertsSettings) -> None:
         background = await stack.enter_async_context(Background())
         service.start(background)
         app = service.app(background)
-        await serve(
-            app,
-            settings.host,
-            settings.port,
-            background=background,
-            tls=tls,
-            shutdown_s=settings.shutdown_s,
-            drain_s=settings.drain_s,
-            on_stopping=service.hub.part,
-        )
+        await serve_as(settings, app, background=background, tls=tls, on_stopping=service.hub.part)
         await service.reach.finish(settings.shutdown_s)
 
 

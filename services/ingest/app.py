@@ -24,7 +24,7 @@ from shared.errors import InvalidInput
 from shared.events import Event
 from shared.fewlines import FewLines
 from shared.hosts import Hosts
-from shared.http import create_app, mount_web, serve
+from shared.http import create_app, mount_web, serve_as
 from shared.kafka import KafkaBus
 from shared.limits import Limits
 from shared.pump import Pace, Pump
@@ -148,15 +148,7 @@ async def start(settings: IngestSettings) -> None:
             background.start("marks", ingest.marker.run())
             background.start("dead letters", ingest.dead_letters.run())
             app = ingest.app(background)
-            await serve(
-                app,
-                settings.host,
-                settings.port,
-                background=background,
-                tls=tls,
-                shutdown_s=settings.shutdown_s,
-                drain_s=settings.drain_s,
-            )
+            await serve_as(settings, app, background=background, tls=tls)
             ingest.pump.stop()
             await asyncio.wait([pumping], timeout=settings.shutdown_s)
     finally:

@@ -42,7 +42,7 @@ from shared.db import Database
 from shared.events import CommandAnswered, Event
 from shared.facts import FLAG_TYPES, Fact
 from shared.hosts import Hosts
-from shared.http import create_app, mount_web, serve
+from shared.http import create_app, mount_web, serve_as
 from shared.kafka import KafkaBus
 from shared.limits import Limits
 from shared.pump import Outgoing, Pace, Pump
@@ -246,15 +246,8 @@ async def start(settings: MonitorSettings) -> None:
             monitor.listening.start(background)
             background.start("policies", monitor.listening.sites.watch(settings.sites_file, clock))
             monitor.rewind.start(background)
-            await serve(
-                monitor.app(background),
-                settings.host,
-                settings.port,
-                background=background,
-                tls=tls,
-                shutdown_s=settings.shutdown_s,
-                drain_s=settings.drain_s,
-                on_stopping=monitor.hub.part,
+            await serve_as(
+                settings, monitor.app(background), background=background, tls=tls, on_stopping=monitor.hub.part
             )
             monitor.pump.stop()
             await asyncio.wait([pumping], timeout=settings.shutdown_s)

@@ -16,7 +16,7 @@ from shared.auth import Authenticator
 from shared.bus import part
 from shared.clock import SystemClock
 from shared.hosts import Hosts
-from shared.http import create_app, serve
+from shared.http import create_app, serve_as
 from shared.kafka import KafkaBus
 from shared.limits import Limits
 from shared.service import Background, run
@@ -64,15 +64,7 @@ async def start(settings: AsteriskSettings) -> None:
                 for one in connectors:
                     background.start(f"connector of {one.switch.site}", one.run())
                 app = app_for(connectors, settings, background)
-                await serve(
-                    app,
-                    settings.host,
-                    settings.port,
-                    background=background,
-                    tls=tls,
-                    shutdown_s=settings.shutdown_s,
-                    drain_s=settings.drain_s,
-                )
+                await serve_as(settings, app, background=background, tls=tls)
         finally:
             await asyncio.gather(*(one.stop() for one in connectors))
     finally:

@@ -21,7 +21,7 @@ from shared.bus import Bus, part
 from shared.clock import Clock, SystemClock
 from shared.errors import BusError
 from shared.hosts import Hosts
-from shared.http import create_app, serve
+from shared.http import create_app, serve_as
 from shared.kafka import KafkaBus
 from shared.limits import Limits
 from shared.ports import listen
@@ -123,16 +123,7 @@ async def start(settings: RelaySettings) -> None:
         async with Background() as background:
             relay.start(background)
             background.start("media", relay.media(server))
-            await serve(
-                relay.app(background),
-                settings.host,
-                settings.port,
-                background=background,
-                tls=tls,
-                shutdown_s=settings.shutdown_s,
-                drain_s=settings.drain_s,
-                on_stopping=relay.part,
-            )
+            await serve_as(settings, relay.app(background), background=background, tls=tls, on_stopping=relay.part)
     finally:
         server.close()
         await part(bus)
