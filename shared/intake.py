@@ -19,6 +19,7 @@ import structlog
 from msgspec import Struct
 from sqlalchemy.exc import SQLAlchemyError
 
+from shared.backoff import Backoff
 from shared.bus import Bus, Partition, Reader, Record
 from shared.clock import Clock
 from shared.deadletter import dead_letter
@@ -164,14 +165,13 @@ class Intake(Generic[T]):
 
     async def run(self) -> None:
         """Until cancelled. Whatever is away is tried again, after 0.25 s at first and 10 s at most."""
-        wait = FIRST_WAIT_S
+        backoff = Backoff(FIRST_WAIT_S, LONGEST_WAIT_S)
         while True:
-            reached_live = False
             try:
                 reader = await self._open()
                 try:
                     self._watch.live()
-                    reached_live = True
+                    backoff.worked()
                     while True:
                         await self._step(reader)
                 finally:
@@ -181,8 +181,7 @@ class Intake(Generic[T]):
                 continue
             except (BusError, StoreError) as exc:
                 self._watch.lost(exc)
-            wait = FIRST_WAIT_S if reached_live else min(LONGEST_WAIT_S, wait * 2)
-            await self._clock.sleep(wait)
+            await self._clock.sleep(backoff.next_s())
 
     async def _open(self) -> Reader:
         """A reader that stands where the database says. Raises BusError, StoreError, LogReplaced."""
@@ -270,7 +269,7 @@ class Intake(Generic[T]):
         """Decode, put aside what cannot be used, apply the rest. A database that is away is waited for. Raises BusError."""
         items, refused = self._read_all(records)
         await self._put_aside(refused)
-        wait = FIRST_WAIT_S
+        backoff = Backoff(FIRST_WAIT_S, LONGEST_WAIT_S)
         while True:
             try:
                 await self._apply(items)
@@ -278,8 +277,7 @@ class Intake(Generic[T]):
                 return
             except StoreError as exc:
                 self._watch.lost(exc)
-                await self._clock.sleep(wait)
-                wait = min(LONGEST_WAIT_S, wait * 2)
+                await self._clock.sleep(backoff.next_s())
 
     async def _apply(self, items: Sequence[Item[T]]) -> None:
         """One transaction for all; when the database refuses it, one for each, to find the record that it refuses."""

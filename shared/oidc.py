@@ -21,6 +21,7 @@ import structlog
 from msgspec import Struct
 
 from shared.authsettings import AuthSettings
+from shared.backoff import Backoff
 from shared.clock import Clock
 from shared.errors import ProviderFault, SettingsError
 from shared.oidckeys import Expected, Keys, checked, read_keys
@@ -150,15 +151,14 @@ class Provider:
 
     async def run(self) -> None:
         """Keep description and keys fresh. Until cancelled."""
-        pause = _FIRST_PAUSE_S
+        backoff = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
         while True:
             await self._ask(0.0)
             if self._trouble is None:
-                pause = _FIRST_PAUSE_S
+                backoff.worked()
                 await self._clock.sleep(FRESH_S)
             else:
-                await self._clock.sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE_S)
+                await self._clock.sleep(backoff.next_s())
 
     async def _ask(self, at_least_s: float) -> bool:
         """Fetch; whoever comes meanwhile waits for the same answer."""

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, Generic, TypeVar
 
@@ -27,6 +26,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from shared import topics as known
+from shared.backoff import Backoff
 from shared.bus import Bus, Outgoing, Partition, Reader, Record
 from shared.checkpoint import Checkpoints
 from shared.clock import Clock, SystemClock
@@ -144,7 +144,7 @@ class Pump(Generic[In, Out]):
         self._look_s = 0.0  # what the last look at the broker's ends took
         self._known_at = self._clock.monotonic()  # when something came last, or nothing was left
         self._stopping = asyncio.Event()
-        self._failures = 0
+        self._backoff = Backoff(self._pace.backoff_s, self._pace.backoff_max_s)
         self._errand: Callable[[], Iterable[Out]] | None = None
 
     async def run(self) -> None:
@@ -245,14 +245,14 @@ class Pump(Generic[In, Out]):
         return reader
 
     async def _wait_for_broker(self, exc: BusError) -> None:
-        self._failures += 1
-        if self._failures == 1:
+        delay = self._backoff.next_s()
+        if self._backoff.failed == 1:
             self._metrics.broker_losses.inc()
         self.status.detail = str(exc)
         self._be("waiting_for_broker")
-        limit = min(self._pace.backoff_s * 2 ** min(self._failures - 1, 16), self._pace.backoff_max_s)
-        delay = limit * random.uniform(0.5, 1.0)
-        self._log.warning("pump_waiting_for_broker", why=str(exc), attempt=self._failures, retry_in_s=round(delay, 2))
+        self._log.warning(
+            "pump_waiting_for_broker", why=str(exc), attempt=self._backoff.failed, retry_in_s=round(delay, 2)
+        )
         await self._unless_stopped(self._clock.sleep(delay))
 
     # Being there
@@ -396,9 +396,9 @@ class Pump(Generic[In, Out]):
             self._known_at = now
         self.status.turned = now
         if replayed and not self.status.ready:
-            if self._failures:
+            if self._backoff.failed:
                 self.status.broker_back = self._clock.now()
-            self._failures = 0
+            self._backoff.worked()
             self._be("live")
             self._log.info("pump_live", lag=self.status.lag)
         self._metrics.lag.set(self.status.lag)

@@ -10,6 +10,7 @@ from typing import Final
 import structlog
 
 from services.alerts.desk import Desk
+from shared.backoff import Backoff
 from shared.clock import Clock
 from shared.errors import StoreError
 from shared.waiting import wait
@@ -22,13 +23,14 @@ ASK: Final = timedelta(seconds=1)
 
 async def keep(desk: Desk, clock: Clock) -> None:
     """Until cancelled."""
+    backoff = Backoff(RETRY_S)
     while True:
         desk.changed.clear()
         try:
             due = await desk.attend()
         except StoreError as exc:
             log.warning("cannot look after incidents", reason=str(exc))
-            await clock.sleep(RETRY_S)
+            await clock.sleep(backoff.next_s())
             continue
         at = clock.now() + ASK
         await wait(desk.changed, clock, at if due is None else min(due, at))

@@ -10,6 +10,7 @@ import structlog
 from msgspec import Struct
 
 from shared import topics
+from shared.backoff import Backoff
 from shared.bus import Bus, Reader, Record
 from shared.clock import Clock
 from shared.errors import BusError
@@ -19,7 +20,8 @@ log = structlog.get_logger()
 
 KEPT = 200
 SHOWN_BYTES = 4096
-RETRY_S = 1.0
+FIRST_WAIT_S = 1.0
+LONGEST_WAIT_S = 10.0
 _LONGEST_NUMBER = 64  # bytes
 
 
@@ -77,18 +79,21 @@ class RecentDeadLetters:
 
     async def run(self) -> None:
         """Follow the topic for ever."""
+        backoff = Backoff(FIRST_WAIT_S, LONGEST_WAIT_S)
         while True:
             try:
-                await self._follow()
+                await self._follow(backoff)
             except BusError as exc:
-                log.warning("dead letters cannot be read", why=str(exc), retry_in_s=RETRY_S)
-                await self._clock.sleep(RETRY_S)
+                wait_s = backoff.next_s()
+                log.warning("dead letters cannot be read", why=str(exc), retry_in_s=round(wait_s, 2))
+                await self._clock.sleep(wait_s)
 
-    async def _follow(self) -> None:
+    async def _follow(self, backoff: Backoff) -> None:
         await self._bus.create([topics.SWITCH_DEAD_LETTER])
         reader = await self._bus.read([topics.SWITCH_DEAD_LETTER])
         try:
             await self._go_back(reader)
+            backoff.worked()
             while True:
                 for record in await reader.getmany(timeout_s=1.0, max_records=KEPT):
                     self.add(record)

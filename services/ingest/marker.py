@@ -13,6 +13,7 @@ from services.ingest.marks import SILENCE_S, SiteClock
 from services.ingest.ourclock import OurClock
 from services.ingest.silence import Silences
 from shared import topics
+from shared.backoff import Backoff
 from shared.bus import Bus
 from shared.clock import EPOCH, Clock
 from shared.codec import encode
@@ -106,15 +107,16 @@ class Marker:
 
     async def run(self) -> None:
         """Write marks for ever. A lost broker is waited for: marks tell the time, those missed are of no use."""
-        pause_s = 0.0
+        pause_s, backoff = 0.0, Backoff(RETRY_S)
         while True:
             late_s = await self._wait(pause_s)
             pause_s = grain_s(len(self._clocks), self._mark_s)
             try:
                 await self.step(late_s)
             except BusError as exc:
-                log.warning("marks cannot be written", why=str(exc), retry_in_s=RETRY_S)
-                pause_s += RETRY_S
+                wait_s = backoff.next_s()
+                log.warning("marks cannot be written", why=str(exc), retry_in_s=round(wait_s, 2))
+                pause_s += wait_s
 
     async def _wait(self, pause_s: float) -> float:
         """Wait so long; then until the process has got its turn in time, so that the pump has read what came meanwhile.

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from structlog.testing import capture_logs
 
 from services.ingest.connectors.asterisk.app import app_for
-from services.ingest.connectors.asterisk.backoff import Backoff
+from services.ingest.connectors.asterisk.backoff import LoginBackoff
 from services.ingest.connectors.asterisk.connector import LISTINGS
 from services.ingest.connectors.asterisk.failures import ADVICE, What
 from services.ingest.connectors.asterisk.metrics import AsteriskMetrics
@@ -282,11 +282,11 @@ async def test_metrics_say_which_failure_it_was() -> None:
 
 
 def test_waits_grow_and_start_anew() -> None:
-    backoff = Backoff(chance=lambda: 0.0)
+    backoff = LoginBackoff(chance=lambda: 0.0)
     assert [backoff.next_s("connection refused") for _ in range(8)] == [0.5, 1, 2, 4, 8, 16, 30, 30]
     assert [backoff.next_s("wrong user or password") for _ in range(6)] == [15, 30, 60, 120, 240, 300]
     backoff.worked()
-    assert Backoff(chance=lambda: 1.0).next_s("no answer") == 0.25
+    assert LoginBackoff(chance=lambda: 1.0).next_s("no answer") == 0.25
     assert backoff.next_s("connection lost") == 0.5
 
 

@@ -23,6 +23,7 @@ from services.alerts.health.sight import Sight
 from services.alerts.health.store import Heard
 from services.alerts.health.words import flag_of
 from services.alerts.text import Text
+from shared.backoff import Backoff
 from shared.bus import Bus
 from shared.clock import Clock
 from shared.db import Database
@@ -68,13 +69,14 @@ class Watcher:
 
     async def run(self) -> None:
         """Until cancelled. Whatever is away is tried again."""
+        backoff = Backoff(RETRY_S)
         while True:
             try:
                 await self._restore()
                 await self._watch()
             except (BusError, StoreError) as exc:
                 self._blind(str(exc))
-            await self._clock.sleep(RETRY_S)
+            await self._clock.sleep(backoff.next_s())
 
     def views(self) -> list[SiteHealth]:
         now = self._clock.now()

@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from services.alerts.publishing.lease import claim, give_up
 from services.alerts.publishing.lines import Line, Lines
+from shared.backoff import Backoff
 from shared.bus import Bus
 from shared.clock import Clock
 from shared.codec import encode
@@ -60,6 +61,7 @@ class Publisher:
         self._made = False
         self._claimed_s = -LASTING.total_seconds()  # when the lease was had for certain
         self._trouble = ""
+        self._backoff = Backoff(RETRY_S)
         self._published = Counter(
             "alerts_lines_published",
             "Lines of incidents' histories published on the topic incidents",
@@ -83,14 +85,12 @@ class Publisher:
             while await self.publish():
                 pass
             self._say("")
-            pause = LOOK_S
         except (BusError, StoreError) as exc:
             self._made = False
             self._say(str(exc))
-            pause = RETRY_S
-            await self._clock.sleep(pause)  # nothing that is written meanwhile makes it sooner
+            await self._clock.sleep(self._backoff.next_s())  # nothing that is written meanwhile makes it sooner
             return
-        await wait(self._more, self._clock, self._clock.now() + timedelta(seconds=pause))
+        await wait(self._more, self._clock, self._clock.now() + timedelta(seconds=LOOK_S))
         await self._clock.sleep(GATHER_S)
 
     async def publish(self) -> int:

@@ -22,6 +22,7 @@ from services.monitor.desk.metrics import DeskMetrics
 from services.monitor.desk.store import Store
 from services.monitor.desk.transfers import Transfers
 from services.monitor.desk.views import Effect
+from shared.backoff import Backoff
 from shared.clock import Clock
 from shared.errors import StoreError
 from shared.waiting import wait
@@ -29,6 +30,7 @@ from shared.waiting import wait
 PATIENCE: Final = 0.2  # of the five minutes: later than this, the figures are not those of five minutes after
 LOOK_S: Final = 15.0  # how soon a replica notices what another one was told
 AGAIN_S: Final = 1.0
+LONGEST_WAIT_S: Final = 10.0  # while the database is away
 _BATCH: Final = 100
 
 log = structlog.get_logger()
@@ -49,6 +51,7 @@ class Effects:
 
     async def run(self) -> None:
         """Until cancelled."""
+        backoff = Backoff(AGAIN_S, LONGEST_WAIT_S)
         while True:
             self.changed.clear()
             now = self._clock.now()
@@ -57,8 +60,9 @@ class Effects:
                 async with self._store.reading() as session:
                     due = await Actions(session).next_due()
             except StoreError:  # the store has said so
-                await self._clock.sleep(AGAIN_S)
+                await self._clock.sleep(backoff.next_s())
                 continue
+            backoff.worked()
             until = now + timedelta(seconds=LOOK_S)
             if left:
                 until = now + timedelta(seconds=AGAIN_S)

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import ORMExecuteState
 
 from services.monitor.desk.metrics import DeskMetrics
+from shared.backoff import Backoff
 from shared.clock import Clock
 from shared.db import Database
 from shared.errors import StoreError
@@ -45,7 +46,7 @@ class Store:
     async def run(self) -> None:
         """Until cancelled: migrate as soon as the database answers, then look every 10 s whether it still does."""
         assert self._database is not None
-        wait = FIRST_WAIT_S
+        backoff = Backoff(FIRST_WAIT_S, LONGEST_WAIT_S)
         while not self.migrated.is_set():
             try:
                 await upgrade(self._database, MIGRATIONS)
@@ -56,8 +57,7 @@ class Store:
             else:
                 self.migrated.set()
                 break
-            await self._clock.sleep(wait)
-            wait = min(LONGEST_WAIT_S, wait * 2)
+            await self._clock.sleep(backoff.next_s())
         while True:
             with contextlib.suppress(StoreError):  # it has been said
                 await self._look()

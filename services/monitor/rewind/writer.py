@@ -21,6 +21,7 @@ from prometheus_client import CollectorRegistry, Counter
 from services.monitor.core.views import SiteView
 from services.monitor.rewind.reading import between
 from services.monitor.rewind.records import Entry, Listed, listed, piece_of, pieces_of
+from shared.backoff import Backoff
 from shared.bus import Bus, Partition
 from shared.checkpoint import packed
 from shared.clock import Clock
@@ -122,6 +123,7 @@ class HistoryWriter:
 
     async def run(self) -> None:
         """Write what is taken, for ever."""
+        backoff = Backoff(_RETRY_S)
         while True:
             await self._more.wait()
             self._more.clear()
@@ -131,7 +133,7 @@ class HistoryWriter:
                 self._failed.inc(len(self._waiting))
                 log.warning("history_not_written", why=str(exc), consequence="a rewind replays more of the log")
                 self._forget_waiting()
-                await self._clock.sleep(_RETRY_S)
+                await self._clock.sleep(backoff.next_s())
 
     async def _write_all(self) -> None:
         await self._look_at_others()

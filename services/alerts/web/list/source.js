@@ -2,7 +2,7 @@
 // of which there may be a year's, come in pages as somebody scrolls.
 
 import { api } from "/static/shared/api.js";
-import { SocketClient } from "/static/shared/live.js";
+import { BackOff, SocketClient } from "/static/shared/live.js";
 import { setServerNow } from "../time.js";
 import { Store } from "./store.js";
 import { VIEWS } from "./view.js";
@@ -11,7 +11,7 @@ const PATH = "/api/v1/incidents";
 const PAGE = 500;
 const FEWER = 100; // resolved ones at once
 const MOST = 10_000; // unresolved ones; who has more has other troubles
-const AGAIN_MS = 3000;
+const AGAIN_MS = [1000, 5000]; // the first wait and the longest
 const SIGNED_OUT = 4401;
 
 export class Source {
@@ -28,6 +28,7 @@ export class Source {
     this.view = null;
     this.turn = 0; // an answer that belongs to an older question is nobody's
     this.retry = null;
+    this.backOff = new BackOff(...AGAIN_MS);
   }
 
   start(view) {
@@ -103,11 +104,12 @@ export class Source {
       if (mine !== this.turn) return;
       this.failure = null;
       this.loading = false;
+      this.backOff.reset();
     } catch (error) {
       if (mine !== this.turn) return;
       this.failure = error;
       this.loading = false;
-      this.retry = setTimeout(() => this.ask(), AGAIN_MS);
+      this.retry = setTimeout(() => this.ask(), this.backOff.next());
     }
     this.onChange();
   }

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import structlog
 
-from services.ingest.connectors.asterisk.backoff import Backoff
+from services.ingest.connectors.asterisk.backoff import LoginBackoff
 from services.ingest.connectors.asterisk.channels import Mirror
 from services.ingest.connectors.asterisk.commands import Commands
 from services.ingest.connectors.asterisk.config import Switch
@@ -72,7 +72,7 @@ class AsteriskConnector:
             self.answer,
             who=switch.config.connector,
         )
-        self._backoff = Backoff(chance)
+        self._backoff = LoginBackoff(chance)
         self._reading: Session | None = None  # the connection that there is
         self._session: Session | None = None  # the same, once its login was accepted
         self._link: LinkUp | None = None  # what was said of the link that is up

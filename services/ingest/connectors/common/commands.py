@@ -21,6 +21,7 @@ from typing import Any, Final
 import structlog
 
 from services.ingest.connectors.common.within import within
+from shared.backoff import Backoff
 from shared.bus import Bus, Partition, Reader, Record
 from shared.clock import Clock
 from shared.commands import Command, ListenStop, decode_command
@@ -89,20 +90,20 @@ class CommandReader:
 
     async def run(self) -> None:
         """Until cancelled; what is under way is given up then. While the broker is away it is tried again, and then read on."""
-        wait = _FIRST_WAIT_S
+        backoff = Backoff(_FIRST_WAIT_S, _LONGEST_WAIT_S)
         try:
             while True:
                 try:
                     reader = await self._open()
-                    wait = _FIRST_WAIT_S
+                    backoff.worked()
                     try:
                         await self._read(reader)
                     finally:
                         await reader.close()
                 except BusError as exc:
-                    self._log.warning("commands cannot be read; trying again", why=str(exc), wait_s=wait)
-                await self._clock.sleep(wait)
-                wait = min(_LONGEST_WAIT_S, wait * 2)
+                    wait_s = backoff.next_s()
+                    self._log.warning("commands cannot be read; trying again", why=str(exc), wait_s=round(wait_s, 2))
+                    await self._clock.sleep(wait_s)
         finally:
             for task in self._tasks:
                 task.cancel()

@@ -20,6 +20,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from shared.backoff import Backoff
 from shared.bus import Bus
 from shared.clock import Clock
 from shared.errors import BusError, InvalidInput
@@ -172,7 +173,7 @@ class Outbox:
 
     async def run(self) -> None:
         """Write, until cancelled. A broker that is away is tried again."""
-        wait = _FIRST_WAIT_S
+        backoff = Backoff(_FIRST_WAIT_S, _LONGEST_WAIT_S)
         while True:
             while not self._waiting and self._urgent is None:
                 self._grown.clear()
@@ -186,10 +187,9 @@ class Outbox:
                 await self._bus.flush()
             except BusError as exc:
                 self._log.warning("the broker takes nothing; trying again", why=str(exc), waiting=len(self._waiting))
-                await self._clock.sleep(wait)
-                wait = min(_LONGEST_WAIT_S, wait * 2)
+                await self._clock.sleep(backoff.next_s())
                 continue
-            wait = _FIRST_WAIT_S
+            backoff.worked()
             if self._urgent is urgent:
                 self._urgent = None
             for one in batch:

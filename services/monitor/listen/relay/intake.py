@@ -15,6 +15,7 @@ import structlog
 
 from services.monitor.listen.contract import Order, decode_order
 from shared import topics
+from shared.backoff import Backoff
 from shared.bus import Bus, Partition, Reader, Record
 from shared.clock import Clock
 from shared.errors import BusError, InvalidInput
@@ -22,7 +23,8 @@ from shared.errors import BusError, InvalidInput
 log = structlog.get_logger()
 
 _POLL_S: Final = 1.0
-_RETRY_S: Final = 1.0
+_FIRST_WAIT_S: Final = 0.5
+_LONGEST_WAIT_S: Final = 2.0
 _TIDY_S: Final = 60.0
 READ_BACK: Final = timedelta(minutes=2)  # before a partition's newest order
 _FIRST_BACK: Final = 2000  # records: what 200 listens are in two minutes
@@ -55,20 +57,22 @@ class Intake:
 
     async def run(self) -> None:
         """Until cancelled."""
+        backoff = Backoff(_FIRST_WAIT_S, _LONGEST_WAIT_S)
         while True:
             try:
                 reader = await self._bus.read([topics.LISTEN_ORDERS])
                 try:
-                    await self._follow(reader)
+                    await self._follow(reader, backoff)
                 finally:
                     await reader.close()
             except BusError as exc:
                 self._trouble = f"waiting for the broker: {exc}"
                 log.warning("no orders: the broker is away", why=str(exc))
-                await self._clock.sleep(_RETRY_S)
+                await self._clock.sleep(backoff.next_s())
 
-    async def _follow(self, reader: Reader) -> None:
+    async def _follow(self, reader: Reader, backoff: Backoff) -> None:
         await self._catch_up(reader)
+        backoff.worked()
         self._trouble = None
         self._caught_up()
         while True:

@@ -10,6 +10,7 @@ import structlog
 
 from services.monitor.listen.contract import ListenerHeard, Report, report
 from shared import topics
+from shared.backoff import Backoff
 from shared.bus import Bus
 from shared.clock import Clock
 from shared.codec import encode
@@ -19,7 +20,8 @@ from shared.errors import BusError
 log = structlog.get_logger()
 
 MOST: Final = 10_000  # that wait for a broker that is away
-RETRY_S: Final = 1.0
+_FIRST_WAIT_S: Final = 0.5
+_LONGEST_WAIT_S: Final = 2.0
 
 
 class Reporter:
@@ -51,13 +53,15 @@ class Reporter:
 
     async def run(self) -> None:
         """Until cancelled."""
+        backoff = Backoff(_FIRST_WAIT_S, _LONGEST_WAIT_S)
         while True:
             await self._some.wait()
             try:
                 await self.flush()
+                backoff.worked()
             except BusError as exc:
                 log.warning("reports wait for the broker", why=str(exc), waiting=len(self._waiting))
-                await self._clock.sleep(RETRY_S)
+                await self._clock.sleep(backoff.next_s())
 
     async def flush(self) -> None:
         """Write what waits. Raises BusError: it is written again then, and has the same id."""

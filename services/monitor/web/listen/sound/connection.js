@@ -124,7 +124,8 @@ export class Connection extends Emitter {
   #lost(reason) {
     this.#drop();
     this.open = false;
-    const wait = WAITS_MS[Math.min(this.attempt, WAITS_MS.length - 1)];
+    // shortened at random: pages that lost the same relay do not all ask for a pass at once
+    const wait = WAITS_MS[Math.min(this.attempt, WAITS_MS.length - 1)] * (0.5 + Math.random() / 2);
     this.attempt += 1;
     this.emit("link", { state: "lost", reason, attempt: this.attempt, retry_ms: wait });
     this.retry = setTimeout(() => this.#again(), wait);
