@@ -29,8 +29,10 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from shared.bus import Headers, Partition, Record, beyond_end, check_assigned, check_size
 from shared.clock import Clock, SystemClock
+from shared.easing import Easing
 from shared.errors import BusError, OffsetLost
 from shared.hearing import hearing_of
+from shared.kafkaprobe import addresses_of, why_of_no_use
 from shared.kafkarecords import Records
 from shared.kafkasecurity import security_of
 from shared.kafkatopics import MAX_MESSAGE_BYTES, config_of
@@ -51,13 +53,7 @@ _BUFFER_BYTES: Final = 16 * 1024 * 1024
 # old on arrival, 20 ms make it 6 ms, for 3 % of a core.
 _FETCH_WAIT_MS: Final = 20
 _PATIENT_BYTES: Final = 1_000_000  # so much is not waited for any longer, where there is patience
-# For each fetch that finds something the embedded broker looks through every batch of the partition, some 1 µs each, and
-# finds nothing when that takes longer than the fetch may wait. So readers let it look longer, and ask less often, the more
-# it holds: one reader then costs it a fifth of a core at the most, and a record comes 0.2 s later for every 30 000 kept.
 _EMBEDDED_CLUSTER: Final = "tansu_cluster"
-_EASE_WAIT_MS: Final = 0.005  # for each record
-_EASE_PAUSE_S: Final = 0.000_005  # for each record
-_EASE_PAUSE_MAX_S: Final = 2.0
 # A lost broker looks like silence to a reader, so after this much silence it asks.
 _SILENCE_S: Final = 0.5
 _ALREADY_EXISTS: Final = 36
@@ -305,9 +301,8 @@ class _Broker:
 
     async def error(self, exc: BaseException, doing: str) -> BusError:
         if isinstance(exc, _UNREACHABLE):
-            why = await self._refusal() or (
-                "no answer in time" if isinstance(exc, _TIMED_OUT) else "the connection broke"
-            )
+            why = await self._refusal() or (None if self._security else await why_of_no_use(self.bootstrap))
+            why = why or ("no answer in time" if isinstance(exc, _TIMED_OUT) else "the connection broke")
             return BusError(f"cannot reach Kafka at {self.bootstrap}: {why} ({doing})")
         if isinstance(exc, UnknownTopicOrPartitionError):
             return BusError(f"Kafka at {self.bootstrap} does not know the topic ({doing})")
@@ -318,11 +313,10 @@ class _Broker:
     async def _refusal(self) -> str | None:
         """Why no connection can be opened; None if one can. The client itself only says that it gave up."""
         why = None
-        for address in self.bootstrap.split(","):
-            host, _, port = address.strip().rpartition(":")
+        for host, port in addresses_of(self.bootstrap):
             try:
                 async with asyncio.timeout(3.0 if self._security else 1.0):
-                    await self._try(host, int(port))
+                    await self._try(host, port)
             except TimeoutError:
                 why = "no answer"
             except ssl.SSLError as exc:
@@ -369,16 +363,14 @@ class KafkaReader:
         self._heard = clock.monotonic()
         self._records = Records()
         self._hearing = hearing_of(consumer, places, self._heard, certain=not ease)
-        self._ease = ease
+        self._easing = Easing(self._heard) if ease else None
         self._fetch_wait_ms = max(_FETCH_WAIT_MS, int(patience_s * 1000))
-        self._held = 0  # records of the longest partition, as far as known
-        self._not_before = clock.monotonic()
 
     async def begin(self, start: Literal["earliest", "latest"]) -> None:
         first = await self._ask(self._consumer.beginning_offsets(self._places), "looking up offsets")
         self._consumer.assign(self._places)
         self._seek({_plain(place): offset for place, offset in first.items()})
-        if start == "latest" or self._ease:
+        if start == "latest" or self._easing:
             ends = {_plain(place): end for place, end in (await self._ends()).items()}
             self._eased(max(ends.values(), default=0))
             if start == "latest":
@@ -388,8 +380,8 @@ class KafkaReader:
         self._hearing.applied()
         if self._hearing.doubted:
             await self._settle()
-        if self._ease:
-            await self._clock.sleep(self._not_before - self._clock.monotonic())
+        if self._easing:
+            await self._clock.sleep(self._easing.pause_s(self._clock.monotonic()))
         try:
             found = await self._consumer.getmany(
                 timeout_ms=max(0, math.ceil(timeout_s * 1000)), max_records=max_records
@@ -410,13 +402,12 @@ class KafkaReader:
 
     def _eased(self, held: int) -> None:
         """The longest partition holds `held` records at least: let the embedded broker take the time that this costs it."""
-        if not self._ease:
+        if self._easing is None:
             return
-        self._held = max(self._held, held)
+        self._easing.holds(held, self._clock.monotonic())
         fetcher = self._consumer._fetcher
         if fetcher is not None:  # the client has no word for changing it
-            fetcher._fetch_max_wait_ms = self._fetch_wait_ms + int(self._held * _EASE_WAIT_MS)
-        self._not_before = self._clock.monotonic() + min(self._held * _EASE_PAUSE_S, _EASE_PAUSE_MAX_S)
+            fetcher._fetch_max_wait_ms = self._fetch_wait_ms + int(self._easing.look_ms)
 
     async def bounds(self) -> Mapping[Partition, tuple[int, int]]:
         first = await self._ask(self._consumer.beginning_offsets(self._places), "looking up offsets")
@@ -440,7 +431,7 @@ class KafkaReader:
 
     def overdue_s(self) -> float:
         now = self._clock.monotonic()
-        eased_s = self._held * _EASE_WAIT_MS / 1000 + max(0.0, self._not_before - now) if self._ease else 0.0
+        eased_s = self._easing.look_ms / 1000 + self._easing.pause_s(now) if self._easing else 0.0
         return self._hearing.overdue_s(now, self._fetch_wait_ms / 1000 + eased_s)
 
     async def close(self) -> None:
@@ -469,7 +460,7 @@ class KafkaReader:
         fetches need not be waited for.
         """
         listed = await self._ask(self._consumer.end_offsets(self._places), "looking up offsets")
-        fetched = await self._fetched_ends() if self._ease else {}
+        fetched = await self._fetched_ends() if self._easing else {}
         self._heard = self._clock.monotonic()
         return {place: max(end, fetched.get(place, 0)) for place, end in listed.items()}
 
