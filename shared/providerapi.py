@@ -119,14 +119,16 @@ def set_cookie(response: Response, request: Request, token: str, who: Principal)
 
 def own_path(wanted: str) -> str:
     """A place on this service; `/` for what may be elsewhere."""
-    if not wanted.startswith("/") or len(wanted) > LONGEST_WAY or not wanted.isprintable() or "\\" in wanted:
+    # browsers take any number of slashes for the two before a host
+    if not wanted.startswith("/") or wanted.startswith("//") or len(wanted) > LONGEST_WAY:
+        return "/"
+    if not wanted.isprintable() or "\\" in wanted:
         return "/"
     try:
         parts = urlsplit(wanted)
     except ValueError:
         return "/"
-    elsewhere = parts.scheme or parts.netloc or parts.path.startswith("//")
-    return "/" if elsewhere or parts.path == "/login.html" else wanted
+    return "/" if parts.scheme or parts.netloc or parts.path == "/login.html" else wanted
 
 
 def _told(problem: str, destination: str) -> Response:

@@ -161,6 +161,14 @@ def test_what_people_are_really_called_is_written_as_it_is(name: str) -> None:
     assert [tamed(name, robot) for robot in ROBOTS] == [name] * len(ROBOTS)
 
 
+@pytest.mark.timeout(60)  # which a time that grows with the square of the length passes many times over
+@pytest.mark.parametrize(
+    "text", ["a" * 200_000, ":" + "a" * 200_000, "a." * 100_000, ":a" * 100_000, "&" + "a" * 200_000]
+)
+def test_a_name_without_an_end_keeps_nobody_waiting(text: str) -> None:
+    assert all(tamed(text, robot) for robot in ROBOTS)
+
+
 def test_mail_and_programs_are_no_chats_and_what_is_unknown_is() -> None:
     assert [robot_of(one) for one in (("mailto", "mailtos"), ("json", "jsons"))] == [None, None]
     assert [robot_of((one,)) for one in ("feishu", "lark", "wecombot")] == ["text"] * 3

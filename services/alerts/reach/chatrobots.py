@@ -58,8 +58,10 @@ _MARKUP: Final = {
 _TABLES: Final[dict[Robot, dict[int, str]]] = {"text": str.maketrans(_ALIKE), "markdown": str.maketrans(_MARKUP)}
 # they turn the direction of what follows, or hide what is between two letters
 _UNSEEN: Final = re.compile("[\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\u00ad]")
-_SCHEME: Final = re.compile(r"(?<![0-9])([a-z][a-z0-9+.-]*):(?=\S)", re.IGNORECASE)  # https://, mailto:
-_SMILE: Final = re.compile(r":(?=[a-z0-9_+-]*[a-z_][a-z0-9_+-]*:)", re.IGNORECASE)
+# begun at the first letter of a word alone, or a long one would be looked through again from each of its letters
+_SCHEME: Final = re.compile(r"(?<![a-z0-9+.-])([a-z0-9+.-]+):(?=\S)", re.IGNORECASE)  # https://, mailto:
+_LETTER: Final = re.compile(r"(?<![0-9])[a-z]", re.IGNORECASE)  # of a scheme: none is in 09:05
+_SMILE: Final = re.compile(r":(?=[0-9+-]*[a-z_][a-z0-9_+-]*:)", re.IGNORECASE)
 _DOMAIN: Final = re.compile(r"(?<=\w)\.(?=[^\W\d_]{2})")  # evil.example, and no 9.3 s
 _NUMBERS: Final = re.compile(r"(?<=\d)\.(?=\d+\.\d)|(?<=\d\.\d)\.(?=\d)")  # 10.0.0.1
 _ENTITY: Final = re.compile(r"&(?=#|\w+;)")
@@ -79,7 +81,7 @@ def robot_of(schemas: Iterable[str]) -> Robot | None:
 def tamed(text: str, robot: Robot) -> str:
     """One line that means nothing but its words, as people read them."""
     text = " ".join("".join(c if c.isprintable() else " " for c in _UNSEEN.sub("", text)).split())
-    text = _SCHEME.sub(r"\1：", text)
+    text = _SCHEME.sub(lambda found: f"{found[1]}：" if _LETTER.search(found[1]) else found[0], text)
     text = _ENTITY.sub("＆", _SLASH.sub("／", _NUMBERS.sub("·", _DOMAIN.sub("·", text))))
     text = text.translate(_TABLES[robot])
     if robot == "markdown":
