@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import sqlite3
 import tempfile
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import asyncpg
 import pytest
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 
 from shared.db import Database
 from shared.migrate import upgrade
@@ -55,6 +56,32 @@ async def migrated_database(kind: str, folder: Path, scripts: Path) -> AsyncIter
 
 
 @asynccontextmanager
+async def own_database(kind: str, scripts: Path) -> AsyncIterator[Database]:
+    """Like `migrated_database`, in a folder of its own: for one of many examples."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with migrated_database(kind, Path(folder), scripts) as database:
+            yield database
+
+
+@contextmanager
+def migrated_url(kind: str, folder: Path, scripts: Path) -> Iterator[str]:
+    """The URL of a `migrated_database`, for what runs an event loop of its own each time: a command, an example."""
+    with asyncio.Runner() as runner:
+        made = AsyncExitStack()
+        database = runner.run(made.enter_async_context(migrated_database(kind, folder, scripts)))
+        runner.run(database.close())
+        try:
+            yield spelled(database.url)
+        finally:
+            runner.run(made.aclose())
+
+
+def spelled(url: URL) -> str:
+    """With its password, as a setting has it."""
+    return url.render_as_string(hide_password=False)
+
+
+@asynccontextmanager
 async def backup_of(database: Database, folder: Path) -> AsyncIterator[Database]:
     """A copy of a database as it is now, which nobody else may be using."""
     if database.url.get_backend_name() == "sqlite":
@@ -78,7 +105,7 @@ _TEMPLATES: dict[Path, str] = {}  # by the folder of the migrations, the databas
 
 
 def _postgres(name: str) -> str:
-    return make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
+    return spelled(make_url(POSTGRES).set(database=name))
 
 
 @asynccontextmanager
