@@ -28,12 +28,14 @@ _PROBE_S: Final = 1.0
 
 @dataclass(frozen=True)
 class Program:
-    """What to run. `ready` says when it is up; without one it is up when it has run for a moment."""
+    """What to run. `ready` says when it is up; without one it is up when it has run for a moment. `ends_within_s`: after SIGTERM,
+    as it promises itself; None where it promises nothing."""
 
     name: str
     command: Sequence[str]
     ready: Ready | None = None
     env: Mapping[str, str] = field(default_factory=dict)
+    ends_within_s: float | None = None
 
 
 class Child:
@@ -97,7 +99,7 @@ class Child:
 
 
 async def spawn(program: Program, log_dir: Path) -> Child:
-    """Start `program`; its log of last time is kept as `NAME.log.1` when this is its first start by this supervisor."""
+    """Start `program`, with its output behind what its log has. Raises OSError."""
     log_path = log_dir / f"{program.name}.log"
     leash: tuple[int, int] | None = None if sys.platform == "linux" else os.pipe()
     command = list(program.command)

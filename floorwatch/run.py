@@ -19,6 +19,7 @@ from floorwatch.supervisor import Stage, Supervisor
 from shared import topics
 from shared.authenticator import policy_of
 from shared.clock import Clock, SystemClock
+from shared.ending import WITHIN_S, time_to_end
 from shared.errors import BusError, SettingsError
 from shared.exposure import check_exposed
 from shared.kafkasecurity import IN_THE_CLEAR, in_the_clear, security_of
@@ -202,11 +203,12 @@ def stages(floor: Floor) -> list[Stage]:
     if floor.simulator is not None:
         own = {"SIMULATOR_SPEED": str(floor.simulator.speed), "SIMULATOR_SEED": str(floor.simulator.seed)}
         command = _python("services.ingest.connectors.simulator")
-        found.append(Stage([Program("simulator", command, env={**env, **own})]))
+        found.append(Stage([Program("simulator", command, env={**env, **own}, ends_within_s=WITHIN_S)]))
     if (
         floor.asterisk is not None
     ):  # not waited for: a switch that cannot be reached must not keep the board from opening
-        found.append(Stage([Program("asterisk", _python("services.ingest.connectors.asterisk"), env=env)]))
+        command = _python("services.ingest.connectors.asterisk")
+        found.append(Stage([Program("asterisk", command, env=env, ends_within_s=_time_to_end(floor.asterisk))]))
     return found
 
 
@@ -247,7 +249,12 @@ def _python(module: str) -> Sequence[str]:
 
 def _service(name: str, module: str, settings: ServiceSettings, env: Mapping[str, str]) -> Program:
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
-    return Program(name, _python(module), http_ready(host, settings.port, tls=settings.tls_cert_file is not None), env)
+    ready = http_ready(host, settings.port, tls=settings.tls_cert_file is not None)
+    return Program(name, _python(module), ready, env, _time_to_end(settings))
+
+
+def _time_to_end(settings: ServiceSettings) -> float:
+    return time_to_end(settings.drain_s, settings.shutdown_s)
 
 
 async def create_topics(kafka: CommonSettings) -> None:

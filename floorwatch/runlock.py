@@ -33,9 +33,11 @@ def locked(run_dir: Path) -> Iterator[None]:
                 f"Floorwatch is running already in {run_dir}{_holder(file)}; stop it, "
                 f"or set {setting} and the ports to others"
             ) from None
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+        try:
+            os.ftruncate(file.fileno(), 0)
+            os.write(file.fileno(), f"{os.getpid()}\n".encode())  # a buffer would fail once more when it is closed
+        except OSError as exc:  # a full disk, as a rule
+            raise SettingsError(f"{setting}: {run_dir} cannot be written: {exc.strerror}") from exc
         yield
 
 

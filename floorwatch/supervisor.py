@@ -23,7 +23,8 @@ Say = Callable[[str], None]
 BACK_OFF_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)  # the last one for ever
 STEADY_S: Final = 60.0  # a program that ran this long begins at the first back-off again
 PATIENCE_S: Final = 60.0  # for readiness; a start on a slow, busy machine takes 15 s
-STOP_S: Final = 6.0  # then SIGKILL; services give open connections 5 s
+STOP_S: Final = 6.0  # then SIGKILL, for programs that promise no time themselves
+GRACE_S: Final = 2.0  # more than a program promises: it ends by its own force first, and says what hung
 ORPHAN_STOP_S: Final = 1.0  # without their broker services wait in vain to hand over what they hold
 _PROBE_EVERY_S: Final = 0.05
 _SETTLED_S: Final = 0.3  # a program without a readiness check counts as up after this
@@ -75,22 +76,29 @@ class Supervisor:
 
         for number in signals:
             loop.add_signal_handler(number, ask)
-        self._log_dir.mkdir(parents=True, exist_ok=True)
-        for stage in self._stages:
-            for program in stage.programs:
-                rotate(self._log_dir / f"{program.name}.log")
         try:
+            self._make_logs()
             await self._start_all()
             started()
             await self._keep_going()
         except asyncio.CancelledError:
             if not asked:
                 raise
-            self._say("stopping ...")
+            self._say("stopping ... (once more ends everything at once)")
         finally:
             await self._stop_all()
             for number in signals:
                 loop.remove_signal_handler(number)
+
+    def _make_logs(self) -> None:
+        """A folder of logs that begin anew. Raises StartFailed."""
+        try:
+            self._log_dir.mkdir(parents=True, exist_ok=True)
+            for stage in self._stages:
+                for program in stage.programs:
+                    rotate(self._log_dir / f"{program.name}.log")
+        except OSError as exc:
+            raise StartFailed(f"{self._log_dir} cannot be written: {exc.strerror or exc}") from exc
 
     async def _keep_going(self) -> None:
         """Wait for a vital program to die, then make everything anew; again and again."""
@@ -131,7 +139,11 @@ class Supervisor:
     async def _start(self, program: Program) -> None:
         """Start it and wait until it is ready. Raises StartFailed."""
         begun = self._clock.monotonic()
-        child = self._running[program.name] = await spawn(program, self._log_dir)
+        self._running.pop(program.name, None)
+        try:
+            child = self._running[program.name] = await spawn(program, self._log_dir)
+        except OSError as exc:  # no room for its log, no memory, no process more
+            raise StartFailed(f"{program.name} cannot be started: {exc}") from exc
         reason = "it has not been asked yet"
         while True:
             if child.ended:
@@ -177,7 +189,8 @@ class Supervisor:
                 await self._start(program)
             except StartFailed as exc:
                 what = str(exc)
-                await self._running[program.name].stop(STOP_S)
+                if (child := self._running.get(program.name)) is not None:
+                    await child.stop(_patience(program))
             else:
                 return failures
 
@@ -194,9 +207,14 @@ class Supervisor:
         await asyncio.gather(*keepers, return_exceptions=True)
         for stage in reversed(self._stages):
             children = [child for name, child in self._running.items() if name in {p.name for p in stage.programs}]
-            await asyncio.gather(*(child.stop(patience_s or STOP_S) for child in children))
+            await asyncio.gather(*(child.stop(patience_s or _patience(child.program)) for child in children))
         self._running.clear()
 
     def _kill_all(self) -> None:
         for child in self._running.values():
             child.signal(signal.SIGKILL)
+
+
+def _patience(program: Program) -> float:
+    """For how long it is waited for after SIGTERM."""
+    return STOP_S if program.ends_within_s is None else program.ends_within_s + GRACE_S

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,18 @@ while True:
     time.sleep(60)
 """
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SERVICE
+# takes twice as long to end as programs that promise nothing are given here
+SLOW_TO_END = (
+    """
+import pathlib, signal, sys, time
+def end(*_):
+    time.sleep(1.0)
+    pathlib.Path(sys.argv[1] + ".ended").touch()
+    sys.exit()
+signal.signal(signal.SIGTERM, end)
+"""
+    + SERVICE
+)
 FORKING = "import subprocess, sys; subprocess.Popen(['sleep', '600'])\n" + SERVICE
 
 
@@ -103,6 +116,36 @@ async def test_a_program_that_ignores_sigterm_is_killed(floor: Floor) -> None:
     async with floor.running([Stage([floor.program("stubborn", STUBBORN)])]):
         pid = floor.pid("stubborn")
     assert not alive(pid)
+
+
+async def test_a_program_has_the_time_to_end_that_it_promises(floor: Floor) -> None:
+    """Services with open requests and a last checkpoint to take were killed in the middle of it."""
+    program = replace(floor.program("slow", SLOW_TO_END), ends_within_s=60.0)
+    async with floor.running([Stage([program])]):
+        pass
+    assert (floor.folder / "slow.pid.ended").exists()
+
+
+async def test_a_program_that_cannot_be_started_again_is_tried_until_it_can(floor: Floor) -> None:
+    """A full disk, no memory: nobody tried again, and nobody was told."""
+    log = floor.folder / "logs" / "a.log"
+    async with floor.running([Stage([floor.program("a"), floor.program("b")])]):
+        log.unlink()
+        log.mkdir()  # for it cannot be opened then, by root neither
+        os.kill(floor.pid("a"), signal.SIGKILL)
+        await until(lambda: sum("a cannot be started" in line for line in floor.said) > 1, "it is tried and told of")
+        log.rmdir()
+        await until(lambda: floor.pid("a"), "it is started again")
+        assert floor.pid("b")
+        running = floor.pid("a")
+    assert not alive(running)
+
+
+async def test_a_place_for_logs_that_cannot_be_is_named(floor: Floor) -> None:
+    (floor.folder / "logs").touch()
+    with pytest.raises(StartFailed, match=r"logs cannot be written: File exists"):
+        async with floor.running([Stage([floor.program("a")])]):
+            pytest.fail("it must not count as started")
 
 
 async def test_what_a_program_started_itself_ends_with_it(floor: Floor) -> None:

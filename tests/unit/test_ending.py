@@ -15,7 +15,8 @@ import httpx
 import pytest
 import yaml
 
-from shared.ending import Ending, time_to_end
+from floorwatch.run import plan, stages
+from shared.ending import WITHIN_S, Ending, time_to_end
 from shared.settings import ROOT, ServiceSettings
 from tests.waiting import PATIENCE_S, until
 
@@ -147,6 +148,25 @@ def test_whoever_ends_services_by_force_waits_longer_than_they_take() -> None:
         assert int(stop_s) > time_to_end(0, shutdown_s), unit.name
     grace = read_yaml("compose/compose.yaml")["x-floorwatch"]["stop_grace_period"]
     assert int(grace.removesuffix("s")) > time_to_end(0, shutdown_s)
+
+
+def test_one_command_for_all_gives_each_the_time_that_its_settings_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It killed services after 6 s, whatever they were to take."""
+    monkeypatch.setenv("FLOORWATCH_DRAIN_S", "7")
+    monkeypatch.setenv("MONITOR_SHUTDOWN_S", "30")
+    floor = plan(broker="embedded", simulator=True, speed=None, seed=None, monitors=2)
+    promised = {one.name: one.ends_within_s for stage in stages(floor) for one in stage.programs}
+    monitor, others = time_to_end(7, 30), time_to_end(7, ServiceSettings().shutdown_s)
+    assert promised == {
+        "broker": None,
+        "ingest": others,
+        "monitor": monitor,
+        "monitor-2": monitor,
+        "alerts": others,
+        "relay": others,
+        "simulator": WITHIN_S,
+    }
+    assert time_to_end(0, ServiceSettings().shutdown_s) == WITHIN_S
 
 
 def read_yaml(path: str) -> Any:
