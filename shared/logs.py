@@ -22,7 +22,8 @@ REDACTED = "[redacted]"
 _SECRET_KEY = re.compile(r"passw|secret|token|authorization|cookie|credential|api_?key|notify_url", re.IGNORECASE)
 _STAMPS = frozenset({"timestamp", "error_id"})
 _URL_PASSWORD = re.compile(r"(\w://[^\s:/@]*:)[^\s/@]+(?=@)")
-_QUERY_SECRET = re.compile(r"([?&][^=&\s]*(?:passw|secret|token|ticket|key)[^=&\s]*=)[^&\s\"']+", re.IGNORECASE)
+# a name ends at the next `?` and is looked through once, or a long text would take the square, even the cube of its length
+_QUERY_SECRET = re.compile(r"([?&](?=[^=&?\s]*(?:passw|secret|token|ticket|key))[^=&?\s]*=)[^&\s\"']+", re.IGNORECASE)
 SELDOM_S = 10.0  # a library that cannot reach something says so ten times a second; once in this time is enough
 
 _CHATTY = ("aiokafka", "aiosqlite", "alembic", "apprise", "asyncio", "httpx", "uvicorn")

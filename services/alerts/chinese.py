@@ -8,8 +8,13 @@ from __future__ import annotations
 
 import functools
 import re
+from itertools import islice
 from typing import Any, Final
 
+LONGEST: Final = (
+    1000  # characters; looking for a sentence in more takes too long, and whoever is refused chooses how many
+)
+_PLACES: Final = 8  # at which one may begin: behind a path, a line and a key
 NO_LABEL: Final = "{0} 不是标签名：只能用小写字母、数字和 _"
 THERE_ARE: Final = "没有 {0}；可选：{1}"
 
@@ -118,8 +123,11 @@ _WORDS: Final = {
 
 
 def in_chinese(english: str) -> str | None:
-    """The sentence in Chinese, with what stands before it (`file:line: key`) as it is. None when the table has it not."""
-    starts = [0, *(place.end() for place in re.finditer(": ", english))]
+    """The sentence in Chinese, with what stands before it (`file:line: key`) as it is. None when the table has it not, and for more
+    than LONGEST."""
+    if len(english) > LONGEST:
+        return None
+    starts = [0, *(place.end() for place in islice(re.finditer(": ", english), _PLACES))]
     found = [(*match, start) for start in starts if (match := _translated(english[start:])) is not None]
     if not found:
         return None

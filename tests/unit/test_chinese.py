@@ -102,3 +102,9 @@ def test_every_chinese_sentence_is_of_one_that_is_said() -> None:
 def test_a_sentence_keeps_its_place_and_its_values(english: str, chinese: str | None) -> None:
     assert in_chinese(english) == chinese
     assert also_in_chinese(english) == ({} if chinese is None else {"detail_zh": chinese})
+
+
+@pytest.mark.timeout(60)  # which a time that grows with the square of the length passes many times over
+@pytest.mark.parametrize("text", ["team " + ": a" * 20_000, "expected " * 10_000, "there is no x; there are " * 3000])
+def test_a_sentence_without_an_end_stays_as_it_is_and_keeps_nobody_waiting(text: str) -> None:
+    assert also_in_chinese(f"{text} is beyond what you see: a") == {}

@@ -149,3 +149,9 @@ def test_what_libraries_say_below_a_warning_is_not_logged_at_any_level(capsys: p
     logging.getLogger("anything.else").warning("but this is")
     structlog.get_logger().debug("ours")
     assert [line["event"] for line in lines(capsys)] == ["but this is", "ours"]
+
+
+@pytest.mark.timeout(60)  # which a time that grows with the square of the length passes many times over
+@pytest.mark.parametrize("text", ["?key" * 50_000, "?" + "token" * 40_000, "://a:" * 40_000])
+def test_a_text_without_an_end_keeps_nobody_waiting(text: str) -> None:
+    assert logs.redact_text(f"{text} /me?token=s3cret&x=1") == f"{text} /me?token=***&x=1"
