@@ -121,7 +121,8 @@ def authed(permission: Permission) -> Callable[..., Awaitable[Principal]]:
 @cache
 def socket_authed(permission: Permission) -> Callable[..., Awaitable[Principal]]:
     """A dependency of a WebSocket, which it accepts: a browser learns only of one that is open why it is closed. The close code
-    is 4401 for who is not known, 4403 for who may not, 4508 where too many of an address are not known."""
+    is 4401 for who is not known, 4504 where that cannot be checked now, 4403 for who may not, 4508 where too many of an address
+    are not known."""
 
     async def dependency(socket: WebSocket) -> Principal:
         auth: Authenticator = socket.app.state.auth

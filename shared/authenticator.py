@@ -33,16 +33,16 @@ if TYPE_CHECKING:  # what they need takes a tenth of a second to import, and is 
 COOKIE: Final = "floorwatch"  # of the host, so the three services of one machine share it
 MOST_KNOWN: Final = 20_000  # people whose rights are kept ready
 NOT_AUTHENTICATED: Final = 4401  # a WebSocket's close code: do not come back without something new
+PROVIDER_AWAY: Final = 4504  # nobody can tell now whether the token is good: come back, but later
 
 
 class SocketRefused(FloorwatchError):
     """A WebSocket without a way to tell who it is: close it with `code`."""
 
-    code = NOT_AUTHENTICATED
-
     def __init__(self, message: str, reason: Turned = "ticket") -> None:
         super().__init__(message)
         self.reason = reason
+        self.code = PROVIDER_AWAY if reason == "provider_away" else NOT_AUTHENTICATED
 
 
 class Authenticator:
@@ -202,12 +202,15 @@ class Authenticator:
         return self._of_identity(identity), destination
 
     async def authenticated(self, token: str) -> Principal:
-        """As `of_token`, and look at the provider's keys again for a key that is not known. Raises NotAuthenticated."""
+        """As `of_token`, and look at the provider's keys again for a key that is not known. Raises NotAuthenticated.
+
+        While the provider does not list its keys, one that is not known may be its newest: such a token is not called wrong.
+        """
         try:
             return self.of_token(token)
         except KeyUnknown:
             if self.provider is None or not await self.provider.looked_again():
-                if self.provider is not None and (why := self.provider.check()):
+                if self.provider is not None and (why := self.provider.check() or self.provider.remark):
                     raise NotAuthenticated("provider_away", f"tokens of it cannot be checked now: {why}") from None
                 raise
             return self.of_token(token)
