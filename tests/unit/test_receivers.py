@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from sqlalchemy import text
+from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
 from floorwatch.alerts import app
@@ -22,6 +23,7 @@ from services.alerts.alertfile.reading import load_alerts
 from services.alerts.reach import sender
 from services.alerts.reach.channels import Channels
 from services.alerts.reach.queue import LEASE
+from shared import db
 from shared.clock import SystemClock
 from shared.db import Database
 from shared.memorybus import MemoryBus
@@ -237,6 +239,28 @@ async def test_a_slow_channel_holds_up_nobody_else(
             assert {row["state"] for row in await it.messages()} == {"sent", "waiting"}
             slow.answering.set()
             await it.done(4)
+
+
+async def test_an_answer_that_cannot_be_written_down_is_when_it_can_and_nothing_is_sent_again(
+    bus: MemoryBus, database: Database, tmp_path: Path, sink: HttpSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was forgotten: two minutes later people were told once more, of each channel one message."""
+    monkeypatch.setattr(db, "BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr(sender, "RETRY_S", 0.05)
+    sink.answering.clear()
+    other = Database(database.url.render_as_string(hide_password=False))
+    async with floor(bus, database, tmp_path, f'  ops: {{webhook: {{url: "{sink.web}/x"}}}}') as it:
+        await publish(bus, flag())
+        await until(lambda: sink.received)
+        with capture_logs() as logs:
+            async with other.unit_of_work() as session:
+                await session.execute(text("UPDATE messages SET state = state"))  # nobody else may write it
+                sink.answering.set()
+                await until(lambda: any(line.get("receiver") == "ops" for line in logs), "it could not be written")
+        (row,) = await it.done()
+    await other.close()
+    assert (row["state"], row["maybe_before"], [one["ok"] for one in row["attempts"]]) == ("sent", False, [True])
+    assert len(sink.received) == 1
 
 
 async def test_what_a_process_began_to_send_before_it_ended_is_sent_again_and_says_so(

@@ -43,15 +43,22 @@ class Concluding:
         channels: Channels,
         schedule: Sequence[timedelta],
         now: datetime,
+        *,
+        again: bool = False,
     ) -> Conclusion:
-        """Write down the attempt and what follows from it. Raises StoreError."""
+        """Write down the attempt and what follows from it; `again`: it was tried, and nobody knows whether it was done.
+
+        Raises StoreError.
+        """
         assert claim.outgoing is not None
         async with self._database.unit_of_work() as session:
             queue = Queue(session)
             channel = await queue.channel(lane)
             message = await queue.get(claim.number)
-            queue.attempted(claim.number, claim.began or now, took_s, answer.ok, answer.text)
             number = max(1, message.notices)
+            if again and await queue.is_known(claim.number, claim.began or now, answer.text):
+                return Conclusion("sent" if answer.ok else "retried", number)
+            queue.attempted(claim.number, claim.began or now, took_s, answer.ok, answer.text)
             if message.state != "waiting":  # our lease was over, and another one has brought it to its end
                 return Conclusion("sent" if answer.ok else "retried", 0)
             if answer.ok:

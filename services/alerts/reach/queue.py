@@ -203,6 +203,12 @@ class Queue:
         statement = select(func.count()).where(col(MessageAttemptRow.message_id) == number)
         return await self._session.scalar(statement) or 0
 
+    async def is_known(self, number: int, at: datetime, answer: str) -> bool:
+        """Whether that answer is written down: its transaction was, and nobody could be told so."""
+        row = MessageAttemptRow
+        where = (col(row.message_id) == number, col(row.at) == at, col(row.answer) == answer)
+        return bool(await self._session.scalar(select(exists().where(*where))))
+
     def attempted(self, number: int, at: datetime, took_s: float, ok: bool, answer: str) -> None:
         self._session.add(MessageAttemptRow(message_id=number, at=at, took_s=took_s, ok=ok, answer=answer))
 

@@ -17,6 +17,7 @@ from services.alerts.core import sending
 from services.alerts.desk import Desk
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.reach import messagespans
+from services.alerts.reach.channels import Channels
 from services.alerts.reach.claiming import Claim, Claiming
 from services.alerts.reach.concluding import GONE, Concluding, Conclusion
 from services.alerts.reach.dead import tell_of_the_dead
@@ -150,9 +151,28 @@ class Sender:
         started = self._clock.monotonic()
         answer = await channel.send(claim.outgoing)
         took_s = self._clock.monotonic() - started
-        done = await self._concluding.record(lane, claim, answer, took_s, channels, RETRIES, self._clock.now())
+        done = await self._recorded(lane, claim, answer, took_s, channels)
         await self._note(lane, claim, answer, took_s, done)
         return claim.more
+
+    async def _recorded(
+        self, lane: Lane, claim: Claim, answer: Answer, took_s: float, channels: Channels
+    ) -> Conclusion:
+        """Write the answer down, for as long as that takes: whoever forgot it would send the message once more.
+
+        Raises StoreError when we are to stop.
+        """
+        again = False
+        while True:
+            now = self._clock.now()
+            try:
+                return await self._concluding.record(lane, claim, answer, took_s, channels, RETRIES, now, again=again)
+            except StoreError as exc:
+                if self._stopping:
+                    raise
+                log.warning("cannot write down the answer of a receiver", reason=str(exc), receiver=lane.receiver)
+            again = True
+            await self._clock.sleep(RETRY_S)
 
     async def _note(self, lane: Lane, claim: Claim, answer: Answer, took_s: float, done: Conclusion) -> None:
         assert claim.outgoing is not None
