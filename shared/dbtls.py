@@ -43,6 +43,12 @@ def tls_of(url: URL, setting: str = "") -> tuple[URL, dict[str, Any]]:
     return url.difference_update_query(_KEYS), {"ssl": how}
 
 
+def certificate_of(url: URL) -> Path | None:
+    """The file of the certificate that a server is shown that asks for one; None: none, as far as `url` says."""
+    found = _one(url.query.get("sslcert", ""))
+    return Path(found) if found else None
+
+
 def _context(mode: str, said: dict[str, str], begin: str) -> ssl.SSLContext:
     root, cert, key = (said.get(name, "") for name in _FILES)
     context = client_context(

@@ -31,6 +31,7 @@ import uvicorn
 from prometheus_client import CollectorRegistry
 
 from shared import logs, spans
+from shared.clientcertificates import ClientCertificates
 from shared.clock import SystemClock
 from shared.collector import set_aside
 from shared.ending import WITHIN_S, Ending, current, time_to_end
@@ -231,7 +232,11 @@ async def serve_as(
     tls: ServerTls | None,
     on_stopping: Callable[[], Awaitable[None] | None] = lambda: None,
 ) -> None:
-    """`serve`, where and with the times to end that a service's settings say."""
+    """`serve`, where and with the times to end that a service's settings say. Raises SettingsError, too, for a certificate that
+    cannot be read."""
+    certificates = ClientCertificates(settings)
+    certificates.show(app.state.registry)
+    background.start("certificates", certificates.follow(SystemClock()))
     await serve(
         app,
         settings.host,

@@ -23,7 +23,7 @@ from shared.settings import ServiceSettings, variable
 
 OLDEST: Final = ssl.TLSVersion.TLSv1_2
 SOON: Final = timedelta(days=14)  # who renews by himself does so at 30 days
-_DAY_S: Final = 86_400.0
+DAY_S: Final = 86_400.0
 HSTS: Final = "max-age=31536000"  # a year (RFC 6797); other names below ours are not ours to speak for
 
 log = structlog.get_logger()
@@ -41,7 +41,7 @@ class ServerTls:
         self.context.set_alpn_protocols(["http/1.1"])
         self._seen = self._signatures()
         self._load(self.context)
-        self.expires = _end_of(cert, cert_setting)
+        self.expires = end_of(cert, cert_setting)
         self.health = FileHealth("certificate", SystemClock())
 
     @classmethod
@@ -67,19 +67,10 @@ class ServerTls:
         remind_at = clock.monotonic()
         while True:
             if clock.monotonic() >= remind_at:
-                remind_at += _DAY_S
-                self._remind(clock.now())
+                remind_at += DAY_S
+                remind_of(self._cert, self.expires, clock.now(), "nobody connects")
             await clock.sleep(POLL_S)
             self.look()
-
-    def _remind(self, now: datetime) -> None:
-        left = self.expires - now
-        if left <= timedelta(0):
-            log.error(
-                "certificate has ended", file=str(self._cert), expires=self.expires, consequence="nobody connects"
-            )
-        elif left < SOON:
-            log.warning("certificate ends soon", file=str(self._cert), expires=self.expires, days=left.days)
 
     def look(self) -> None:
         """Take over the files if they changed. A pair that does not fit, as while one is being written, changes nothing."""
@@ -89,7 +80,7 @@ class ServerTls:
         self._seen = found
         try:
             self._load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))  # what is shown must not be half of a pair
-            expires = _end_of(self._cert, self._settings[0])
+            expires = end_of(self._cert, self._settings[0])
             self._load(self.context)
         except (SettingsError, OSError) as exc:  # a file may go while it is looked at
             self.health.refused()
@@ -134,6 +125,15 @@ def client_context(
     return context
 
 
+def remind_of(cert: Path, expires: datetime, now: datetime, consequence: str) -> None:
+    """Say that a certificate ends soon, if it does, or what comes of it that it has ended."""
+    left = expires - now
+    if left <= timedelta(0):
+        log.error("certificate has ended", file=str(cert), expires=expires, consequence=consequence)
+    elif left < SOON:
+        log.warning("certificate ends soon", file=str(cert), expires=expires, days=left.days)
+
+
 def why_not(exc: ssl.SSLError) -> str:
     """A handshake's failure in words."""
     if isinstance(exc, ssl.SSLCertVerificationError):
@@ -161,7 +161,7 @@ def _why_no_pair(exc: ssl.SSLError, cert: Path, key: Path, has_password: bool) -
     return f"no certificate in {cert} with its key in {key}, in PEM form: {_reason(exc)}"
 
 
-def _end_of(cert: Path, setting: str) -> datetime:
+def end_of(cert: Path, setting: str) -> datetime:
     """When the first certificate of a file ends. Raises SettingsError for one that OpenSSL takes and others do not."""
     try:
         return x509.load_pem_x509_certificates(cert.read_bytes())[0].not_valid_after_utc

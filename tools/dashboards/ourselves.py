@@ -200,7 +200,9 @@ OURSELVES: Final = Dashboard(
                     kind="stat",
                     unit="dateTimeFromNow",
                     height=5,
-                    lines=(Line("floorwatch_certificate_expiry_timestamp_seconds * 1000", "{{instance}}"),),
+                    lines=(
+                        Line("floorwatch_certificate_expiry_timestamp_seconds * 1000", "{{instance}} {{certificate}}"),
+                    ),
                 ),
             ),
         ),
