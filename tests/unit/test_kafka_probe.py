@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared import kafkaprobe
 from shared.errors import BusError
 from shared.kafka import KafkaBus
 from shared.kafkaprobe import addresses_of, brokers_in, why_of_no_use
@@ -19,11 +20,19 @@ from shared.topics import SWITCH_RAW
 from tests.embedded import embedded_broker
 from tests.servingkit import Authority, served, tls_of
 from tests.unit.test_tls import an_app
+from tests.waiting import PATIENCE_S
 from tools.servers import HOST, free_port
 
 NO_KAFKA = "what answers there is no Kafka: see KAFKA_BOOTSTRAP"
 HANGS_UP = "it hangs up: is it Kafka, and does it want TLS? See KAFKA_BOOTSTRAP and KAFKA_SECURITY_PROTOCOL"
 SIGN_IN = "it hangs up on who does not sign in: see KAFKA_SECURITY_PROTOCOL and KAFKA_SASL_MECHANISM"
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What answers may take its time: where a machine is busy, a second is soon over."""
+    monkeypatch.setattr(kafkaprobe, "_ANSWER_S", PATIENCE_S)
+    monkeypatch.setattr(kafkaprobe, "_WAY_S", PATIENCE_S)
 
 
 @asynccontextmanager
@@ -91,7 +100,8 @@ async def test_what_speaks_first_is_no_kafka_and_is_not_waited_for() -> None:
         assert await why_of_no_use(address) == NO_KAFKA
 
 
-async def test_what_says_nothing_gives_no_answer() -> None:
+async def test_what_says_nothing_gives_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kafkaprobe, "_ANSWER_S", 0.2)
     async with speaking(stays=True) as address:
         assert await why_of_no_use(address) == "no answer in time"
 
