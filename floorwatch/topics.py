@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated
 
@@ -20,11 +22,21 @@ def topics(
     """Show the topics that Floorwatch needs, or create them.
 
     Services create what is missing, with one partition and one replica, which is right for one machine. For more, create them
-    first. Those that are there stay as they are: a site stays on its partition for ever. More: docs/operations.md.
+    first. Those that are there stay as they are: a site stays on its partition for ever. Exit code 1 when some of them have
+    another number of partitions. More: docs/operations.md.
     """
-    if create:
-        asyncio.run(make(load(CommonSettings), partitions, replication))
-    typer.echo(table(partitions, replication))
+    if not create:
+        typer.echo(table(partitions, replication))
+        return
+    there = asyncio.run(make(load(CommonSettings), partitions, replication))
+    typer.echo(table_there(there))
+    if unlike := others(there, partitions):
+        typer.echo(
+            f"were there before and keep the partitions they have, not {partitions}: {', '.join(unlike)}. To change that: "
+            "docs/operations.md, Partitions and sites",
+            err=True,
+        )
+        raise typer.Exit(1)
 
 
 def partitions_of(topic: Topic, partitions: int) -> int:
@@ -36,13 +48,23 @@ def table(partitions: int, replication: int) -> str:
     """Every topic with what it is made with, for people."""
     lines = [f"{'topic':<20} {'partitions':>10} {'replicas':>8}  kept"]
     for topic in ALL:
-        kept = "the last of each key" if topic.keep is None else _days(topic.keep)
-        lines.append(f"{topic.name:<20} {partitions_of(topic, partitions):>10} {replication:>8}  {kept}")
+        lines.append(f"{topic.name:<20} {partitions_of(topic, partitions):>10} {replication:>8}  {_kept(topic)}")
     return "\n".join(lines)
 
 
-async def make(settings: CommonSettings, partitions: int, replication: int) -> None:
-    """Create what is missing; what is there stays as it is. Raises BusError, SettingsError."""
+def table_there(there: Mapping[str, int]) -> str:
+    """Every topic with the partitions that it has, for people."""
+    lines = [f"{'topic':<20} {'partitions':>10}"]
+    return "\n".join([*lines, *(f"{topic.name:<20} {there[topic.name]:>10}" for topic in ALL)])
+
+
+def others(there: Mapping[str, int], partitions: int) -> list[str]:
+    """The topics that have another number of partitions than was asked for."""
+    return [topic.name for topic in ALL if there[topic.name] != partitions_of(topic, partitions)]
+
+
+async def make(settings: CommonSettings, partitions: int, replication: int) -> Mapping[str, int]:
+    """Create what is missing; what is there stays as it is. Each topic's partitions. Raises BusError, SettingsError."""
     from shared.kafka import KafkaBus  # takes a while, and most who ask only look
 
     bus = KafkaBus.of(settings, replication=replication)
@@ -50,8 +72,17 @@ async def make(settings: CommonSettings, partitions: int, replication: int) -> N
         for compacted in (False, True):
             wanted = [topic for topic in ALL if topic.compacted is compacted]
             await bus.create(wanted, partitions=partitions_of(wanted[0], partitions))
+        reader = await bus.read(ALL)
+        try:
+            return Counter(topic for topic, _ in await reader.bounds())
+        finally:
+            await reader.close()
     finally:
         await bus.close()
+
+
+def _kept(topic: Topic) -> str:
+    return "the last of each key" if topic.keep is None else _days(topic.keep)
 
 
 def _days(keep: timedelta) -> str:

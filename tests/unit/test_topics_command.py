@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from floorwatch.topics import make, table
+from floorwatch.topics import make, others, table, table_there
 from shared import topics
 from shared.kafka import KafkaBus
 from shared.settings import CommonSettings
@@ -26,10 +26,14 @@ async def partitions_at(bootstrap: str, topic: topics.Topic) -> int:
 async def test_topics_are_made_with_their_partitions_and_left_as_they_are(tmp_path: Path) -> None:
     with embedded_broker(tmp_path / "broker.log") as broker:
         settings = CommonSettings(kafka_bootstrap=broker.bootstrap)
-        await make(settings, 3, 1)
-        await make(settings, 5, 1)
+        first = await make(settings, 3, 1)
+        assert others(first, 3) == []
+        then = await make(settings, 5, 1)
+        assert then == first
         assert await partitions_at(broker.bootstrap, topics.FLOOR_EVENTS) == 3
         assert await partitions_at(broker.bootstrap, topics.FLOOR_CHECKPOINTS) == 1
+    assert others(then, 5) == [topic.name for topic in topics.ALL if topic is not topics.FLOOR_CHECKPOINTS]
+    assert table_there(then).splitlines()[1].split() == ["switch.raw", "3"]
 
 
 def test_the_table_names_every_topic() -> None:
