@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
 from shared.tlstransport import cut, safe
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGISendEvent
 
 EXTENSION: Final = "floorwatch.direct"
 TOO_MANY_FRAMES: Final = 4429  # a close code, as for too many messages
@@ -94,6 +97,13 @@ class DirectProtocol(WebSocketsSansIOProtocol):
         await super().run_asgi()
         # closing waits until everything was read: not for one who does not read
         self.loop.call_later(self.close_timeout, cut, self.transport)
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send it. An answer of HTTP that refuses the WebSocket ends the handshake, which uvicorn's takes for forgotten: it
+        would call each refusal an error in the log."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and self.close_sent:
+            self.handshake_complete = True
 
     def pause_writing(self) -> None:
         """The transport holds as much as it may."""

@@ -65,7 +65,9 @@ async def test_without_token_or_ticket_nobody_hears_anything(tmp_path: Path, mon
             assert await close_code(client) == 4401
 
 
-async def test_a_page_whose_name_came_to_mean_this_machine_is_refused_the_feed() -> None:
+async def test_a_page_whose_name_came_to_mean_this_machine_is_refused_the_feed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async with running(MemoryBus()) as floor:
         feed = f"ws://{{}}:{floor.port}/api/v1/feed"
         with pytest.raises(InvalidStatus) as refused:
@@ -82,6 +84,7 @@ async def test_a_page_whose_name_came_to_mean_this_machine_is_refused_the_feed()
             feed.format("localhost"), host="127.0.0.1", port=floor.port, additional_headers=own
         ) as client:
             assert await message(client, "hello")
+    assert [record for record in caplog.records if record.name.startswith("uvicorn")] == []  # a refusal is no fault
 
 
 async def test_a_ticket_opens_one_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
