@@ -24,6 +24,8 @@ DEV := $(VENV)/.setup-dev
 TOOLS := .cache/tools
 MINUTES ?= 10
 TARGETS ?=
+# where `make kafka` listens, for a run that names no other
+OWN_KAFKA = $(and $(filter kafka,$(BROKER)),$(if $(KAFKA_BOOTSTRAP),,$(shell sed -n 's/^[0-9]* /KAFKA_BOOTSTRAP=/p' .run/kafka/pid 2>/dev/null)))
 LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
 
 .DEFAULT_GOAL := help
@@ -40,8 +42,8 @@ help:  ## list what `make` can do
 	@echo "  make run SIMULATOR=no        without the simulated floor"
 	@echo "  make run MONITORS=2          a second, hot monitor on port 8610"
 	@echo "  make run USERS=demo          with made-up people who sign in by links and may do different things"
-	@echo "  make run BROKER=kafka        with your own Kafka at KAFKA_BOOTSTRAP, or with that of make kafka:"
-	@echo "  make run BROKER=kafka KAFKA_BOOTSTRAP=127.0.0.1:9092"
+	@echo "  make run BROKER=kafka        with the Kafka of make kafka, or with your own:"
+	@echo "  make run BROKER=kafka KAFKA_BOOTSTRAP=kafka.example.org:9092"
 	@echo "  make run MONITOR_PORT=9000   another port; also INGEST_PORT, ALERTS_PORT, RELAY_PORT, RELAY_MEDIA_PORT, BROKER_PORT"
 	@echo "  make test TESTS=tests/unit   some of the tests; JOBS=4 runs four at a time instead of two"
 	@echo "  make soak MINUTES=5 SEED=7   the same load and faults each time; also BROKER=kafka, FAULTS='kill_all cut_one'"
@@ -51,7 +53,7 @@ setup: $(SETUP)  ## install everything that running needs into .venv
 	@echo "set up in $(VENV); next: make run"
 
 run: $(SETUP)  ## start everything with a simulated floor; Ctrl-C stops it
-	@$(BIN)/floorwatch run --broker $(BROKER) $(if $(filter no,$(SIMULATOR)),--no-simulator) \
+	@$(OWN_KAFKA) $(BIN)/floorwatch run --broker $(BROKER) $(if $(filter no,$(SIMULATOR)),--no-simulator) \
 		$(if $(SPEED),--speed $(SPEED)) $(if $(SEED),--seed $(SEED)) $(if $(MONITORS),--monitors $(MONITORS)) \
 		$(if $(filter demo,$(USERS)),--demo-users)
 

@@ -361,9 +361,7 @@ async def _run(floor: Floor, clock: Clock) -> None:
     for name, nearest in misspelled(os.environ).items():
         say(f"{name} is no setting and changes nothing" + (f"; did you mean {nearest}?" if nearest else ""))
     if floor.broker == "kafka":
-        say(
-            f"using the Kafka at {floor.bootstrap} (KAFKA_BOOTSTRAP); it is yours: not started and not stopped from here"
-        )
+        say(f"using the Kafka at {floor.bootstrap} (KAFKA_BOOTSTRAP): not started and not stopped from here")
         await _reachable(floor.bootstrap)
     say("starting Floorwatch ...")
     supervisor = Supervisor(stages(floor), log_dir=floor.run_dir / "logs", clock=clock, say=say)
@@ -380,4 +378,6 @@ async def _reachable(bootstrap: str) -> None:
                 _, writer = await asyncio.open_connection(found.hostname, found.port)
                 writer.close()
                 return
-    raise BusError(f"no Kafka answers at {bootstrap}; start yours or set KAFKA_BOOTSTRAP to its address")
+    raise BusError(
+        f"no Kafka answers at {bootstrap}; start one (`make kafka`, in the repository), or set KAFKA_BOOTSTRAP to where yours is"
+    )

@@ -242,7 +242,7 @@ def start() -> int:
             raise Failed(f"{kafka.address} is taken; choose another port with KAFKA_PORT") from exc
     pid_file.write(kafka.start(tied=False), kafka.address)
     print(f"Apache Kafka runs at {kafka.address}; its records and log are in {FOLDER.relative_to(ROOT)}")
-    print(f"use it:    make run BROKER=kafka KAFKA_BOOTSTRAP={kafka.address}")
+    print("use it:    make run BROKER=kafka")
     print("stop it:   make kafka-stop")
     return 0
 

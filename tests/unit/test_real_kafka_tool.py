@@ -6,13 +6,14 @@ import errno
 import os
 import signal
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tools import real_kafka
-from tools.servers import UNAVAILABLE, main
+from tools.servers import ROOT, UNAVAILABLE, PidFile, main
 
 Start = Callable[[], tuple[int, str]]
 
@@ -107,3 +108,26 @@ def test_a_disk_that_is_full(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert main(full, or_skip=True, what="a real Apache Kafka") == 1
     assert capsys.readouterr().err == "a real Apache Kafka: /var/kafka/server.properties: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("asked", "address"),
+    [
+        (["BROKER=kafka"], "KAFKA_BOOTSTRAP=127.0.0.1:19092 "),
+        (["BROKER=kafka", "KAFKA_BOOTSTRAP=kafka.example.org:9092"], ""),
+        ([], ""),
+    ],
+)
+def test_a_run_on_kafka_goes_where_that_of_make_kafka_listens(asked: list[str], address: str, tmp_path: Path) -> None:
+    for name in ("requirements.lock", "pyproject.toml", ".venv/bin/uv", ".venv/.setup"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / ".run" / "kafka").mkdir(parents=True)
+    PidFile(tmp_path / ".run" / "kafka" / "pid").write(1, "127.0.0.1:19092")
+    ours = {name: value for name, value in os.environ.items() if name not in ("KAFKA_BOOTSTRAP", "BROKER", "MAKEFLAGS")}
+    made = subprocess.run(
+        ["make", "-n", "-f", str(ROOT / "Makefile"), "run", *asked],
+        cwd=tmp_path, env=ours, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    (line,) = [line.strip() for line in made.stdout.splitlines() if "floorwatch run" in line]
+    assert line.startswith(f"{address}.venv/bin/floorwatch run --broker")
