@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
+from services.alerts.app import AlertsService
+from services.alerts.intake import read as read_flag
 from services.alerts.repositories import Positions as AlertsPositions
 from services.monitor.desk.tables import PositionRow
+from shared.bus import Record
+from shared.clock import SystemClock
 from shared.db import Database
+from shared.intake import Item
 from shared.memorybus import MemoryBus
 from shared.positions import Positions
 from shared.topics import FLOOR_FLAGS, FLOOR_RECORDS, SWITCH_DEAD_LETTER, Topic
@@ -126,3 +131,34 @@ async def test_alerts_catch_up_from_an_older_database_without_a_second_incident_
         histories = await rows(backup, "SELECT incident_id, seq FROM incident_events")
         assert len(set(histories)) == len(histories)
     assert bus.records(SWITCH_DEAD_LETTER) == []
+
+
+# ---------------------------------------------------------------- another instance that is further
+
+
+async def test_an_instance_that_is_behind_takes_nothing_again_and_sets_nothing_back(
+    alerts_db: Database, bus: MemoryBus
+) -> None:
+    """It read its batch before another one's transaction with more of it: a position that goes back has all read again."""
+    await poured(bus, range(6))
+    await alertskit.publish(bus, clearing("f3"))
+    service = AlertsService(
+        alertskit.settings(), bus=bus, database=alerts_db, clock=SystemClock(), sites=alertskit.SITES
+    )
+    reading: list[tuple[Topic, Any, Callable[[Record], Any]]] = [
+        (FLOOR_FLAGS, service.pipeline, read_flag),
+        (FLOOR_RECORDS, service.recorder, service.recorder.read),
+    ]
+    for topic, sink, read in reading:
+        items = [Item(record, read(record)) for record in bus.records(topic)]
+        await sink.take(items)
+        before = await everything(alerts_db), await sink.positions()
+        assert {place[0]: at.next_offset for place, at in before[1].items()} == {topic.name: len(items)}
+        for late in (items[:3], items[2:5], items):
+            await sink.take(late)
+            assert (await everything(alerts_db), await sink.positions()) == before
+
+
+async def everything(database: Database) -> list[Any]:
+    tables = ("incidents", "incident_events", "flags", "messages", "agent_intervals", "queue_intervals", "agent_days")
+    return [await rows(database, f"SELECT * FROM {table}") for table in tables]
