@@ -123,8 +123,9 @@ _WORDS: Final = {
 
 
 def in_chinese(english: str) -> str | None:
-    """The sentence in Chinese, with what stands before it (`file:line: key`) as it is. None when the table has it not, and for more
-    than LONGEST."""
+    """The sentence in Chinese, with what stands before it (`file:line: key`) as it is.
+
+    None when the table has it not, and for more than LONGEST."""
     if len(english) > LONGEST:
         return None
     starts = [0, *(place.end() for place in islice(re.finditer(": ", english), _PLACES))]
