@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -324,7 +325,7 @@ def _sign_in(monitor: MonitorSettings) -> list[str]:
         return [
             "",
             "  Nobody has to sign in: whoever uses this machine may do all of it, and no other machine reaches it.",
-            "  To try it with people who may do different things: floorwatch run --demo-users",
+            f"  To try it with people who may do different things: {_command()} run --demo-users",
         ]
     found = list(signin.links(monitor, url_of(monitor)))
     provider = ["", f"  People sign in at {monitor.oidc_issuer}."] if monitor.oidc_client_id else []
@@ -333,7 +334,15 @@ def _sign_in(monitor: MonitorSettings) -> list[str]:
     lines = [*provider, "", "  Sign in by opening your link, once in each browser. A link is as good as a password:"]
     for name, user, link in found:
         lines.append(f"    {name} ({', '.join(user.roles)}; {user.hours:g} h)  {link}")
-    return [*lines, "  More of them: floorwatch login-link USER, and for programs floorwatch token USER."]
+    assert monitor.users_file is not None  # whose links these are
+    command = f"{variable(MonitorSettings, 'users_file')}={_short(monitor.users_file)} {_command()}"
+    return [*lines, f"  More of them: {command} login-link USER (for programs: token USER)"]
+
+
+def _command() -> str:
+    """What to type to have this program: in a folder with its own environment `floorwatch` alone is not found."""
+    called = Path(sys.argv[0])
+    return _short(called) if called.name == "floorwatch" and shutil.which(called.name) is None else "floorwatch"
 
 
 def _short(path: Path) -> str:

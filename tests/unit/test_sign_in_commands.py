@@ -81,6 +81,23 @@ def test_run_prints_a_link_for_each_person_and_refuses_a_wrong_file(
     )
 
 
+@pytest.mark.parametrize(("found", "command"), [(True, "floorwatch"), (False, ".venv/bin/floorwatch")])
+def test_run_says_how_more_links_are_made_in_words_that_work_as_they_stand(
+    found: bool, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users = users_file(tmp_path)
+    if found:
+        (tmp_path / "floorwatch").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sys.argv", [".venv/bin/floorwatch", "run"])
+    monkeypatch.setenv("FLOORWATCH_RUN_DIR", str(tmp_path / "run"))
+    alone = running.plan(broker="embedded", simulator=False, speed=None, seed=None)
+    assert f": {command} run --demo-users" in running.welcome(alone, 1.0)
+    monkeypatch.setenv("AUTH_USERS_FILE", str(users))
+    signed_in = running.plan(broker="embedded", simulator=False, speed=None, seed=None)
+    assert f"AUTH_USERS_FILE={users} {command} login-link USER" in running.welcome(signed_in, 1.0)
+
+
 def test_programs_and_agents_without_a_role_get_no_link(tmp_path: Path) -> None:
     users = users_file(tmp_path, f"{USERS}  anna: {{agent: test/1}}\n")
     settings = MonitorSettings(users_file=users, run_dir=tmp_path)
