@@ -41,6 +41,7 @@ class Floor:
         self.clock = FakeClock(T0)
         self.ours = OurClock(self.clock)
         self.speed = speed
+        self.switch_ahead_s = 0.0  # of what it showed at first
         self.count = 0
         self.now = 0.0
         self.facts: list[facts.Fact] = []
@@ -69,9 +70,9 @@ class Floor:
         self.now += seconds
         self.clock.set_by(seconds)
 
-    def say(self, kind: str, /, **data: object) -> None:
-        at_s = self.now * self.speed
-        self._take(raw(cloud(kind, data, at_s=at_s, id=str(self.count)), offset=self.count), 0.02)
+    def say(self, kind: str, /, *, by: str = "c1", **data: object) -> None:
+        at_s = self.now * self.speed + self.switch_ahead_s
+        self._take(raw(cloud(kind, data, at_s=at_s, id=str(self.count)), connector=by, offset=self.count), 0.02)
 
     def beat(self) -> None:
         value = link_value(events.LinkUp(connector="c1"), id=f"link-{self.count}", source="/c1", time=None)
@@ -148,6 +149,22 @@ def test_a_slow_transfer_over_it_is_flagged_once_at_seven_seconds_and_an_honest_
         4.5, abs=2.1
     )  # what is told in the moments of doubt is told as of then
     assert ended["slow"].total_s == pytest.approx(20, abs=0.1)
+
+
+@pytest.mark.parametrize("ahead", [300.0, -300.0])
+def test_a_switch_that_is_set_after_our_clock_was_set_back_is_believed_soon(ahead: float) -> None:
+    """What a second source told before, received in what is the future now, spoke against it for an hour."""
+    floor = Floor()
+    busy(floor, 30)
+    for _ in range(10):
+        floor.say("agent_not_ready", by="c2", agent_id="2", reason=str(floor.count))
+        busy(floor, floor.now + 3)
+    floor.set_ours(-3600.0)
+    busy(floor, floor.now + 70)  # the second source is gone
+    assert floor.jumps == 0
+    floor.switch_ahead_s = ahead
+    busy(floor, floor.now + 20)
+    assert floor.jumps == 1
 
 
 @pytest.mark.parametrize("seconds", [30.0, 600.0, 7200.0])
