@@ -12,6 +12,7 @@ JOBS ?= 2
 COVERAGE ?=
 FIGURES ?=
 FAULTS ?=
+OLDER ?=
 BROWSERS := chromium-headless-shell chromium chromium-browser google-chrome
 
 # the version that wrote the lock files; it installs them in seconds where pip takes a minute
@@ -29,7 +30,7 @@ OWN_KAFKA = $(and $(filter kafka,$(BROKER)),$(if $(KAFKA_BOOTSTRAP),,$(shell sed
 LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-kafka test-postgres test-release bench soak check check-deploy format docs screens kafka kafka-stop kafka-reset lock fuzz audit sbom wheel vendor voices clean
+.PHONY: help setup run test test-kafka test-postgres test-upgrade test-release bench soak check check-deploy format docs screens kafka kafka-stop kafka-reset lock fuzz audit sbom wheel vendor voices clean
 .DELETE_ON_ERROR:
 
 help:  ## list what `make` can do
@@ -68,6 +69,12 @@ test-kafka: $(DEV)  ## run what is marked kafka on a real Apache Kafka; needs Ja
 
 test-postgres: $(DEV)  ## run what is marked postgres on a real PostgreSQL; needs its programs
 	@$(BIN)/python -m tools.real_postgres --or-skip run -- $(BIN)/pytest -m postgres -n $(JOBS) --dist loadfile $(TESTS)
+
+test-upgrade: $(DEV)  ## restart monitors from another version (OLDER=v1.2.0, any revision) to this one under load, and back
+	@test -n "$(OLDER)" || { echo "from which version? make test-upgrade OLDER=v1.2.0, or any other revision"; exit 1; }
+	@rm -rf .cache/older && mkdir -p .cache/older && git archive "$(OLDER)" >.cache/older.tar && tar -xf .cache/older.tar -C .cache/older
+	FAULT_OLDER=$(CURDIR)/.cache/older $(BIN)/pytest tests/fault/test_rolling.py
+	FAULT_OLDER=$(CURDIR)/.cache/older FAULT_BACK=yes $(BIN)/pytest tests/fault/test_rolling.py
 
 test-release: $(DEV)  ## build the wheel, install it into an empty environment and start it; needs an index of packages
 	@$(BIN)/pytest -m release tests/release
