@@ -57,7 +57,7 @@ class Child:
 
 
 @contextlib.asynccontextmanager
-async def child(work: Callable[..., None], args: Struct, *, patience_s: float = 120.0) -> AsyncIterator[Child]:
+async def child(work: Callable[..., None], args: Struct, *, patience_s: float = 600.0) -> AsyncIterator[Child]:
     """`work(args)` in a process of its own, which is gone at the end."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
