@@ -13,7 +13,6 @@ import ssl
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +24,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.types import TypeDecorator
 
+from shared import dbsessions
 from shared.dbtls import tls_of
 from shared.errors import SettingsError, StoreError
 from shared.tls import why_not
@@ -232,7 +232,7 @@ def _engine(url: URL, tls: Mapping[str, Any]) -> AsyncEngine:
         event.listen(engine.sync_engine, "begin", _on_sqlite_begin)
         event.listen(engine.sync_engine, "invalidate", _on_sqlite_invalidate)
         return engine
-    return _postgres_engine(url, tls, ANSWER_TIMEOUT_S, pool_pre_ping=True, pool_timeout=POOL_TIMEOUT_S)
+    return _postgres_engine(url, tls, ANSWER_TIMEOUT_S, pool_timeout=POOL_TIMEOUT_S)
 
 
 def _patient_engine(url: URL, tls: Mapping[str, Any]) -> AsyncEngine:
@@ -244,17 +244,8 @@ def _postgres_engine(url: URL, tls: Mapping[str, Any], answer_s: float, **pool: 
     """A server that hangs, or a host that is cut off, ends no connection: whoever waits for it gives up by himself."""
     waits = {"timeout": CONNECT_TIMEOUT_S, "command_timeout": answer_s}
     engine = create_async_engine(url, connect_args={**waits, **tls}, **pool)
-    event.listen(engine.sync_engine, "connect", partial(_on_postgres_connect, idle_s=2 * answer_s))
+    dbsessions.watch(engine.sync_engine, lock_ms=BUSY_TIMEOUT_MS, idle_s=2 * answer_s)
     return engine
-
-
-def _on_postgres_connect(connection: Any, _record: Any, idle_s: float) -> None:
-    cursor = connection.cursor()
-    cursor.execute(f"SET lock_timeout = {BUSY_TIMEOUT_MS}")  # whoever holds a lock for longer holds up everybody
-    # a transaction whose client was cut off would keep its locks for hours, until the server's system gives the connection up
-    cursor.execute(f"SET idle_in_transaction_session_timeout = {int(idle_s * 1000)}")
-    cursor.close()
-    connection.commit()  # what is rolled back was never set
 
 
 def _is_sqlite(url: URL) -> bool:
