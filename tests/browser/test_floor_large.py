@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -97,8 +98,10 @@ async def test_a_frame_of_scrolling_takes_less_than_a_frame(viewer: Viewer, floo
 
 # ---------------------------------------------------------------- memory
 
-CHANGES = 20_000  # of a kind that a floor of this size says in some minutes
+ROUNDS = 16  # in half of them each of the agents has got its call, and is as large as it will ever be
+PER_ROUND = 5000  # changes of a kind that a floor of this size says in some minutes
 BATCH = 200
+KEPT_MB = 1.5  # a quarter of the rounds is 6000 calls: not 250 bytes of each
 
 
 def changes(of: int) -> Iterator[Change]:
@@ -156,14 +159,15 @@ async def test_what_changes_leaves_nothing_behind(viewer: Viewer, floor: Any) ->
         await expect(page.locator(".agent").first).to_be_visible(timeout=PATIENCE_MS)
         devtools = await page.context.new_cdp_session(page)
         await devtools.send("HeapProfiler.enable")
-        all_changes = changes(CHANGES // 4)
+        all_changes = changes(ROUNDS * PER_ROUND)
         sizes: list[float] = []
-        for _ in range(4):
-            for _ in range(CHANGES // 4 // BATCH):
-                batch = [change for _, change in zip(range(BATCH), all_changes, strict=False)]
-                await say(feed, batch)
+        for _ in range(ROUNDS):
+            for _ in range(PER_ROUND // BATCH):
+                await say(feed, list(itertools.islice(all_changes, BATCH)))
             seen = f"hq/mark{len(sizes)}"
             await feed.change("flag", seen, flag(f"mark{len(sizes)}", severity="critical", summary_en=seen))
             await expect(page.locator(".flag", has_text=seen)).to_be_visible(timeout=PATIENCE_MS)
             sizes.append(await heap_mb(devtools))
-        assert sizes[-1] < sizes[0] + 3, sizes
+        # what is kept grows with each round; code that is compiled and not yet let go of makes one or the other look larger
+        half, last = min(sizes[ROUNDS // 2 : 3 * ROUNDS // 4]), min(sizes[3 * ROUNDS // 4 :])
+        assert last < half + KEPT_MB, sizes
