@@ -22,13 +22,15 @@ class Answer(NamedTuple):
 
 
 class _Place:
-    """`asked` is when the newest answer was asked for at the earliest: the client asks again when it has the answer before."""
+    """`asked` is when the newest answer was asked for at the earliest: the client asks again when it has the answer before, and
+    has handed out all that was in it (`emptied`)."""
 
-    __slots__ = ("answered", "applied", "asked", "handed_out", "stamp")
+    __slots__ = ("all_read", "answered", "applied", "asked", "emptied", "handed_out", "stamp")
 
     def __init__(self, now: float) -> None:
         self.stamp: object = None
-        self.asked = self.answered = self.handed_out = self.applied = now
+        self.all_read = True
+        self.asked = self.answered = self.emptied = self.handed_out = self.applied = now
 
 
 class Hearing(Generic[P]):
@@ -47,6 +49,7 @@ class Hearing(Generic[P]):
         self._certain = certain
         self.doubted: set[P] = set()
         self._places = {place: _Place(now) for place in places}
+        self._looked = now
         self._at_work = False
 
     def handed_out(self, now: float) -> None:
@@ -85,9 +88,13 @@ class Hearing(Generic[P]):
             if stamp != known.stamp:
                 if not self._certain and now - known.answered > DOUBT_S:
                     self.doubted.add(place)
-                known.stamp, known.asked, known.answered = stamp, known.answered, now
+                known.stamp, known.asked, known.answered = stamp, max(known.answered, known.emptied), now
+            elif all_read and not known.all_read:
+                known.emptied = self._looked
+            known.all_read = all_read
             if all_read and place not in self.doubted:
                 known.handed_out = max(known.handed_out, known.asked)
+        self._looked = now
 
 
 def hearing_of(consumer: Any, places: Iterable[P], now: float, *, certain: bool) -> Hearing[P]:

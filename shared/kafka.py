@@ -22,7 +22,6 @@ from aiokafka.errors import (
     NodeNotReadyError,
     OffsetOutOfRangeError,
     RequestTimedOutError,
-    UnknownTopicOrPartitionError,
     for_code,
 )
 from aiokafka.partitioner import DefaultPartitioner
@@ -75,7 +74,8 @@ class KafkaBus:
     sasl_plain_username, sasl_plain_password, ssl_context.
 
     `linger_s` can be short, because what is published while a batch is on its way becomes the next one: against 5 ms, 1 ms
-    makes a record 4 ms younger on arrival at 100 a second, and costs a fiftieth of a core at 5000 a second.
+    makes a record 4 ms younger on arrival at 100 a second, and costs a fiftieth of a core at 5000 a second. `metadata_age_s`: so
+    often it asks anew which partitions there are.
     """
 
     def __init__(
@@ -86,6 +86,7 @@ class KafkaBus:
         replication: int = 1,
         linger_s: float = 0.001,
         request_timeout_s: float = 10.0,
+        metadata_age_s: float = 60.0,
         clock: Clock | None = None,
         **security: Any,
     ) -> None:
@@ -100,6 +101,7 @@ class KafkaBus:
             "bootstrap_servers": bootstrap.split(","),
             "client_id": "floorwatch",
             "request_timeout_ms": int(request_timeout_s * 1000),
+            "metadata_max_age_ms": int(metadata_age_s * 1000),
             **security,
         }
         self._sender: Sender | None = None
@@ -192,7 +194,8 @@ class KafkaBus:
             **self._common,
         )
         embedded = await self._is_embedded()
-        reader = KafkaReader(self._broker, consumer, self._clock, places, ease=embedded, patience_s=patience_s)
+        whole = partitions is None
+        reader = KafkaReader(self._broker, consumer, self._clock, places, whole, embedded, patience_s)
         try:
             await self._broker.ask(consumer.start(), "connecting")
             await reader.begin(start)
@@ -304,8 +307,6 @@ class _Broker:
             why = await self._refusal() or (None if self._security else await why_of_no_use(self.bootstrap))
             why = why or ("no answer in time" if isinstance(exc, _TIMED_OUT) else "the connection broke")
             return BusError(f"cannot reach Kafka at {self.bootstrap}: {why} ({doing})")
-        if isinstance(exc, UnknownTopicOrPartitionError):
-            return BusError(f"Kafka at {self.bootstrap} does not know the topic ({doing})")
         if refused := why_refused(exc, doing, MAX_MESSAGE_BYTES):
             return BusError(f"Kafka at {self.bootstrap} {refused}")
         return BusError(f"Kafka at {self.bootstrap} failed: {type(exc).__name__}: {exc} ({doing})")
@@ -344,21 +345,24 @@ def _plain(place: TopicPartition) -> Partition:
 
 
 class KafkaReader:
+    """`whole`: `places` are all there are. `ease`: the broker is the embedded one, whose fetches cost more the more it holds."""
+
     def __init__(
         self,
         broker: _Broker,
         consumer: AIOKafkaConsumer,
         clock: Clock,
         places: list[TopicPartition],
-        *,
-        ease: bool = False,
-        patience_s: float = 0.0,
+        whole: bool,
+        ease: bool,
+        patience_s: float,
     ) -> None:
-        """`ease`: the broker is the embedded one, whose fetches cost more the more it holds."""
         self._broker = broker
+        self._ask = broker.ask
         self._consumer = consumer
         self._clock = clock
         self._places = places
+        self._whole = whole
         self._next: dict[Partition, int] = {}
         self._heard = clock.monotonic()
         self._records = Records()
@@ -419,6 +423,7 @@ class KafkaReader:
         self._seek(offsets)
 
     async def lag(self) -> Mapping[Partition, int]:
+        self._look_for_more()
         ends = await self._ends()
         left = {}
         for place, end in ends.items():
@@ -429,10 +434,15 @@ class KafkaReader:
             left[_plain(place)] = end - offset
         return left
 
+    def _look_for_more(self) -> None:
+        for topic in {place.topic for place in self._places} if self._whole else ():
+            known = self._consumer.partitions_for_topic(topic) or set()
+            if more := known - {place.partition for place in self._places if place.topic == topic}:
+                raise BusError(f"topic {topic} has {len(more)} partitions more than when reading began; read it anew")
+
     def overdue_s(self) -> float:
-        now = self._clock.monotonic()
-        eased_s = self._easing.look_ms / 1000 + self._easing.pause_s(now) if self._easing else 0.0
-        return self._hearing.overdue_s(now, self._fetch_wait_ms / 1000 + eased_s)
+        # the time that the embedded broker is given is none of which anything is known
+        return self._hearing.overdue_s(self._clock.monotonic(), self._fetch_wait_ms / 1000)
 
     async def close(self) -> None:
         # The client cancels its own requests and, while one of them waits to be repeated, takes that for a cancellation of
@@ -486,6 +496,3 @@ class KafkaReader:
                     f"{place.topic}[{place.partition}]: offset {offset} is no longer kept, the first is {first[place]}"
                 )
         return OffsetLost("an offset was out of range, and no longer is: read again")
-
-    async def _ask(self, answer: Awaitable[T], doing: str) -> T:
-        return await self._broker.ask(answer, doing)

@@ -121,3 +121,29 @@ def test_an_answer_that_holds_a_part_of_what_is_there_tells_nothing(log: Partiti
     assert log.overdue_s(15.0) == pytest.approx(5 - ALLOWED_S)
     log.answers_come(15.1)
     assert log.overdue_s(15.1) == 0.0
+
+
+def test_an_answer_after_records_was_asked_for_when_they_had_been_handed_out() -> None:
+    """Until then the client asks for no more of the partition; a reader that pauses does so for seconds."""
+    log = Partitions()
+    log.answers_come(10.0)
+    log.answer("north", "south", all_read=False)
+    assert log.overdue_s(10.1) == 0.0
+    log.hearing.handed_out(13.0)
+    log.read("north", "south")
+    log.hearing.handed_out(13.1)
+    log.hearing.applied()
+    log.answer("north", "south")  # asked for at 13 at the earliest, which is when it was looked last
+    assert log.overdue_s(15.0) == pytest.approx(2 - ALLOWED_S)
+
+
+def test_an_answer_that_was_on_its_way_beside_records_of_another_partition_is_none_of_later() -> None:
+    log = Partitions()
+    log.answers_come(10.0)
+    log.answer("north", all_read=False)
+    log.hearing.handed_out(13.0)
+    log.read("north")
+    log.hearing.handed_out(13.1)
+    log.hearing.applied()
+    log.answer("north", "south")  # of south it may have been asked for at 10
+    assert log.overdue_s(15.0) == pytest.approx(5 - ALLOWED_S)
