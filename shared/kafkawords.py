@@ -16,10 +16,13 @@ def why_refused(exc: BaseException, doing: str, largest: int) -> str | None:
     what = type(exc).__name__
     if what in _TOO_LARGE:
         return f"refuses it for its size ({doing}): set max.message.bytes of the topic to {largest} at least"
+    if what == "UnknownTopicOrPartitionError":
+        return f"does not know the topic ({doing})"
     if what in _DENIED:
         named = exc.args[0] if exc.args else ()
-        topics = f" of {', '.join(sorted(map(str, named)))}" if isinstance(named, set | frozenset | list) else ""
-        return f"denies this user the right to that ({doing}{topics}: {what}): see its ACLs"
+        topics = sorted(map(str, named)) if isinstance(named, set | frozenset | list) else [str(named)] if named else []
+        of_what = f" of {', '.join(topics)}" if any(topic not in doing for topic in topics) else ""
+        return f"denies this user the right to that ({doing}{of_what}: {what}): see its ACLs"
     return None
 
 
