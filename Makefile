@@ -13,6 +13,7 @@ COVERAGE ?=
 FIGURES ?=
 FAULTS ?=
 OLDER ?=
+DATABASE ?= sqlite
 BROWSERS := chromium-headless-shell chromium chromium-browser google-chrome
 
 # the version that wrote the lock files; it installs them in seconds where pip takes a minute
@@ -47,7 +48,7 @@ help:  ## list what `make` can do
 	@echo "  make run BROKER=kafka KAFKA_BOOTSTRAP=kafka.example.org:9092"
 	@echo "  make run MONITOR_PORT=9000   another port; also INGEST_PORT, ALERTS_PORT, RELAY_PORT, RELAY_MEDIA_PORT, BROKER_PORT"
 	@echo "  make test TESTS=tests/unit   some of the tests; JOBS=4 runs four at a time instead of two"
-	@echo "  make soak MINUTES=5 SEED=7   the same load and faults each time; also BROKER=kafka, FAULTS='kill_all cut_one'"
+	@echo "  make soak MINUTES=5 SEED=7   the same load and faults each time; also BROKER=kafka, DATABASE=postgres, FAULTS='kill_all cut_one'"
 	@echo "  make test COVERAGE=yes       says which lines no test has run, and takes half as long again"
 
 setup: $(SETUP)  ## install everything that running needs into .venv
@@ -83,7 +84,7 @@ bench: $(DEV)  ## measure what docs/performance.md says; FIGURES=P1,P9 measures 
 	@$(BIN)/python -m tests.bench $(FIGURES) $(if $(filter file,$(origin BROKER)),,--broker $(BROKER))
 
 soak: $(DEV)  ## break everything, one thing after another, for MINUTES (10) under load, and count exactly
-	@$(BIN)/python -m tests.soak --minutes $(MINUTES) --broker $(BROKER) $(if $(SEED),--seed $(SEED)) $(FAULTS)
+	@$(BIN)/python -m tests.soak --minutes $(MINUTES) --broker $(BROKER) --database $(DATABASE) $(if $(SEED),--seed $(SEED)) $(FAULTS)
 
 check: $(DEV)  ## lint, format, types and import contracts; changes nothing
 	$(BIN)/ruff check

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from tools.servers import Unavailable
+
 _BALLAST: Final = "ballast"
+_PROBE: Final = "one-more"
 
 
 class SmallDisk:
@@ -24,35 +27,65 @@ class SmallDisk:
         self.folder = folder
 
     def fill(self) -> None:
-        """Until there is no byte left."""
+        """Until there is no byte left, also of what others gave back meanwhile."""
         with (self.folder / _BALLAST).open("ab", buffering=0) as ballast:
-            for size in (1 << 20, 1 << 12, 1):
-                with contextlib.suppress(OSError):
-                    while ballast.write(b"x" * size):
-                        pass
-        with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
-            (self.folder / "one-more").write_bytes(b"x" * 4096)
+            while not self._full():
+                for size in (1 << 20, 1 << 12, 1):
+                    with contextlib.suppress(OSError):
+                        while ballast.write(b"x" * size):
+                            pass
+
+    def _full(self) -> bool:
+        try:
+            (self.folder / _PROBE).write_bytes(b"x" * 4096)
+        except OSError as exc:
+            if exc.errno != errno.ENOSPC:
+                raise
+            return True
+        (self.folder / _PROBE).unlink()
+        return False
 
     def free(self) -> None:
-        (self.folder / "one-more").unlink(missing_ok=True)
+        (self.folder / _PROBE).unlink(missing_ok=True)
         (self.folder / _BALLAST).unlink()
 
 
 @contextlib.contextmanager
-def small_disk(megabytes: int) -> Iterator[SmallDisk]:
-    """Mounted, and gone at the end with all that is on it. Skips the test where mounting is not allowed."""
+def mounted(megabytes: int) -> Iterator[SmallDisk]:
+    """Mounted, and gone at the end with all that is on it. Raises Unavailable where mounting is not allowed."""
     folder = Path(tempfile.mkdtemp(prefix="floorwatch-disk-"))  # any user has a way in there
     try:
-        mounted = subprocess.run(
+        done = subprocess.run(
             ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", "tmpfs", str(folder)],
             capture_output=True,
             text=True,
         )
-        if mounted.returncode != 0:
-            pytest.skip(f"no small disk: only root may mount one ({mounted.stderr.strip()})")
+        if done.returncode != 0:
+            raise Unavailable(f"no small disk: only root may mount one ({done.stderr.strip()})")
         try:
             yield SmallDisk(folder)
         finally:
             subprocess.run(["umount", "--lazy", str(folder)], check=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@cache
+def may_mount() -> bool:
+    """Whether there can be small disks here."""
+    try:
+        with mounted(1):
+            return True
+    except (Unavailable, OSError):
+        return False
+
+
+@contextlib.contextmanager
+def small_disk(megabytes: int) -> Iterator[SmallDisk]:
+    """The same for a test, which is skipped where mounting is not allowed."""
+    with contextlib.ExitStack() as stack:
+        try:
+            disk = stack.enter_context(mounted(megabytes))
+        except Unavailable as exc:
+            pytest.skip(str(exc))
+        yield disk

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -49,7 +49,7 @@ class Service:
     def __init__(self, kind: str, broker: Broker, folder: Path, *, name: str = "0", **settings: object) -> None:
         self.kind = kind
         self.name = name
-        self._module = "services.monitor.listen.relay" if kind == "relay" else f"services.{kind}.app"
+        self.command = ["-m", "services.monitor.listen.relay" if kind == "relay" else f"services.{kind}.app"]
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / f"{kind}-{name}.log"
@@ -86,8 +86,7 @@ class Service:
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                "-m",
-                self._module,
+                *self.command,
                 cwd=ROOT,
                 env=self._env,
                 stdout=log,
@@ -200,8 +199,12 @@ class Downstream:
 
     async def catch_up(self, bus: Bus) -> None:
         """Everything that is there now."""
+        self.take(await read_all(bus, self.topic))
+
+    def take(self, records: Iterable[Record]) -> None:
+        """These, as if they came now."""
         now = SystemClock().now()
-        for record in await read_all(bus, self.topic):
+        for record in records:
             self._take(record, now)
 
     def _take(self, record: Record, now: datetime) -> None:

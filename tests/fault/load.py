@@ -200,7 +200,8 @@ class Planned(Protocol):
 
 
 class Load:
-    """A plan while it happens. `began` is the floor's and our time of its second 0."""
+    """A plan while it happens. `began` is the floor's and our time of its second 0; `latest_s`: how late the broker had something
+    at most, of what the plan has after that second."""
 
     def __init__(self, plan: Planned, outlet: Outlet, clock: Clock) -> None:
         self.plan = plan
@@ -208,6 +209,7 @@ class Load:
         self.clock = clock
         self.began = clock.now()
         self.poured = 0
+        self.latest_s = 0.0
         self.done = asyncio.Event()
 
     def at(self, at_s: float) -> datetime:
@@ -226,6 +228,7 @@ class Load:
         """Pour, then mark the time for ever. A broker that is away is waited for, as a connector does."""
         plan = self.plan.happenings
         marked = -1.0
+        flushed = 0  # of the plan
         while True:
             now_s = self.now_s()
             while self.poured < len(plan) and plan[self.poured].at_s <= now_s:
@@ -238,6 +241,9 @@ class Load:
                     await self.outlet.mark(site, self.at(now_s - _HOLD_BACK_S), 1.0)
             with contextlib.suppress(BusError):
                 await self.outlet.flush()
+                if flushed < self.poured:
+                    self.latest_s = max(self.latest_s, self.now_s() - max(0.0, plan[flushed].at_s))
+                    flushed = self.poured
                 if self.poured == len(plan):
                     self.done.set()
             await self.clock.sleep(_STEP_S)

@@ -16,9 +16,11 @@ import time
 from pathlib import Path
 from random import SystemRandom
 
+from tests.fault.disks import may_mount
 from tests.soak.faults import FAULTS, possible
 from tests.soak.report import by_peak, summary, table
 from tools.real_kafka import find_jars, find_java
+from tools.real_postgres import find_programs, unprivileged
 from tools.servers import ROOT, UNAVAILABLE, Failed, Unavailable
 
 
@@ -35,6 +37,9 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=10.0, help="how long the load pours (default 10)")
     parser.add_argument("--seed", type=int, help="load and order of the faults; drawn when left out")
     parser.add_argument("--broker", choices=["embedded", "kafka"], default="embedded")
+    parser.add_argument(
+        "--database", choices=["sqlite", "postgres"], default="sqlite", help="of alerts and of the monitors"
+    )
     parser.add_argument("--rate", type=float, default=150.0, help="events a second (default 150)")
     parser.add_argument(
         "--within", type=float, default=120.0, help="s after which what is not right again has failed (120)"
@@ -42,11 +47,12 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--keep", action="store_true", help="leave logs and databases where they are")
     parser.add_argument("faults", nargs="*", metavar="FAULT", help="only these; without any: all")
     asked = parser.parse_args()
-    wrong = [name for name in asked.faults if name not in possible(asked.broker)]
+    known = possible([asked.broker, asked.database, *(["small disk"] if may_mount() else [])])
+    wrong = [
+        f"{name} (only {FAULTS[name].only})" if name in FAULTS else name for name in asked.faults if name not in known
+    ]
     if wrong:
-        parser.error(
-            f"with this broker there is no fault {', '.join(wrong)}; there are {', '.join(possible(asked.broker))}"
-        )
+        parser.error(f"here and so there is no fault {', '.join(wrong)}; there are {', '.join(known)}")
     if asked.minutes * 60 < 15:
         parser.error("--minutes: a quarter of a minute at least")
     return asked
@@ -61,6 +67,13 @@ def main() -> int:
         except (Unavailable, Failed) as exc:
             print(f"a soak on Apache Kafka cannot run here: {exc}", file=sys.stderr)
             return UNAVAILABLE
+    if asked.database == "postgres":
+        try:
+            find_programs()
+            unprivileged()
+        except Unavailable as exc:
+            print(f"a soak on PostgreSQL cannot run here: {exc}", file=sys.stderr)
+            return UNAVAILABLE
     from tests.soak.run import Asked, soak
 
     seed = asked.seed if asked.seed is not None else SystemRandom().randrange(10_000)
@@ -68,12 +81,16 @@ def main() -> int:
         seed=seed,
         lasts_s=asked.minutes * 60,
         broker=asked.broker,
+        database=asked.database,
         rate=asked.rate,
         faults=tuple(asked.faults),
         within_s=asked.within,
     )
     folder = Path(tempfile.mkdtemp(prefix="floorwatch-soak-"))
-    print(f"soak of {asked.minutes:g} min with seed {seed} on the {asked.broker} broker; logs in {folder}", flush=True)
+    print(
+        f"soak of {asked.minutes:g} min with seed {seed}, broker {asked.broker}, database {asked.database}; logs in {folder}",
+        flush=True,
+    )
     began = time.monotonic()
     keep = asked.keep
     try:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
@@ -21,6 +23,7 @@ IDLE_S: Final = 2.5  # the same where nothing happens any more, and marks come o
 _SILENCE_S: Final = 3.0
 _LONGEST_WAIT_S: Final = 5.0
 _FIRST_WAIT_S: Final = 0.25
+_LONGEST_STORM_S: Final = 60.0  # for the picture of one board among hundreds
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,9 @@ class Board:
         self._attempt = 0
         self._heard: float | None = None
         self._socket: ClientConnection | None = None
+        self._quick = asyncio.Event()
+        self._quick.set()
+        self._each_s = 0.0
 
     def right(self, now: float, limit_s: float = RIGHT_S) -> bool:
         """Whether it is connected and shows each site as of less than `limit_s` ago."""
@@ -98,6 +104,7 @@ class Board:
             self._socket = socket
             while True:
                 message = json.loads(await self._hear(socket))
+                await self._take_time()
                 self._check(message)
                 if message["type"] == "hello":
                     await socket.send(self.wanted.message(self.picture))
@@ -107,6 +114,21 @@ class Board:
                     self.monitor = monitor
                     self._attempt = 0
                     self.resumed += message["type"] == "resumed"
+
+    async def _take_time(self) -> None:
+        """As long as it needs for a message; what comes meanwhile waits at the other end."""
+        if not self._quick.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(None if math.isinf(self._each_s) else self._each_s):
+                    await self._quick.wait()
+
+    def slow_down(self, each_s: float) -> None:
+        """From now on each message takes it so long, for ever where that is infinite; 0: it is quick again."""
+        self._each_s = each_s
+        if each_s:
+            self._quick.clear()
+        else:
+            self._quick.set()
 
     async def _hear(self, socket: ClientConnection) -> str | bytes:
         async with asyncio.timeout(_SILENCE_S):
@@ -143,6 +165,39 @@ WANTED: Final = (
     Wanted(filter={"sites": ["north"]}, query="site=north"),
     Wanted(filter={"queues": ["sales"]}, query="queue=sales"),
 )
+
+
+async def once(monitor: Service, wanted: Wanted) -> None:
+    """A board that comes until it has its picture, and is gone without a word."""
+    address = monitor.url.replace("http", "ws") + "/api/v1/feed"
+    wait_s = _FIRST_WAIT_S
+    while True:
+        try:
+            async with (
+                asyncio.timeout(_LONGEST_STORM_S),
+                connect(address, max_size=None, compression=None, open_timeout=None, proxy=None) as socket,
+            ):
+                picture = Picture()
+                await socket.send(wanted.message(picture))
+                while picture.position is None:
+                    picture.take(json.loads(await socket.recv()), time.monotonic())
+                socket.transport.abort()
+                return
+        except (ConnectionClosed, OSError, TimeoutError, InvalidHandshake):
+            await asyncio.sleep(wait_s)  # as every client does that is refused
+            wait_s = min(_LONGEST_WAIT_S, wait_s * 2)
+
+
+@contextlib.asynccontextmanager
+async def stuck(monitors: Sequence[Service], number: int) -> AsyncIterator[None]:
+    """So many boards that ask for everything and read nothing."""
+    async with contextlib.AsyncExitStack() as stack:
+        for count in range(number):
+            address = monitors[count % len(monitors)].url.replace("http", "ws") + "/api/v1/feed"
+            socket = await connect(address, max_queue=1, max_size=None, compression=None, open_timeout=None, proxy=None)
+            stack.callback(socket.transport.abort)
+            await socket.send(Wanted().message(Picture()))
+        yield
 
 
 def boards(monitors: Sequence[Service], chance: Random) -> list[Board]:

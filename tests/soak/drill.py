@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from random import Random
@@ -17,6 +18,7 @@ from tests.soak.faults import Fault
 from tests.soak.stage import Stage
 from tests.waiting import beside
 
+AT_LAST_S: Final = 600.0
 CALM_S: Final = 1.0  # it counts as right when it has been for so long
 _LOOK_S: Final = 0.02
 _ASK_S: Final = 0.1
@@ -32,6 +34,7 @@ class Struck(Struct, kw_only=True):
     boards_s: float = 0.0
     ready_s: float = 0.0
     failed: str = ""  # why it did not come right again
+    load_average: float = 0.0  # of the machine, then
 
 
 class _Watch:
@@ -89,7 +92,8 @@ async def drill(
 ) -> list[Struck]:
     """Strike and wait until all is right, until the load's clock shows `ends_s` or there is no more fault.
 
-    Ends early when something does not come right within `within_s`: that is the last one then, with its reason.
+    Ends early when something does not come right within `within_s`: that is the last one then, with its reason, and what comes
+    right within `AT_LAST_S` can be counted all the same.
     """
     struck: list[Struck] = []
     async with _watching(stage, load) as watch:
@@ -102,6 +106,8 @@ async def drill(
             struck.append(found)
             tell(found)
             if found.failed:
+                with contextlib.suppress(TimeoutError):
+                    await _recovered(watch, time.monotonic(), AT_LAST_S)
                 break
     return struck
 
@@ -118,6 +124,7 @@ async def _strike(one: Fault, stage: Stage, load: Load, chance: Random, watch: _
         found.failed = f"not right within {within_s:g} s: {'; '.join(watch.why + watch.wrong)}"
     except AssertionError as exc:
         found.failed = str(exc)  # such as that it did not end well
+    found.load_average = os.getloadavg()[0]
     found.boards_s = max(0.0, watch.boards - lifted)
     found.ready_s = max(0.0, watch.services - lifted)
     return found

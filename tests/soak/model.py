@@ -5,8 +5,10 @@ Nothing here asks the engine. Keys name what must be exact; times are those of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import Final
 
 from shared import facts
 from shared.codec import encode
@@ -15,6 +17,7 @@ from shared.facts import Fact
 from tests.soak.ledger import Ledger
 from tests.soak.story import Call, Story, Unreadable
 
+SHOWN_MS: Final = 300_000  # a transfer after its end (docs/rules.md)
 At = Callable[[float], datetime]  # the floor's clock at a second of the load
 
 
@@ -39,9 +42,9 @@ class Model:
         }
         return Ledger("events", due)
 
-    def refused(self) -> Ledger:
-        """What could not be read: site and number of the record in its connection."""
-        due: dict[Hashable, float] = {}
+    def refused(self, more: Mapping[Hashable, float] | None = None) -> Ledger:
+        """What could not be read: site and number of the record in its connection; `more`: what faults wrote."""
+        due: dict[Hashable, float] = dict(more or {})
         seq = dict.fromkeys(self.story.sites, 0)
         for what in self.story.happenings:
             if isinstance(what.data, Unreadable):
@@ -49,11 +52,16 @@ class Model:
             seq[what.site] += 1
         return Ledger("dead letters", due)
 
-    def flags(self) -> Ledger:
-        """Site, rule, transfer, when it was raised; and when it was cleared, where that happens before the end."""
-        return Ledger("flags", {key: at_ms / 1000 for key, at_ms in self._flags()})
+    def flags(self, ended: Mapping[str, datetime] | None = None) -> Ledger:
+        """Site, rule, transfer, when it was raised; and when it was cleared, where that happens before the end.
 
-    def _flags(self) -> Iterator[tuple[Hashable, int]]:
+        `ended`: each site's clock in the end; without it the story's end. A failed transfer is a flag for as long as it is shown.
+        """
+        last = dict.fromkeys(self.story.sites, self._at(self.story.lasts_s)) | dict(ended or {})
+        due = {key: at_ms / 1000 for key, at_ms in self._flags() if self._ms(at_ms) <= last[key[0]]}
+        return Ledger("flags", due)  # type: ignore[arg-type]
+
+    def _flags(self) -> Iterator[tuple[tuple[str, str, str, str, datetime], int]]:
         for call in self.story.calls():
             transfer = call.transfer
             if transfer is None:
@@ -64,7 +72,9 @@ class Model:
                 yield (call.site, "slow_transfer", transfer.transfer_id, "raised", self._ms(due)), due
                 yield (call.site, "slow_transfer", transfer.transfer_id, "cleared", self._ms(over)), over
             if transfer.failed:
+                gone = over + SHOWN_MS
                 yield (call.site, "failed_handover", transfer.transfer_id, "raised", self._ms(over)), over
+                yield (call.site, "failed_handover", transfer.transfer_id, "cleared", self._ms(gone)), gone
 
     def calls(self, name: str = "calls") -> Ledger:
         """Site, call, queue, outcome, seconds waited."""
@@ -97,13 +107,34 @@ class Model:
             },
         )
 
+    def sums(self, name: str = "agents' days") -> Ledger:
+        """Site, agent, state and the ms that it was in it, all stays together: what is kept by days."""
+        found: Counter[tuple[str, str, str]] = Counter()
+        ends: dict[tuple[str, str, str], int] = {}
+        for part in self.story.parts:
+            for agent, stays in part.stays.items():
+                for state, begin, end in stays:
+                    found[part.name, agent, state] += end - begin
+                    ends[part.name, agent, state] = end
+        return Ledger(name, {(*key, ms): ends[key] / 1000 for key, ms in found.items() if ms})
+
+    def counts(self, name: str = "days of calls") -> Ledger:
+        """Site, queue, outcome and how many calls: what is kept by days."""
+        found: Counter[tuple[str, str, str]] = Counter()
+        ends: dict[tuple[str, str, str], int] = {}
+        for call in self.story.calls():
+            key = (call.site, call.queue, "answered" if call.agent else "abandoned")
+            found[key] += 1
+            ends[key] = max(ends.get(key, 0), call.ended)
+        return Ledger(name, {(*key, number): ends[key] / 1000 for key, number in found.items()})
+
     # ------------------------------------------------------------ what people are told
 
     def incidents(self, name: str = "incidents") -> Ledger:
         """Site, rule, transfer: each flag is an incident of its own."""
         due: dict[Hashable, float] = {}
         for key, at_ms in self._flags():
-            site, rule, transfer, what, _ = key  # type: ignore[misc]
+            site, rule, transfer, what, _ = key
             if what == "raised":
                 due[site, rule, transfer] = at_ms / 1000
         return Ledger(name, due)

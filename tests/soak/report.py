@@ -15,6 +15,7 @@ from tests.soak.faults import FAULTS
 from tests.soak.ledger import Ledger
 
 P11_S: Final = 5.0  # docs/performance.md: boards right after kill -9 of a monitor
+BUSY: Final = 2.0  # load average for each processor, from which on times are those of waiting for one
 
 
 class Report(Struct, kw_only=True):
@@ -22,6 +23,7 @@ class Report(Struct, kw_only=True):
 
     seed: int
     broker: str
+    database: str
     lasts_s: float
     rate: float
     happened: int  # events that were poured
@@ -49,7 +51,8 @@ class Report(Struct, kw_only=True):
 def words(struck: Struck) -> str:
     """One fault in a line."""
     said = struck.failed or f"boards right after {struck.boards_s:.1f} s, all ready after {struck.ready_s:.1f} s"
-    return f"{struck.at_s:6.1f} s  {FAULTS[struck.fault].what}: {said}"
+    busy = f" (load average {struck.load_average:.0f})" if struck.load_average > BUSY * (os.cpu_count() or 1) else ""
+    return f"{struck.at_s:6.1f} s  {FAULTS[struck.fault].what}: {said}{busy}"
 
 
 def table(report: Report, ledgers: Sequence[Ledger]) -> str:

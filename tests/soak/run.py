@@ -5,27 +5,36 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
+from shared.bus import Bus
 from shared.raw import Raw
-from tests.brokers import broker_of_its_own
+from tests.brokers import Broker, broker_of_its_own
+from tests.fault.disks import may_mount
 from tests.fault.load import FromTheSwitch, Happening, Load, pouring
+from tests.soak import catchup
 from tests.soak import drill as drilling
+from tests.soak.catchup import replays
+from tests.soak.drill import Struck
 from tests.soak.faults import Fault, possible
 from tests.soak.ledger import Ledger
 from tests.soak.model import Model
 from tests.soak.report import Report, words
-from tests.soak.stage import SITES, Stage, connected, stage
+from tests.soak.setclock import SetClock
+from tests.soak.stage import CONNECTOR, SITES, Stage, connected, stage
 from tests.soak.story import Story, Unreadable
 from tests.soak.verdict import LEASE_S, Verdict, judged, settled
 from tests.waiting import PATIENCE_S, until
 
 GROWN_MB: Final = 150.0  # what a service may have grown by since it was first ready
+CATCHING_UP: Final = ("ingest", "monitor-a", "monitor-b")
 _LAST_S: Final = 9.0  # of a soak without a fault, so that what is slow then is flagged in peace
 
 
@@ -39,6 +48,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     seed: int
     lasts_s: float
     broker: str = "embedded"  # or kafka
+    database: str = "sqlite"  # or postgres
     rate: float = 150.0  # events a second
     faults: tuple[str, ...] = ()
     in_order: bool = False
@@ -48,21 +58,41 @@ class Asked(Struct, frozen=True, kw_only=True):
     def command(self) -> str:
         """What does the same again."""
         chosen = f' FAULTS="{" ".join(self.faults)}"' if self.faults else ""
-        return f"make soak MINUTES={self.lasts_s / 60:g} SEED={self.seed} BROKER={self.broker}{chosen}"
+        where = f"BROKER={self.broker} DATABASE={self.database}"
+        return f"make soak MINUTES={self.lasts_s / 60:g} SEED={self.seed} {where}{chosen}"
+
+    @property
+    def short(self) -> bool:
+        """Whether the two minutes are not waited for after which a killed process's message is sent again."""
+        return self.lasts_s < 2 * LEASE_S
+
+    @property
+    def having(self) -> list[str]:
+        """What a fault may need, as `Fault.only` names it."""
+        return [self.broker, self.database, *(["small disk"] if may_mount() else [])]
 
 
 class Switch(FromTheSwitch):
-    """A switch that now and then says what nobody can read."""
+    """A switch that now and then says what nobody can read. Its connector stamps what it hears by `ours`, which may be set."""
+
+    def __init__(self, bus: Bus, sites: list[str], ours: SetClock) -> None:
+        super().__init__(bus, sites)
+        self._ours = ours
 
     async def happens(self, what: Happening, time: datetime) -> None:
-        if not isinstance(what.data, Unreadable):
+        if isinstance(what.data, Unreadable):
+            self._say(what, what.data.text, time)
+        else:
             await super().happens(what, time)
-            return
+        received = time + timedelta(seconds=self._ours.ahead_s)
+        self._unflushed[-1] = msgspec.structs.replace(self._unflushed[-1], received=received)
+
+    def _say(self, what: Happening, text: str, time: datetime) -> None:
         seq = self._seq[what.site]
         self._seq[what.site] = seq + 1
         self._unflushed.append(
             Raw(
-                value=what.data.text.encode(),
+                value=text.encode(),
                 vendor="generic",
                 site=what.site,
                 connector="load",
@@ -75,7 +105,7 @@ class Switch(FromTheSwitch):
 
 def chosen(asked: Asked, chance: Random) -> Iterator[Fault]:
     """The faults in their order. Raises KeyError for one that there is not, or that the broker cannot bear."""
-    known = possible(asked.broker)
+    known = possible(asked.having)
     them = [known[name] for name in asked.faults] or list(known.values())
     return iter(them) if asked.in_order else drilling.order(them, chance)
 
@@ -87,35 +117,30 @@ async def soak(asked: Asked, folder: Path, tell: Tell) -> tuple[Report, Sequence
     report = Report(
         seed=asked.seed,
         broker=asked.broker,
+        database=asked.database,
         lasts_s=asked.lasts_s,
         rate=asked.rate,
         happened=story.events,
         again=asked.command,
     )
     verdict = Verdict()
-    short = asked.lasts_s < 2 * LEASE_S
     with broker_of_its_own("apache" if asked.broker == "kafka" else "embedded", folder) as broker:
-        async with stage(broker, folder, seed=asked.seed, lease_passes=short) as staged:
+        async with _stage(asked, broker, folder) as staged:
             before = _weights(staged)
-            async with connected(broker) as bus, pouring(story, Switch(bus, story.sites)) as load:
-                ends_s = math.inf if asked.in_order else asked.lasts_s - _LAST_S
+            async with (
+                connected(broker) as connector,
+                pouring(story, Switch(connector, story.sites, staged.clocks[CONNECTOR])) as load,
+            ):
+                staged.load = load
                 tell("everything is ready; the load pours")
-                report.struck = await drilling.drill(
-                    staged,
-                    load,
-                    chosen(asked, chance),
-                    chance,
-                    ends_s=ends_s,
-                    within_s=asked.within_s,
-                    tell=lambda one: tell(words(one)),
-                )
+                report.struck = await _drilled(asked, staged, load, chance, tell)
                 verdict.wrong += [
                     f"{one.fault} at {one.at_s:.1f} s: {one.failed}" for one in report.struck if one.failed
                 ]
-                if not verdict.wrong:
-                    await _counted(
-                        staged, story, load, verdict, tell, patience_s=PATIENCE_S if short else LEASE_S + PATIENCE_S
-                    )
+                if why := await staged.not_ready():
+                    verdict.wrong.append(f"not counted: {'; '.join(why)}")
+                else:
+                    await _counted(asked, staged, story, load, verdict, tell)
             _grown(before, staged, verdict)
             report.boards = {
                 "boards": len(staged.boards),
@@ -126,12 +151,29 @@ async def soak(asked: Asked, folder: Path, tell: Tell) -> tuple[Report, Sequence
     return report, verdict.ledgers
 
 
-async def _counted(staged: Stage, story: Story, load: Load, verdict: Verdict, tell: Tell, *, patience_s: float) -> None:
+def _stage(asked: Asked, broker: Broker, folder: Path) -> AbstractAsyncContextManager[Stage]:
+    full = "full_disk" in (asked.faults or possible(asked.having))
+    return stage(broker, folder, seed=asked.seed, lease_passes=asked.short, database=asked.database, small_disk=full)
+
+
+async def _drilled(asked: Asked, staged: Stage, load: Load, chance: Random, tell: Tell) -> list[Struck]:
+    return await drilling.drill(
+        staged,
+        load,
+        chosen(asked, chance),
+        chance,
+        ends_s=math.inf if asked.in_order else asked.lasts_s - _LAST_S,
+        within_s=asked.within_s,
+        tell=lambda one: tell(words(one)),
+    )
+
+
+async def _counted(asked: Asked, staged: Stage, story: Story, load: Load, verdict: Verdict, tell: Tell) -> None:
     left_s = story.lasts_s - load.now_s()
     await until(load.done.is_set, "everything is poured", left_s + PATIENCE_S, every_s=0.1)
     model = Model(story, load.at)
     tell("everything is poured; waiting until people were told and databases have it")
-    await settled(staged, model, verdict, patience_s=patience_s)
+    await settled(staged, model, verdict, patience_s=PATIENCE_S + LEASE_S)
     tell("counting")
     await judged(staged, model, verdict)
 
@@ -146,8 +188,10 @@ def _grown(before: dict[str, float], staged: Stage, verdict: Verdict) -> None:
 
 
 def _write_down(report: Report, verdict: Verdict, staged: Stage) -> None:
+    load_late_s = staged.load.latest_s if staged.load is not None else 0.0
     report.counts = {one.name: one.words() for one in verdict.ledgers}
-    report.notes = verdict.notes
+    caught_up = [one for name in CATCHING_UP for one in replays(staged.services[name].log)]
+    report.notes = [*verdict.notes, catchup.words(caught_up), f"the load was {load_late_s:.1f} s late at most"]
     report.peak_mb = staged.peak_mb
     report.load_average = os.getloadavg()[0]
     report.wrong = verdict.wrong + [f"{one.name}: {one.words()}" for one in verdict.ledgers if not one.exact]

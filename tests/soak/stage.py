@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -19,14 +19,19 @@ from shared.sites import load_sites
 from tests.brokers import Broker, Running
 from tests.fault.alerting import asked, noon_zone, over_lease
 from tests.fault.kit import Service, create_topics, services
+from tests.fault.load import Load
 from tests.netkit import Proxy, ThroughProxy, proxied
 from tests.sinks import HttpSink, MailSink, listening
 from tests.soak.boards import Board, boards
+from tests.soak.databases import Databases, databases
+from tests.soak.setclock import SetClock
 from tests.waiting import beside
 from tools.servers import free_port
 
 SITES: Final = ("north", "south")  # each on a partition of its own
 NAMES: Final = ("ingest", "monitor-a", "monitor-b", "relay", "alerts")
+CONNECTOR: Final = "connector"  # has a clock as a service has
+MARK: Final = "soak"  # a header that names records which a fault wrote
 RULES: Final = """\
 rules:
   - {name: slow_transfer, subject: transfer, when: {state: running}, for: 7s, severity: critical, summary: {en: slow, zh: 慢}}
@@ -58,12 +63,16 @@ class Stage:
     folder: Path
     services: dict[str, Service]
     ways: dict[str, Proxy]  # of each service to the broker
+    clocks: dict[str, SetClock]  # of each service, and of the connector
+    databases: Databases
     boards: list[Board]
     hook: HttpSink
     mail: MailSink
     sites: Sites
     lease_passes: bool = True
     peak_mb: dict[str, float] = field(default_factory=dict)
+    load: Load | None = None  # once it pours
+    spoilt: dict[Hashable, float] = field(default_factory=dict)  # what a fault wrote that nobody can read, and when
 
     @property
     def monitors(self) -> list[Service]:
@@ -72,7 +81,13 @@ class Stage:
     @property
     def database(self) -> str:
         """Of alerts."""
-        return f"sqlite+aiosqlite:///{self.folder / 'alerts.db'}"
+        return self.databases.url("alerts")
+
+    def spoil(self, where: str) -> str:
+        """A name for a record that nobody can read, which is due as a dead letter from now on."""
+        name = f"{where}/{len(self.spoilt)}"
+        self.spoilt[MARK, name] = self.load.now_s() if self.load is not None else 0.0
+        return name
 
     def not_right(self, now: float, limit_s: float) -> list[str]:
         """Which boards do not show the floor as of less than `limit_s` ago."""
@@ -104,17 +119,28 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def stage(broker: Broker, folder: Path, *, seed: int, lease_passes: bool) -> AsyncIterator[Stage]:
-    """Everything runs and is ready; gone at the end, however that comes."""
+async def stage(
+    broker: Broker, folder: Path, *, seed: int, lease_passes: bool, database: str = "sqlite", small_disk: bool = False
+) -> AsyncIterator[Stage]:
+    """Everything runs and is ready; gone at the end, however that comes. Raises Unavailable for what cannot be had here."""
     await create_topics(broker, partitions=len(SITES))
     hook, mail = HttpSink(), MailSink()
-    async with listening(hook), listening(mail), _ways(broker, seed) as ways:
-        them = _services({name: ThroughProxy(way, idempotent=broker.idempotent) for name, way in ways.items()}, folder)
+    async with (
+        listening(hook),
+        listening(mail),
+        _ways(broker, seed) as ways,
+        databases(database, folder, small=small_disk) as there,
+    ):
+        to = {name: ThroughProxy(way, idempotent=broker.idempotent) for name, way in ways.items()}
+        clocks = {name: SetClock(folder / f"{name}.clock") for name in (*NAMES, CONNECTOR)}
+        them = _services(to, folder, there)
+        for name, one in them.items():
+            one.command = ["-m", "tests.soak.setclock", str(clocks[name].file), *one.command[1:]]
         _configure(folder, hook, mail)
         monitors = [one for one in them.values() if one.kind == "monitor"]
         watching = boards(monitors, Random(f"{seed}/boards"))
         sites = load_sites(folder / "sites.yaml")
-        made = Stage(broker, folder, them, ways, watching, hook, mail, sites, lease_passes)
+        made = Stage(broker, folder, them, ways, clocks, there, watching, hook, mail, sites, lease_passes)
         async with services(*them.values()), beside(*(board.watch() for board in watching)):
             yield made
 
@@ -130,9 +156,9 @@ async def _ways(broker: Broker, seed: int) -> AsyncIterator[dict[str, Proxy]]:
         }
 
 
-def _services(to: Mapping[str, Running], folder: Path) -> dict[str, Service]:
-    of_monitors = {"rules_file": folder / "rules.yaml", "checkpoint_s": 2}
-    of_alerts = {"db_url": f"sqlite+aiosqlite:///{folder / 'alerts.db'}", "file": folder / "alerts.yaml"}
+def _services(to: Mapping[str, Running], folder: Path, there: Databases) -> dict[str, Service]:
+    of_monitors = {"db_url": there.url("monitor"), "rules_file": folder / "rules.yaml", "checkpoint_s": 2}
+    of_alerts = {"db_url": there.url("alerts"), "file": folder / "alerts.yaml"}
     return {
         "ingest": Service("ingest", to["ingest"], folder, checkpoint_s=2),
         "monitor-a": Service("monitor", to["monitor-a"], folder, name="a", **of_monitors),

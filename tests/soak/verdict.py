@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -14,16 +14,17 @@ import httpx
 import msgspec
 
 from shared import events, topics
-from shared.bus import Bus
+from shared.bus import Bus, Record
 from shared.codec import decode_event, encode
 from shared.dedup import Passed
+from shared.topics import Topic
 from tests.fault.alerting import Floor, asked, lines, rows, without_gap
 from tests.fault.kit import Downstream, Uninterrupted, by_site, last_checkpoints, read_all
 from tests.soak import model as reading
 from tests.soak.boards import Board
 from tests.soak.ledger import Ledger
 from tests.soak.model import Model
-from tests.soak.stage import Stage, connected
+from tests.soak.stage import MARK, Stage, connected
 from tests.waiting import until
 
 LEASE_S: Final = 120.0  # after which a message is taken up again whose process ended in between
@@ -31,6 +32,8 @@ RULES: Final = ("slow_transfer", "failed_handover")
 _STAYS: Final = (
     "SELECT site, agent_id, state, started_at, ended_at FROM agent_intervals ORDER BY site, agent_id, started_at"
 )
+_DAYS: Final = "SELECT site, agent_id, state, sum(lasted_us) FROM agent_days GROUP BY site, agent_id, state"
+_CALL_DAYS: Final = "SELECT site, queue, outcome, sum(calls) FROM call_days GROUP BY site, queue, outcome"
 _CALLS: Final = "SELECT site, call_id, queue, outcome, agent_id, waited_us FROM call_records"
 _TRANSFERS: Final = "SELECT site, transfer_id, outcome, total_us, slow FROM transfer_records"
 _DESK_CALLS: Final = "SELECT site, call_id, queue, outcome, agent_id, waited_s FROM calls"
@@ -130,8 +133,11 @@ async def _rows_of_alerts(stage: Stage, model: Model) -> list[Ledger]:
         calls.take((*row[:5], row[5] // 1000) for row in await rows(database, _CALLS))
         transfers.take((*row[:3], _ms(row[3], 1000), row[4]) for row in await rows(database, _TRANSFERS))
         found = await rows(database, _STAYS)
+        sums, counts = model.sums(), model.counts()
+        sums.take((*row[:3], int(row[3]) // 1000) for row in await rows(database, _DAYS) if row[3])
+        counts.take((*row[:3], int(row[3])) for row in await rows(database, _CALL_DAYS) if row[3])
     stays.take(reading.stay_keys((*row[:3], _utc(row[3]), _utc(row[4])) for row in found))
-    return [calls, transfers, stays]
+    return [calls, transfers, stays, sums, counts]
 
 
 async def _rows_of_monitors(stage: Stage, model: Model) -> list[Ledger]:
@@ -139,7 +145,7 @@ async def _rows_of_monitors(stage: Stage, model: Model) -> list[Ledger]:
         model.calls("calls recorded by monitors"),
         model.transfers("transfers recorded by monitors", shown=True),
     )
-    async with asked(f"sqlite+aiosqlite:///{stage.folder / 'monitor.db'}") as database:
+    async with asked(stage.databases.url("monitor")) as database:
         calls.take((*row[:5], round(row[5] * 1000)) for row in await rows(database, _DESK_CALLS))
         transfers.take((*row[:3], _ms(row[3], 0.001), row[4]) for row in await rows(database, _DESK_TRANSFERS))
     return [calls, transfers]
@@ -149,8 +155,9 @@ def _ms(value: float | None, per_ms: float) -> int | None:
     return None if value is None else round(value / per_ms)
 
 
-def _utc(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+def _utc(found: str | datetime) -> datetime:
+    """SQLite keeps moments as text."""
+    return datetime.fromisoformat(found).replace(tzinfo=UTC) if isinstance(found, str) else found
 
 
 # ---------------------------------------------------------------- the log, and what was made of it
@@ -160,11 +167,13 @@ async def judged(stage: Stage, model: Model, verdict: Verdict) -> None:
     """Ingest is stopped: monitors, boards and the topics are compared with each other, with an engine, and with the model."""
     await _end(stage, ["ingest"], verdict)
     async with connected(stage.broker) as bus:
-        truth = Uninterrupted(await read_all(bus, topics.FLOOR_EVENTS), stage.sites, stage.folder / "rules.yaml")
-        await _events(bus, model, verdict)
+        records = await _readable(bus, topics.FLOOR_EVENTS)
+        truth = Uninterrupted(records, stage.sites, stage.folder / "rules.yaml")
+        _events(records, model, verdict)
+        await _refused(bus, stage, model, verdict)
         await _pictures(stage, model, truth, verdict)
         await _end(stage, ["monitor-a", "monitor-b", "alerts", "relay"], verdict)
-        await _facts(bus, model, truth, verdict)
+        await _facts(bus, model, truth, _ends(records), verdict)
         ended = await last_checkpoints(bus, "monitor", truth.offsets)
         verdict.must(len(ended) >= 2, f"{len(ended)} of 2 monitors have a checkpoint of everything")
         verdict.must(
@@ -181,10 +190,23 @@ async def _end(stage: Stage, names: list[str], verdict: Verdict) -> None:
             verdict.wrong.append(f"{name} did not end well: {exc}")
 
 
-async def _events(bus: Bus, model: Model, verdict: Verdict) -> None:
-    passed, ledger, refused = Passed(), model.events(), model.refused()
+async def _readable(bus: Bus, topic: Topic) -> list[Record]:
+    """What is on `topic` but for what a fault wrote there."""
+    return [record for record in await read_all(bus, topic) if all(name != MARK for name, _ in record.headers)]
+
+
+def _ends(records: list[Record]) -> dict[str, datetime]:
+    """Each site's clock in the end."""
+    found: dict[str, datetime] = {}
+    for event in (decode_event(record.value) for record in records):
+        found[event.site] = max(event.time, found.get(event.site, event.time))
+    return found
+
+
+def _events(records: list[Record], model: Model, verdict: Verdict) -> None:
+    passed, ledger = Passed(), model.events()
     again = 0
-    for record in await read_all(bus, topics.FLOOR_EVENTS):
+    for record in records:
         event = decode_event(record.value)
         if isinstance(event.data, events.Clock):
             continue
@@ -192,24 +214,30 @@ async def _events(bus: Bus, model: Model, verdict: Verdict) -> None:
             again += 1
         else:
             ledger.take([reading.event_key(event)])
+    verdict.ledgers.append(ledger)
+    verdict.notes.append(f"published again after a fault and dropped by their positions: {again} events")
+
+
+async def _refused(bus: Bus, stage: Stage, model: Model, verdict: Verdict) -> None:
+    """Each reader of a topic refuses what nobody can read, after a restart once more; its place tells that it is the same."""
+    ledger = model.refused(stage.spoilt)
     places: dict[Hashable, Hashable] = {}
     records = await read_all(bus, topics.SWITCH_DEAD_LETTER)
     for record in records:
-        said = {name: value.decode() for name, value in record.headers}
-        place = said["topic"], said["partition"], said["offset"]
-        places[place] = said["original-site"], int(said["original-seq"])
-    refused.take(places.values())
-    verdict.ledgers += [ledger, refused]
-    verdict.notes.append(
-        f"published again after a fault and dropped by their positions: {again} events, {len(records) - len(places)} dead letters"
-    )
+        said = {name: value.decode(errors="replace") for name, value in record.headers}
+        mark = said.get(f"original-{MARK}")
+        name: Hashable = (MARK, mark) if mark else (said["original-site"], int(said["original-seq"]))
+        places[said["topic"], said["partition"], said["offset"]] = name
+    ledger.take(places.values())
+    verdict.ledgers.append(ledger)
+    verdict.notes.append(f"dead letters: {len(records)} of {len(places)} records")
 
 
-async def _facts(bus: Bus, model: Model, truth: Uninterrupted, verdict: Verdict) -> None:
-    flags, calls, transfers, stays = model.flags(), model.calls(), model.transfers(), model.stays()
+async def _facts(bus: Bus, model: Model, truth: Uninterrupted, ended: Mapping[str, datetime], verdict: Verdict) -> None:
+    flags, calls, transfers, stays = model.flags(ended), model.calls(), model.transfers(), model.stays()
     for topic in (topics.FLOOR_FLAGS, topics.FLOOR_RECORDS):
         seen = Downstream(topic)
-        await seen.catch_up(bus)
+        seen.take(await _readable(bus, topic))
         for site in model.story.sites:
             verdict.must(
                 seen.of(site) == truth.of(site, topic),

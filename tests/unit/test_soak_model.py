@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from services.monitor.core.engine import Engine
@@ -13,6 +14,8 @@ from services.monitor.rulefile import load_rulebook
 from shared import events
 from shared.siteconfig import Sites
 from tests.soak import model as reading
+from tests.soak.catchup import replays, words
+from tests.soak.faults import FAULTS, possible
 from tests.soak.ledger import Ledger
 from tests.soak.model import Model
 from tests.soak.stage import RULES
@@ -49,6 +52,14 @@ def test_the_model_says_what_an_engine_makes_of_the_story(tmp_path: Path, seed: 
         (model.transfers(), reading.transfer_keys(facts)),
         (model.stays(), reading.stay_keys(reading.intervals(facts))),
     ]
+    lasted = Counter[tuple[str, str, str]]()
+    for site_name, agent, state, begin, end in reading.intervals(facts):
+        lasted[site_name, agent, state] += round((end - begin).total_seconds() * 1000)
+    ended = Counter((key[0], key[2], key[3]) for key in reading.call_keys(facts))  # type: ignore[index]
+    found += [
+        (model.sums(), ((*key, ms) for key, ms in lasted.items() if ms)),
+        (model.counts(), ((*key, number) for key, number in ended.items())),
+    ]
     for ledger, came in found:
         ledger.take(came)
         assert ledger.exact, f"{ledger.name}: {ledger.words()}"
@@ -61,6 +72,30 @@ def test_the_model_says_what_an_engine_makes_of_the_story(tmp_path: Path, seed: 
     }
     assert counts == model.queues()
     assert not shown.calls
+
+
+def test_what_services_caught_up_with_is_read_off_their_logs(tmp_path: Path) -> None:
+    log = tmp_path / "monitor.log"
+    said = [
+        {"event": "pump_restored", "records_to_replay": 2000, "timestamp": "2026-03-02T12:00:00Z"},
+        {"event": "pump_live", "timestamp": "2026-03-02T12:00:04Z"},
+        {"event": "pump_restored", "records_to_replay": 1500, "timestamp": "2026-03-02T13:00:00Z"},
+        {"event": "pump_live", "timestamp": "2026-03-02T12:00:05Z"},
+        {"event": "pump_restored", "records_to_replay": 12, "timestamp": "2026-03-02T12:10:00Z"},
+        {"event": "pump_live", "timestamp": "2026-03-02T12:10:03Z"},
+        {"event": "pump_restored", "records_to_replay": 9000, "timestamp": "2026-03-02T12:20:00Z"},
+    ]
+    log.write_text("\n".join(["Traceback of somebody", *(msgspec.json.encode(one).decode() for one in said)]))
+    found = list(replays(log))
+    assert found == [(2000, 4.0), (12, 3.0)], "neither with a clock that was set meanwhile, nor one that never came up"
+    assert words(found).startswith("caught up 1 times with 1000 records or more: 500 records a second")
+
+
+def test_faults_are_those_that_a_soak_can_bear() -> None:
+    plain, all_of_it = possible(["embedded", "sqlite"]), possible(["kafka", "postgres", "small disk"])
+    assert "full_disk" not in plain
+    assert {"kill_broker", "kill_postgres", "full_disk"} <= all_of_it.keys()
+    assert all_of_it == FAULTS
 
 
 def test_a_story_is_a_function_of_its_seed() -> None:
@@ -81,3 +116,13 @@ def test_a_ledger_tells_what_is_lost_doubled_and_nobodys() -> None:
     assert "1 lost, such as c" in ledger.words()
     ledger.allowed["b"] = 1
     assert not ledger.doubled, "a copy that says that it is one"
+
+
+def test_a_failed_transfer_is_a_flag_for_as_long_as_it_is_shown() -> None:
+    story = Story(5, sites=("north",), rate=40, lasts_s=20.0)
+    model = Model(story, at)
+    soon, late = model.flags(), model.flags({"north": at(400)})
+    assert {key[3] for key in late.due.keys() - soon.due.keys()} == {"cleared"}  # type: ignore[index]
+    assert len(late.due) - len(soon.due) == sum(
+        call.transfer is not None and call.transfer.failed for call in story.calls()
+    )
