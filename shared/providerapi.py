@@ -18,7 +18,7 @@ from shared.problems import Problem
 from shared.sessions import SignInFailed
 from shared.tokens import NotAuthenticated
 
-LONGEST_WAY: Final = 1000  # characters of where somebody wanted to go
+LONGEST_WAY: Final = 1000  # bytes of where somebody wanted to go; in the cookie they may become three times as many
 CALLBACK: Final = "/api/v1/session/callback"
 _BEGIN: Final = "/api/v1/session/provider"
 _SEE_OTHER: Final = 303
@@ -120,9 +120,9 @@ def set_cookie(response: Response, request: Request, token: str, who: Principal)
 def own_path(wanted: str) -> str:
     """A place on this service; `/` for what may be elsewhere."""
     # browsers take any number of slashes for the two before a host
-    if not wanted.startswith("/") or wanted.startswith("//") or len(wanted) > LONGEST_WAY:
+    if not wanted.startswith("/") or wanted.startswith("//") or "\\" in wanted:
         return "/"
-    if not wanted.isprintable() or "\\" in wanted:
+    if not wanted.isprintable() or len(wanted.encode()) > LONGEST_WAY:
         return "/"
     try:
         parts = urlsplit(wanted)

@@ -22,6 +22,7 @@ LIFE: Final = 10**12
 
 LONGEST_NAME: Final = 512  # characters of a site, connector or session: each is kept for as long as we run
 LARGEST_SEQ: Final = 2**53 - 1  # what every producer can count to exactly, and sums of it fit into a checkpoint
+MOST_SHIFT_S: Final = 1e10  # three centuries: from any time of ours to any other
 
 
 class Raw(Struct, frozen=True, kw_only=True):
@@ -81,7 +82,7 @@ def from_record(
             kind="link" if found.get("kind") == "link" else "event",
             session=_name(found["session"], "session", least=0) if "session" in found else "",
             seq=_seq(found["seq"]) if "seq" in found else None,
-            shift_s=float(found.get("shift_s", "0")),
+            shift_s=_shift(found["shift_s"]) if "shift_s" in found else 0.0,
             partition=partition,
             offset=offset,
         )
@@ -117,3 +118,10 @@ def _seq(text: str) -> int:
     if not 0 <= seq <= LARGEST_SEQ:
         raise ValueError(f"seq is not between 0 and {LARGEST_SEQ}")
     return seq
+
+
+def _shift(text: str) -> float:
+    shift_s = float(text)
+    if not -MOST_SHIFT_S <= shift_s <= MOST_SHIFT_S:  # nor is what is no number
+        raise ValueError(f"shift_s is not between {-MOST_SHIFT_S:g} and {MOST_SHIFT_S:g}")
+    return shift_s

@@ -23,7 +23,7 @@ Refusal = Literal["missing", "invalid", "expired", "revoked", "unknown_user", "p
 
 SECRET_BYTES: Final = 32  # as long as the hash, RFC 7518 section 3.2
 SECRET_FILE: Final = "auth.secret"
-MAX_TOKEN: Final = 4096  # of ours, for a cookie has no room for more
+MAX_TOKEN: Final = 4000  # of ours: browsers drop a cookie of more than 4096 bytes, its name included, without a word
 MAX_PROVIDED: Final = 16 << 10  # of a provider: a person in two hundred groups, each a UUID, is 10 KiB
 ISSUER: Final = "floorwatch"
 _ALGORITHM: Final = "HS256"

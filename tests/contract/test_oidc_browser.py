@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -13,7 +15,8 @@ import pytest
 from shared.auth import COOKIE, Authenticator
 from shared.clock import FakeClock
 from shared.http import create_app
-from shared.sessions import SignInFailed
+from shared.sessions import Identity, SignInFailed, sign_session
+from shared.tokens import NotAuthenticated
 from tests.oidckit import asking, auth, clock, idp, no_proxy, of, policy_file
 from tests.providerkit import CLIENT, TestProvider
 
@@ -204,6 +207,21 @@ async def test_more_groups_than_a_cookie_holds_are_said_to_be_too_many(
         assert problem(await browser.get(await back_from(await to_provider(browser)))) == "invalid"
         me = await browser.get("/api/v1/me", headers=idp.bearer("many"))
         assert len(me.json()["scope"]["sites"]) == 400, "programs have no cookie"
+
+
+async def test_no_cookie_is_longer_than_a_browser_keeps(browser: httpx.AsyncClient) -> None:
+    """Chromium drops one of more than 4096 bytes, its name included, and says nothing of it."""
+    now, kept = datetime(2026, 11, 22, 9, tzinfo=UTC), list[int]()
+    for letters in range(2600, 3000):
+        who = Identity("wang", "n" * letters, frozenset(), now, now + timedelta(hours=10))
+        with suppress(NotAuthenticated):
+            kept.append(len(COOKIE) + len(sign_session("s" * 32, "https://login.example.org", who)))
+    assert 3900 < max(kept) <= 4096
+    for wanted in ("/" + "客" * 999, "/" + "🎧" * 999, "/" + "x" * 999):
+        answer = await browser.get(f"/api/v1/session/provider?{urlencode({'next': wanted})}")
+        assert answer.status_code == 303
+        name, _, value = answer.headers["set-cookie"].partition(";")[0].partition("=")
+        assert len(name) + len(value) <= 4096
 
 
 async def test_without_a_provider_there_is_no_way_to_one() -> None:

@@ -65,6 +65,9 @@ def lives_on(machine: IngestMachine) -> None:
         ("received", b"0001-01-01T00:00:00+14:00", "is not between 1970 and 2200"),  # before the calendar in UTC
         ("received", b"2026-11-22T09:00:00", "no time zone"),
         ("shift_s", b"far", "a header cannot be read"),
+        *(
+            ("shift_s", value, "shift_s is not between") for value in (b"nan", b"inf", b"-1e11", b"1e300")
+        ),  # no adapter's fault
         ("site", b"", "site has 0 characters"),
         ("site", b"s" * (LONGEST_NAME + 1), f"site has {LONGEST_NAME + 1} characters"),
         ("site", "\ud800".encode("utf-8", "surrogatepass"), "a header cannot be read"),
