@@ -103,7 +103,7 @@ class Provider:
         """Name for audits and name for people. Raises NotAuthenticated when there is none that can be used."""
         claim = self._settings.oidc_user_claim
         user = claims.get(claim)
-        if not isinstance(user, str) or not USER.fullmatch(user):
+        if not isinstance(user, str) or not USER.fullmatch(user) or user.casefold() == OURSELVES:
             shown = "is missing" if user is None else "cannot be used as a name"
             raise NotAuthenticated("invalid", f"the claim {claim}, by which people are called here, {shown}")
         if claim == "email" and str(claims.get("email_verified", True)).lower() in (

@@ -49,7 +49,7 @@ async def test_a_person_is_called_by_the_claim_that_is_set(idp: TestProvider, tm
     for unsure in (False, "false", "False", 0):  # some write truth as text
         assert await reason(by_mail, idp.token("wang", **mail, email_verified=unsure)) == "invalid"
     assert await reason(by_mail, idp.token("wang")) == "invalid"
-    for odd in ("", "a b", "a\nb", "x" * 200, 5, ["wang"], "<b>", "a/b", "local"):
+    for odd in ("", "a b", "a\nb", "x" * 200, 5, ["wang"], "<b>", "a/b", "local", "floorwatch", "Floorwatch"):
         assert await reason(by_mail, idp.token("wang", email=odd)) in ("invalid", "unknown_user")
 
 
