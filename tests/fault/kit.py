@@ -36,7 +36,7 @@ from tests.waiting import until
 from tools.servers import free_port
 
 ROOT: Final = Path(__file__).parents[2]
-START_S: Final = 120.0  # of a service on a machine that is busy with other things; alone it takes 2
+START_S: Final = 240.0  # of a service on a machine that is busy with other things; alone it takes 2
 
 
 def connect(broker: Broker, *, request_timeout_s: float = 5.0) -> KafkaBus:
