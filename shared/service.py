@@ -48,6 +48,9 @@ from shared.wsserver import DirectProtocol
 log = structlog.get_logger()
 
 _WS_MESSAGE_BYTES = 1 << 16  # from a client; pages send a line of JSON
+# a client that vanished says nothing, and what it is sent fits into buffers for a long time
+PING_S = 20.0
+PONG_S = 20.0  # for its answer; then it is let go
 # it begins before the answer was read, so it bounds how long that may take; who does not read is let go by the protocols
 _TLS_END_S = 3600.0
 
@@ -187,6 +190,8 @@ async def serve(
         ws=DirectProtocol,  # the one of "websockets-sansio": the other is deprecated, and slower
         ws_per_message_deflate=False,  # costs more than half of the fan-out
         ws_max_size=_WS_MESSAGE_BYTES,
+        ws_ping_interval=PING_S,
+        ws_ping_timeout=PONG_S,
         access_log=False,
         log_config=None,
         server_header=False,

@@ -9,7 +9,6 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -17,12 +16,14 @@ from typing import Final
 
 import httpx
 import pytest
-import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 
 from services.alerts.feed.endpoints import MAX_UNSENT_BYTES
+from shared import service
 from shared.bus import Bus
+from shared.memorybus import MemoryBus
 from tests.alertpages import view
+from tests.alertskit import TOPICS, migrated, serving
 from tests.authkit import SECRET, bearer, users_file
 from tests.brokers import Broker
 from tests.contract import test_alerts_feed as alerting
@@ -32,6 +33,7 @@ from tests.fault.balancing import Watcher, watched
 from tests.fault.kit import Service, create_topics, services
 from tests.fault.load import Canonical, Plan, pouring
 from tests.netkit import proxied
+from tests.servingkit import served
 from tests.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.fault
@@ -74,8 +76,19 @@ async def test_all_boards_of_a_building_come_back_at_once_to_the_monitor_that_is
     )
 
 
+@asynccontextmanager
+async def incidents(folder: Path, **more: object) -> AsyncIterator[alerting.Running]:
+    """An alerts service on a database of its own; `more` are settings."""
+    bus = MemoryBus()
+    await bus.create(TOPICS)
+    database = await migrated(f"sqlite:///{folder / 'alerts.db'}")
+    async with serving(bus, database, **more) as (alerts, url):
+        yield alerting.Running(alerts, bus, url)
+    await database.close()
+
+
 async def test_pages_of_alerts_that_never_read_cost_their_bounds_and_are_let_go(tmp_path: Path) -> None:
-    async with alerting.running(tmp_path, slow_s=3.0, max_connections=PAGES + 1) as floor, floor.feed() as good:
+    async with incidents(tmp_path, slow_s=3.0, max_connections=PAGES + 1) as floor, floor.feed() as good:
         hub = floor.alerts.service.hub
         port = int(floor.url.rsplit(":", 1)[1])
         stuck = [await never_reading(port) for _ in range(PAGES)]
@@ -110,14 +123,14 @@ async def never_reading(port: int) -> socket.socket:
 
 @asynccontextmanager
 async def monitor_feed(folder: Path) -> AsyncIterator[tuple[int, Callable[[], int]]]:
-    async with a_floor(10) as floor:
-        yield floor.port, lambda: len(floor.monitor.hub._connected)
+    async with a_floor(10) as floor, served(floor.monitor.app()) as port:
+        yield port, lambda: len(floor.monitor.hub._connected)
 
 
 @asynccontextmanager
 async def alerts_feed(folder: Path) -> AsyncIterator[tuple[int, Callable[[], int]]]:
-    async with alerting.running(folder) as floor:
-        yield int(floor.url.rsplit(":", 1)[1]), lambda: floor.alerts.service.hub.readers
+    async with incidents(folder) as floor, served(floor.alerts.service.app()) as port:
+        yield port, lambda: floor.alerts.service.hub.readers
 
 
 @pytest.mark.parametrize("feed", [monitor_feed, alerts_feed], ids=["monitor", "alerts"])
@@ -127,7 +140,8 @@ async def test_clients_that_vanish_without_a_word_are_let_go(
     feed: Callable[[Path], AsyncIterator[tuple[int, Callable[[], int]]]],
 ) -> None:
     """A pulled cable says nothing, and what is still sent to it fits into buffers for a long time: pings tell."""
-    monkeypatch.setattr(uvicorn, "Config", partial(uvicorn.Config, ws_ping_interval=0.3, ws_ping_timeout=3.0))
+    monkeypatch.setattr(service, "PING_S", 0.3)
+    monkeypatch.setattr(service, "PONG_S", 3.0)
     async with feed(tmp_path) as (port, connected), proxied(port) as proxy:  # type: ignore[attr-defined]
         lines = [await connect(f"ws://127.0.0.1:{proxy.port}/api/v1/feed", ping_interval=None) for _ in range(20)]
         for line in lines:
