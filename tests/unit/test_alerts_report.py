@@ -14,20 +14,22 @@ import pytest
 from services.alerts.pdf import NoPango, render_now
 from services.alerts.report.words import words
 from services.alerts.text import TEMPLATES
+from shared.db import Database
 from shared.memorybus import MemoryBus
-from tests.alertskit import TOPICS, Alerts, migrated, publish, running
+from tests.alertskit import TOPICS, Alerts, publish, running
 from tests.flagkit import CALLER, TRANSFER, clearing, flag
 from tests.waiting import PATIENCE_S, until
 
+pytest_plugins = ("tests.alertsdb",)
+NO_TIMES = {"name": "2026-13-45T99:99:99Z", "reason": "0001-01-01T00:00:00+14:00"}  # what only looks like one
 NASTY = "<script>alert(1)</script> | [x](javascript:y)"
 
 
 @pytest.fixture
-async def alerts(tmp_path: Path) -> AsyncIterator[Alerts]:
+async def alerts(alerts_db: Database) -> AsyncIterator[Alerts]:
     """Incident 1: a slow transfer that was taken and resolved. Incident 2: somebody on a long break."""
     bus = MemoryBus()
     await bus.create(TOPICS)
-    database = await migrated(f"sqlite:///{tmp_path / 'alerts.db'}")
     away = flag(
         "f2",
         "1007",
@@ -36,9 +38,9 @@ async def alerts(tmp_path: Path) -> AsyncIterator[Alerts]:
         severity="info",
         summary_en=f"Liu {NASTY}",
         labels={"agent": "1007", "agent_name": NASTY},
-        evidence={"agent_id": "1007", "state": "break", "since": TRANSFER["requested"], "call": None},
+        evidence={"agent_id": "1007", "state": "break", "since": TRANSFER["requested"], "call": None, **NO_TIMES},
     )
-    async with running(bus, database) as alerts:
+    async with running(bus, alerts_db) as alerts:
         seen = TRANSFER | {"from_number": CALLER}
         await publish(bus, flag("f1", simulated=True, evidence=seen), clearing("f1"), away)
 
@@ -55,7 +57,6 @@ async def alerts(tmp_path: Path) -> AsyncIterator[Alerts]:
         body = {"by": "Wu Na", "note": "coached", "cause": "no free agent", "recheck_on": "2026-12-01"}
         await alerts.post("/incidents/1/resolve", body)
         yield alerts
-    await database.close()
 
 
 async def report(alerts: Alerts, query: str = "", number: int = 1) -> str:
@@ -154,6 +155,11 @@ async def test_what_came_from_a_switch_never_becomes_markup(alerts: Alerts) -> N
     assert "script" not in page.tags
     assert "<script>alert(1)</script>" in str(page)
     assert "\\<script\\>" in await report(alerts, "?format=md", number=2)
+
+
+async def test_what_a_switch_calls_somebody_is_no_time_for_looking_like_one(alerts: Alerts) -> None:
+    text = str(Text(await report(alerts, number=2)))
+    assert all(name in text for name in NO_TIMES.values())
 
 
 async def test_the_page_stands_alone_and_allows_nothing_but_its_own_style(alerts: Alerts) -> None:

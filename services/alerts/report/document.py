@@ -9,6 +9,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -262,7 +263,8 @@ class Report:
 
     def _shown(self, value: str, name: str = "") -> str:
         if _ISO_TIME.match(value):
-            return self._time(datetime.fromisoformat(value))
+            with suppress(ValueError, OverflowError):  # a name that only looks like a time, or one of no calendar
+                return self._time(datetime.fromisoformat(value))
         if name.endswith("_s") and re.fullmatch(r"\d+(\.\d+)?", value):
             return exact(float(value), self._words.language)
         kind: Kind = "reason" if name == "reason" else "value"
