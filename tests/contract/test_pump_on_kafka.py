@@ -21,6 +21,7 @@ from shared.topics import ALL, FLOOR_EVENTS, FLOOR_FLAGS, SWITCH_DEAD_LETTER
 from tests.brokers import APACHE, BOTH, Broker, Running, broker_of_its_own, empty_broker
 from tests.partkit import PARTITIONS, SITES, Tallies, tallies_pump
 from tests.pumpkit import Counter, make_pump, once, read_all, running, say, until
+from tests.waiting import PATIENCE_S
 
 FAST = Pace(checkpoint_s=0.05, backoff_s=0.01, backoff_max_s=0.05)
 
@@ -44,10 +45,15 @@ def connect(broker: Running) -> KafkaBus:
     return KafkaBus(broker.bootstrap, idempotent=broker.idempotent, request_timeout_s=6 if broker.idempotent else 2)
 
 
+def talking(broker: Running) -> KafkaBus:
+    """For the test itself, which has more patience."""
+    return KafkaBus(broker.bootstrap, idempotent=broker.idempotent, request_timeout_s=PATIENCE_S)
+
+
 async def test_a_kill_and_a_restart_equal_an_uninterrupted_run(running_broker: Running) -> None:
     broker = running_broker
     words = [*"abcab", "garbage", "boom", *"abc" * 50]
-    talker = connect(broker)
+    talker = talking(broker)
     await talker.create(ALL)
     for cut in (3, 6, 60):
         pump = make_pump(bus := connect(broker), pace=FAST)
@@ -79,7 +85,7 @@ async def test_a_kill_and_a_restart_equal_an_uninterrupted_run(running_broker: R
 async def test_a_kill_when_a_checkpoint_by_parts_was_written_counts_nothing_twice(running_broker: Running) -> None:
     """Killed whenever the newest checkpoint has parts of several moments, with words of two partitions coming all the time."""
     broker = running_broker
-    talker = connect(broker)
+    talker = talking(broker)
     await talker.create(ALL, partitions=PARTITIONS)
     said: Tally[str] = Tally()
     pace = Pace(checkpoint_s=0.02, batch_records=5, parts_s=0.0, parts_share=1.0)
@@ -125,7 +131,7 @@ async def test_a_broker_that_dies_and_comes_back_empty_is_survived_and_told(brok
     pump = make_pump(bus := connect(broker), machine, registry=registry, pace=FAST)
     async with running(pump):
         await until(lambda: pump.status.ready)
-        await say(talker := connect(broker), "a", "a", "a")
+        await say(talker := talking(broker), "a", "a", "a")
         await until(lambda: machine.times == {"a": 3})
         before = losses(registry)
 
@@ -138,7 +144,7 @@ async def test_a_broker_that_dies_and_comes_back_empty_is_survived_and_told(brok
         await until(lambda: pump.status.ready)
         assert machine.times == {}, "the records are gone, and with them what was counted"
         await talker.close()
-        await say(talker := connect(broker), "b")
+        await say(talker := talking(broker), "b")
         await until(lambda: machine.times == {"b": 1})
         await until(partial(published, talker, "b"))  # which takes it longer than counting
         await talker.close()
@@ -167,7 +173,7 @@ async def test_a_broker_that_is_killed_and_keeps_its_records_costs_none(broker: 
     async with running(pump):
         await until(lambda: pump.status.ready)
         before = losses(registry)
-        await say(talker := connect(broker), *"abc" * 50)
+        await say(talker := talking(broker), *"abc" * 50)
         broker.kill()  # with some of them still on their way through the pump
         await until(lambda: pump.status.state == "waiting_for_broker")
         broker.start()
@@ -186,7 +192,7 @@ async def test_a_broker_that_is_replaced_faster_than_anyone_looks(broker: Broker
     pump = make_pump(bus := connect(broker), machine, pace=FAST)
     async with running(pump):
         await until(lambda: pump.status.ready)
-        await say(talker := connect(broker), "a", "a", "a")
+        await say(talker := talking(broker), "a", "a", "a")
         await until(lambda: machine.applied == 3)
         broker.kill()
         broker.wipe()
