@@ -23,6 +23,11 @@ POSTGRES = os.environ.get("TEST_POSTGRES_URL", "")
 BOTH = ["sqlite", *([pytest.param("postgres", marks=pytest.mark.postgres)] if POSTGRES else [])]
 
 
+def examples(number: int) -> int:
+    """How many examples of a property to try: each takes so long on PostgreSQL that a third of them must do there."""
+    return -(-number // 3) if POSTGRES else number
+
+
 @asynccontextmanager
 async def empty_database(kind: str, folder: Path) -> AsyncIterator[Database]:
     """A database without a table, `kind` one of BOTH."""

@@ -71,10 +71,13 @@ class Incidents:
             select(col(FlagRow.flag_id), col(FlagRow.incident_id)).where(col(FlagRow.flag_id).in_(set(flag_ids)))
         )
         known: dict[str, int] = dict(found.all())
-        newest = select(func.max(col(IncidentRow.id))).where(col(IncidentRow.group_key).in_(set(groups)))
+        group, number = col(IncidentRow.group_key), col(IncidentRow.id)
+        newest = select(func.max(number)).where(group.in_(set(groups))).group_by(group)
+        # one set of numbers, for to find those of two PostgreSQL would read every incident there is
+        touched = newest.union(select(number).where(_in(set(known.values()))))
         rows = await self._session.scalars(
             select(IncidentRow)
-            .where(or_(col(IncidentRow.id).in_(newest.group_by(col(IncidentRow.group_key))), _in(set(known.values()))))
+            .where(number.in_(touched))
             .order_by(col(IncidentRow.id))
             .with_for_update()
         )

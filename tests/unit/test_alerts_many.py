@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event
 
 from services.alerts.api.detailviews import MOST_FLAGS, MOST_LINES
+from shared.db import Database
 from shared.memorybus import MemoryBus
-from tests.alertskit import TOPICS, migrated, publish, running
+from tests.alertskit import TOPICS, publish, running
 from tests.authkit import bearer, settings, users_file
 from tests.flagkit import flag
+from tests.queryplans import read_whole
 from tests.sinks import HttpSink, listening
 from tests.waiting import until
 
+pytest_plugins = ("tests.alertsdb",)
 MANY = 700
 ONE_FOR_A_RULE = 'receivers: {ops: {}}\nroutes: {receiver: ops, wait: 1d}\ngroups: [{match: {rule: "*"}, by: [rule]}]\n'
 USERS = """\
@@ -25,15 +27,16 @@ users:
 """
 
 
-async def test_an_incident_of_very_many_flags_is_told_of_in_part_and_counted_whole(tmp_path: Path) -> None:
+async def test_an_incident_of_very_many_flags_is_told_of_in_part_and_counted_whole(
+    tmp_path: Path, alerts_db: Database
+) -> None:
     how: dict[str, Any] = settings(tmp_path)
     users_file(tmp_path, USERS)
     file = tmp_path / "alerts.yaml"
     file.write_text(ONE_FOR_A_RULE)
     bus = MemoryBus()
     await bus.create(TOPICS)
-    database = await migrated(f"sqlite:///{tmp_path / 'a.db'}")
-    async with running(bus, database, **how | {"file": file}) as alerts:
+    async with running(bus, alerts_db, **how | {"file": file}) as alerts:
 
         async def get(path: str, user: str = "all") -> Any:
             answer = await alerts.client.get(f"/api/v1{path}", headers=bearer(user))
@@ -68,44 +71,31 @@ async def test_an_incident_of_very_many_flags_is_told_of_in_part_and_counted_who
         theirs = await get("/incidents/1", "sales")
         assert [one["flag_id"] for one in theirs["flags"]] == ["a-site", "z-sales"], "flags of others are not shown"
         assert f"<dd>{MANY}</dd>" not in (await get("/incidents/1/report", "sales")).replace(" ", "").replace("\n", "")
-    await database.close()
 
 
-SMALL = ("_waiting", "_active", "_holds", "_unresolved_group")  # indexes of what is open, which is little
-
-
-async def test_nothing_on_the_way_to_a_receiver_reads_all_that_was_ever_kept(tmp_path: Path) -> None:
+async def test_nothing_on_the_way_to_a_receiver_reads_all_that_was_ever_kept(alerts_db: Database) -> None:
     """By the plans of the statements: what reads a whole table takes longer with each notification that was ever sent."""
     bus = MemoryBus()
     await bus.create(TOPICS)
-    database = await migrated(f"sqlite:///{tmp_path / 'a.db'}")
     asked: dict[str, Any] = {}
 
     def note(_connection: Any, _cursor: Any, statement: str, values: Any, _context: Any, many: bool) -> None:
         asked[statement] = values[0] if many else values
 
-    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+    event.listen(alerts_db.engine.sync_engine, "before_cursor_execute", note)
     sink = HttpSink()
-    async with listening(sink), running(bus, database, notify_urls=(sink.url,)) as alerts:
+    async with listening(sink), running(bus, alerts_db, notify_urls=(sink.url,)) as alerts:
         await publish(bus, flag())
 
         async def sent() -> bool:
             return alerts.metric("alerts_notifications_total", outcome="sent") == 1
 
         await until(sent)
-    event.remove(database.engine.sync_engine, "before_cursor_execute", note)
+    event.remove(alerts_db.engine.sync_engine, "before_cursor_execute", note)
     whole: list[str] = []
-    async with database.engine.connect() as connection:
+    async with alerts_db.engine.connect() as connection:
         for statement, values in asked.items():
             if statement.startswith(("SELECT", "UPDATE", "DELETE")):
-                rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
-                steps = [str(row[3]) for row in rows]
-                whole += [f"{step}: {statement}" for step in steps if _reads_all(step)]
+                whole += [f"{step}: {statement}" for step in await read_whole(connection, statement, values)]
     assert len(asked) > 20
     assert whole == []
-    await database.close()
-
-
-def _reads_all(step: str) -> bool:
-    found = re.match(r"SCAN (incidents|flags|incident_events|messages|message_attempts|notices)\b(.*)", step)
-    return found is not None and not found[2].endswith(SMALL)
