@@ -7,6 +7,7 @@ that no browser sent it unasked.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
@@ -82,6 +83,10 @@ class Guard:
             await self._app(scope, receive, send_noting)
         except ClientDisconnect:
             return  # whoever asked is gone in the middle of their question
+        except asyncio.CancelledError:  # the service ends, and this was waited for as long as it may be
+            if started:
+                raise
+            await problems.cut_short(scope["path"])(scope, receive, send)
         except Exception:
             response = problems.unexpected(scope["path"])  # logs it
             if started:

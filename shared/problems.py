@@ -60,6 +60,12 @@ def unexpected(path: str) -> ProblemResponse:
     return problem_response(500, detail, instance=f"urn:uuid:{error_id}")
 
 
+def cut_short(path: str) -> ProblemResponse:
+    """503 to a request that is given up because the service ends."""
+    detail = "this service ends, and could not wait for the answer; look whether it was done before you ask again"
+    return problem_response(503, detail, title="The service ends", instance=path, headers={"retry-after": "1"})
+
+
 def _methods_of(request: Request) -> list[str]:
     """What some route takes at this path; the router itself tells of the first route alone."""
     methods: set[str] = set()

@@ -17,7 +17,9 @@ import yaml
 
 from floorwatch.run import plan, stages
 from shared.ending import WITHIN_S, Ending, time_to_end
+from shared.http import create_app
 from shared.settings import ROOT, ServiceSettings
+from tests.servingkit import served
 from tests.waiting import PATIENCE_S, until
 
 DEPLOY = ROOT / "deploy"
@@ -128,6 +130,26 @@ async def test_what_hangs_is_ended_by_force_and_named() -> None:
     assert log[-1]["event"] == "did not end in time: ended by force"
     assert log[-1]["within_s"] == pytest.approx(3.4)
     assert "one that hangs" in log[-1]["threads"]
+
+
+async def test_a_request_that_is_given_up_at_the_end_is_told_so() -> None:
+    """Whoever wrote while the database hung got a 500, as of a fault of ours, and the log a traceback."""
+    app, asked = create_app("monitor"), asyncio.Event()
+
+    @app.get("/api/v1/waits")
+    async def waits() -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    async with httpx.AsyncClient(timeout=PATIENCE_S) as client:
+        async with served(app) as port:
+            asking = asyncio.create_task(client.get(f"http://127.0.0.1:{port}/api/v1/waits"))
+            await asyncio.wait_for(asked.wait(), PATIENCE_S)
+        found = await asking
+    assert (found.status_code, found.headers["retry-after"]) == (503, "1")
+    assert found.json()["title"] == "The service ends"
+    assert found.json()["detail"].endswith("look whether it was done before you ask again")
+    assert found.headers["x-content-type-options"] == "nosniff", "as every answer"
 
 
 def test_whoever_ends_services_by_force_waits_longer_than_they_take() -> None:
