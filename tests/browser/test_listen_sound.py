@@ -128,9 +128,8 @@ async def test_after_a_gap_sound_is_as_close_as_before(ears: Browser, burst: boo
         await until_told(page, "stats", "it.gaps >= 1")
         after = await count(page)
         await hears_both(page)
-        settled = await until_told(page, "stats", "it.buffer_ms !== null", after=after)
-        assert settled["held_ms"] <= MOST_HELD_MS
-        assert settled["buffer_ms"] <= MOST_HELD_MS
+        close = f"it.buffer_ms !== null && Math.max(it.buffer_ms, it.held_ms) <= {MOST_HELD_MS}"
+        await until_told(page, "stats", close, after=after)
 
 
 async def test_the_buffer_grows_with_how_unevenly_frames_come(ears: Browser) -> None:
