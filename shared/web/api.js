@@ -16,9 +16,8 @@ export class ApiError extends Error {
 }
 
 export const api = {
-  /** `query`: {name: value, or an array of values}; null, undefined and "" are left out. */
-  get: (path, query = {}) => ask("GET", address(path, query)),
-  /** `patienceMs`: how long an answer may take. */
+  /** `query`: {name: value, or an array of values}; null, undefined and "" are left out. `patienceMs`: how long an answer may take. */
+  get: (path, query = {}, patienceMs) => ask("GET", address(path, query), undefined, patienceMs),
   post: (path, body, patienceMs) => ask("POST", path, body, patienceMs),
   put: (path, body) => ask("PUT", path, body),
   patch: (path, body) => ask("PATCH", path, body),

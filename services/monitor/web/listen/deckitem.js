@@ -7,6 +7,7 @@
 import { api } from "/static/shared/api.js";
 import { createListening } from "./soundbox.js";
 
+const PASS_PATIENCE_MS = 2000; // the listen waits 15 s for its page, and kept connections may be as dead as the one that was lost
 const OPEN = ["asking", "starting", "live", "waiting", "lost"];
 const FELL_BACK = ["transferred", "agent_left", "mode_failed"]; // why one only listens again
 const MOST_MARKS = 60;
@@ -72,7 +73,7 @@ export class DeckItem {
   }
 
   #connect(listen, mine) {
-    const renewPass = () => api.get(`/api/v1/listens/${listen.listen_id}/pass`);
+    const renewPass = () => api.get(`/api/v1/listens/${listen.listen_id}/pass`, {}, PASS_PATIENCE_MS);
     const listening = (this.listening = createListening({ audio: listen.audio, renewPass }));
     const take = (name, deed) => listening.on(name, (told) => mine === this.turn && deed(told));
     take("state", (state) => this.#takeState(state));

@@ -2,7 +2,7 @@
 //
 //     const context = new AudioContext();                       // best made in the click that begins it; one for the page will do
 //     const { audio, listen_id } = await api.post("/api/v1/listens", { … });
-//     const listening = new Listening({ audio, renewPass: () => api.get(`/api/v1/listens/${listen_id}/pass`), context });
+//     const listening = new Listening({ audio, renewPass: () => api.get(`/api/v1/listens/${listen_id}/pass`, {}, 2000), context });
 //     listening.on("state", draw);
 //     await listening.connect();                                // resolves once it tries; what goes wrong is told by events
 //
