@@ -120,6 +120,7 @@ async def test_forty_poisonous_records_among_good_ones(bus: MemoryBus) -> None:
         await say(bus, *words, "end")
         await until(lambda: machine.times.get("end") == 1 and pump.status.ready)
     assert [int(place[3]) for place in places(bus.records(SWITCH_DEAD_LETTER))] == list(range(1, 80, 2))
+    assert not pump._dead.has_broken, "what a checkpoint covers is forgotten"
     assert [one.word for one in once(bus.records(FLOOR_FLAGS))] == [*words[::2], "end"]
 
 
