@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from random import Random
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.backoff import Backoff
+from shared.settings import ROOT
 
 FIRSTS = st.floats(0.001, 60.0)
 TIMES = st.floats(1.0, 1000.0)
@@ -58,3 +60,38 @@ def test_a_crowd_that_lost_the_same_broker_comes_back_spread_over_its_longest_wa
     assert max(back) <= longest
     tenths = [sum(longest * part / 10 <= at < longest * (part + 1) / 10 for at in back) for part in range(10)]
     assert max(tenths) <= 250, tenths
+
+
+# ---------------------------------------------------------------- everybody
+
+AWAY = {"BusError", "StoreError", "ProviderFault", "LinkFailed"}
+# these look again after a fixed time, and may: files that hold a reason why
+SELDOM = {
+    "services/alerts/reach/sender.py": "each lane by itself, when a message is there to be sent",
+    "services/alerts/retention/keeper.py": "old rows, once a day, a minute later",
+    "services/alerts/retention/purging.py": "the same",
+    "services/monitor/listen/keeper.py": "it looks once a second anyway",
+    "shared/intake.py": "once, before what waits by chance",
+}
+
+
+def test_whoever_waits_for_what_is_away_waits_by_chance() -> None:
+    """A loop that catches an outage and then sleeps for a constant comes back in the same moment as all of its kind."""
+    found = set()
+    for path in [*ROOT.glob("services/**/*.py"), *ROOT.glob("shared/**/*.py")]:
+        source = path.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(source)) if ".sleep(" in source else ():
+            if isinstance(node, ast.ExceptHandler) and node.type is not None and _names(node.type) & AWAY:
+                found |= {str(path.relative_to(ROOT)) for one in ast.walk(node) if _sleeps_for_a_constant(one)}
+    assert found <= SELDOM.keys(), "shared.backoff has the waits"
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+
+
+def _sleeps_for_a_constant(node: ast.AST) -> bool:
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "sleep"):
+        return False
+    (seconds,) = node.args
+    return isinstance(seconds, ast.Constant) or (isinstance(seconds, ast.Name) and seconds.id.isupper())
