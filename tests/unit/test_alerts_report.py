@@ -38,7 +38,14 @@ async def alerts(alerts_db: Database) -> AsyncIterator[Alerts]:
         severity="info",
         summary_en=f"Liu {NASTY}",
         labels={"agent": "1007", "agent_name": NASTY},
-        evidence={"agent_id": "1007", "state": "break", "since": TRANSFER["requested"], "call": None, **NO_TIMES},
+        evidence={
+            "agent_id": "1007",
+            "state": "break",
+            "since": TRANSFER["requested"],
+            "call": None,
+            "legs": True,
+            **NO_TIMES,
+        },
     )
     async with running(bus, alerts_db) as alerts:
         seen = TRANSFER | {"from_number": CALLER}

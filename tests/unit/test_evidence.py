@@ -71,5 +71,12 @@ def test_evidence_of_any_shape_is_survived(evidence: dict[str, Any]) -> None:
     list(numbers_in(evidence))
 
 
+def test_a_stamp_of_no_time_of_ours_is_none() -> None:
+    """One of the calendar's last day cannot be shown where it is the next day already."""
+    found = transfer_of(TRANSFER | {"released": "9999-12-31T23:59:59-14:00"}, {}, 7.0, seen_at(7))
+    assert found is not None
+    assert "released" not in dict(found.stamps)
+
+
 def test_other_evidence_is_no_transfer() -> None:
     assert transfer_of({"agent_id": "1001", "state": "wrap", "requested": T0.isoformat()}, {}, 45.0, T0) is None

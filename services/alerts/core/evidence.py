@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from shared.envelope import beyond
 from shared.masking import masked_field
 
 STAMPS = ("requested", "ringing", "answered", "bridged", "released", "ended")
@@ -111,7 +112,7 @@ def _time(value: Any) -> datetime | None:
         found = datetime.fromisoformat(value)
     except ValueError:
         return None
-    return found if found.tzinfo else None
+    return found if found.tzinfo and not beyond(found) else None
 
 
 def _seconds(given: Any, start: datetime | None, end: datetime | None) -> float | None:

@@ -244,7 +244,7 @@ class Report:
         transfer = flag.transfer
         skip = {"site"} | (_SHOWN_WITH_TRANSFER if transfer else set())
         shown = {**flag.evidence, **{k: v for k, v in flag.cleared_evidence.items() if v is not None}}
-        legs = shown.pop("legs", None) or []
+        legs = found if isinstance(found := shown.pop("legs", None), list) else []
         rows = [(self._named(name), self._shown(value, name)) for name, value in plain_rows(shown) if name not in skip]
         rows += [self._party(leg) for leg in legs if isinstance(leg, Mapping)]
         return {
