@@ -99,7 +99,8 @@ class _Seldom(logging.Filter):
             self._last[key] = (last, held + 1)
             return False
         if held:
-            record.msg = f"{record.getMessage()} ({held} more lines like this were left out)"
+            # not in brackets: behind a port at a line's end the two would look like one caller's number, and be hidden
+            record.msg = f"{record.getMessage()}; {held} more lines like this were left out"
             record.args = ()
         self._last[key] = (record.created, 0)
         return True
