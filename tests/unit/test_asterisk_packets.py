@@ -105,6 +105,21 @@ def test_what_says_nothing_to_us_is_passed_over(value: bytes) -> None:
     assert Pbx().adapter.feed(raw(value)) == []
 
 
+@pytest.mark.parametrize("text", [True, False], ids=["text", "json"])
+def test_a_name_without_an_end_is_cut(text: bool) -> None:
+    """It would be kept for as long as the agent, in every checkpoint and on every board."""
+    said = {
+        "Event": "QueueMemberPause",
+        "Interface": "PJSIP/1001",
+        "MemberName": "n" * 500_000,
+        "PausedReason": "r" * 4000,
+    }
+    lines = "\r\n".join(f"{name}: {value}" for name, value in said.items())
+    packet = read(raw(lines.encode() if text else json.dumps(said).encode()))
+    assert (len(packet.get("MemberName")), len(packet.get("PausedReason"))) == (512, 512)
+    assert packet.get("Interface") == "PJSIP/1001"
+
+
 def test_a_packet_told_twice_counts_once() -> None:
     pbx = Pbx()
     pbx.member("1001", "sales")

@@ -17,6 +17,8 @@ Headers = dict[str, str]
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # Without a Timestamp we only know when the packet came in; a busy switch hands over packets in bursts of up to 25 ms.
 RECEIVED_PRECISION_MS: Final = 50
+LONGEST_VALUE: Final = 512  # of a long packet's header, as of any name: names are kept for as long as what they name
+LONG_PACKET: Final = 4096  # bytes; what is in a shorter one is short enough
 FARTHEST_CLOCK: Final = timedelta(days=1)  # one damaged stamp must not run every timer of the floor
 _STAMP: Final = re.compile(r"(\d{1,11})(?:\.(\d{1,9}))?")
 # seconds since 1970, and nothing that state or calendar could not hold
@@ -30,6 +32,8 @@ class Packet:
     __slots__ = ("event", "headers", "precision_ms", "shift", "stamped", "time")
 
     def __init__(self, headers: Headers, raw: Raw) -> None:
+        if len(raw.value) > LONG_PACKET:
+            headers = {name: value[:LONGEST_VALUE] for name, value in headers.items()}
         self.headers = headers
         self.event = headers.get("Event", "")
         stamp = headers.get("Timestamp", "")
