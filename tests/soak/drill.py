@@ -34,6 +34,7 @@ class Struck(Struct, kw_only=True):
     boards_s: float = 0.0
     ready_s: float = 0.0
     failed: str = ""  # why it did not come right again
+    waited_for: str = ""  # who was not right last, and why
     load_average: float = 0.0  # of the machine, then
 
 
@@ -47,13 +48,18 @@ class _Watch:
         self.boards = self.services = self.asked = time.monotonic()
         self.why: list[str] = []  # the services that are not ready, with their reason
         self.wrong: list[str] = []  # the boards that are not right
+        self.last: dict[str, str] = {}  # who was not right last: boards, or services with their reason
 
     async def look_at_boards(self) -> None:
+        due = time.monotonic()
         while True:
+            self.stage.late_s = max(self.stage.late_s, time.monotonic() - due)
             limit_s = IDLE_S if self._load.done.is_set() else RIGHT_S
             self.wrong = self.stage.not_right(time.monotonic(), limit_s)
             if self.wrong:
                 self.boards = time.monotonic()
+                self.last["boards"] = ", ".join(self.wrong)
+            due = time.monotonic() + _LOOK_S
             await asyncio.sleep(_LOOK_S)
 
     async def look_at_services(self) -> None:
@@ -62,6 +68,7 @@ class _Watch:
             self.why = await self.stage.not_ready()
             if self.why:
                 self.services = time.monotonic()
+                self.last["services"] = "; ".join(self.why)
             self.asked = asked
             self.stage.weigh()
             await asyncio.sleep(_ASK_S)
@@ -114,6 +121,7 @@ async def drill(
 
 async def _strike(one: Fault, stage: Stage, load: Load, chance: Random, watch: _Watch, within_s: float) -> Struck:
     found = Struck(fault=one.name, at_s=load.now_s())
+    watch.last.clear()
     lifted = time.monotonic()
     try:
         await one.strike(stage, chance)
@@ -124,6 +132,7 @@ async def _strike(one: Fault, stage: Stage, load: Load, chance: Random, watch: _
         found.failed = f"not right within {within_s:g} s: {'; '.join(watch.why + watch.wrong)}"
     except AssertionError as exc:
         found.failed = str(exc)  # such as that it did not end well
+    found.waited_for = "; ".join(watch.last.values())
     found.load_average = os.getloadavg()[0]
     found.boards_s = max(0.0, watch.boards - lifted)
     found.ready_s = max(0.0, watch.services - lifted)

@@ -52,13 +52,14 @@ def words(struck: Struck) -> str:
     """One fault in a line."""
     said = struck.failed or f"boards right after {struck.boards_s:.1f} s, all ready after {struck.ready_s:.1f} s"
     busy = f" (load average {struck.load_average:.0f})" if struck.load_average > BUSY * (os.cpu_count() or 1) else ""
-    return f"{struck.at_s:6.1f} s  {FAULTS[struck.fault].what}: {said}{busy}"
+    late = f"; last: {struck.waited_for}" if max(struck.boards_s, struck.ready_s) > P11_S and not struck.failed else ""
+    return f"{struck.at_s:6.1f} s  {FAULTS[struck.fault].what}: {said}{busy}{late}"
 
 
 def table(report: Report, ledgers: Sequence[Ledger]) -> str:
     """A line for each kind of fault, then what was counted."""
     begins = [one.at_s for one in report.struck]
-    ends = [*begins[1:], float("inf")]
+    ends = [*begins[1:], float("inf")][: len(begins)]
     windows = list(zip(report.struck, begins, ends, strict=True))
     head = ("case", "times", "boards right p50", "max s", "all ready p50", "max s", "lost", "doubled")
     lines: list[Sequence[str]] = [head]

@@ -33,6 +33,8 @@ from tests.soak.story import Story, Unreadable
 from tests.soak.verdict import LEASE_S, Verdict, judged, settled
 from tests.waiting import PATIENCE_S, until
 
+RATE: Final = 150.0  # events a second, if not asked for otherwise
+WITHIN_S: Final = 120.0
 GROWN_MB: Final = 150.0  # what a service may have grown by since it was first ready
 CATCHING_UP: Final = ("ingest", "monitor-a", "monitor-b")
 _LAST_S: Final = 9.0  # of a soak without a fault, so that what is slow then is flagged in peace
@@ -49,17 +51,21 @@ class Asked(Struct, frozen=True, kw_only=True):
     lasts_s: float
     broker: str = "embedded"  # or kafka
     database: str = "sqlite"  # or postgres
-    rate: float = 150.0  # events a second
+    rate: float = RATE  # events a second
     faults: tuple[str, ...] = ()
     in_order: bool = False
-    within_s: float = 120.0  # after which what is not right again has failed
+    within_s: float = WITHIN_S  # after which what is not right again has failed
 
     @property
     def command(self) -> str:
         """What does the same again."""
-        chosen = f' FAULTS="{" ".join(self.faults)}"' if self.faults else ""
-        where = f"BROKER={self.broker} DATABASE={self.database}"
-        return f"make soak MINUTES={self.lasts_s / 60:g} SEED={self.seed} {where}{chosen}"
+        minutes, seed, where = f"{self.lasts_s / 60:g}", str(self.seed), (self.broker, self.database)
+        if (self.rate, self.within_s) == (RATE, WITHIN_S):
+            chosen = f' FAULTS="{" ".join(self.faults)}"' if self.faults else ""
+            return "make soak MINUTES={} SEED={} BROKER={} DATABASE={}{}".format(minutes, seed, *where, chosen)
+        more = ["--rate", f"{self.rate:g}", "--within", f"{self.within_s:g}", *self.faults]
+        asked = "--minutes {} --seed {} --broker {} --database {}".format(minutes, seed, *where)
+        return f".venv/bin/python -m tests.soak {asked} {' '.join(more)}"
 
     @property
     def short(self) -> bool:
@@ -137,6 +143,7 @@ async def soak(asked: Asked, folder: Path, tell: Tell) -> tuple[Report, Sequence
                 verdict.wrong += [
                     f"{one.fault} at {one.at_s:.1f} s: {one.failed}" for one in report.struck if one.failed
                 ]
+                verdict.must(bool(report.struck), "nothing was broken: the load was over before all was right")
                 if why := await staged.not_ready():
                     verdict.wrong.append(f"not counted: {'; '.join(why)}")
                 else:
@@ -191,7 +198,10 @@ def _write_down(report: Report, verdict: Verdict, staged: Stage) -> None:
     load_late_s = staged.load.latest_s if staged.load is not None else 0.0
     report.counts = {one.name: one.words() for one in verdict.ledgers}
     caught_up = [one for name in CATCHING_UP for one in replays(staged.services[name].log)]
-    report.notes = [*verdict.notes, catchup.words(caught_up), f"the load was {load_late_s:.1f} s late at most"]
+    late = (
+        f"the load was {load_late_s:.1f} s late at most, the process that pours it {staged.late_s:.1f} s for its turn"
+    )
+    report.notes = [*verdict.notes, catchup.words(caught_up), late]
     report.peak_mb = staged.peak_mb
     report.load_average = os.getloadavg()[0]
     report.wrong = verdict.wrong + [f"{one.name}: {one.words()}" for one in verdict.ledgers if not one.exact]

@@ -71,6 +71,7 @@ class Stage:
     sites: Sites
     lease_passes: bool = True
     peak_mb: dict[str, float] = field(default_factory=dict)
+    late_s: float = 0.0  # how late this process, with boards, ways and load, was for its turn at most
     load: Load | None = None  # once it pours
     spoilt: dict[Hashable, float] = field(default_factory=dict)  # what a fault wrote that nobody can read, and when
 

@@ -18,6 +18,7 @@ from tests.soak.catchup import replays, words
 from tests.soak.faults import FAULTS, possible
 from tests.soak.ledger import Ledger
 from tests.soak.model import Model
+from tests.soak.report import Report, table
 from tests.soak.stage import RULES
 from tests.soak.story import Story, Unreadable
 
@@ -126,3 +127,9 @@ def test_a_failed_transfer_is_a_flag_for_as_long_as_it_is_shown() -> None:
     assert len(late.due) - len(soon.due) == sum(
         call.transfer is not None and call.transfer.failed for call in story.calls()
     )
+
+
+def test_a_soak_in_which_nothing_was_broken_says_what_it_counted() -> None:
+    report = Report(seed=1, broker="embedded", database="sqlite", lasts_s=20, rate=60, happened=9, again="make soak")
+    report.counts = {"flags": "3 due, 3 came"}
+    assert "flags  3 due, 3 came" in table(report, [Ledger("flags", {"a": 1.0})])
