@@ -34,7 +34,7 @@ from tests.fault.alerting import (
 )
 from tests.fault.kit import Service, create_topics, services
 from tests.sinks import HttpSink, listening
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 from tools.real_postgres import Postgres, find_programs
 from tools.servers import free_port
 
@@ -153,6 +153,40 @@ async def test_of_two_instances_under_load_one_is_killed_and_each_incident_is_to
         "what came twice says that it may have, and nothing else does"
     )
     assert max(told.values()) == 2
+
+
+async def test_of_two_instances_each_is_restarted_under_load_and_each_incident_is_told_once(
+    postgres: Postgres, broker: Broker, bus: Bus, tmp_path: Path
+) -> None:
+    """As an upgrade does it, one after the other: whoever is asked to end waits for the answer to what it was sending."""
+    await create_topics(broker, partitions=4)
+    sink = HttpSink()
+    async with listening(sink):
+        file = alert_file(tmp_path, {"ops": sink.url})
+        pair = [
+            Service("alerts", broker, tmp_path, name=name, db_url=postgres.url, file=file, shutdown_s=60)
+            for name in "ab"
+        ]
+        async with services(*pair):
+            for number, one in enumerate(pair):
+                sink.answering.clear()
+                await pour(bus, range(100 * number, 100 * number + 100))
+                await until(lambda: sink.unanswered, "a message waits for its answer, or one of each instance")
+                assert one.process is not None
+                one.process.terminate()
+                await until(lambda one=one: "asked to end" in one.log.read_text(), "it was asked")  # type: ignore[misc]
+                sink.answering.set()
+                assert await asyncio.wait_for(one.process.wait(), PATIENCE_S) == 0, one.log.read_text()[-4000:]
+                await one.start()
+            floor = Floor(pair[0])
+            await until(lambda: floor.all_sent(200), "all are told", every_s=0.1)
+            assert await floor.subjects() == expected(range(200))
+            doubtful = [one for one in await floor.messages() if one["maybe_before"]]
+            assert len(without_gap(await until_published(postgres.url, bus))) == 200
+            for one in pair:
+                await one.stop()
+    assert told_by_webhook(sink) == expected(range(200))
+    assert doubtful == [], "nobody was told that it may be a copy"
 
 
 async def test_rights_and_tables_that_others_take_away_cost_no_flag_and_do_not_end_the_service(tmp_path: Path) -> None:

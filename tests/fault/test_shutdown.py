@@ -7,11 +7,14 @@ import contextlib
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
+import httpx
 import pytest
+from sqlalchemy.engine import make_url
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -21,7 +24,8 @@ from shared.checkpoint import Checkpoint, Checkpoints
 from shared.clock import SystemClock
 from shared.codec import decode_event
 from tests.brokers import Broker
-from tests.fault.alerting import Floor, alert_file, pour
+from tests.databases import POSTGRES, empty_database
+from tests.fault.alerting import Floor, alert_file, expected, locked, pour, told_by_webhook
 from tests.fault.kit import (
     Downstream,
     Service,
@@ -33,6 +37,7 @@ from tests.fault.kit import (
     services,
 )
 from tests.fault.load import FromTheSwitch, Plan, pouring
+from tests.netkit import proxied
 from tests.sinks import HttpSink, listening
 from tests.waiting import PATIENCE_S, until
 
@@ -40,6 +45,9 @@ pytestmark = pytest.mark.fault
 
 SITES: Final = ["north", "south"]
 FORCED: Final = "did not end in time: ended by force"
+ON_POSTGRES = pytest.param(
+    "postgres", marks=[pytest.mark.postgres, pytest.mark.skipif(not POSTGRES, reason="make test-postgres")]
+)
 
 Tell = Callable[[str], None]
 
@@ -131,6 +139,81 @@ async def test_services_end_by_themselves_while_the_broker_hangs(
         for one, took_s in zip(them, took, strict=True)
     }
     measured(f"load average {os.getloadavg()[0]:.1f}: {how}")
+
+
+@contextlib.asynccontextmanager
+async def databases(
+    kind: str, folder: Path
+) -> AsyncIterator[tuple[list[str], Callable[[], AbstractContextManager[None]]]]:
+    """Two, empty, and what makes them hang: somebody holds SQLite's lock, the way to PostgreSQL says nothing any more."""
+    if kind == "sqlite":
+        files = [folder / f"{name}.db" for name in ("alerts", "monitor")]
+
+        @contextlib.contextmanager
+        def held() -> Iterator[None]:
+            with locked(files[0]), locked(files[1]):
+                yield
+
+        yield [f"sqlite:///{file}" for file in files], held
+        return
+    async with contextlib.AsyncExitStack() as stack:
+        way = await stack.enter_async_context(proxied(make_url(POSTGRES).port or 5432))
+        urls = []
+        for name in ("alerts", "monitor"):
+            database = await stack.enter_async_context(empty_database("postgres", folder / name))
+            url = database.url.set(drivername="postgresql", host="127.0.0.1", port=way.port)
+            urls.append(url.render_as_string(hide_password=False))
+
+        @contextlib.contextmanager
+        def silent() -> Iterator[None]:
+            way.go_silent()
+            yield
+            way.restore()
+
+        yield urls, silent
+
+
+@pytest.mark.parametrize("kind", ["sqlite", ON_POSTGRES])
+async def test_services_end_by_themselves_while_the_database_hangs_and_lose_nothing(
+    kind: str, broker: Broker, bus: Bus, tmp_path: Path, measured: Tell
+) -> None:
+    await create_topics(broker, partitions=1)
+    sink = HttpSink()
+    async with listening(sink), databases(kind, tmp_path) as (urls, hanging):
+        file = alert_file(tmp_path, {"ops": sink.url})
+        alerts = Service("alerts", broker, tmp_path, db_url=urls[0], file=file, shutdown_s=2)
+        monitor = Service("monitor", broker, tmp_path, db_url=urls[1], shutdown_s=2)
+        floor = Floor(alerts)
+        async with services(alerts, monitor):
+            await pour(bus, range(5))
+            await until(lambda: floor.all_sent(5), "all are told", every_s=0.05)
+            with hanging():
+                await pour(bus, range(5, 15))
+                writing = asyncio.create_task(floor.post("/incidents/1/notes", by="Li Wei", note="meanwhile"))
+                took = await asyncio.gather(ended(alerts), ended(monitor))
+                status, why = await answer(writing)
+            await alerts.start()
+            await until(lambda: floor.all_sent(15), "the others are told, too", every_s=0.05)
+            assert await floor.subjects() == expected(range(15))
+            timeline = (await alerts.get("/api/v1/incidents/1"))["timeline"]
+            notes = sum(line["kind"] == "note" for line in timeline)
+            assert status in (0, 201, 503), "0: the line was cut"
+            if status == 201 or why.endswith("nothing was changed, try again"):
+                assert notes == (status == 201)
+            else:
+                assert notes <= 1, why
+            await alerts.stop()
+    assert told_by_webhook(sink) == expected(range(15))
+    measured(f"{kind}: alerts {took[0]:.1f} s, monitor {took[1]:.1f} s, of 2 s that each step may take")
+
+
+async def answer(writing: asyncio.Task[httpx.Response]) -> tuple[int, str]:
+    """The status that a request got whose service ended, and why it was refused; 0: there was no answer."""
+    try:
+        found = await writing
+    except httpx.TransportError:
+        return 0, ""
+    return found.status_code, "" if found.is_success else found.json()["detail"]
 
 
 async def ended(one: Service) -> float:
