@@ -230,12 +230,15 @@ def descendants(pid: int) -> dict[int, str]:
     return found
 
 
-async def test_a_relay_that_dies_is_replaced_and_the_page_hears_on(ears: Browser, system: System) -> None:
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "restarted"])
+async def test_a_relay_that_dies_or_is_restarted_is_replaced_and_the_page_hears_on(
+    how: signal.Signals, ears: Browser, system: System
+) -> None:
     async def hear_on(page: Page, call: dict[str, Any]) -> None:
         await ask_and_listen(page, {"site": SITE, "agent_id": agent_of(call), "purpose": "coaching"})
         await until_sides(page, *BOTH, TONES)
         relay = system.it.pid_of("relay")
-        os.kill(relay, signal.SIGKILL)
+        os.kill(relay, how)
         await until_told(page, "trouble", "it.code === 'lost' && !it.over")
         await until_told(page, "trouble", "it.code === 'lost' && it.over", timeout_ms=PATIENCE_MS)
         await until_sides(page, *BOTH, TONES, timeout_ms=PATIENCE_MS)
