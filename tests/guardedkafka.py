@@ -109,8 +109,8 @@ class Doors:
 
 
 @asynccontextmanager
-async def bus_of(settings: CommonSettings) -> AsyncIterator[KafkaBus]:
-    bus = KafkaBus.of(settings, request_timeout_s=5)
+async def bus_of(settings: CommonSettings, *, request_timeout_s: float = 5) -> AsyncIterator[KafkaBus]:
+    bus = KafkaBus.of(settings, request_timeout_s=request_timeout_s)
     try:
         yield bus
     finally:

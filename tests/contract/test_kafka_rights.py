@@ -100,7 +100,7 @@ async def agents(bus: KafkaBus) -> list[str]:
 
 
 async def test_rights_that_are_missing_are_named_and_all_is_there_when_they_are_given(doors: Doors) -> None:
-    async with bus_of(doors.as_user("PLAIN", PASSWORD)) as bus:
+    async with bus_of(doors.as_user("PLAIN", PASSWORD), request_timeout_s=60) as bus:
         await bus.create(topics.ALL)
         await send(bus, *(ready(number) for number in range(5)))
         await give(doors, DESCRIBE, IDEMPOTENT_WRITE)
