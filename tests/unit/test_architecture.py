@@ -120,6 +120,19 @@ def foreign_to_core(own: str, allowed: set[str]) -> Rule:
     return rule
 
 
+def looked_at_once(tree: ast.Module) -> Iterator[str]:
+    """What a page is asked until it is true must be a function: our pages' policy lets nobody look twice at what is none."""
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "wait_for_function"
+        ):
+            said = [part.value for part in ast.walk(node.args[0]) if isinstance(part, ast.Constant)]
+            if said and "=>" not in "".join(map(str, said)):
+                yield f"{node.lineno}: {said[0]}"
+
+
 def broken(paths: list[Path], rule: Rule, *, but: tuple[str, ...] = ()) -> list[str]:
     return [
         f"{where(path)}:{found}"
@@ -141,6 +154,10 @@ def test_aiokafka_is_imported_only_in_shared_kafka() -> None:
 def test_a_session_commits_only_in_shared_db() -> None:
     ours = ("shared/db.py", "shared/dbsessions.py")  # the latter: settings of a connection, before any session has it
     assert broken(sources(*OWN), commits, but=ours) == []
+
+
+def test_what_a_page_is_asked_again_is_a_function() -> None:
+    assert broken(sources("tests/browser", "tools"), looked_at_once) == []
 
 
 @pytest.mark.parametrize("service", ["ingest", "monitor", "alerts"])
@@ -169,6 +186,7 @@ def test_no_file_is_too_long_to_read() -> None:
         (clock_reads, "from time import monotonic"),
         (clock_reads, "import time\ntime.time()"),
         (kafka_imports, "def late():\n    from aiokafka.errors import KafkaError"),
+        (looked_at_once, "page.wait_for_function('window.ready')"),
         (commits, "async def f(session):\n    await session.commit()"),
         (services_imported_by("ingest"), "from services.monitor import core"),
         (services_imported_by("ingest"), "from services import monitor"),
