@@ -14,11 +14,12 @@ import pytest
 
 from shared.db import Database
 from shared.memorybus import MemoryBus
-from tests.alertskit import TOPICS, migrated, publish, running
+from tests.alertskit import TOPICS, publish, running
 from tests.flagkit import flag
 from tests.waiting import until
 from tools.servers import free_port
 
+pytest_plugins = ("tests.alertsdb",)
 PROGRAM = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no Alertmanager: apt-get install prometheus-alertmanager")
 CONFIG = "route: {receiver: nobody, group_wait: 1h}\nreceivers: [{name: nobody}]\n"
@@ -61,17 +62,16 @@ async def alerts_of(client: httpx.AsyncClient, **query: str) -> list[Any]:
     return rows
 
 
-async def test_an_incident_is_an_alert_until_it_is_resolved(tmp_path: Path) -> None:
+async def test_an_incident_is_an_alert_until_it_is_resolved(tmp_path: Path, alerts_db: Database) -> None:
     bus = MemoryBus()
     await bus.create(TOPICS)
-    database: Database = await migrated(f"sqlite:///{tmp_path / 'alerts.db'}")
     async with alertmanager(tmp_path) as client:
         file = tmp_path / "alerts.yaml"
         file.write_text(
             f'receivers:\n  am: {{alertmanager: {{url: "{client.base_url}", labels: {{centre: north}}}}}}\n'
             "routes: {receiver: am}\n"
         )
-        async with running(bus, database, file=file, public_url="https://alerts.test") as alerts:
+        async with running(bus, alerts_db, file=file, public_url="https://alerts.test") as alerts:
             await publish(bus, flag())
             (alert,) = await until(lambda: alerts_of(client))
             assert alert["labels"] == {
@@ -100,4 +100,3 @@ async def test_an_incident_is_an_alert_until_it_is_resolved(tmp_path: Path) -> N
             await alerts.post("/incidents/1/resolve", {"by": "Li"})
             await alerts.service.reach.upkeep.step()
             assert {one["labels"]["alertname"] for one in await alerts_of(client)} == {"FloorwatchTest"}
-    await database.close()

@@ -19,14 +19,16 @@ from websockets.exceptions import ConnectionClosed
 
 from services.alerts.feed import asyncdoc, messages
 from services.alerts.feed import reader as readers
+from shared.db import Database
 from shared.memorybus import MemoryBus
 from tests.alertpages import view
-from tests.alertskit import TOPICS, Alerts, migrated, publish, serving
+from tests.alertskit import TOPICS, Alerts, publish, serving
 from tests.authkit import bearer, settings, users_file
 from tests.flagkit import CALLER, flag
 from tests.unit.test_alerts_scope import FLAGS, SEEN, USERS
 from tests.waiting import until
 
+pytest_plugins = ("tests.alertsdb",)
 DOC = Path(__file__).parents[2] / "docs" / "alerts.md"
 
 
@@ -42,13 +44,11 @@ class Running:
 
 
 @asynccontextmanager
-async def running(folder: Path, **more: Any) -> AsyncIterator[Running]:
+async def running(database: Database, **more: Any) -> AsyncIterator[Running]:
     bus = MemoryBus()
     await bus.create(TOPICS)
-    database = await migrated(f"sqlite:///{folder / 'alerts.db'}")
     async with serving(bus, database, **more) as (alerts, url):
         yield Running(alerts, bus, url)
-    await database.close()
 
 
 async def hear(line: ClientConnection, *kinds: str) -> Any:
@@ -80,8 +80,8 @@ class Document:
         Draft202012Validator({"$ref": reference, "components": self.found["components"]}).validate(said)
 
 
-async def test_every_message_is_as_documented(tmp_path: Path) -> None:
-    async with running(tmp_path) as floor:
+async def test_every_message_is_as_documented(alerts_db: Database) -> None:
+    async with running(alerts_db) as floor:
         document = Document((await floor.alerts.client.get("/asyncapi.json")).json())
         heard: set[str] = set()
 
@@ -121,7 +121,7 @@ async def test_every_message_is_as_documented(tmp_path: Path) -> None:
             document.check({"type": "incident", "incident": {"id": "1"}})
 
 
-async def test_all_references_lead_somewhere_and_close_codes_are_the_same_everywhere(tmp_path: Path) -> None:
+async def test_all_references_lead_somewhere_and_close_codes_are_the_same_everywhere() -> None:
     found = asyncdoc.document("1", "127.0.0.1:8602")
     references = {part.split('"')[0] for part in json.dumps(found).split('"$ref": "')[1:]}
     assert references
@@ -136,10 +136,10 @@ async def test_all_references_lead_somewhere_and_close_codes_are_the_same_everyw
     assert written == {code: messages.comes_back(code) for code in in_code}
 
 
-async def test_each_hears_of_their_own_and_nobody_without_a_token(tmp_path: Path) -> None:
+async def test_each_hears_of_their_own_and_nobody_without_a_token(tmp_path: Path, alerts_db: Database) -> None:
     how = settings(tmp_path)
     users_file(tmp_path, USERS)
-    async with running(tmp_path, **how) as floor:
+    async with running(alerts_db, **how) as floor:
         async with floor.feed() as nobody:
             assert await closed(nobody) == messages.NOT_AUTHENTICATED
         async with floor.feed("all") as every, floor.feed("blue") as blue, floor.feed("sales") as sales:
@@ -153,14 +153,14 @@ async def test_each_hears_of_their_own_and_nobody_without_a_token(tmp_path: Path
                     assert told <= SEEN[user]
 
 
-async def test_a_token_that_ends_closes_what_it_opened(tmp_path: Path) -> None:
-    async with running(tmp_path, **settings(tmp_path)) as floor, floor.feed("viewer", hours=2 / 3600) as line:
+async def test_a_token_that_ends_closes_what_it_opened(tmp_path: Path, alerts_db: Database) -> None:
+    async with running(alerts_db, **settings(tmp_path)) as floor, floor.feed("viewer", hours=2 / 3600) as line:
         await hear(line, "hello")
         assert await closed(line) == messages.NOT_AUTHENTICATED
 
 
-async def test_other_ends(tmp_path: Path) -> None:
-    async with running(tmp_path, max_connections=2) as floor:
+async def test_other_ends(alerts_db: Database) -> None:
+    async with running(alerts_db, max_connections=2) as floor:
         async with floor.feed() as one, floor.feed() as two:
             await hear(one, "hello")
             await hear(two, "hello")
@@ -173,11 +173,13 @@ async def test_other_ends(tmp_path: Path) -> None:
         await until(lambda: floor.alerts.service.hub.readers == 0)
 
 
-async def test_who_does_not_read_holds_little_and_slows_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_does_not_read_holds_little_and_slows_nobody(
+    alerts_db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its system takes some, its connection some more; beyond that it is told to ask anew, once it reads again."""
     most = 20
     monkeypatch.setattr(readers, "MAX_WAITING", most)
-    async with running(tmp_path) as floor:
+    async with running(alerts_db) as floor:
         hub = floor.alerts.service.hub
         narrow = socket.create_connection(("127.0.0.1", int(floor.url.rsplit(":", 1)[1])))
         narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 17)

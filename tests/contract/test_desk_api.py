@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from services.monitor.desk.store import MIGRATIONS
 from shared.db import Database
 from shared.events import (
     AgentLoggedOn,
@@ -17,13 +14,14 @@ from shared.events import (
 from shared.memorybus import MemoryBus
 from shared.topics import FLOOR_RECORDS, SWITCH_DEAD_LETTER
 from tests.contract.test_openapi import fits
-from tests.databases import migrate
 from tests.deskkit import call_ended, principal, record, serving_desk, transfer_ended
 from tests.floorkit import SITE, Bench
 from tests.waiting import until
 
+pytest_plugins = ("tests.monitordb",)
 
-async def test_what_the_desk_answers_has_the_documented_form(tmp_path: Path) -> None:
+
+async def test_what_the_desk_answers_has_the_documented_form(monitor_db: Database) -> None:
     bench = Bench()
     bench(
         0,
@@ -35,10 +33,9 @@ async def test_what_the_desk_answers_has_the_documented_form(tmp_path: Path) -> 
         TransferRequested(transfer_id="t", call_id="c", kind="blind", from_agent="1"),
     )
     bench.mark(9)
-    database, bus = Database(f"sqlite:///{tmp_path / 'monitor.db'}"), MemoryBus()
-    await migrate(database, MIGRATIONS)
+    bus = MemoryBus()
     await bus.create((FLOOR_RECORDS, SWITCH_DEAD_LETTER))
-    async with serving_desk(database, bench, records=bus) as desk:
+    async with serving_desk(monitor_db, bench, records=bus) as desk:
         desk.as_(principal("adm", "admin"))
         await record(bus, transfer_ended("t1", outcome="failed"), transfer_ended("t2"), call_ended("c1"))
 
@@ -69,4 +66,3 @@ async def test_what_the_desk_answers_has_the_documented_form(tmp_path: Path) -> 
             documented = document["paths"][f"/api/v1{path}"][method]["responses"][str(response.status_code)]
             schema = documented["content"]["application/json"]["schema"]
             assert fits(response.json(), schema, document["components"]["schemas"]), f"{url}: {response.text}"
-    await database.close()

@@ -21,6 +21,7 @@ from services.ingest.app import Ingest
 from shared import logs, topics
 from shared.bus import Record
 from shared.clock import SystemClock
+from shared.db import Database
 from shared.memorybus import MemoryBus
 from shared.raw import Raw
 from shared.service import Background
@@ -31,6 +32,7 @@ from tests.contract.test_monitor import Running, message, say
 from tests.floorkit import CONFIG, SITE
 from tests.waiting import until
 
+pytest_plugins = ("tests.alertsdb",)
 # each by another way in; what is looked for is the digits without their last four
 CALLER, DIALLED, CALLBACK, VIP, TARGET, PEER, REFUSED, BROKEN = (
     "+4930901820001",
@@ -143,7 +145,7 @@ async def everything(floor: Running, ingest: httpx.AsyncClient, alerts: alertski
 
 
 async def test_no_number_comes_out_in_full(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, alerts_db: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     logs.configure("test", level="debug", fmt="json")
     rules = tmp_path / "rules.yaml"
@@ -158,11 +160,10 @@ async def test_no_number_comes_out_in_full(
 
     monkeypatch.setattr(GenericAdapter, "feed", breaking)
     bus = MemoryBus()
-    database = await alertskit.migrated(f"sqlite+aiosqlite:///{tmp_path / 'a.db'}")
     async with (
         ingesting(bus) as ingest,
         test_monitor.running(bus) as floor,
-        alertskit.running(bus, database) as alerts,
+        alertskit.running(bus, alerts_db) as alerts,
     ):
         refused = {"specversion": "1.0", "type": f"floorwatch.{REFUSED}.v1", "id": "x", "source": "/t", "data": {}}
         for body in (events(), refused | {"data": {"from_number": REFUSED}}, {"id": BROKEN}):
@@ -177,7 +178,6 @@ async def test_no_number_comes_out_in_full(
         said = await everything(floor, ingest, alerts)
         said["floor.flags"] = await all_of(bus, topics.FLOOR_FLAGS)
         await asyncio.sleep(0)
-    await database.close()
     said["logs"] = capsys.readouterr().err
     for number in NUMBERS:
         digits = number.lstrip("+")

@@ -6,7 +6,6 @@ import gzip
 import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -19,17 +18,19 @@ from services.monitor import trail
 from shared import events, spans
 from shared.clock import SystemClock
 from shared.codec import encode
+from shared.db import Database
 from shared.errors import SettingsError
 from shared.memorybus import MemoryBus
 from shared.settings import MonitorSettings
 from shared.topics import FLOOR_FLAGS
 from shared.tracing import trace_id
-from tests.alertskit import TOPICS, migrated, running
+from tests.alertskit import TOPICS, running
 from tests.floorkit import SITE, event
 from tests.sinks import HttpSink, listening
 from tests.unit.test_tracing import flags_of_a_slow_transfer
 from tests.waiting import until
 
+pytest_plugins = ("tests.alertsdb",)
 TRACE = trace_id(SITE, 0, 7)
 
 
@@ -73,7 +74,7 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
         thread.join()
 
 
-async def test_a_transfer_leads_from_its_record_to_its_message(collector: Collector, tmp_path: Path) -> None:
+async def test_a_transfer_leads_from_its_record_to_its_message(collector: Collector, alerts_db: Database) -> None:
     spans.configure("test", MonitorSettings(otlp_endpoint=collector.url, otlp_events=1.0))
     heard = events.TransferRequested(transfer_id="t1", call_id="c1", from_agent="a1", kind="blind")
     Trail(SystemClock()).translated([event(1, heard, 7)])
@@ -81,13 +82,11 @@ async def test_a_transfer_leads_from_its_record_to_its_message(collector: Collec
     trail.tell(flags, "a", SystemClock())
     bus, sink = MemoryBus(), HttpSink()
     await bus.create(TOPICS)
-    database = await migrated(f"sqlite+aiosqlite:///{tmp_path / 'alerts.db'}")
-    async with listening(sink), running(bus, database, notify_urls=(sink.url,)):
+    async with listening(sink), running(bus, alerts_db, notify_urls=(sink.url,)):
         for one in flags:
             await bus.publish(FLOOR_FLAGS, encode(one), key=SITE, headers=(("kind", b"flag"),))
         await until(lambda: any(one.name == "message sent" for one in collector.spans), "the message has its span")
         await until(lambda: any(one.name == "incident flag_cleared" for one in collector.spans), "and the end")
-    await database.close()
     assert {one.trace_id.hex() for one in collector.spans} == {TRACE}
     names = {one.span_id: one.name for one in collector.spans}
     assert {(one.name, names.get(one.parent_span_id, "")) for one in collector.spans} == {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -27,11 +26,12 @@ from services.alerts.reach.writing import Writing
 from services.alerts.repositories import Incidents
 from services.alerts.text import Text
 from shared.db import Database
-from tests.alertskit import SITES, migrated
+from tests.alertskit import SITES
 from tests.flagkit import T0, flag, opened
 from tests.holdkit import Fleet
 from tests.property.test_alert_course import GRID, HORIZON, POLICY, Course, leaves
 
+pytest_plugins = ("tests.alertsdb",)
 HOUR = timedelta(hours=1)
 BACK = st.integers(11, 4 * HORIZON).map(lambda n: n * GRID)  # more than SET_BACK
 
@@ -77,9 +77,8 @@ def test_it_is_put_right_once_and_a_small_difference_of_clocks_is_none(back: tim
     assert rebased(change.incident, T0 - back) is None
 
 
-async def test_the_service_finds_what_waits_by_itself(tmp_path: Path) -> None:
-    database = await migrated(f"sqlite:///{tmp_path}/a.db")
-    fleet = Fleet(database)
+async def test_the_service_finds_what_waits_by_itself(alerts_db: Database) -> None:
+    fleet = Fleet(alerts_db)
     steps = (Step(timedelta(minutes=10), ("boss",)),)
     for service in fleet.services:
         handling = Handling(to("ops", wait=timedelta(minutes=1), steps=steps))
@@ -98,7 +97,6 @@ async def test_the_service_finds_what_waits_by_itself(tmp_path: Path) -> None:
     for minutes, held in ((4, ""), (2, "silence 1"), (5, "")):  # all before the time at which all were compared last
         await fleet.pass_(timedelta(minutes=minutes))
         assert (await fleet.incidents())[0].held == held
-    await database.close()
 
 
 class Sending:
@@ -133,8 +131,8 @@ class Sending:
 
 
 @pytest.fixture
-async def sending(tmp_path: Path) -> Sending:
-    sending = Sending(await migrated(f"sqlite:///{tmp_path}/a.db"))
+async def sending(alerts_db: Database) -> Sending:
+    sending = Sending(alerts_db)
     await sending.write()
     return sending
 
@@ -142,7 +140,6 @@ async def sending(tmp_path: Path) -> Sending:
 async def test_a_notice_goes_at_once(sending: Sending) -> None:
     assert await sending.due_at(T0 - HOUR) == T0 - HOUR
     assert not (await sending.claimed(T0 - HOUR)).doubtful
-    await sending.database.close()
 
 
 async def test_a_message_is_tried_again_at_once_and_then_by_its_own_waits(sending: Sending) -> None:
@@ -153,7 +150,6 @@ async def test_a_message_is_tried_again_at_once_and_then_by_its_own_waits(sendin
     await sending.fails(await sending.claimed(back), back)
     assert back + RETRIES[0] < (await sending.due_at(back) or back) <= back + RETRIES[1]
     assert await sending.claiming.next(sending.lane, sending.channels, back) is None
-    await sending.database.close()
 
 
 async def test_what_another_instance_sends_now_is_not_sent_again_for_a_small_difference(sending: Sending) -> None:
@@ -161,4 +157,3 @@ async def test_what_another_instance_sends_now_is_not_sent_again_for_a_small_dif
     assert await sending.claiming.next(sending.lane, sending.channels, T0 - timedelta(minutes=2)) is None
     again = await sending.claimed(T0 - HOUR)  # its process ended, and nobody knows whether it was sent
     assert again.doubtful
-    await sending.database.close()

@@ -5,22 +5,23 @@ is forgotten.
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections import Counter
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlmodel import col
 
+from services.alerts.app import MIGRATIONS
 from services.alerts.core import lifecycle as steps
 from services.alerts.core.incident import Change, Flag, Incident, WrongTransition
 from services.alerts.core.inhibition import hidden_by
 from services.alerts.core.silences import Silence, WrongSilence, holding
 from services.alerts.desk import AnotherIsOpen
 from services.alerts.tables import EventRow
-from tests.alertskit import migrated
+from tests.databases import BOTH, examples, own_database
 from tests.flagkit import clearing, flag
 from tests.holdkit import LINK, Fleet
 
@@ -139,18 +140,18 @@ class Run:
             assert told["opened"] + told["reopened"] <= one.openings
 
 
-@settings(max_examples=10, deadline=None)
-@given(RUNS)
-@example([(0, ("flags", ["link_silent", "slow_transfer"], 0)), (1, ("clear", 1, 0)), (0, ("pass", 1, 0))])
-@example([(0, ("flags", ["slow_transfer"], 0)), (1, ("flags", ["link_silent"], 0)), (0, ("resolve", 2, 0))])
-@example([(0, ("silence", {"site": "s1"}, 0)), (1, ("flags", ["slow_transfer"], 0)), (1, ("end", 1, 0))])
-@example([(0, ("silence", {"site": "s1"}, 3)), (1, ("pass", 4, 0)), (1, ("flags", ["long_wait"], 0))])
+@pytest.mark.parametrize("kind", BOTH)
+@settings(max_examples=examples(10))
+@given(run=RUNS)
+@example(run=[(0, ("flags", ["link_silent", "slow_transfer"], 0)), (1, ("clear", 1, 0)), (0, ("pass", 1, 0))])
+@example(run=[(0, ("flags", ["slow_transfer"], 0)), (1, ("flags", ["link_silent"], 0)), (0, ("resolve", 2, 0))])
+@example(run=[(0, ("silence", {"site": "s1"}, 0)), (1, ("flags", ["slow_transfer"], 0)), (1, ("end", 1, 0))])
+@example(run=[(0, ("silence", {"site": "s1"}, 3)), (1, ("pass", 4, 0)), (1, ("flags", ["long_wait"], 0))])
 def test_nobody_is_told_of_what_is_held_and_all_is_told_once_nothing_holds_it(
-    run: list[tuple[int, tuple[str, object, int]]],
+    kind: str, run: list[tuple[int, tuple[str, object, int]]]
 ) -> None:
-    async def play(folder: str) -> None:
-        database = await migrated(f"sqlite:///{folder}/a.db")
-        try:
+    async def play() -> None:
+        async with own_database(kind, MIGRATIONS) as database:
             one = Run(Fleet(database))
             for instance in (0, 1):  # the first look compares everything; from then on only what changed may
                 await one.fleet.attend(instance)
@@ -161,8 +162,5 @@ def test_nobody_is_told_of_what_is_held_and_all_is_told_once_nothing_holds_it(
             await one.pass_(13, 1)  # every silence is over then
             await one.check_at_rest(1)
             assert all(silence.standing(one.fleet.clock.now()) == "over" for silence in one.silences.values())
-        finally:
-            await database.close()
 
-    with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(play(folder))
+    asyncio.run(play())

@@ -6,18 +6,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
-import tempfile
-from collections.abc import Iterator
 from itertools import groupby
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from services.alerts.app import AlertsService
+from services.alerts.app import MIGRATIONS, AlertsService
 from services.alerts.core.lifecycle import noted
 from services.alerts.publishing.publisher import LASTING, Publisher
 from shared.bus import Headers
@@ -28,6 +24,7 @@ from shared.incidentfacts import decode_incident
 from shared.memorybus import MemoryBus
 from shared.topics import INCIDENTS, Topic
 from tests import alertskit
+from tests.databases import BOTH, examples, own_database
 from tests.flagkit import T0, flag
 
 INCIDENTS_OF = 3
@@ -65,42 +62,24 @@ class Fragile(MemoryBus):
             raise Dies
 
 
-@pytest.fixture(scope="module")
-def empty() -> Iterator[Path]:
-    """A migrated database with incidents."""
-
-    async def made(path: Path) -> None:
-        database = await alertskit.migrated(f"sqlite:///{path}")
-        bus = MemoryBus()
-        service = AlertsService(
-            alertskit.settings(), bus=bus, database=database, clock=FakeClock(T0), sites=alertskit.SITES
-        )
-        for number in range(INCIDENTS_OF):
-            await service.desk.raise_own([flag(f"f{number}", subject_id=f"t{number}")])
-        await database.close()  # with the last connection everything is in the one file
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "empty.db"
-        asyncio.run(made(path))
-        yield path
-
-
+@pytest.mark.parametrize("kind", BOTH)
 @given(steps=STEPS)
-@settings(max_examples=20, deadline=None)
-def test_every_line_is_published_in_its_order_whatever_dies_in_between(
-    empty: Path, steps: list[tuple[str, int]]
-) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "alerts.db"
-        shutil.copy(empty, path)
-        asyncio.run(_played(path, steps))
+@settings(max_examples=examples(20))
+def test_every_line_is_published_in_its_order_whatever_dies_in_between(kind: str, steps: list[tuple[str, int]]) -> None:
+    async def play() -> None:
+        async with own_database(kind, MIGRATIONS) as database:
+            await _played(database, steps)
+
+    asyncio.run(play())
 
 
-async def _played(path: Path, steps: list[tuple[str, int]]) -> None:
-    clock, database = FakeClock(T0), Database(f"sqlite:///{path}")
+async def _played(database: Database, steps: list[tuple[str, int]]) -> None:
+    clock = FakeClock(T0)
     bus = Fragile(clock)
     await bus.create([INCIDENTS])
     service = AlertsService(alertskit.settings(), bus=bus, database=database, clock=clock, sites=alertskit.SITES)
+    for number in range(INCIDENTS_OF):
+        await service.desk.raise_own([flag(f"f{number}", subject_id=f"t{number}")])
 
     def publisher() -> Publisher:
         return Publisher(bus=bus, database=database, clock=clock, more=asyncio.Event(), registry=CollectorRegistry())
@@ -133,7 +112,6 @@ async def _played(path: Path, steps: list[tuple[str, int]]) -> None:
             "SELECT incident_id, seq FROM incident_events ORDER BY incident_id, seq"
         )
         written = [tuple(row) for row in found.all()]
-    await database.close()
     said = [decode_incident(record.value).data for record in bus.records(INCIDENTS)]
     assert sorted({(one.number, one.seq) for one in said}) == written
     for _number, lines in groupby(sorted(said, key=lambda one: one.number), key=lambda one: one.number):

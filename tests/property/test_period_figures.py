@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.alerts.app import MIGRATIONS
 from services.alerts.periodic.period import KINDS, Period, containing, midnight, parse
 from services.alerts.recorder import store
 from services.alerts.recorder.figures import PeriodFigures, Spread
@@ -20,7 +21,7 @@ from services.alerts.recorder.gather import figures
 from shared import facts
 from shared.db import Database
 from shared.siteconfig import SiteConfig
-from tests.alertskit import migrated
+from tests.databases import BOTH, examples, migrated_url
 from tests.deskkit import call_ended, transfer_ended
 from tests.recorderkit import fact_of, interval, items_of, queue_interval
 
@@ -36,7 +37,7 @@ PLACES = [
 DAYS = 3
 MINUTES = DAYS * 24 * 60
 STATES = ("offline", "ready", "talk", "wrap", "break", "unknown")
-ENOUGH = settings(max_examples=10, deadline=None)
+ENOUGH = settings(max_examples=examples(10), deadline=None)
 
 STINT = st.tuples(st.sampled_from(STATES), st.integers(1, 900), st.sampled_from(["observed", "stale"]))
 AGENTS = st.lists(st.tuples(st.integers(-600, MINUTES), st.lists(STINT, min_size=1, max_size=12)), max_size=3)
@@ -81,15 +82,10 @@ FLOORS = st.fixed_dictionaries(
 _sites = itertools.count()
 
 
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> str:
-    found = f"sqlite:///{tmp_path_factory.mktemp('figures') / 'alerts.db'}"
-
-    async def make() -> None:
-        await (await migrated(found)).close()
-
-    asyncio.run(make())
-    return found
+@pytest.fixture(scope="module", params=BOTH)
+def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with migrated_url(request.param, tmp_path_factory.mktemp("figures"), MIGRATIONS) as found:
+        yield found
 
 
 def told(floor: dict[str, Any]) -> list[Any]:
@@ -178,7 +174,7 @@ def test_figures_of_a_day_are_those_of_a_naive_reading(url: str, floor: dict[str
     with_database(url, check)
 
 
-@settings(ENOUGH, max_examples=4)
+@settings(ENOUGH, max_examples=examples(4))
 @given(FLOORS, st.sampled_from(["weekly", "monthly", "quarterly", "yearly"]))
 def test_figures_of_a_period_are_the_sums_of_its_days(url: str, floor: dict[str, Any], kind: Any) -> None:
     data = told(floor)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import shutil
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -16,13 +14,14 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from services.alerts.actions.tables import ActionRow
+from services.alerts.app import MIGRATIONS
 from services.alerts.retention.groups import GROUPS
 from services.alerts.retention.keeping import Retention
 from services.alerts.retention.purging import Purges
 from services.alerts.tables import EventRow, IncidentRow, PlanRow
 from shared.clock import FakeClock
 from shared.db import Database
-from tests.alertskit import migrated
+from tests.databases import BOTH, examples, own_database
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -48,34 +47,19 @@ MADE = st.builds(
 )
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("purges") / "empty.db"
-
-    async def make() -> None:
-        database = await migrated(f"sqlite:///{path}")
-        async with database.unit_of_work() as session:
-            session.add(PlanRow(key="p", plan={"routes": {}, "raises": []}))
-        await database.close()
-
-    asyncio.run(make())
-    return path
-
-
 # everything around the moment from which on it may go
 EDGES = [
     Made(*one) for one in itertools.product(("open", "resolved"), (4, 5, 6), (None, -6, -5, -4), *((False, True),) * 3)
 ]
 
 
-@settings(max_examples=10, deadline=None)
-@example(EDGES, 5, 100)
-@given(st.lists(MADE, max_size=16), st.integers(1, 8), st.integers(1, 4))
+@pytest.mark.parametrize("kind", BOTH)
+@settings(max_examples=examples(10))
+@example(made=EDGES, keep_d=5, batch=100)
+@given(made=st.lists(MADE, max_size=16), keep_d=st.integers(1, 8), batch=st.integers(1, 4))
 def test_nothing_unresolved_or_younger_or_still_of_use_is_ever_removed(
-    empty: Path, made: list[Made], keep_d: int, batch: int
+    kind: str, made: list[Made], keep_d: int, batch: int
 ) -> None:
-    path = empty.with_name("run.db")
-    shutil.copy(empty, path)
     keep = timedelta(days=keep_d)
     retention = Retention({one.name: keep for one in GROUPS})
     staying = {
@@ -90,8 +74,7 @@ def test_nothing_unresolved_or_younger_or_still_of_use_is_ever_removed(
     }
 
     async def run() -> tuple[set[int], set[int], int]:
-        database = Database(f"sqlite:///{path}")
-        try:
+        async with own_database(kind, MIGRATIONS) as database:
             await _put(database, made)
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr("services.alerts.retention.purging.BATCH", batch)
@@ -103,8 +86,6 @@ def test_nothing_unresolved_or_younger_or_still_of_use_is_ever_removed(
                 left = set((await session.scalars(select(col(IncidentRow.id)))).all())
                 of = set((await session.scalars(select(col(EventRow.incident_id)))).all())
             return left, of, row.rows  # type: ignore[return-value]
-        finally:
-            await database.close()
 
     left, of, rows = asyncio.run(run())
     assert left == of == staying
@@ -114,6 +95,8 @@ def test_nothing_unresolved_or_younger_or_still_of_use_is_ever_removed(
 async def _put(database: Database, made: list[Made]) -> None:
     same = dict.fromkeys(("site", "rule", "subject", "subject_id", "summary_en", "summary_zh"), "x")
     async with database.unit_of_work() as session:
+        session.add(PlanRow(key="p", plan={"routes": {}, "raises": []}))
+        await session.flush()
         for number, one in enumerate(made, start=1):
             at = NOW - timedelta(days=one.age_d)
             session.add(

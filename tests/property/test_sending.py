@@ -6,17 +6,18 @@ The real database and the real queries; only the channel stands for the world, w
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 from sqlalchemy import select
 
 from services.alerts.alertfile.receivers import Receiver, Webhook
+from services.alerts.app import MIGRATIONS
 from services.alerts.core.course import next_look
 from services.alerts.core.incident import Policy
 from services.alerts.core.sending import Limit, falls_over_to, instead_of, loop_in, who_hears
@@ -32,7 +33,8 @@ from services.alerts.repositories import Incidents
 from services.alerts.tables import NotificationRow
 from services.alerts.text import Text
 from shared.db import Database
-from tests.alertskit import SITES, migrated
+from tests.alertskit import SITES
+from tests.databases import BOTH, examples, own_database
 from tests.flagkit import T0, flag, opened
 
 RETRIES = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10))
@@ -56,7 +58,8 @@ class World(Struct):
         return not fate.startswith("died"), Answer(fate == "taken", fate)
 
 
-@settings(max_examples=25)
+@pytest.mark.parametrize("kind", BOTH)
+@settings(max_examples=examples(25))
 @given(
     tellings=st.lists(st.tuples(st.integers(1, 6), st.integers(0, 90)), min_size=1, max_size=4),
     fates=st.lists(FATES, max_size=40),
@@ -65,7 +68,7 @@ class World(Struct):
     then=st.sampled_from([{}, {"a": "b"}, {"a": "b", "b": "c"}]),
 )
 def test_every_notice_ends_and_none_is_there_twice_unsaid(
-    tellings: list[tuple[int, int]], fates: list[str], burst: int, every: int, then: dict[str, str]
+    kind: str, tellings: list[tuple[int, int]], fates: list[str], burst: int, every: int, then: dict[str, str]
 ) -> None:
     limit = Limit(burst, timedelta(seconds=every))
     receivers = [
@@ -73,18 +76,14 @@ def test_every_notice_ends_and_none_is_there_twice_unsaid(
         for name in NAMES
     ]
     world = World(iter(fates), [])
-    asyncio.run(_course(Channels(receivers), tellings, world, limit))
+    asyncio.run(_course(kind, Channels(receivers), tellings, world, limit))
 
 
-async def _course(channels: Channels, tellings: list[tuple[int, int]], world: World, limit: Limit) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        database = await migrated(f"sqlite:///{folder}/a.db")
-        try:
-            await _tell(database, channels, tellings)
-            await _run(database, channels, world, limit)
-            await _check(database, world)
-        finally:
-            await database.close()
+async def _course(kind: str, channels: Channels, tellings: list[tuple[int, int]], world: World, limit: Limit) -> None:
+    async with own_database(kind, MIGRATIONS) as database:
+        await _tell(database, channels, tellings)
+        await _run(database, channels, world, limit)
+        await _check(database, world)
 
 
 async def _tell(database: Database, channels: Channels, tellings: list[tuple[int, int]]) -> None:

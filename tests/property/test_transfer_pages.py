@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.monitor.desk.store import MIGRATIONS
 from services.monitor.desk.tables import CaseRow, TransferRow
 from shared.db import Database
 from shared.events import AgentLoggedOn
-from tests.databases import migrate
+from tests.databases import BOTH, examples, own_database
 from tests.deskkit import DeskClient, principal, serving_desk
 from tests.floorkit import SITE, START, Bench, at
 
@@ -127,24 +127,24 @@ async def all_pages(desk: DeskClient, asked: dict[str, Any]) -> list[str]:
         cursor = page["next"]
 
 
-@settings(
-    max_examples=25,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@pytest.mark.parametrize("kind", BOTH)
+@settings(max_examples=examples(25))
 @given(rows=st.lists(ROW, max_size=25), asked=st.lists(ASKED, min_size=1, max_size=4), scope=SCOPE)
 def test_no_page_skips_or_repeats_one(
-    tmp_path_factory: Any, rows: list[dict[str, Any]], asked: list[dict[str, Any]], scope: dict[str, frozenset[str]]
+    kind: str, rows: list[dict[str, Any]], asked: list[dict[str, Any]], scope: dict[str, frozenset[str]]
 ) -> None:
-    asyncio.run(_pages(tmp_path_factory.mktemp("pages"), rows, asked, scope))
+    async def run() -> None:
+        async with own_database(kind, MIGRATIONS) as database:
+            await _pages(database, rows, asked, scope)
+
+    asyncio.run(run())
 
 
 async def _pages(
-    folder: Path, rows: list[dict[str, Any]], asked: list[dict[str, Any]], scope: dict[str, frozenset[str]]
+    database: Database, rows: list[dict[str, Any]], asked: list[dict[str, Any]], scope: dict[str, frozenset[str]]
 ) -> None:
     bench = Bench()
     bench(0, *(AgentLoggedOn(agent_id=agent, team=team) for agent, team in AGENTS.items()))
-    database = Database(f"sqlite:///{folder / 'test.db'}")
-    await migrate(database, MIGRATIONS)
     async with database.unit_of_work() as session:
         session.add_all(table_row(number, row) for number, row in enumerate(rows))
         session.add_all(case_row(number, row) for number, row in enumerate(rows) if row["case"])
@@ -162,4 +162,3 @@ async def _pages(
             assert sorted(found) == fitting
             keys = [(rows[n]["tier"], rows[n]["took"]) if worst else (rows[n]["second"],) for n in found]
             assert keys == [(rows[n]["tier"], rows[n]["took"]) if worst else (rows[n]["second"],) for n in order]
-    await database.close()

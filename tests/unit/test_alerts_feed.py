@@ -9,13 +9,16 @@ import msgspec
 from services.alerts.feed import elsewhere, messages
 from services.alerts.feed.reader import MAX_WAITING
 from shared.clock import FakeClock
+from shared.db import Database
 from shared.identity import Principal, Scope
 from shared.memorybus import MemoryBus
 from tests.alertpages import Page, Shutter, hub_of, view
-from tests.alertskit import TOPICS, migrated, publish, running
+from tests.alertskit import TOPICS, publish, running
+from tests.databases import spelled
 from tests.flagkit import flag
 from tests.waiting import until
 
+pytest_plugins = ("tests.alertsdb",)
 SALES = Principal("wall", "Wall", roles=frozenset({"viewer"}), scope=Scope(queues=frozenset({"sales"})))
 
 
@@ -130,25 +133,23 @@ async def test_nothing_beats_while_nobody_listens() -> None:
     running.cancel()
 
 
-async def test_pages_of_one_instance_hear_what_another_one_did(tmp_path: object) -> None:
-    url = f"sqlite:///{tmp_path}/alerts.db"
+async def test_pages_of_one_instance_hear_what_another_one_did(alerts_db: Database) -> None:
     bus, nothing = MemoryBus(), MemoryBus()
     await bus.create(TOPICS)
     await nothing.create(TOPICS)
-    database, theirs = await migrated(url), await migrated(url)
-    async with running(nothing, database) as ours, running(bus, theirs) as others:
+    theirs = Database(spelled(alerts_db.url))
+    async with running(nothing, alerts_db) as ours, running(bus, theirs) as others:
         service = ours.service
         page = Page(service.hub, list)
-        seen = await elsewhere.look(service.hub, service.desk, database, service._clock, None)
+        seen = await elsewhere.look(service.hub, service.desk, alerts_db, service._clock, None)
         await publish(bus, flag())
         await until(others.incidents)
-        await elsewhere.look(service.hub, service.desk, database, service._clock, seen)
+        await elsewhere.look(service.hub, service.desk, alerts_db, service._clock, seen)
         await until(lambda: types(page)[-1] == "incident")
         told = page.outlet.frames[-1]["incident"]
         assert (told["id"], told["state"]) == (1, "open")
-        before = len(page.outlet.frames)
-        await elsewhere.look(service.hub, service.desk, database, service._clock, seen)
+        await elsewhere.look(service.hub, service.desk, alerts_db, service._clock, seen)
         service.hub.flush()
-        assert len(page.outlet.frames) == before, "and only once"
-    await database.close()
+        versions = [one["incident"]["version"] for one in page.outlet.frames if one["type"] == "incident"]
+        assert versions == sorted(set(versions)), "and of each change only once"
     await theirs.close()

@@ -14,6 +14,7 @@ from services.alerts.core import lifecycle as steps
 from services.alerts.core.facets import MOST
 from services.alerts.core.incident import Incident
 from services.alerts.visibility import sees, shown_to
+from shared.db import Database
 from shared.identity import Principal, Scope
 from shared.memorybus import MemoryBus
 from tests import alertskit
@@ -23,6 +24,7 @@ from tests.authkit import bearer, settings, users_file
 from tests.flagkit import HANDLING, T0, flag, opened
 from tests.waiting import until
 
+pytest_plugins = ("tests.alertsdb",)
 USERS = """\
 users:
   all: {name: Li Na, roles: [admin]}
@@ -53,13 +55,12 @@ FLAGS = (
 
 
 @asynccontextmanager
-async def floor(folder: Path) -> AsyncIterator[Alerts]:
+async def floor(folder: Path, database: Database) -> AsyncIterator[Alerts]:
     how: dict[str, Any] = settings(folder)
     users_file(folder, USERS)
     (folder / "alerts.yaml").write_text(FILE)
     bus = MemoryBus()
     await bus.create(TOPICS)
-    database = await alertskit.migrated(f"sqlite+aiosqlite:///{folder / 'a.db'}")
     async with alertskit.running(bus, database, file=folder / "alerts.yaml", **how) as alerts:
         await publish(bus, *FLAGS)
 
@@ -69,7 +70,6 @@ async def floor(folder: Path) -> AsyncIterator[Alerts]:
 
         await until(all_there)
         yield alerts
-    await database.close()
 
 
 def asked(paths: dict[str, Any]) -> list[str]:
@@ -84,8 +84,8 @@ def asked(paths: dict[str, Any]) -> list[str]:
     return found
 
 
-async def test_nobody_reads_of_whom_they_may_not_see_wherever_they_look(tmp_path: Path) -> None:
-    async with floor(tmp_path) as alerts:
+async def test_nobody_reads_of_whom_they_may_not_see_wherever_they_look(tmp_path: Path, alerts_db: Database) -> None:
+    async with floor(tmp_path, alerts_db) as alerts:
         client, said = alerts.client, dict[str, dict[str, str]]()
         blue = Page(
             alerts.service.hub,

@@ -23,6 +23,7 @@ from tests.authkit import bearer, settings, users_file
 from tests.flagkit import flag
 from tests.waiting import until
 
+pytest_plugins = ("tests.alertsdb",)
 USERS = """\
 users:
   all: {name: Li Na, roles: [supervisor]}
@@ -50,12 +51,11 @@ SEEN = {"all": {1, 2, 3, 4, 5, 6, 7, 8}, "blue": {1, 2, 3, 4, 5, 7}, "sales": {1
 
 
 @asynccontextmanager
-async def floor(folder: Path) -> AsyncIterator[Alerts]:
+async def floor(folder: Path, database: Database) -> AsyncIterator[Alerts]:
     how: dict[str, Any] = settings(folder)
     users_file(folder, USERS)
     bus = MemoryBus()
     await bus.create([FLOOR_FLAGS, SWITCH_DEAD_LETTER])
-    database = await alertskit.migrated(f"sqlite+aiosqlite:///{folder / 'a.db'}")
     async with alertskit.running(bus, database, **how) as alerts:
         await publish(bus, *FLAGS)
 
@@ -64,7 +64,6 @@ async def floor(folder: Path) -> AsyncIterator[Alerts]:
 
         await until(all_there)
         yield alerts
-    await database.close()
 
 
 async def listed(alerts: Alerts, user: str) -> set[int]:
@@ -76,8 +75,8 @@ async def listed(alerts: Alerts, user: str) -> set[int]:
     return found
 
 
-async def test_each_sees_and_changes_their_own_and_no_others(tmp_path: Path) -> None:
-    async with floor(tmp_path) as alerts:
+async def test_each_sees_and_changes_their_own_and_no_others(tmp_path: Path, alerts_db: Database) -> None:
+    async with floor(tmp_path, alerts_db) as alerts:
         everything = (await alerts.client.get("/api/v1/incidents", headers=bearer("all"))).json()["incidents"]
         number_of = {int(one["subject_id"]): one["id"] for one in everything}
         for user, mine in SEEN.items():
@@ -113,8 +112,7 @@ labels = st.dictionaries(st.sampled_from(["queue", "team", "agent"]), names)
 subjects = st.sampled_from(["agent", "call", "transfer", "queue", "site"])
 
 
-async def test_a_query_finds_exactly_those_that_are_seen_one_by_one(tmp_path: Path) -> None:
-    database = await alertskit.migrated(f"sqlite+aiosqlite:///{tmp_path / 'a.db'}")
+async def test_a_query_finds_exactly_those_that_are_seen_one_by_one(alerts_db: Database) -> None:
     bus = MemoryBus()
     await bus.create([FLOOR_FLAGS, SWITCH_DEAD_LETTER])
     drawn = [
@@ -127,11 +125,11 @@ async def test_a_query_finds_exactly_those_that_are_seen_one_by_one(tmp_path: Pa
             for team in ("", "a", "b")
         )
     ]
-    async with alertskit.running(bus, database) as alerts:
+    async with alertskit.running(bus, alerts_db) as alerts:
         for one in drawn:
             await bus.publish(FLOOR_FLAGS, alertskit.raised_bytes(one), key=one.site)
         await bus.flush()
-        await until(lambda: has_all(database, len(drawn)))
+        await until(lambda: has_all(alerts_db, len(drawn)))
         assert alerts
         scopes_tried = [
             Scope(sites, teams, queues)
@@ -139,12 +137,11 @@ async def test_a_query_finds_exactly_those_that_are_seen_one_by_one(tmp_path: Pa
             for teams in (None, frozenset({"a"}), frozenset({"", "b"}))
             for queues in (None, frozenset({"a"}), frozenset({"", "b"}))
         ]
-        async with database.reading() as session:
+        async with alerts_db.reading() as session:
             everything = await Incidents(session).find(Query(limit=500))
             for scope in scopes_tried:
                 found = await Incidents(session).find(Query(scope=scope, limit=500))
                 assert [one.id for one in found] == [one.id for one in everything if sees(scope, one)], scope
-    await database.close()
 
 
 async def has_all(database: Database, count: int) -> bool:

@@ -5,33 +5,33 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.engine import make_url
 from typer.testing import CliRunner
 
 from floorwatch.cli import app
 from services.monitor.desk.store import MIGRATIONS
 from services.monitor.listen.model import Entry
 from services.monitor.listen.trail import Trail
-from shared.db import Database
+from shared.db import Database, shown
 from shared.errors import SettingsError, StoreError
-from shared.migrate import upgrade
+from tests.databases import BOTH, migrated_url, spelled
 from tests.floorkit import SITE, START
 from tests.unit.test_inspectors import listen
 
 runner = CliRunner()
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
+@pytest.fixture(params=BOTH)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database with an audit of four rows."""
-    found = f"sqlite:///{tmp_path / 'monitor.db'}"
 
-    async def fill() -> None:
+    async def fill(found: str) -> None:
         database = Database(found)
-        await upgrade(database, MIGRATIONS)
         async with database.unit_of_work() as session:
             rows = [("asked", "li"), ("started", "li"), ("ended", ""), ("refused", "=eve")]
             await Trail(session).add(
@@ -39,8 +39,9 @@ def url(tmp_path: Path) -> str:
             )
         await database.close()
 
-    asyncio.run(fill())
-    return found
+    with migrated_url(request.param, tmp_path, MIGRATIONS) as found:
+        asyncio.run(fill(found))
+        yield found
 
 
 def tamper(url: str, *statements: str) -> None:
@@ -49,8 +50,11 @@ def tamper(url: str, *statements: str) -> None:
     async def run() -> None:
         database = Database(url)
         async with database.unit_of_work() as session:
-            for verb in ("UPDATE", "DELETE"):
-                await session.execute(text(f"DROP TRIGGER listen_audit_stays_{verb}"))
+            if database.url.get_backend_name() == "sqlite":
+                for verb in ("UPDATE", "DELETE"):
+                    await session.execute(text(f"DROP TRIGGER listen_audit_stays_{verb}"))
+            else:
+                await session.execute(text("DROP TRIGGER listen_audit_stays ON listen_audit"))
             for statement in statements:
                 await session.execute(text(statement))
         await database.close()
@@ -68,7 +72,9 @@ def verify(url: str, *more: str) -> tuple[int, str]:
 def test_an_untouched_audit_holds_and_says_its_end(url: str) -> None:
     code, said = verify(url)
     assert code == 0
-    assert f"4 rows in {url} holds" in said, "which database was looked at"
+    named = make_url(url)
+    shown_as = shown(named.set(drivername=named.get_backend_name()))
+    assert f"4 rows in {shown_as} holds" in said, "which database was looked at"
     noted = re.search(r"--expect (4:[0-9a-f]{64})", said)
     assert noted
     assert verify(url, "--expect", noted[1])[0] == 0
@@ -130,14 +136,15 @@ def test_an_audit_that_lacks_a_listen_does_not_pass(url: str) -> None:
     assert (code, "listen l1 of li" in said, "not all that there was" in said) == (1, True, True)
 
 
-def test_a_wrong_note_or_database_is_said(url: str, tmp_path: Path) -> None:
+def test_a_wrong_note_or_database_is_said(url: str) -> None:
     with pytest.raises(SettingsError, match="--expect"):
         verify(url, "--expect", "4")
-    with pytest.raises(StoreError, match="no such database"):
-        verify(f"sqlite:///{tmp_path / 'other.db'}")
-    (tmp_path / "empty.db").touch()
+    other = make_url(url).set(database=f"{make_url(url).database}_other")
+    with pytest.raises(StoreError, match=r"no such database|does not exist"):
+        verify(spelled(other))
+    tamper(url, "DROP TABLE listen_audit")
     with pytest.raises(StoreError, match="listen_audit"):
-        verify(f"sqlite:///{tmp_path / 'empty.db'}")
+        verify(url)
 
 
 def test_it_is_exported_as_json_and_for_spreadsheets(url: str, tmp_path: Path) -> None:
