@@ -12,6 +12,7 @@ const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5000;
 const TICKET_PATIENCE_MS = 4000;
 const BACK_SOON_MS = 1000;
+const GOING_AWAY = 4501; // what it says besides is for programs: the page comes back, in whatever language it is
 const REFUSALS = { 401: 4401, 403: 4403 }; // what HTTP says, as the feed's close codes say it
 
 /** A single-use ticket for the feed behind `url`; "" where the server has none to give. */
@@ -187,7 +188,7 @@ export class SocketClient extends Connection {
     socket.onclose = ({ code, reason }) => {
       // a ticket is good only where it was given: another instance was asked for it, and whoever is out is told when asking
       const elsewhere = ticket && code === REFUSALS[401];
-      if (socket === this.socket) this.#closed(elsewhere ? 0 : code, reason);
+      if (socket === this.socket) this.#closed(elsewhere ? 0 : code, code === GOING_AWAY ? "" : reason);
     };
   }
 

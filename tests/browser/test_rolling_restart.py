@@ -32,6 +32,22 @@ _REMEMBER = """() => {
     .observe(banner, { attributes: true, childList: true, subtree: true });
 }"""
 
+# what a page is told when a monitor that ends says goodbye
+_SENT_AWAY = """async () => {
+  const { SocketClient } = await import("/static/shared/live.js");
+  const made = [], told = [], own = window.WebSocket;
+  window.WebSocket = class {
+    constructor() { made.push(this); }
+    close() {}
+  };
+  const client = new SocketClient({ onMessage() {}, onState: ({ state, reason }) => told.push([state, reason]) }).start();
+  while (!made.length) await new Promise((resolve) => setTimeout(resolve, 10));
+  made[0].onclose({ code: 4501, reason: "this monitor ends, come back" });
+  client.stop();
+  window.WebSocket = own;
+  return told;
+}"""
+
 
 async def test_a_page_comes_back_by_itself_to_the_other_monitor_and_stays_signed_in(
     viewer: Viewer, tmp_path: Path
@@ -52,6 +68,7 @@ async def test_a_page_comes_back_by_itself_to_the_other_monitor_and_stays_signed
                     await restart(one, balancer)
                     await shows_the_present(page)
                 banners: list[Any] = await page.evaluate("window.banners")
+                assert await page.evaluate(_SENT_AWAY) == [["connecting", ""]], "a page in Chinese showed it in English"
                 await page.close()
         await bus.close()
     assert not [one for one in banners if one.startswith("refused")], banners
