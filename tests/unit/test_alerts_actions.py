@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,7 +20,6 @@ from services.alerts.repositories import Incidents, Query
 from shared.clock import FakeClock
 from shared.db import Database
 from shared.memorybus import MemoryBus
-from tests import alertskit
 from tests.alertskit import TOPICS, Alerts, publish, running
 from tests.flagkit import T0, flag, opened
 from tests.waiting import until
@@ -222,11 +220,9 @@ def test_a_day_is_told_in_a_morning_that_is_still_to_come(day: date, zone: str, 
     assert here.date() == day or at - now <= timedelta(hours=25)
 
 
-async def test_the_words_of_a_search_may_be_longer_than_its_index(tmp_path: Path) -> None:
-    database = await alertskit.migrated(f"sqlite+aiosqlite:///{tmp_path / 'a.db'}")
+async def test_the_words_of_a_search_may_be_longer_than_its_index(alerts_db: Database) -> None:
     long = opened(flag(summary_zh="陈" * 3000), T0)
-    async with database.unit_of_work() as session:
+    async with alerts_db.unit_of_work() as session:
         await Incidents(session).save([long], T0, lambda _: None)
-    async with database.reading() as session:
+    async with alerts_db.reading() as session:
         assert len(await Incidents(session).find(Query(text="陈" * 150))) == 1
-    await database.close()

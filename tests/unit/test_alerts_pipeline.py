@@ -17,7 +17,7 @@ from shared.db import Database
 from shared.memorybus import MemoryBus
 from shared.migrate import upgrade
 from shared.topics import FLOOR_FLAGS, SWITCH_DEAD_LETTER
-from tests.alertskit import TOPICS, Alerts, migrated, publish, running
+from tests.alertskit import TOPICS, Alerts, publish, running
 from tests.flagkit import CALLER, TRANSFER, clearing, flag
 from tests.waiting import until
 
@@ -178,10 +178,9 @@ async def ready(alerts: Alerts) -> Any:
     return found.status_code, found.json()["checks"]
 
 
-async def test_a_broker_that_is_away_is_said_and_waited_for(tmp_path: Path, bus: MemoryBus) -> None:
-    database = await migrated(f"sqlite:///{tmp_path / 'a.db'}")
+async def test_a_broker_that_is_away_is_said_and_waited_for(alerts_db: Database, bus: MemoryBus) -> None:
     bus.break_down("no broker answers there")
-    async with running(bus, database) as alerts:
+    async with running(bus, alerts_db) as alerts:
 
         async def down() -> bool:
             code, checks = await ready(alerts)
@@ -208,7 +207,6 @@ async def test_a_broker_that_is_away_is_said_and_waited_for(tmp_path: Path, bus:
         await publish(bus, flag("f2", "t2"))
         await caught_up(alerts, bus)
         assert len(await alerts.incidents()) == 2
-    await database.close()
 
 
 async def test_a_database_that_is_away_is_said_and_waited_for(

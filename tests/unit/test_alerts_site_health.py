@@ -13,7 +13,7 @@ from shared.clock import FakeClock, SystemClock
 from shared.db import Database
 from shared.memorybus import MemoryBus
 from shared.topics import FLOOR_CHECKPOINTS, FLOOR_EVENTS, SWITCH_DEAD_LETTER
-from tests.alertskit import TOPICS, Alerts, migrated, running
+from tests.alertskit import TOPICS, Alerts, running
 from tests.authkit import bearer, settings, users_file
 from tests.flagkit import T0
 from tests.waiting import until
@@ -185,11 +185,12 @@ async def test_a_restart_clears_what_ended_meanwhile_and_raises_nothing_twice(
         assert [incident["flags"] for incident in await other.incidents()] == [1, 1]
 
 
-async def test_somebody_is_told_of_the_sites_within_their_scope(floor: Floor, tmp_path: Path) -> None:
+async def test_somebody_is_told_of_the_sites_within_their_scope(
+    floor: Floor, tmp_path: Path, alerts_db: Database
+) -> None:
     how = settings(tmp_path)
     users_file(tmp_path, "users: {all: {roles: [supervisor]}, here: {roles: [supervisor], sites: [s1]}}\n")
-    database = await migrated(f"sqlite:///{tmp_path / 'scoped.db'}")
-    async with running(floor.bus, database, clock=SystemClock(), **how) as alerts:
+    async with running(floor.bus, alerts_db, clock=SystemClock(), **how) as alerts:
         await floor.bus.publish(FLOOR_EVENTS, b"a mark", key="s2")
         await floor.bus.flush()
 
@@ -204,4 +205,3 @@ async def test_somebody_is_told_of_the_sites_within_their_scope(floor: Floor, tm
         await until(both)
         assert await told("here") == {"s1"}
         assert (await alerts.client.get("/api/v1/health/sites")).status_code == 401
-    await database.close()

@@ -27,11 +27,13 @@ from shared.topics import FLOOR_RECORDS
 from tests import alertskit
 from tests.alertskit import Alerts, running
 from tests.authkit import bearer, settings, users_file
+from tests.databases import spelled
 from tests.fault.disks import small_disk
 from tests.recorderkit import fact_of, interval, publish, queue_interval
 from tests.sinks import MailSink, listening
 from tests.waiting import until
 
+pytest_plugins = ("tests.alertsdb",)
 SITE = "s1"  # in Shanghai
 NOON = datetime.combine(SystemClock().now().date() - timedelta(days=2), datetime.min.time(), UTC) + timedelta(hours=4)
 DAY = NOON.date().isoformat()
@@ -77,20 +79,16 @@ async def recorded(database: Database, bus: MemoryBus, *found: Fact) -> None:
 
 
 @asynccontextmanager
-async def service(folder: Path, **more: Any) -> AsyncIterator[tuple[Alerts, MemoryBus, Database]]:
+async def service(database: Database, **more: Any) -> AsyncIterator[tuple[Alerts, MemoryBus]]:
     bus = MemoryBus()
     await bus.create([*alertskit.TOPICS, FLOOR_RECORDS])
-    database = await alertskit.migrated(f"sqlite+aiosqlite:///{folder / 'alerts.db'}")
-    try:
-        async with running(bus, database, **more) as alerts:
-            await recorded(database, bus, *hour(NOON))
-            yield alerts, bus, database
-    finally:
-        await database.close()
+    async with running(bus, database, **more) as alerts:
+        await recorded(database, bus, *hour(NOON))
+        yield alerts, bus
 
 
-async def test_every_format_is_served_and_stays_the_same_until_a_late_record_comes(tmp_path: Path) -> None:
-    async with service(tmp_path) as (alerts, bus, database):
+async def test_every_format_is_served_and_stays_the_same_until_a_late_record_comes(alerts_db: Database) -> None:
+    async with service(alerts_db) as (alerts, bus):
         found: dict[str, httpx.Response] = {}
         for form in ("html", "xlsx", "csv", "json"):
             found[form] = await alerts.client.get(path_of(), params={"format": form, "lang": "zh"})
@@ -107,14 +105,14 @@ async def test_every_format_is_served_and_stays_the_same_until_a_late_record_com
         asked = {"params": {"format": "json", "lang": "zh"}, "headers": {"if-none-match": tag}}
         same = await alerts.client.get(path_of(), **asked)  # type: ignore[arg-type]
         assert (same.status_code, same.content) == (304, b"")
-        await recorded(database, bus, *hour(NOON + timedelta(hours=2), first=50))
+        await recorded(alerts_db, bus, *hour(NOON + timedelta(hours=2), first=50))
         other = await alerts.client.get(path_of(), **asked)  # type: ignore[arg-type]
         assert other.status_code == 200
         assert other.json()["figures"]["offered"] == 80
 
 
-async def test_a_period_is_named_by_any_of_its_days_or_by_its_key(tmp_path: Path) -> None:
-    async with service(tmp_path) as (alerts, _bus, _database):
+async def test_a_period_is_named_by_any_of_its_days_or_by_its_key(alerts_db: Database) -> None:
+    async with service(alerts_db) as (alerts, _bus):
         for kind in ("daily", "weekly", "monthly", "quarterly", "yearly"):
             found = (await alerts.client.get(path_of(kind), params={"format": "json"})).json()
             assert found["kind"] == kind
@@ -128,18 +126,18 @@ async def test_a_period_is_named_by_any_of_its_days_or_by_its_key(tmp_path: Path
         assert (await alerts.client.get(path_of(), params={"format": "docx"})).status_code == 422
 
 
-async def test_a_day_without_records_is_answered_and_says_so(tmp_path: Path) -> None:
-    async with service(tmp_path) as (alerts, _bus, _database):
+async def test_a_day_without_records_is_answered_and_says_so(alerts_db: Database) -> None:
+    async with service(alerts_db) as (alerts, _bus):
         found = (await alerts.client.get(path_of("daily", "2020-02-29"), params={"format": "json"})).json()
         assert found["figures"]["offered"] is None
         assert "No data" in found["notices"][0]
 
 
-async def test_a_report_is_for_who_may_see_the_whole_site(tmp_path: Path) -> None:
+async def test_a_report_is_for_who_may_see_the_whole_site(tmp_path: Path, alerts_db: Database) -> None:
     how = settings(tmp_path)
     users_file(tmp_path, USERS)
     wanted = {"all": 200, "blue": 403, "sales": 403, "elsewhere": 404, "pbx": 200}
-    async with service(tmp_path, **how) as (alerts, _bus, _database):
+    async with service(alerts_db, **how) as (alerts, _bus):
         for user, status in wanted.items():
             answer = await alerts.client.get(path_of(), headers=bearer(user))
             assert answer.status_code == status, user
@@ -152,7 +150,7 @@ async def test_a_report_is_for_who_may_see_the_whole_site(tmp_path: Path) -> Non
         }
 
 
-async def test_a_report_that_is_due_comes_by_mail_with_its_files(tmp_path: Path) -> None:
+async def test_a_report_that_is_due_comes_by_mail_with_its_files(tmp_path: Path, alerts_db: Database) -> None:
     sink, file = MailSink(), tmp_path / "alerts.yaml"
     async with listening(sink):
         file.write_text(
@@ -161,9 +159,9 @@ async def test_a_report_that_is_due_comes_by_mail_with_its_files(tmp_path: Path)
             encoding="utf-8",
         )
         now = SystemClock().now()
-        async with service(tmp_path, file=file) as (alerts, bus, database):
+        async with service(alerts_db, file=file) as (alerts, bus):
             for day in range(4):  # whichever day is the newest that is over when this runs, and until now
-                await recorded(database, bus, *hour(now - timedelta(days=3 - day, hours=1), first=100 + 10 * day))
+                await recorded(alerts_db, bus, *hour(now - timedelta(days=3 - day, hours=1), first=100 + 10 * day))
             alerts.service.reporter.wake()
             await until(lambda: sink.received)
             mail = sink.received[0]
@@ -176,13 +174,15 @@ async def test_a_report_that_is_due_comes_by_mail_with_its_files(tmp_path: Path)
         assert [(one["state"], one["receiver"], len(one["files"])) for one in sent] == [("posted", "boss", 2)]
 
 
-async def test_the_command_writes_the_files_that_it_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with service(tmp_path):
+async def test_the_command_writes_the_files_that_it_names(
+    tmp_path: Path, alerts_db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with service(alerts_db):
         pass
     sites = tmp_path / "sites.yaml"
     sites.write_text("sites: {s1: {label: First floor, time_zone: Asia/Shanghai}}\n", encoding="utf-8")
     monkeypatch.setenv("FLOORWATCH_SITES_FILE", str(sites))
-    url, out = f"sqlite:///{tmp_path / 'alerts.db'}", tmp_path / "out"
+    url, out = spelled(alerts_db.url), tmp_path / "out"
     asked = ["report", "daily", "--date", DAY, "--format", "json,csv", "--lang", "both", "--db", url, "--out", str(out)]
 
     def run(*more: str) -> Any:
@@ -199,7 +199,7 @@ async def test_the_command_writes_the_files_that_it_names(tmp_path: Path, monkey
         (("--site", "hq"), "no records of site 'hq'; there are of: s1"),
         (("--date", "soon"), "is no period"),
         (("--format", "docx"), "expected some of html"),
-        (("--db", f"sqlite:///{tmp_path / 'none.db'}"), "no such database"),
+        (("--db", f"{url}_other"), "such database" if url.startswith("sqlite") else '_other" does not exist'),
     ):
         failed = await asyncio.to_thread(run, *more)
         assert isinstance(failed.exception, FloorwatchError)
@@ -207,15 +207,15 @@ async def test_the_command_writes_the_files_that_it_names(tmp_path: Path, monkey
 
 
 async def test_a_full_disk_leaves_the_report_that_was_there_and_no_half_of_another(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, alerts_db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with service(tmp_path):
+    async with service(alerts_db):
         pass
     sites = tmp_path / "sites.yaml"
     sites.write_text("sites: {s1: {label: First floor, time_zone: Asia/Shanghai}}\n", encoding="utf-8")
     monkeypatch.setenv("FLOORWATCH_SITES_FILE", str(sites))
     with small_disk(1) as disk:
-        asked = ["report", "daily", "--date", DAY, "--format", "json", "--db", f"sqlite:///{tmp_path / 'alerts.db'}"]
+        asked = ["report", "daily", "--date", DAY, "--format", "json", "--db", spelled(alerts_db.url)]
 
         def run() -> Any:
             return CliRunner().invoke(app, [*asked, "--out", str(disk.folder)])
