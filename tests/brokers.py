@@ -70,7 +70,7 @@ class ApacheBroker:
     idempotent = True
 
     def __init__(self, folder: Path) -> None:
-        self._kafka = Kafka(folder, Path(JARS), free_port(), **QUICK)
+        self._kafka = Kafka(folder, Path(os.environ["KAFKA_REAL_JARS"]), free_port(), **QUICK)
         self.bootstrap = self._kafka.address
 
     def start(self) -> None:

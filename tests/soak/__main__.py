@@ -63,7 +63,7 @@ def main() -> int:
     if asked.broker == "kafka":
         try:
             find_java()
-            os.environ["KAFKA_REAL_JARS"] = str(find_jars())  # before tests.brokers looks
+            os.environ["KAFKA_REAL_JARS"] = str(find_jars())  # as tests.brokers looks for them
         except (Unavailable, Failed) as exc:
             print(f"a soak on Apache Kafka cannot run here: {exc}", file=sys.stderr)
             return UNAVAILABLE

@@ -13,6 +13,7 @@ from services.monitor.core.engine import Engine
 from services.monitor.rulefile import load_rulebook
 from shared import events
 from shared.siteconfig import Sites
+from tests.brokers import ApacheBroker
 from tests.soak import model as reading
 from tests.soak.catchup import replays, words
 from tests.soak.faults import FAULTS, possible
@@ -133,3 +134,10 @@ def test_a_soak_in_which_nothing_was_broken_says_what_it_counted() -> None:
     report = Report(seed=1, broker="embedded", database="sqlite", lasts_s=20, rate=60, happened=9, again="make soak")
     report.counts = {"flags": "3 due, 3 came"}
     assert "flags  3 due, 3 came" in table(report, [Ledger("flags", {"a": 1.0})])
+
+
+def test_jars_of_apache_kafka_are_looked_for_when_a_broker_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAFKA_REAL_JARS", "/found/later")
+    assert ApacheBroker(tmp_path)._kafka._jars == Path("/found/later")
