@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from playwright.async_api import Page, expect
@@ -32,8 +32,8 @@ _REMEMBER = """() => {
     .observe(banner, { attributes: true, childList: true, subtree: true });
 }"""
 
-# what a page is told when a monitor that ends says goodbye
-_SENT_AWAY = """async () => {
+# what a page makes of a goodbye: state and reason. A ticket is asked for before each connection, and is good at one monitor alone
+_SENT_AWAY = """async ([code, reason]) => {
   const { SocketClient } = await import("/static/shared/live.js");
   const made = [], told = [], own = window.WebSocket;
   window.WebSocket = class {
@@ -42,11 +42,12 @@ _SENT_AWAY = """async () => {
   };
   const client = new SocketClient({ onMessage() {}, onState: ({ state, reason }) => told.push([state, reason]) }).start();
   while (!made.length) await new Promise((resolve) => setTimeout(resolve, 10));
-  made[0].onclose({ code: 4501, reason: "this monitor ends, come back" });
+  made[0].onclose({ code, reason });
   client.stop();
   window.WebSocket = own;
   return told;
 }"""
+_ENDS: Final = [4501, "this monitor ends, come back"]
 
 
 async def test_a_page_comes_back_by_itself_to_the_other_monitor_and_stays_signed_in(
@@ -68,7 +69,12 @@ async def test_a_page_comes_back_by_itself_to_the_other_monitor_and_stays_signed
                     await restart(one, balancer)
                     await shows_the_present(page)
                 banners: list[Any] = await page.evaluate("window.banners")
-                assert await page.evaluate(_SENT_AWAY) == [["connecting", ""]], "a page in Chinese showed it in English"
+                assert await page.evaluate(_SENT_AWAY, _ENDS) == [["connecting", ""]], (
+                    "a page in Chinese showed it in English"
+                )
+                elsewhere = await page.evaluate(_SENT_AWAY, [4401, ""])
+                assert elsewhere == [["connecting", ""]], "the ticket was another monitor's: it asks for one once more"
+                assert await page.evaluate(_SENT_AWAY, [4403, "no"]) == [["refused", "no"]]
                 await page.close()
         await bus.close()
     assert not [one for one in banners if one.startswith("refused")], banners
