@@ -21,6 +21,7 @@ CLOSE_CODES: Final = MappingProxyType(
         messages.NOT_ALLOWED: "not allowed",
         messages.GOING_AWAY: "this instance of the service ends",
         messages.TOO_SLOW: "too slow; ask for the list anew",
+        messages.PROVIDER_AWAY: "the token cannot be checked now: the identity provider does not answer",
         messages.TOO_MANY_CONNECTIONS: "too many connections of this user",
         messages.AUTHORISATION_CHANGED: "what its user may see has changed: come with a new ticket",
     }
