@@ -23,6 +23,7 @@ CLOSE_CODES: Final = MappingProxyType(
         messages.TOO_MANY_MESSAGES: "too many messages, or frames of any kind",
         messages.GOING_AWAY: "this monitor ends",
         messages.TOO_SLOW: "too slow; the reason says from which position to resume",
+        messages.PROVIDER_AWAY: "the token cannot be checked now: the identity provider does not answer",
         messages.TOO_MANY_CONNECTIONS: "too many connections of this user, or too many different filters",
         messages.AUTHORISATION_ENDED: "the token ended, or what its user may see changed: come with a new ticket",
     }
