@@ -96,7 +96,10 @@ class Database:
                     yield session
                     await _whole(session.commit())
                 except BaseException:
-                    await _whole(session.rollback())
+                    with contextlib.suppress(
+                        SQLAlchemyError, OSError
+                    ):  # what went wrong first is told, above all a cancel
+                        await _whole(session.rollback())
                     raise
                 finally:
                     await _whole(session.close())

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import db
 from shared.db import Database, UtcDateTime
@@ -215,3 +216,26 @@ async def test_writers_have_their_turns_in_the_order_in_which_they_came(database
     all_came.set()
     await asyncio.gather(busy, *others)
     assert order == ["busy", "a", "b", *["busy"] * 4]
+
+
+async def test_who_is_cancelled_is_so_also_when_the_rollback_fails(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was an outage of the database instead, which whoever works for ever tries again after: the service did not end."""
+
+    async def fail(_session: AsyncSession) -> None:
+        raise OperationalError("ROLLBACK", {}, Exception("the connection is gone"))
+
+    inside = asyncio.Event()
+
+    async def work() -> None:
+        async with database.unit_of_work():
+            inside.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(work())
+    await inside.wait()
+    monkeypatch.setattr(AsyncSession, "rollback", fail)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
