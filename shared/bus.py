@@ -71,6 +71,11 @@ class Reader(Protocol):
         """Records between what was last returned and the end, by partition. Raises BusError like `getmany`."""
         ...
 
+    @property
+    def eases(self) -> bool:
+        """Whether it asks the broker less often the more that holds."""
+        ...
+
     def overdue_s(self) -> float:
         """For how long the broker owes word of what there is to read, of some partition, seconds; 0 while all is well."""
         ...

@@ -367,6 +367,7 @@ class KafkaReader:
         self._heard = clock.monotonic()
         self._records = Records()
         self._hearing = hearing_of(consumer, places, self._heard, certain=not ease)
+        self.eases = ease
         self._easing = Easing(self._heard) if ease else None
         self._fetch_wait_ms = max(_FETCH_WAIT_MS, int(patience_s * 1000))
 

@@ -207,6 +207,10 @@ class MemoryReader:
     async def lag(self) -> Mapping[Partition, int]:
         return {place: self._end(place) - offset for place, offset in self._next.items()}
 
+    @property
+    def eases(self) -> bool:
+        return False
+
     def overdue_s(self) -> float:
         return 0.0
 

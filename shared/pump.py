@@ -198,6 +198,10 @@ class Pump(Generic[In, Out]):
         """For how long, seconds, nothing is known of what the broker has, beyond what a healthy one makes it."""
         return 0.0 if self._reader is None else self._reader.overdue_s() + max(0.0, self._look_s - _QUICK_S)
 
+    def cut_off_s(self) -> float:
+        """For how long, seconds, a broker that is asked all the time has not answered; 0 for one that is asked seldom."""
+        return 0.0 if self._reader is None or self._reader.eases else self._reader.overdue_s()
+
     def between(self, work: Callable[[], Iterable[Out]]) -> None:
         """Have `work` change the machine between two batches, as a new setting does, and publish what that made true.
 

@@ -89,6 +89,7 @@ class Ingest:
             mark_s=settings.mark_s,
             unsent_s=bus.unsent_s,
             unheard_s=self.pump.unheard_s,
+            cut_off_s=self.pump.cut_off_s,
         )
         self.dead_letters = RecentDeadLetters(side_bus, clock, limit_a_minute=settings.dead_letter_limit)
         self._router = router_for(self.machine, self.dead_letters, side_bus, clock)

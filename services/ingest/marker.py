@@ -25,6 +25,7 @@ log = structlog.get_logger()
 
 RETRY_S = 1.0
 PAUSE_S = 0.5  # later than this, the process was paused, and what arrived meanwhile has not been looked at
+CUT_OFF_S = 2.0  # longer than this without an answer, and connectors have been without the broker, too
 LATE_S = 0.015  # later than the pump's stretches make us, so that what arrived meanwhile is read first
 READS_S = 0.01  # what that takes
 _TRIES = 5  # to get a turn in time, before a mark is written that says less
@@ -41,7 +42,8 @@ def grain_s(sites: int, finest_s: float) -> float:
 
 class Marker:
     """Writes each site's marks at the site's own pace, with a bus of its own. `unsent_s` is how long the oldest event of the
-    pump has been on its way to the broker, `unheard_s` for how long the pump's reader knows of nothing that was written.
+    pump has been on its way to the broker, `unheard_s` for how long the pump's reader knows of nothing that was written, and
+    `cut_off_s` for how long because no answer comes that is not its own wait.
 
     No mark runs ahead of what the pump has published: a mark says "up to here you know all". While the pump replays
     there are none; while it or its broker is behind, they are behind; when the process did not get its turn in time they
@@ -58,6 +60,7 @@ class Marker:
         mark_s: float,
         unsent_s: Callable[[], float] = lambda: 0.0,
         unheard_s: Callable[[], float] = lambda: 0.0,
+        cut_off_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._bus = bus
         self._clock = clock
@@ -66,6 +69,8 @@ class Marker:
         self._mark_s = mark_s
         self._unsent_s = unsent_s
         self._unheard_s = unheard_s
+        self._cut_off_s = cut_off_s
+        self._heard_again: datetime | None = None  # a moment before the broker answered again that had not for long
         self._ours = OurClock(clock)
         self._last: dict[str, float] = {}  # by site: when its last mark was due, monotonic seconds
         self._silences: dict[str, Silences] = {}
@@ -141,6 +146,8 @@ class Marker:
     async def step(self, late_s: float = 0.0) -> None:
         """Write the marks that are due; they say nothing of the last `late_s` seconds."""
         self._ours.look(self._clocks)
+        if self._cut_off_s() > CUT_OFF_S:
+            self._heard_again = self._clock.now()
         if not self._status.ready or self._status.turned < self._resumed:
             return
         now = self._clock.monotonic()
@@ -176,12 +183,13 @@ class Marker:
                 log.warning("a connector fell silent", site=site, connector=news.connector)
 
     def _has_spoken(self, site_clock: SiteClock) -> bool:
-        """Whether the site's connectors have said something that they heard since the broker came back.
+        """Whether the site's connectors have said something that they heard since the broker came back: the pump found it again,
+        or it answers as before, and our client had it back by itself.
 
         While it was away they kept what they heard, and hand it over in its order: until then there is more to come, which
         a mark would overtake. One that says nothing for so long that it would count as silent is not waited for.
         """
-        back = self._status.broker_back
+        back = max((at for at in (self._status.broker_back, self._heard_again) if at is not None), default=None)
         if back is None or (self._clock.now() - back).total_seconds() > SILENCE_S:
             return True
         micros = (back - EPOCH) // timedelta(microseconds=1)

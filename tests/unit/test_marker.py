@@ -32,7 +32,7 @@ class Marking:
         self.status = PumpStatus("ingest", state="live")
         self.site = SiteClock("s")
         self.site.observe(event(LINK, occurred=0, received=0))
-        self.unsent_s = self.unheard_s = 0.0
+        self.unsent_s = self.unheard_s = self.cut_off_s = 0.0
         self.marker = Marker(
             self.bus,
             self.clock,
@@ -41,6 +41,7 @@ class Marking:
             mark_s=GRAIN_S,
             unsent_s=lambda: self.unsent_s,
             unheard_s=lambda: self.unheard_s,
+            cut_off_s=lambda: self.cut_off_s,
         )
 
     async def marks_of(self, seconds: float) -> list[Event]:
@@ -138,6 +139,20 @@ async def test_after_an_outage_marks_wait_until_the_connector_has_handed_over_wh
     marking.site.observe(started())
     await marking.clock.advance(5)
     marking.status.broker_back = marking.clock.now()  # at second 15
+    marking.site.heard("c", at(14))
+    assert await marking.marks_of(2) == []
+    marking.site.heard("c", at(15.5))
+    assert (await marking.marks_of(1))[-1].time >= at(18 - HOLD_BACK_S - GRAIN_S)
+
+
+async def test_an_outage_that_our_client_got_over_by_itself_is_one_for_connectors_all_the_same(
+    marking: Marking,
+) -> None:
+    """A broker that is killed and started at once: ended transfers were flagged while a connector had yet to say so."""
+    marking.site.observe(started())
+    marking.unheard_s = marking.cut_off_s = 3.0
+    await marking.clock.advance(5)  # to second 15
+    marking.unheard_s = marking.cut_off_s = 0.0
     marking.site.heard("c", at(14))
     assert await marking.marks_of(2) == []
     marking.site.heard("c", at(15.5))
