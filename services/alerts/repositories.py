@@ -76,10 +76,7 @@ class Incidents:
         # one set of numbers, for to find those of two PostgreSQL would read every incident there is
         touched = newest.union(select(number).where(_in(set(known.values()))))
         rows = await self._session.scalars(
-            select(IncidentRow)
-            .where(number.in_(touched))
-            .order_by(col(IncidentRow.id))
-            .with_for_update()
+            select(IncidentRow).where(number.in_(touched)).order_by(col(IncidentRow.id)).with_for_update()
         )
         incidents = await self._domain(rows.all())
         opened_by = {one.id: one.opened_by for one in incidents}

@@ -62,7 +62,8 @@ class AppriseChannel:
                 ok = bool(self._plugin.notify(**self._content(one), notify_type=_KINDS[one.severity]))
             except Exception as exc:  # noqa: BLE001  (a hundred plugins; whatever one raises is its answer)
                 return Answer(False, f"{type(exc).__name__}: {exc}")
-        return Answer(ok, "accepted" if ok else "; ".join(said) or "refused, without a reason")
+        why = "; ".join(said)
+        return Answer(ok, "accepted" if ok else why or "refused, without a reason", maybe=not ok and _may_be_there(why))
 
     def _content(self, one: Outgoing) -> dict[str, Any]:
         message = one.message
@@ -103,6 +104,10 @@ class _Ear(logging.Filter):
 
 _WHY: Final = ("Socket Exception:", "Response Details:")
 _WHY_PREFIX: Final = re.compile("^(" + "|".join(_WHY) + ")")
+# as requests and urllib3 say it
+_NO_ANSWER: Final = ("Read timed out", "Connection aborted", "Connection broken", "Response ended prematurely")
+_MAIL_BEGUN: Final = "Sending email to"  # apprise's words once it has logged in
+_NO_ANSWER_TO_MAIL: Final = ("timed out", "Connection unexpectedly closed", "Connection reset")
 _LOGGER: Final = logging.getLogger("apprise")
 _EAR: Final = _Ear()
 _LOGGER.addFilter(_EAR)
@@ -117,6 +122,13 @@ def _listening() -> Iterator[list[str]]:
         yield said
     finally:
         _EAR.heard.said = None
+
+
+def _may_be_there(why: str) -> bool:
+    """Whether what apprise said of a failure leaves it open. Connections that were never made and refusals do not."""
+    if _MAIL_BEGUN in why:
+        return any(words in why for words in _NO_ANSWER_TO_MAIL)
+    return any(words in why for words in _NO_ANSWER)
 
 
 def _formats(plugin: Any) -> tuple[Any, ...]:

@@ -66,6 +66,7 @@ class Concluding:
                 return Conclusion("sent", number)
             if message.began_at != claim.began:
                 return Conclusion("retried", 0)
+            message.doubtful = message.doubtful or answer.maybe
             tried = await queue.attempts(claim.number) - 1
             channel.failing_since = channel.failing_since or now
             channel.answer = message.answer = answer.text

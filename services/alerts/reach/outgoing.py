@@ -58,8 +58,13 @@ class Outgoing(Struct, frozen=True, kw_only=True):
 
 
 class Answer(Struct, frozen=True):
-    """How one attempt ended, with what the other side said about a failure, and when it asked to be tried again."""
+    """How one attempt ended, with what the other side said about a failure, and when it asked to be tried again.
+
+    `maybe`: it failed, and has perhaps arrived all the same: everything was handed over, and no answer came. What is sent after
+    it may be a second copy.
+    """
 
     ok: bool
     text: str
     retry_after: timedelta | None = None
+    maybe: bool = False

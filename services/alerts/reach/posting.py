@@ -16,6 +16,7 @@ from services.alerts.reach.outgoing import Answer
 
 TIMEOUT_S: Final = 10.0
 _MOST: Final = 1000  # bytes of an answer that are read
+_OF_A_GATEWAY: Final = (502, 504)  # whoever is behind it may have taken it
 # a proxy is used as the environment says; a redirect would take a signed message to whoever is named there
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 
@@ -38,13 +39,13 @@ def post(url: str, body: bytes, headers: Mapping[str, str], now: datetime, timeo
     except urllib.error.HTTPError as exc:
         return _refused(exc, now)
     except TimeoutError:
-        return Answer(False, f"no answer within {timeout_s:g} s")
-    except urllib.error.URLError as exc:
+        return Answer(False, f"no answer within {timeout_s:g} s", maybe=True)
+    except urllib.error.URLError as exc:  # while connecting or sending; what is raised as it is came afterwards
         if isinstance(exc.reason, TimeoutError):
             return Answer(False, f"no connection within {timeout_s:g} s")
         return Answer(False, f"not reached: {exc.reason}")
     except (OSError, http.client.HTTPException) as exc:
-        return Answer(False, f"not reached: {exc or type(exc).__name__}")
+        return Answer(False, f"no answer: {exc or type(exc).__name__}", maybe=True)
 
 
 def _refused(exc: urllib.error.HTTPError, now: datetime) -> Answer:
@@ -55,7 +56,8 @@ def _refused(exc: urllib.error.HTTPError, now: datetime) -> Answer:
             said = ""
     if exc.code in _REDIRECTS:
         return Answer(False, f"HTTP {exc.code}: a redirect, which is not followed; the address must be the final one")
-    return Answer(False, f"HTTP {exc.code}: {said}".rstrip(": "), retry_after(exc.headers.get("Retry-After", ""), now))
+    later = retry_after(exc.headers.get("Retry-After", ""), now)
+    return Answer(False, f"HTTP {exc.code}: {said}".rstrip(": "), later, maybe=exc.code in _OF_A_GATEWAY)
 
 
 def retry_after(written: str, now: datetime) -> timedelta | None:

@@ -18,7 +18,8 @@ from shared.tables import text_column, time_column
 class MessageRow(Base, table=True):
     """`state`: waiting, sent, failed (attempts used up) or withheld. `began_at`: of an attempt without a recorded answer so far.
 
-    `doubtful`: an attempt has no recorded answer and never will, because its process ended: the next one may be a second copy.
+    `doubtful`: an attempt has no answer and never will, because its process ended, or its connection: the next one may be a
+    second copy.
     """
 
     __tablename__ = "messages"

@@ -39,7 +39,7 @@ class OwnThread:
         threading.Thread(target=work, name="notification", daemon=True).start()
         done, _ = await asyncio.wait([answered], timeout=self._patience_s)
         if not done:
-            return Answer(False, f"no answer within {self._patience_s:g} s: it may have been sent")
+            return Answer(False, f"no answer within {self._patience_s:g} s: it may have been sent", maybe=True)
         return answered.result()
 
 
