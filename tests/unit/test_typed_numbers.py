@@ -16,7 +16,7 @@ from tests.unit.test_alerts_scope import floor as incidents
 from tests.unit.test_desk_cases import CASE, body
 from tests.unit.test_desk_cases import floor as a_transfer
 
-pytest_plugins = ("tests.monitordb",)
+pytest_plugins = ("tests.monitordb", "tests.alertsdb")
 
 NUMBER, MASKED = "+45 30 12 34 56", "+•• •• •• 34 56"
 TYPED = "call back {} on 2026-12-01 at 14:30, SR-1002345, 10.1.2.3, desk 4711"
@@ -57,9 +57,9 @@ async def test_in_cases_and_actions(monitor_db: Database) -> None:
         assert again["note"] == said, "it is kept as it was typed"
 
 
-async def test_in_incidents_and_never_in_what_goes_far(tmp_path: Path) -> None:
+async def test_in_incidents_and_never_in_what_goes_far(tmp_path: Path, alerts_db: Database) -> None:
     said, hidden = TYPED.format(NUMBER), TYPED.format(MASKED)
-    async with incidents(tmp_path) as alerts:
+    async with incidents(tmp_path, alerts_db) as alerts:
 
         async def ask(user: str, path: str) -> httpx.Response:
             answer = await alerts.client.get(f"/api/v1/incidents{path}", headers=bearer(user))
