@@ -80,6 +80,7 @@ class Database:
         self.engine: AsyncEngine = _engine(self.url, tls)
         self._writer = self.engine.execution_options(begin="IMMEDIATE")
         self.patient = self.engine if _is_sqlite(self.url) else _patient_engine(self.url, tls)
+        self._views = {long: _with_views(self.patient if long else self.engine) for long in (False, True)}
         self._writers = asyncio.Lock() if _is_sqlite(self.url) else None
 
     @asynccontextmanager
@@ -96,9 +97,8 @@ class Database:
                     yield session
                     await _whole(session.commit())
                 except BaseException:
-                    with contextlib.suppress(
-                        SQLAlchemyError, OSError
-                    ):  # what went wrong first is told, above all a cancel
+                    # what went wrong first is told, above all a cancel
+                    with contextlib.suppress(SQLAlchemyError, OSError):
                         await _whole(session.rollback())
                     raise
                 finally:
@@ -126,12 +126,13 @@ class Database:
 
     @asynccontextmanager
     async def reading(self, *, long: bool = False) -> AsyncIterator[AsyncSession]:
-        """A consistent view that writes nothing. Raises StoreError like `unit_of_work`.
+        """A consistent view that writes nothing: all its statements see the database as of the first one. Raises StoreError like
+        `unit_of_work`.
 
         `long`: statements that may take minutes; all others are given up after seconds, however the server is.
         """
         with _reachable(self.url):
-            session = AsyncSession(self.patient if long else self.engine, expire_on_commit=False)
+            session = AsyncSession(self._views[long], expire_on_commit=False)
             try:
                 yield session
             finally:
@@ -241,6 +242,13 @@ def _engine(url: URL, tls: Mapping[str, Any]) -> AsyncEngine:
 def _patient_engine(url: URL, tls: Mapping[str, Any]) -> AsyncEngine:
     """For what takes long and comes seldom: each time a connection of its own."""
     return _postgres_engine(url, tls, LONG_TIMEOUT_S, poolclass=NullPool)
+
+
+def _with_views(engine: AsyncEngine) -> AsyncEngine:
+    """SQLite's transactions are views; PostgreSQL's first statement would see what its second does not."""
+    if engine.dialect.name == "sqlite":
+        return engine
+    return engine.execution_options(isolation_level="REPEATABLE READ")
 
 
 def _postgres_engine(url: URL, tls: Mapping[str, Any], answer_s: float, **pool: Any) -> AsyncEngine:

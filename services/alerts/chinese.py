@@ -11,9 +11,7 @@ import re
 from itertools import islice
 from typing import Any, Final
 
-LONGEST: Final = (
-    1000  # characters; looking for a sentence in more takes too long, and whoever is refused chooses how many
-)
+LONGEST: Final = 1000  # characters; looking through more takes too long, and whoever is refused chooses how many
 _PLACES: Final = 8  # at which one may begin: behind a path, a line and a key
 NO_LABEL: Final = "{0} 不是标签名：只能用小写字母、数字和 _"
 THERE_ARE: Final = "没有 {0}；可选：{1}"

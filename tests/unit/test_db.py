@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared import db
 from shared.db import Database, UtcDateTime
 from shared.errors import SettingsError, StoreError
-from tests.databases import POSTGRES, empty_database
+from tests.databases import BOTH, POSTGRES, empty_database
 from tests.waiting import PATIENCE_S
 
 
@@ -239,3 +239,18 @@ async def test_who_is_cancelled_is_so_also_when_the_rollback_fails(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+@pytest.mark.parametrize("kind", BOTH)
+async def test_what_is_read_is_of_one_moment_while_others_write(kind: str, tmp_path: Path) -> None:
+    """A page said that eight were open, and listed none."""
+    async with empty_database(kind, tmp_path) as database:
+        async with database.unit_of_work() as session:
+            await session.execute(text("CREATE TABLE t (n INTEGER PRIMARY KEY)"))
+        for long in (False, True):
+            async with database.reading(long=long) as session:
+                before = await session.scalar(text("SELECT count(*) FROM t"))
+                async with database.unit_of_work() as other:
+                    await other.execute(text(f"INSERT INTO t VALUES ({before})"))
+                assert await session.scalar(text("SELECT count(*) FROM t")) == before
+            assert len(await numbers(database)) == before + 1
