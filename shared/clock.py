@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ROUNDED_S = 6e-7  # a little more than half of the microsecond in which a datetime counts
 
 
 class Clock(Protocol):
@@ -64,13 +65,14 @@ class FakeClock:
         """Move on by `seconds`, waking every sleeper due on the way at its own time."""
         target = self._elapsed + seconds
         await _settle()
-        while self._sleepers and self._sleepers[0][0] <= target:
+        # whoever sleeps until a time of day counts in whole microseconds, and may mean this very one
+        while self._sleepers and self._sleepers[0][0] <= target + _ROUNDED_S:
             due, _, wake = heapq.heappop(self._sleepers)
             self._elapsed = max(self._elapsed, due)
             if not wake.done():
                 wake.set_result(None)
             await _settle()
-        self._elapsed = target
+        self._elapsed = max(self._elapsed, target)
         await _settle()
 
     def set_by(self, seconds: float) -> None:

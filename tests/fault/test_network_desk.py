@@ -108,7 +108,8 @@ async def test_a_way_to_the_database_that_breaks_off_and_falls_silent_costs_the_
         for number in range(30, 60):
             await record(bus, transfer_ended(names[number]))
             await writer.writes()
-        await until(lambda: way.resets > 5, "it broke off again and again")
+        while way.resets <= 5:  # what is written is what is carried
+            await writer.writes()
         way.restore()
         await until(lambda: recorded(60), "each is there once")
         await until(writer.writes, "it can be written again")

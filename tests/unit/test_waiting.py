@@ -44,3 +44,15 @@ async def test_time_that_passes_before_it_begins_to_wait_counts() -> None:
     over = task.done()
     task.cancel()
     assert over
+
+
+async def test_whoever_waits_for_a_moment_is_there_when_a_clock_is_moved_to_it() -> None:
+    """Times of day count in whole microseconds: the sleep until one of them may end a part of one later."""
+    clock = FakeClock()
+    moment = clock.now() + timedelta(seconds=1800)
+    waits = []
+    for number in range(1, 100):
+        await clock.advance(number / 7)
+        waits.append(asyncio.create_task(wait(asyncio.Event(), clock, moment)))
+    await clock.advance(1800 - clock.monotonic())
+    await asyncio.gather(*waits)
