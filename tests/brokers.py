@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, Protocol
@@ -121,14 +121,23 @@ def empty_broker(kind: str, folder: Path) -> Iterator[Running]:
     yield SharedBroker()
 
 
-async def _delete_topics() -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=SHARED)
+@contextlib.asynccontextmanager
+async def administering(bootstrap: str, **more: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Who changes what the broker there has; `more`: arguments of the client."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **more)
     await admin.start()
-
-    async def left() -> list[str]:
-        return [name for name in await admin.list_topics() if not name.startswith("__")]
-
     try:
+        yield admin
+    finally:
+        await admin.close()
+
+
+async def _delete_topics() -> None:
+    async with administering(SHARED) as admin:
+
+        async def left() -> list[str]:
+            return [name for name in await admin.list_topics() if not name.startswith("__")]
+
         if names := await left():
             await admin.delete_topics(names)
 
@@ -136,5 +145,3 @@ async def _delete_topics() -> None:
                 return not await left()
 
             await until(gone, "the topics of the test before are deleted")
-    finally:
-        await admin.close()

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.protocol.admin import CreateAclsRequest, DeleteAclsRequest
 from prometheus_client import CollectorRegistry
 
@@ -19,7 +18,7 @@ from shared.kafka import KafkaBus
 from shared.raw import Raw
 from shared.settings import IngestSettings
 from shared.siteconfig import Sites
-from tests.brokers import JARS
+from tests.brokers import JARS, administering
 from tests.contract.test_ingest import canonical, send
 from tests.fault.kit import read_all
 from tests.guardedkafka import LIMITED, PASSWORD, Doors, bus_of
@@ -39,16 +38,6 @@ LITERAL, ALLOW = 3, 3
 READ, WRITE, DESCRIBE, IDEMPOTENT_WRITE = 3, 4, 8, 12
 
 
-@asynccontextmanager
-async def deciding(doors: Doors) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=doors.in_the_clear)
-    await admin.start()
-    try:
-        yield admin
-    finally:
-        await admin.close()
-
-
 def may(operation: int) -> tuple[int, str, int, str, str, int, int]:
     """The right of the limited user to do this with every topic, or with the cluster."""
     what, name = (CLUSTER, "kafka-cluster") if operation == IDEMPOTENT_WRITE else (TOPIC, "*")
@@ -56,14 +45,14 @@ def may(operation: int) -> tuple[int, str, int, str, str, int, int]:
 
 
 async def give(doors: Doors, *operations: int) -> None:
-    async with deciding(doors) as admin:
+    async with administering(doors.in_the_clear) as admin:
         for operation in operations:
             answer = await admin._send_request(CreateAclsRequest(*may(operation)))
             assert [code for code, *_ in answer.creation_responses] == [0]
 
 
 async def take_away(doors: Doors, operation: int) -> None:
-    async with deciding(doors) as admin:
+    async with administering(doors.in_the_clear) as admin:
         answer = await admin._send_request(DeleteAclsRequest(*may(operation)))
         assert [code for code, *_ in answer.filter_responses] == [0]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.admin import RecordsToDelete
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
@@ -18,7 +18,7 @@ from shared import events, topics
 from shared.dedup import Passed
 from shared.raw import LIFE
 from shared.siteconfig import Sites
-from tests.brokers import APACHE, Running, empty_broker
+from tests.brokers import APACHE, Running, administering, empty_broker
 from tests.contract.test_ingest import agents, canonical, connect, read_until, ready, send
 from tests.contract.test_ingest import running as ingesting
 from tests.pumpkit import Counter, make_pump, running, say, until
@@ -32,12 +32,8 @@ def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
 
 
 async def administer(broker: Running, method: str, *arguments: Any) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
-    await admin.start()
-    try:
+    async with administering(broker.bootstrap) as admin:
         await getattr(admin, method)(*arguments)
-    finally:
-        await admin.close()
 
 
 async def test_a_checkpoint_that_is_older_than_what_the_topic_keeps(broker: Running) -> None:

@@ -24,7 +24,7 @@ from shared.kafka import KafkaBus
 from shared.positions import Position
 from shared.pump import Pace
 from shared.topics import ALL, FLOOR_CHECKPOINTS, FLOOR_EVENTS, FLOOR_FLAGS, Topic
-from tests.brokers import APACHE, Running, broker_of_its_own, empty_broker
+from tests.brokers import APACHE, Running, administering, broker_of_its_own, empty_broker
 from tests.pumpkit import Counter, make_pump, read_all, running, say
 from tests.waiting import until
 
@@ -43,16 +43,6 @@ async def bus(broker: Running) -> AsyncIterator[KafkaBus]:
         await connected.close()
 
 
-@contextlib.asynccontextmanager
-async def administering(broker: Running) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
-    await admin.start()
-    try:
-        yield admin
-    finally:
-        await admin.close()
-
-
 async def settings_of(admin: AIOKafkaAdminClient, *topics: Topic) -> dict[str, dict[str, str]]:
     named = [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in topics]
     (answer,) = await admin.describe_configs(named)
@@ -63,7 +53,7 @@ async def change(broker: Running, topic: Topic, **settings: str) -> None:
     """Change settings of `topic`; those that are not named are as we create them."""
     named = {key.replace("_", "."): value for key, value in settings.items()}
     ours = {"cleanup.policy": "compact"} if topic.compacted else {}
-    async with administering(broker) as admin:
+    async with administering(broker.bootstrap) as admin:
         await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name, ours | named)])
 
         async def known() -> bool:
@@ -90,7 +80,7 @@ async def removed_before(bus: KafkaBus, topic: Topic, offset: int) -> bool:
 
 async def test_topics_are_made_as_production_has_them(broker: Running, bus: KafkaBus) -> None:
     await bus.create(ALL, partitions=3)
-    async with administering(broker) as admin:
+    async with administering(broker.bootstrap) as admin:
         found = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
         made = await settings_of(admin, *ALL)
     assert {topic.name: found[topic.name] for topic in ALL} == {topic.name: 3 for topic in ALL}

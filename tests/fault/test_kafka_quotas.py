@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Float64, Int16, Int32, Schema, String
 
@@ -15,7 +14,7 @@ from shared import events, topics
 from shared.codec import decode_event
 from shared.dedup import Passed
 from shared.kafka import KafkaBus
-from tests.brokers import APACHE, Broker
+from tests.brokers import APACHE, Broker, administering
 from tests.fault.kit import Service, create_topics, following, read_all, services
 from tests.fault.load import FromTheSwitch, Plan, pouring
 from tests.waiting import until
@@ -76,16 +75,12 @@ def only_when_asked_for(request: pytest.FixtureRequest) -> None:
 @asynccontextmanager
 async def slowed_down(broker: Broker) -> AsyncIterator[None]:
     """Who calls himself as we do, in this block."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap, client_id="admin")
-    await admin.start()
-    try:
+    async with administering(broker.bootstrap, client_id="admin") as admin:
         for remove in (False, True):
             answer = await admin._send_to_controller(AlterClientQuotas(remove))
             assert [code for code, *_ in answer.entries] == [0]
             if not remove:
                 yield
-    finally:
-        await admin.close()
 
 
 @pytest.mark.timeout(400)
