@@ -86,6 +86,11 @@ def spelled(url: URL) -> str:
     return url.render_as_string(hide_password=False)
 
 
+def through(url: URL, port: int) -> str:
+    """The same database, by whatever listens at a port of this machine."""
+    return spelled(url.set(drivername="postgresql", host="127.0.0.1", port=port))
+
+
 @asynccontextmanager
 async def backup_of(database: Database, folder: Path) -> AsyncIterator[Database]:
     """A copy of a database as it is now, which nobody else may be using."""

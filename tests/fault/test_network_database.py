@@ -9,7 +9,7 @@ from sqlalchemy.engine import make_url
 
 from shared.bus import Bus
 from tests.brokers import Broker
-from tests.databases import POSTGRES, empty_database
+from tests.databases import POSTGRES, empty_database, through
 from tests.fault.alerting import (
     Floor,
     alert_file,
@@ -39,9 +39,8 @@ async def test_a_way_to_the_database_that_breaks_off_and_falls_silent_loses_noth
     sink = HttpSink()
     server = make_url(POSTGRES).port or 5432
     async with listening(sink), empty_database("postgres", tmp_path) as database, proxied(server, seed=31) as way:
-        url = database.url.set(drivername="postgresql", host="127.0.0.1", port=way.port)
-        through = url.render_as_string(hide_password=False)
-        alerts = Service("alerts", broker, tmp_path, db_url=through, file=alert_file(tmp_path, {"ops": sink.url}))
+        far = through(database.url, way.port)
+        alerts = Service("alerts", broker, tmp_path, db_url=far, file=alert_file(tmp_path, {"ops": sink.url}))
         floor = Floor(alerts)
 
         async def there(number: int) -> bool:

@@ -14,7 +14,7 @@ from shared import db
 from shared.db import Database
 from shared.memorybus import MemoryBus
 from shared.topics import FLOOR_RECORDS, SWITCH_DEAD_LETTER
-from tests.databases import POSTGRES, migrated_database
+from tests.databases import POSTGRES, migrated_database, through
 from tests.deskkit import DeskClient, record, serving_desk, transfer_ended
 from tests.netkit import Proxy, proxied
 from tests.waiting import until
@@ -50,8 +50,7 @@ async def way(near: Database) -> AsyncIterator[Proxy]:
 async def far(near: Database, way: Proxy, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
     """The same through the proxy, whose silence is not waited for as long as usual."""
     monkeypatch.setattr(db, "ANSWER_TIMEOUT_S", 2.0)
-    url = near.url.set(drivername="postgresql", host="127.0.0.1", port=way.port)
-    made = Database(url.render_as_string(hide_password=False))
+    made = Database(through(near.url, way.port))
     yield made
     await made.close()
 

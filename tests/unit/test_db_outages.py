@@ -15,7 +15,8 @@ from sqlalchemy.exc import IntegrityError
 from shared import db
 from shared.db import Database
 from shared.errors import StoreError
-from tests.databases import BOTH, POSTGRES, empty_database, spelled
+from tests.databases import BOTH, POSTGRES, empty_database, spelled, through
+from tests.netkit import Proxy, proxied
 from tests.waiting import until
 
 OUR_CONNECTIONS = 15  # SQLAlchemy's five, and ten more while they are needed
@@ -136,57 +137,24 @@ async def test_nobody_waits_long_for_a_table_that_somebody_else_holds(
         assert await count(database) == 0
 
 
-class Cut:
-    """A way to a server that stops carrying anything when `open` is cleared, and closes nothing: a cable that was pulled."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self._there = (host, port)
-        self.open = asyncio.Event()
-        self.open.set()
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await self.open.wait()
-        onward, back = await asyncio.open_connection(*self._there)
-        try:
-            async with asyncio.TaskGroup() as both:
-                both.create_task(self._carry(reader, back))
-                both.create_task(self._carry(onward, writer))
-        except* OSError:
-            pass
-        await self.open.wait()  # nor does it tell that somebody hung up
-        back.close()
-
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while some := await reader.read(65_536):
-            await self.open.wait()
-            writer.write(some)
-            await writer.drain()
-        await self.open.wait()
-        writer.close()
-
-
 @asynccontextmanager
-async def cut_of(url: URL) -> AsyncIterator[tuple[Cut, Database]]:
-    """The database by a way that can be cut."""
-    cut = Cut(str(url.host), int(url.port or 0))
-    server = await asyncio.start_server(cut.handle, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    database = Database(spelled(url.set(host="127.0.0.1", port=port)))
-    try:
-        yield cut, database
-    finally:
-        cut.open.set()
-        await database.close()
-        server.close()
+async def cut_of(url: URL) -> AsyncIterator[tuple[Proxy, Database]]:
+    """The database by a way that can be cut: a cable that is pulled closes nothing."""
+    async with proxied(url.port or 0) as way:
+        database = Database(through(url, way.port))
+        try:
+            yield way, database
+        finally:
+            way.go_on()
+            await database.close()
 
 
-async def cut_short(database: Database, cut: Cut) -> None:
+async def cut_short(database: Database, cut: Proxy) -> None:
     async with database.unit_of_work() as session:
         try:
             await session.execute(text("INSERT INTO t VALUES (1)"))
         finally:
-            cut.open.clear()
+            cut.hold()
         await session.execute(text("INSERT INTO t VALUES (2)"))
 
 
@@ -213,7 +181,7 @@ async def test_a_server_that_is_cut_off_is_given_up_and_found_again(
                 await cut_short(far, cut)
             with pytest.raises(StoreError):  # from the pool
                 await far.ping()
-            cut.open.set()
+            cut.go_on()
             await until(lambda: writes(far, 3), "it is found again")
             assert await count(database) == 1
 

@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 from shared import db
 from shared.db import Database
 from shared.errors import StoreError
-from tests.databases import POSTGRES, empty_database, spelled
+from tests.databases import POSTGRES, empty_database, through
 from tests.netkit import Proxy, proxied
 
 pytestmark = [pytest.mark.postgres, pytest.mark.skipif(not POSTGRES, reason="make test-postgres")]
@@ -34,7 +34,7 @@ async def far(way: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> As
             await session.execute(text("CREATE TABLE t (n INTEGER PRIMARY KEY, done BOOLEAN)"))
             await session.execute(text("INSERT INTO t VALUES (1, false)"))
         monkeypatch.setattr(db, "ANSWER_TIMEOUT_S", 2)
-        database = Database(spelled(near.url.set(host="127.0.0.1", port=way.port)))
+        database = Database(through(near.url, way.port))
         yield database
         await database.close()
 
